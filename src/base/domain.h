@@ -1,0 +1,59 @@
+#ifndef BASE_DOMAIN_H
+#define BASE_DOMAIN_H
+
+/* Domain and host names in one form: A-labels, lower case, no dot at the end; and the
+ * addresses of people. Any thread. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The longest name in text form (RFC 1035: 255 octets on the wire) with its end. */
+#define DOMAIN_SIZE 254
+/* The longest local part (64, RFC 5321) in UTF-8 and with room for odd ones. */
+#define LOCAL_PART_SIZE 257
+#define ADDRESS_SIZE    (LOCAL_PART_SIZE + DOMAIN_SIZE)
+
+/* Brings a name to the one form: "Bücher.Example." -> "xn--bcher-kva.example"
+ * (IDNA2008, non-transitional). Labels are letters, digits, "-" and "_", 1 to 63
+ * long. Returns 0, or -1 when the text is no such name (out is then empty): an empty
+ * label, a space, "@", a backslash, 8-bit text that is no valid UTF-8, too long. */
+int domain_canonical(const char *text, char out[static DOMAIN_SIZE]);
+
+/* Whether a canonical name looks like an IPv4 address (its last label is a number), for
+ * names that lists must not be asked about. */
+bool domain_is_numeric(const char *domain);
+
+/* The name above: "a.b.c" -> "b.c"; NULL above a name without a dot. Points into it. */
+const char *domain_parent(const char *domain);
+
+/* Whether domain is under, or is, parent. Both canonical. */
+bool domain_is_below(const char *domain, const char *parent);
+
+/* The sender or recipient as the MTA hands it over: "<Anna+x@Domain.XYZ>". */
+struct mail_address {
+    char local[LOCAL_PART_SIZE]; /* as it was, quotes removed; "" of the null sender */
+    char domain[DOMAIN_SIZE]; /* canonical; "" without a domain, for an address literal,
+                                 or where the domain is no valid name */
+    bool literal;             /* user@[192.0.2.1] */
+};
+
+/* Takes an address apart: with or without <>, quoted local parts ("a b"@c), a source
+ * route (@a,@b:c@d) left out, SMTPUTF8. Returns 0 (the null sender "<>" too), or -1 if
+ * it cannot be read or is too long; *out is then all empty. */
+int mail_address_parse(const char *text, struct mail_address *out);
+
+/* Whether it is the null sender, <>. */
+bool mail_address_is_null(const struct mail_address *a);
+
+/* The list of public suffixes (publicsuffix.org, as Debian keeps it). */
+struct suffix_list;
+
+/* Loads the newest list that the system has. Returns NULL if there is none. */
+struct suffix_list *suffix_list_new(void);
+void suffix_list_free(struct suffix_list *list); /* NULL is fine */
+
+/* The registered domain of a canonical name: "a.b.example.co.uk" -> "example.co.uk".
+ * Points into domain. NULL if the name is itself a public suffix. */
+const char *suffix_list_registered(const struct suffix_list *list, const char *domain);
+
+#endif

@@ -1,0 +1,62 @@
+#ifndef BASE_IPADDR_H
+#define BASE_IPADDR_H
+
+/* IP addresses and networks: one form for IPv4 and IPv6. Plain values, no
+ * allocation; every function here may be called by any thread. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Room for the longest text of an address or a network, with its end. */
+#define IPADDR_TEXT_SIZE  46
+#define NETWORK_TEXT_SIZE 50
+
+struct ipaddr {
+    uint8_t family;     /* 4 or 6 */
+    uint8_t octets[16]; /* network order; IPv4 uses the first four, the rest are 0 */
+};
+
+struct network {
+    struct ipaddr base; /* host bits are 0 */
+    uint8_t prefix;     /* bits: 0-32 or 0-128 */
+};
+
+/* Reads "192.0.2.1", "2001:db8::1" or "::ffff:192.0.2.1" (which becomes IPv4).
+ * Returns 0, or -1 if the whole text is not an address. */
+int ipaddr_parse(const char *text, struct ipaddr *out);
+
+/* Takes what libmilter hands over: AF_INET or AF_INET6, IPv4-mapped becomes IPv4
+ * (pitfalls: Postfix and sendmail differ). Returns 0, or -1 for NULL or another
+ * family. */
+int ipaddr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *out);
+
+/* Writes the canonical text (RFC 5952). */
+void ipaddr_text(const struct ipaddr *ip, char out[static IPADDR_TEXT_SIZE]);
+
+/* The number of bits: 32 or 128. */
+unsigned ipaddr_bits(const struct ipaddr *ip);
+
+bool ipaddr_equal(const struct ipaddr *a, const struct ipaddr *b);
+
+/* Whether the address says nothing to the outside: this host, private (RFC 1918,
+ * RFC 4193), loopback, link-local, CGNAT (RFC 6598), multicast, reserved,
+ * unspecified. Documentation ranges are not among them: DNS lists are never asked
+ * about these, but are about those. */
+bool ipaddr_is_local(const struct ipaddr *ip);
+
+/* Reads an address (a network of one) or "address/prefix"; host bits are cleared.
+ * An IPv4-mapped network with a prefix of 96 or more becomes IPv4. Returns 0, or -1. */
+int network_parse(const char *text, struct network *out);
+
+/* Makes the network of ip with that prefix, host bits cleared. A prefix longer than
+ * the address is taken as the whole address. */
+void network_of(const struct ipaddr *ip, unsigned prefix, struct network *out);
+
+bool network_contains(const struct network *net, const struct ipaddr *ip);
+
+/* Writes "192.0.2.0/24", or the address alone where the prefix is the whole. */
+void network_text(const struct network *net, char out[static NETWORK_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,8 @@
+librblmilter_a_SOURCES += \
+	src/base/clock.h \
+	src/base/domain.c src/base/domain.h \
+	src/base/ipaddr.c src/base/ipaddr.h \
+	src/base/log.c src/base/log.h \
+	src/base/span.c src/base/span.h \
+	src/base/template.c src/base/template.h \
+	src/base/text.c src/base/text.h

@@ -1,0 +1,159 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+#define LINE_SIZE 4096 /* syslog daemons cut at 8192 or below; a record fits */
+
+static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
+static const int level_priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO,
+                                       LOG_DEBUG};
+static const char *const target_names[] = {"auto", "journal", "syslog", "stderr"};
+
+/* A process has one log, as it has one standard error. */
+static _Atomic enum log_target current_target = LOG_TARGET_STDERR;
+static _Atomic enum log_level current_level = LOG_LEVEL_INFO;
+
+/* systemd sets JOURNAL_STREAM to device:inode of what it connected stderr to; a
+ * child whose stderr was redirected inherits the variable, hence the comparison. */
+static bool stderr_is_journal(void)
+{
+    const char *text = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat st;
+
+    if (text == NULL || sscanf(text, "%llu:%llu", &device, &inode) != 2)
+        return false;
+    return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+void log_open(enum log_target target, enum log_level level, bool foreground)
+{
+    if (target == LOG_TARGET_AUTO) {
+        if (stderr_is_journal())
+            target = LOG_TARGET_JOURNAL;
+        else
+            target = foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSLOG;
+    }
+    /* libmilter writes to syslog by itself, so it is opened in any case */
+    openlog("rblmilter", LOG_PID | LOG_NDELAY, LOG_MAIL);
+    atomic_store(&current_target, target);
+    atomic_store(&current_level, level);
+}
+
+static int name_index(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return (int)i;
+    return -1;
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return level_names[level];
+}
+
+int log_level_parse(const char *name, enum log_level *out)
+{
+    int i = name_index(level_names, sizeof level_names / sizeof level_names[0], name);
+
+    if (i >= 0)
+        *out = (enum log_level)i;
+    return i >= 0 ? 0 : -1;
+}
+
+const char *log_target_name(enum log_target target)
+{
+    return target_names[target];
+}
+
+int log_target_parse(const char *name, enum log_target *out)
+{
+    int i = name_index(target_names, sizeof target_names / sizeof target_names[0], name);
+
+    if (i >= 0)
+        *out = (enum log_target)i;
+    return i >= 0 ? 0 : -1;
+}
+
+bool log_wants(enum log_level level)
+{
+    return level <= atomic_load_explicit(&current_level, memory_order_relaxed);
+}
+
+static void write_stderr(const char *prefix, const char *line)
+{
+    char out[LINE_SIZE + 64];
+    int n = snprintf(out, sizeof out, "%s%s\n", prefix, line);
+
+    if (n < 0)
+        return;
+    if ((size_t)n >= sizeof out)
+        n = (int)sizeof out - 1;
+    /* one write, so that lines of two threads do not mix; nothing can be done
+     * about a log that cannot be written */
+    if (write(STDERR_FILENO, out, (size_t)n) < 0)
+        return;
+}
+
+static void timestamp(char out[static 64])
+{
+    time_t now = time(NULL);
+    struct tm tm;
+
+    out[0] = '\0';
+    if (localtime_r(&now, &tm) != NULL)
+        strftime(out, 64, "%b %e %H:%M:%S rblmilter: ", &tm);
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    char raw[LINE_SIZE], line[LINE_SIZE], prefix[64];
+    va_list args;
+
+    if (!log_wants(level))
+        return;
+    va_start(args, format);
+    if (vsnprintf(raw, sizeof raw, format, args) < 0)
+        raw[0] = '\0';
+    va_end(args);
+    text_clean(raw, line, sizeof line);
+    switch (atomic_load(&current_target)) {
+    case LOG_TARGET_AUTO: /* log_open resolved it */
+    case LOG_TARGET_STDERR:
+        timestamp(prefix);
+        write_stderr(prefix, line);
+        break;
+    case LOG_TARGET_JOURNAL:
+        snprintf(prefix, sizeof prefix, "<%d>", level_priorities[level]);
+        write_stderr(prefix, line);
+        break;
+    case LOG_TARGET_SYSLOG:
+        syslog(level_priorities[level], "%s", line);
+        break;
+    }
+}
+
+bool log_limit_pass(struct log_limit *limit, int interval_ms, unsigned *held_back)
+{
+    long long now = clock_ms(), next = atomic_load(&limit->next_ms);
+
+    if (now < next ||
+        !atomic_compare_exchange_strong(&limit->next_ms, &next, now + interval_ms)) {
+        atomic_fetch_add(&limit->held_back, 1);
+        return false;
+    }
+    *held_back = atomic_exchange(&limit->held_back, 0);
+    return true;
+}

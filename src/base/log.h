@@ -1,0 +1,60 @@
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+/* The log: one event, one line. Strangers' text is cleaned on its way: control and
+ * 8-bit characters become \xNN, so that no line can be broken or forged. Any thread;
+ * log_open belongs to the start. */
+
+#include <stdbool.h>
+
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARNING,
+    LOG_LEVEL_NOTICE,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
+
+enum log_target {
+    LOG_TARGET_AUTO,
+    LOG_TARGET_JOURNAL,
+    LOG_TARGET_SYSLOG,
+    LOG_TARGET_STDERR
+};
+
+/* Where lines go from now on and up to which level. AUTO: the journal where systemd
+ * started us (JOURNAL_STREAM), standard error in the foreground, else syslog
+ * (facility mail). May be called again after a reload. */
+void log_open(enum log_target target, enum log_level level, bool foreground);
+
+/* The names as in the conf file ("error" … "debug", "auto" …). The parsers return 0,
+ * or -1 for an unknown name. */
+const char *log_level_name(enum log_level level);
+int log_level_parse(const char *name, enum log_level *out);
+const char *log_target_name(enum log_target target);
+int log_target_parse(const char *name, enum log_target *out);
+
+/* Whether a line of that level would be written: for lines that cost something. */
+bool log_wants(enum log_level level);
+
+void log_line(enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(...)  log_line(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/* Caps a line that repeats: one per interval, the others are counted. Zero-initialise;
+ * any thread. */
+struct log_limit {
+    _Atomic long long next_ms; /* CLOCK_MONOTONIC */
+    _Atomic unsigned held_back;
+};
+
+/* Returns true when the line may be written, with the number of those held back since
+ * the last one in *held_back. */
+bool log_limit_pass(struct log_limit *limit, int interval_ms, unsigned *held_back);
+
+#endif

@@ -1,0 +1,182 @@
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+/* The conf file, read and checked: one immutable struct, counted by reference.
+ * rblmilter.conf(5) is the reference of the options. Whoever holds a reference may read
+ * all of it from any thread; nothing in it ever changes. */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "base/domain.h"
+#include "base/ipaddr.h"
+#include "base/log.h"
+#include "base/template.h"
+#include "config/codes.h"
+
+/* What a list is asked about, in the order in which a session tells it. */
+enum check {
+    CHECK_CLIENT,
+    CHECK_CLIENT_NAME,
+    CHECK_HELO,
+    CHECK_SENDER_DOMAIN,
+    CHECK_SENDER
+};
+#define CHECK_COUNT 5
+
+/* Where the verdict is due. */
+enum stage { STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_EOM };
+
+enum on_error { ON_ERROR_ACCEPT, ON_ERROR_TEMPFAIL };
+enum list_mode { LIST_ENFORCE, LIST_MONITOR, LIST_OFF };
+enum list_when { WHEN_ANY, WHEN_NULL_SENDER };
+enum on_limit { ON_LIMIT_OFF, ON_LIMIT_CACHE_ONLY };
+enum on_damage { ON_DAMAGE_STOP, ON_DAMAGE_RESTORE, ON_DAMAGE_EMPTY };
+enum hash_kind { HASH_NONE, HASH_SHA1, HASH_SHA256, HASH_MD5 };
+
+/* The variables of reply templates, for template_expand's values. */
+enum reply_variable {
+    REPLY_CLASS,  /* "Client host", "Sender domain" … */
+    REPLY_WHAT,   /* the subject's text */
+    REPLY_LIST,   /* the list's title */
+    REPLY_REASON, /* the TXT record, or the entry's reason */
+    REPLY_CODE,   /* 127.0.0.2 */
+    REPLY_LABEL,  /* of the codes section */
+    REPLY_CLIENT, /* the client's address */
+    REPLY_HELO,
+    REPLY_SENDER,
+    REPLY_KEY,   /* of a blocklist entry */
+    REPLY_SINCE, /* of a blocklist entry: 2026-11-24 */
+    REPLY_URL,   /* reply.url, expanded, its own values percent-encoded */
+    REPLY_VARIABLE_COUNT
+};
+extern const char *const reply_variable_names[REPLY_VARIABLE_COUNT + 1];
+
+/* A codes section: what some answers of a list mean. */
+struct code_rule {
+    char *text; /* its title */
+    struct codes codes;
+    char *label; /* "" without one */
+    int weight;
+};
+
+/* A list section. */
+struct list {
+    char *name;
+    char *zone;       /* with the key in it: what is asked */
+    char *zone_shown; /* with "***" in its place: for logs, replies, -t */
+    char *key;        /* NULL without one; to be cut out of any text shown */
+    unsigned checks;  /* 1u << CHECK_… */
+    bool ipv6;
+    int weight;
+    struct code_rule *rules;
+    size_t rule_count;
+    struct network *error_codes;
+    size_t error_code_count;
+    enum list_when when;
+    enum list_mode mode;
+    char *servers; /* "127.0.0.1:5300,[::1]:53"; NULL: the resolver section's */
+    size_t *after; /* indexes into lists */
+    size_t after_count;
+    int daily_limit; /* queries; 0 none */
+    enum on_limit on_limit;
+    bool organizational;
+    enum hash_kind hash;
+    char *test_listed, *test_unlisted; /* "" none */
+    struct template *reply;            /* NULL: the reply section's */
+};
+
+/* An exempt sender or recipient: a local part, an address, or a domain. */
+struct exempt_address {
+    char *local;  /* NULL: any; compared without regard to case */
+    char *domain; /* NULL: any; canonical, matched exactly */
+};
+
+struct config {
+    atomic_uint refs;
+    char *path; /* of the main file */
+    char *user; /* "" stays what it is */
+    struct {
+        char *socket; /* as libmilter takes it: inet:port@host, unix:/path */
+        mode_t socket_mode;
+        char *socket_group; /* "" none */
+        enum stage reject_at;
+        enum on_error on_error;
+    } milter;
+    struct {
+        char *servers; /* "127.0.0.1:5300,[::1]:53"; NULL: /etc/resolv.conf */
+        int timeout_ms, attempts, deadline_ms;
+        int cache_size;
+        int min_ttl_s, max_ttl_s, negative_ttl_s, stale_ttl_s;
+        int max_queries;
+    } resolver;
+    struct {
+        int interval_s;
+        int surge;
+    } health;
+    struct list *lists;
+    size_t list_count;
+    struct {
+        int reject, tempfail, tag; /* thresholds; 0 off */
+    } verdict;
+    struct {
+        struct template *list;
+        struct template *by_check[CHECK_COUNT]; /* NULL: list's */
+        struct template *blocklist;
+        struct template *url; /* may use all but REPLY_URL */
+    } reply;
+    struct {
+        char *database;
+        enum on_damage on_damage;
+        int backups; /* days */
+        bool strip_tags;
+    } blocklist;
+    struct {
+        enum log_target target;
+        enum log_level level;
+    } log;
+    struct {
+        struct network *networks;
+        size_t network_count;
+        bool authenticated;
+        struct exempt_address *recipients;
+        size_t recipient_count;
+        struct exempt_address *senders;
+        size_t sender_count;
+    } exempt;
+    struct {
+        char *socket;
+    } control;
+    struct suffix_list *suffixes; /* NULL unless a list is organizational */
+};
+
+/* Told of each mistake: "rblmilter.conf:12: timeout = …: expected …", or of each warning.
+ * text is one line without its end, borrowed. */
+typedef void config_report(void *context, const char *text);
+
+/* Reads and checks the file with all that it includes. Every mistake is reported, as far
+ * as the parser gets; if there was any, returns NULL. The caller owns a reference.
+ * Not thread-safe (libconfuse's lexer has global state): one call at a time. */
+struct config *config_load(const char *path, config_report *report, void *context);
+
+/* Like config_load, but first lets a child process of our own binary check the file
+ * ("-t"), because an error costs the process that meets it an include level (pitfalls,
+ * C1). For reloads; blocks for the child's time. One call at a time. */
+struct config *config_reload(const char *path, config_report *report, void *context);
+
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config); /* the last one frees; NULL is fine */
+
+/* Writes all settings in force as a conf file that would read back the same; keys are
+ * shown as "***". Returns 0, or -1 when writing failed. */
+int config_print(const struct config *config, FILE *out);
+
+/* Names as the conf file writes them. */
+const char *check_name(enum check check);
+const char *stage_name(enum stage stage);
+
+#endif

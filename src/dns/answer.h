@@ -1,0 +1,51 @@
+#ifndef DNS_ANSWER_H
+#define DNS_ANSWER_H
+
+/* What the DNS said to one question: immutable, counted by reference, shared by the
+ * cache and all who asked. Any thread. */
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum dns_type { DNS_A, DNS_TXT };
+
+enum dns_status {
+    DNS_FOUND,    /* records of the type asked for */
+    DNS_NONE,     /* NXDOMAIN, or no record of that type */
+    DNS_TIMEOUT,  /* no answer within the time */
+    DNS_SERVFAIL, /* the server could not */
+    DNS_REFUSED,  /* the server would not: for a DNS list, "no" to us */
+    DNS_INVALID,  /* an answer that could not be read, or a name that cannot be asked */
+    DNS_NOT_ASKED /* left out: too many under way, no memory, stopping */
+};
+#define DNS_STATUS_COUNT 7
+
+struct dns_answer {
+    atomic_uint refs;
+    enum dns_status status;
+    bool stale;         /* served past its end, because asking anew failed */
+    int64_t expires_ms; /* CLOCK_MONOTONIC */
+    char *text; /* DNS_TXT, found: the first record, its strings joined, as it came
+                   (to be cleaned before it is shown), without NUL; else NULL */
+    unsigned address_count;
+    struct in_addr addresses[]; /* DNS_A, found; network order */
+};
+
+/* A new answer with room for count addresses, and a copy of text (NULL is fine). Returns
+ * NULL without memory. The caller owns a reference. */
+struct dns_answer *dns_answer_new(enum dns_status status, unsigned count,
+                                  const char *text);
+
+/* An answer for a failure, that needs no memory: a static one per status. ref/unref take
+ * it as any other. */
+struct dns_answer *dns_answer_failure(enum dns_status status);
+
+struct dns_answer *dns_answer_ref(struct dns_answer *answer);
+void dns_answer_unref(struct dns_answer *answer); /* NULL is fine */
+
+/* "found", "none", "timeout", … for logs and statistics. */
+const char *dns_status_name(enum dns_status status);
+
+#endif

@@ -1,0 +1,1 @@
+librblmilter_a_SOURCES +=

@@ -1,0 +1,5 @@
+/* The daemon's main: options, start, stop, nothing else. */
+int main(void)
+{
+    return 0;
+}
