@@ -9,3 +9,4 @@ include tests/unit/policy.mk
 include tests/unit/control.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
+EXTRA_DIST += tests/nameserver.py
