@@ -1,16 +1,51 @@
 #ifndef BLOCKLIST_BLOCKLIST_H
 #define BLOCKLIST_BLOCKLIST_H
 
-/* The sender blocklist: what the postmaster listed or allowed. This header is what a
- * message's way needs of it. */
+/* The sender blocklist: what the postmaster listed or allowed. This header is what the
+ * daemon's main and a message's way need of it; admin.h is the postmaster's side. */
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
 
 struct blocklist;
+
+/* What to do with a database that is damaged, or gone while its backups are there. The
+ * damaged file is always kept, as NAME.damaged-TIME. */
+enum blocklist_on_damage {
+    BLOCKLIST_DAMAGE_STOP,    /* do not start */
+    BLOCKLIST_DAMAGE_RESTORE, /* take the newest sound backup; without one do not start */
+    BLOCKLIST_DAMAGE_EMPTY    /* begin anew */
+};
+
+struct blocklist_options {
+    const char *database; /* path; made if it is not there */
+    enum blocklist_on_damage on_damage;
+    int backups;     /* daily ones kept beside it, NAME.backup-YYYYMMDD; 0 none */
+    bool strip_tags; /* anna+news@ is asked as anna@ too */
+    const struct blocklist_clock *clock; /* NULL: the system's; others for tests */
+};
+
+#define BLOCKLIST_OPEN_ERROR_SIZE 512
+
+/* Opens the database, brings its schema up to date and starts the threads that write
+ * hits and ends, build the filter, check the file and make backups. Answers at once:
+ * until the filter is built, lookups go to the database. The file must be opened by one
+ * process only. Returns the blocklist, or NULL with a sentence in error. Borrows options
+ * for the call (but clock, which must live on). */
+struct blocklist *blocklist_open(const struct blocklist_options *options,
+                                 char error[static BLOCKLIST_OPEN_ERROR_SIZE]);
+
+/* Writes what is pending, stops the threads and frees. Nobody may use it any more. NULL
+ * is fine. */
+void blocklist_close(struct blocklist *blocklist);
+
+/* What a reload may change. Any thread. */
+void blocklist_configure(struct blocklist *blocklist, int backups, bool strip_tags);
 
 #define BLOCKLIST_KEY_SIZE    (ADDRESS_SIZE + 8)
 #define BLOCKLIST_REASON_SIZE 512

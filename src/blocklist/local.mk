@@ -1,1 +1,5 @@
-librblmilter_a_SOURCES +=
+librblmilter_a_SOURCES += \
+	src/blocklist/admin.h \
+	src/blocklist/blocklist.h \
+	src/blocklist/entry.h \
+	src/blocklist/format.h

@@ -1,0 +1,213 @@
+#ifndef BLOCKLIST_ADMIN_H
+#define BLOCKLIST_ADMIN_H
+
+/* What the postmaster does with the blocklist: change, look, import, read the trail.
+ * All functions may be called by any thread but those of a message's way: they wait for
+ * the disk, and changes wait for one another (at most BLOCKLIST_WAIT_S, while an import
+ * is being committed). None blocks blocklist_ask.
+ *
+ * They return a blocklist_result. Unless it is BLOCKLIST_OK, error holds one sentence
+ * for the postmaster. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "blocklist/blocklist.h"
+#include "blocklist/entry.h"
+
+#define BLOCKLIST_WAIT_S      10
+#define BLOCKLIST_SOURCE_SIZE 65 /* letters, digits, "-", "_", "." */
+#define BLOCKLIST_ADMIN_REASON                                                           \
+    1000 /* bytes; longer ones and control characters are refused */
+#define BLOCKLIST_DEFAULT_SOURCE "manual"
+#define BLOCKLIST_ERROR_SIZE     512
+
+enum blocklist_result {
+    BLOCKLIST_OK,
+    BLOCKLIST_NO_SUCH_ENTRY,
+    BLOCKLIST_REFUSED, /* too wide, a bad source or reason, an end in the past */
+    BLOCKLIST_BUSY,    /* an import is being committed: try again */
+    BLOCKLIST_FAILED   /* the database: full, read-only, gone, damaged */
+};
+
+/* Who does it, for the audit trail. */
+struct blocklist_actor {
+    const char *login;
+    uid_t uid;
+};
+
+/* One row to be written. Borrowed for the call. */
+struct blocklist_row_in {
+    const struct entry *entry;
+    bool allow;
+    const char *source; /* NULL or "": BLOCKLIST_DEFAULT_SOURCE */
+    const char *reason; /* NULL: none */
+    time_t expires;     /* wall clock; 0 never */
+};
+
+/* The time that ends are reckoned from: the wall clock, but steady across jumps. */
+time_t blocklist_now(const struct blocklist *blocklist);
+
+/* Lists or allows entries, all or none. A row that the same source has already is
+ * changed (reason, end) and keeps its since. Unless limits is NULL (--force), an entry
+ * that is too wide refuses the whole. On disk when it returns. Where an allow entry of
+ * the same text stands beside a listing just made, *shadowed (may be NULL) is true: the
+ * sender is still let pass. */
+enum blocklist_result blocklist_add(struct blocklist *blocklist,
+                                    const struct blocklist_row_in *rows, size_t count,
+                                    const struct entry_limits *limits,
+                                    const struct blocklist_actor *actor, bool *shadowed,
+                                    char error[static BLOCKLIST_ERROR_SIZE]);
+
+/* Takes entries off, all or none: rows of all sources, or of one (source not NULL), allow
+ * rows too. With dry_run nothing is changed. On disk when it returns. *removed: rows.
+ * NO_SUCH_ENTRY (nothing is changed) if one of them is not there. */
+enum blocklist_result blocklist_remove(struct blocklist *blocklist,
+                                       const struct entry *entries, size_t count,
+                                       const char *source, const char *reason,
+                                       bool dry_run, const struct blocklist_actor *actor,
+                                       size_t *removed,
+                                       char error[static BLOCKLIST_ERROR_SIZE]);
+
+/* A row as it stands. Texts live for the callback. */
+struct blocklist_row {
+    int64_t id;
+    enum entry_kind kind;
+    const char *entry;
+    bool allow;
+    const char *source, *reason, *who; /* who: the login */
+    time_t since, expires;             /* expires 0: never */
+    uint64_t hits;                     /* of the entry, all its rows and times together */
+    time_t last_hit;                   /* 0: never */
+};
+
+/* Returns false to stop. Called with no lock of the mail's way held; it must not call
+ * back into this header. */
+typedef bool blocklist_each_row(void *context, const struct blocklist_row *row);
+
+enum blocklist_sort {
+    BLOCKLIST_SORT_ENTRY,   /* by its text */
+    BLOCKLIST_SORT_SINCE,   /* newest first */
+    BLOCKLIST_SORT_EXPIRES, /* soonest first; only those with an end */
+    BLOCKLIST_SORT_HITS     /* most first; only those that ever hit */
+};
+int blocklist_sort_parse(const char *name, enum blocklist_sort *out); /* "entry" …; -1 */
+
+/* What to list. Zero-initialised it is all rows by entry. Borrowed for the call. */
+struct blocklist_filter {
+    const char
+        *pattern;       /* NULL all; glob (* ? [a-z]) over the canonical text, any case */
+    unsigned kinds;     /* 1u << ENTRY_…; 0 all */
+    const char *source; /* NULL all */
+    const char *reason; /* NULL all; part of it, ASCII case does not matter */
+    time_t since;       /* 0 all; listed at or after it */
+    time_t expiring;    /* 0 all; with an end at or before it */
+    enum blocklist_sort sort;
+};
+
+/* Where a page ended. Zero-initialise for the first page. */
+struct blocklist_cursor {
+    bool done; /* no more pages */
+    int64_t number, id;
+    bool allow;
+    char entry[ENTRY_TEXT_SIZE], source[BLOCKLIST_SOURCE_SIZE];
+};
+
+/* Gives up to limit rows from the cursor on and moves it. A page is one short read
+ * transaction: it also ends, perhaps without a row, after some 100 ms of searching, so
+ * call until cursor->done. Rows past their end are left out. */
+enum blocklist_result blocklist_list(struct blocklist *blocklist,
+                                     const struct blocklist_filter *filter,
+                                     struct blocklist_cursor *cursor, size_t limit,
+                                     blocklist_each_row *each, void *context,
+                                     char error[static BLOCKLIST_ERROR_SIZE]);
+
+/* The rows of one entry that stand now (for show; its history: blocklist_log with its
+ * text). NO_SUCH_ENTRY when none stands. */
+enum blocklist_result blocklist_show(struct blocklist *blocklist,
+                                     const struct entry *entry, blocklist_each_row *each,
+                                     void *context,
+                                     char error[static BLOCKLIST_ERROR_SIZE]);
+
+/* One line of the audit trail. Texts live for the callback. */
+struct blocklist_event {
+    int64_t id;
+    time_t at;
+    const char *login;
+    uid_t uid;
+    const char *action; /* add, change, remove, expire, import */
+    const char *entry;  /* "" for import, which has counts in after */
+    const char *source;
+    bool allow;
+    const char *reason; /* that the change was given */
+    const char *before,
+        *after; /* JSON: {"reason":…,"since":…,"expires":…,"who":…}; NULL */
+};
+typedef bool blocklist_each_event(void *context, const struct blocklist_event *event);
+
+/* The trail, newest first, from *before_id (0: the newest) on; moves *before_id, which is
+ * -1 when there is no more. pattern: a glob, or an entry's canonical text, or NULL. */
+enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pattern,
+                                    time_t since, int64_t *before_id, size_t limit,
+                                    blocklist_each_event *each, void *context,
+                                    char error[static BLOCKLIST_ERROR_SIZE]);
+
+/* An import: one change, there or not. rblctl reads the file (format.h, so that errors
+ * carry its line numbers) and sends rows; they are set aside in a file of their own until
+ * the commit, so a slow sender holds up nobody. Used by one thread at a time. */
+struct blocklist_import;
+
+struct blocklist_import_options {
+    const char *source; /* for rows without one; NULL: BLOCKLIST_DEFAULT_SOURCE */
+    const char *reason; /* for rows without one, and for the trail; NULL none */
+    bool replace;       /* what source had beyond the file is removed */
+    const struct entry_limits *limits; /* NULL: --force; must live until the end */
+    const struct blocklist_actor *actor;
+};
+
+struct blocklist_import_counts {
+    uint64_t rows, added, changed, unchanged, removed;
+};
+
+struct blocklist_import *blocklist_import_begin(
+    struct blocklist *blocklist, const struct blocklist_import_options *options,
+    char error[static BLOCKLIST_ERROR_SIZE]);
+
+/* REFUSED concerns this row alone (too wide, a bad reason, a foreign source with
+ * replace): go on with the next. FAILED ends the import. A row that comes twice counts
+ * as the last says. */
+enum blocklist_result blocklist_import_row(struct blocklist_import *import,
+                                           const struct blocklist_row_in *row,
+                                           char error[static BLOCKLIST_ERROR_SIZE]);
+
+/* Makes it so (or with dry_run only counts) and frees the import, whatever it returns. */
+enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
+                                              bool dry_run,
+                                              struct blocklist_import_counts *counts,
+                                              char error[static BLOCKLIST_ERROR_SIZE]);
+void blocklist_import_abort(struct blocklist_import *import); /* frees; NULL is fine */
+
+/* For `status`. */
+struct blocklist_status {
+    uint64_t entries[ENTRY_KIND_COUNT]; /* rows by kind; as counted at last_count */
+    uint64_t allow;                     /* of them, allow rows */
+    bool counted;                       /* false: the first count is still under way */
+    uint64_t database_bytes, wal_bytes;
+    bool filter_ready; /* false: lookups go to the database */
+    uint64_t filter_bytes, filter_keys;
+    uint64_t hits_pending, hits_dropped;
+    time_t last_backup;               /* 0: none */
+    bool checked;                     /* the whole file was read and found sound */
+    char database[256];               /* path */
+    char error[BLOCKLIST_ERROR_SIZE]; /* "" or why changes fail, or what is damaged */
+    char clock[BLOCKLIST_ERROR_SIZE]; /* "" or that the clock jumped, and what holds */
+};
+void blocklist_status(struct blocklist *blocklist, struct blocklist_status *out);
+
+/* Believes the wall clock from now on, after a jump (`rblctl reload` does it). */
+void blocklist_trust_clock(struct blocklist *blocklist);
+
+#endif

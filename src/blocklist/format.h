@@ -1,0 +1,59 @@
+#ifndef BLOCKLIST_FORMAT_H
+#define BLOCKLIST_FORMAT_H
+
+/* The formats of import and export: pure code over lines, one file per format
+ * (format_plain.c …) behind one table. Runs in rblctl, so that an error carries a line
+ * number; needs no store. A parser belongs to one thread. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "blocklist/entry.h"
+
+/* A row read from a file, or to be written into one. Borrowed. */
+struct format_row {
+    struct entry entry;
+    bool allow;
+    const char *source, *reason; /* NULL: the file says nothing */
+    time_t since, expires;       /* 0: the file says nothing, never */
+};
+
+struct format; /* a row of the table */
+
+/* plain, csv, json, postfix, rbldnsd, rspamd; NULL for an unknown name. */
+const struct format *format_find(const char *name);
+const char *format_name(const struct format *format);
+bool format_can_export(const struct format *format); /* rspamd: import only */
+const char *const *format_names(void);               /* NULL at the end */
+
+#define FORMAT_ERROR_SIZE 512
+
+/* One file being read. */
+struct format_reader;
+
+struct format_reader *format_reader_new(
+    const struct format *format); /* NULL: no memory */
+void format_reader_free(struct format_reader *reader);
+
+/* Told of each row and of each bad line. row and text live for the call. A row callback
+ * returns false to end the reading. */
+struct format_sink {
+    bool (*row)(void *context, unsigned long line, const struct format_row *row);
+    void (*bad)(void *context, unsigned long line, const char *text);
+    void *context;
+};
+
+/* Reads the whole stream. Returns 0 at its end, or -1 when reading failed (errno) or the
+ * row callback ended it. Lines longer than 64 KiB are bad lines. */
+int format_read(struct format_reader *reader, FILE *in, const struct format_sink *sink);
+
+/* Writing: start, each row, end. They return 0, 1 for a row that the format cannot
+ * express (host: in rbldnsd …: left out, count them), or -1 when writing failed. */
+int format_write_start(const struct format *format, FILE *out);
+int format_write_row(const struct format *format, FILE *out, const struct format_row *row,
+                     bool first);
+int format_write_end(const struct format *format, FILE *out);
+
+#endif
