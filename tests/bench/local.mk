@@ -1,0 +1,14 @@
+# Benchmarks: make bench-programs, then tests/bench/report.py (docs/performance.md).
+bench_programs = tests/bench/noop tests/bench/load
+EXTRA_PROGRAMS += $(bench_programs)
+bench-programs: $(bench_programs)
+.PHONY: bench-programs
+
+tests_bench_noop_SOURCES = tests/bench/noop.c
+tests_bench_noop_LDADD = $(MILTER_LIBS)
+
+bench_common = tests/bench/buf.c tests/bench/buf.h tests/bench/endpoint.c \
+	tests/bench/endpoint.h tests/bench/range.c tests/bench/range.h \
+	tests/bench/samples.c tests/bench/samples.h
+tests_bench_load_SOURCES = tests/bench/load.c tests/bench/mta.c tests/bench/mta.h \
+	$(bench_common)

@@ -1,0 +1,407 @@
+/* A load of milter sessions: plays the MTA, as Postfix 3.7 does it, for many clients at
+ * once, and reports rate, verdicts and latencies as one JSON line. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "endpoint.h"
+#include "mta.h"
+#include "range.h"
+#include "samples.h"
+
+static const char usage[] =
+    "usage: load [options] SOCKET         inet:port@host or unix:/path\n"
+    "  --sessions N      connections in all (1000)\n"
+    "  --concurrent N    of them at once (1)\n"
+    "  --messages N      on each connection (1)\n"
+    "  --last STEP       connect, helo, mail, rcpt or eom (eom): the client leaves then\n"
+    "  --hold            it stays instead, until standard input ends\n"
+    "  --clients A[,N]   addresses from A on, N different ones (all different)\n"
+    "  --clients-b A[,N] every other session is of these, reported under \"b\"\n"
+    "  --sender TEXT     %n becomes the sender's number (user%n@d%n.sender.test)\n"
+    "  --senders N       different ones (1; 0: all different)\n"
+    "  --headers N       a message (8)\n"
+    "  --body BYTES      a message (1000)\n";
+
+enum { EVENTS_MAX = 256, RETRY_MS = 1 };
+
+/* What is told of one group of clients. */
+struct group {
+    struct range clients;
+    unsigned begun, ended;
+    uint64_t outcomes[OUTCOME_COUNT];
+    struct samples session, verdict, rcpt;
+    char *reply; /* the first refusal's */
+};
+
+struct session {
+    struct mta mta;
+    int fd; /* -1: free, or still to be connected */
+    bool active, sending;
+    struct group *group;
+    int64_t begun_ns, message_ns, rcpt_ns;
+};
+
+struct load {
+    struct mta_settings mta;
+    struct endpoint endpoint;
+    const char *sender;
+    unsigned senders, sessions, concurrent;
+    struct group groups[2];
+    unsigned group_count;
+    struct session *slots;
+    unsigned begun, ended, errors, held, unconnected;
+    int epoll_fd;
+};
+
+static void watch(struct load *load, struct session *session, bool sending)
+{
+    struct epoll_event event = {.events = sending ? EPOLLIN | EPOLLOUT : EPOLLIN,
+                                .data.ptr = session};
+
+    if (epoll_ctl(load->epoll_fd, EPOLL_CTL_MOD, session->fd, &event) != 0)
+        die("epoll_ctl: %s", strerror(errno));
+    session->sending = sending;
+}
+
+/* The sender of a session: the pattern with its number in the place of each %n. */
+static void write_sender(const struct load *load, unsigned number, char *out, size_t size)
+{
+    struct buf text = {0};
+    unsigned n = load->senders > 0 ? number % load->senders : number;
+
+    for (const char *p = load->sender; *p != '\0'; p++) {
+        if (p[0] == '%' && p[1] == 'n') {
+            buf_printf(&text, "%u", n);
+            p++;
+        } else {
+            buf_add(&text, p, 1);
+        }
+    }
+    buf_add(&text, "", 1);
+    if (snprintf(out, size, "%s", buf_bytes(&text)) >= (int)size)
+        die("--sender: too long");
+    buf_free(&text);
+}
+
+/* Connects a session that is begun. Postfix, too, tries again when the queue is full. */
+static bool session_connect(struct load *load, struct session *session)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.ptr = session};
+
+    session->fd = endpoint_connect(&load->endpoint);
+    if (session->fd < 0)
+        return false;
+    if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, session->fd, &event) != 0)
+        die("epoll_ctl: %s", strerror(errno));
+    session->sending = true;
+    return true;
+}
+
+static void session_begin(struct load *load, struct session *session)
+{
+    unsigned number = load->begun++;
+    struct group *group = &load->groups[number % load->group_count];
+    unsigned client = range_number(&group->clients, group->begun++);
+    char sender[512];
+
+    write_sender(load, number, sender, sizeof sender);
+    mta_begin(&session->mta, &load->mta, range_address(&group->clients, client), client,
+              sender);
+    session->group = group;
+    session->active = true;
+    session->begun_ns = session->message_ns = now_ns();
+    if (!session_connect(load, session))
+        load->unconnected++;
+}
+
+static void session_end(struct load *load, struct session *session, bool failed)
+{
+    struct group *group = session->group;
+
+    close(session->fd);
+    session->fd = -1;
+    session->active = false;
+    group->ended++;
+    load->ended++;
+    if (failed)
+        load->errors++;
+    else
+        samples_add(&group->session, session->begun_ns, now_ns());
+    if (group->reply == NULL && session->mta.reply != NULL)
+        group->reply = strdup(session->mta.reply);
+    mta_end(&session->mta);
+    if (load->begun < load->sessions)
+        session_begin(load, session);
+}
+
+/* Takes the times that an answer ends. */
+static void session_measure(struct session *session, enum step answered)
+{
+    struct group *group = session->group;
+    struct mta *mta = &session->mta;
+    int64_t now = now_ns();
+
+    if (answered == STEP_RCPT) {
+        samples_add(&group->rcpt, session->rcpt_ns, now);
+        samples_add(&group->verdict, session->message_ns, now);
+    }
+    if (mta->step == STEP_RCPT)
+        session->rcpt_ns = now;
+    if (mta->step == STEP_MAIL || mta->step == STEP_DONE) {
+        if (answered >= STEP_MAIL)
+            group->outcomes[mta->outcome]++;
+        if (mta->message > 0)
+            session->message_ns = now;
+    }
+}
+
+/* Says what is to be said. Returns false when the session ended. */
+static bool session_talk(struct load *load, struct session *session)
+{
+    struct mta *mta = &session->mta;
+    int left = buf_send(&mta->out, session->fd);
+
+    if (left < 0) {
+        session_end(load, session, true);
+        return false;
+    }
+    if (left == 0 && mta->step == STEP_DONE && !load->mta.hold) {
+        session_end(load, session, false);
+        return false;
+    }
+    if ((left > 0) != session->sending)
+        watch(load, session, left > 0);
+    return true;
+}
+
+static void session_hear(struct load *load, struct session *session)
+{
+    struct mta *mta = &session->mta;
+    enum step answered;
+    ssize_t got = buf_receive(&mta->in, session->fd);
+
+    if (got < 0 && errno == EAGAIN)
+        return;
+    if (got <= 0) {
+        session_end(load, session, true);
+        return;
+    }
+    while (mta->step != STEP_DONE && mta_answer(mta, &answered)) {
+        mta_go_on(mta);
+        session_measure(session, answered);
+    }
+    if (mta->step == STEP_DONE && load->mta.hold)
+        load->held++;
+    session_talk(load, session);
+}
+
+static void connect_again(struct load *load)
+{
+    for (unsigned i = 0; i < load->concurrent && load->unconnected > 0; i++) {
+        struct session *session = &load->slots[i];
+        if (session->active && session->fd < 0 && session_connect(load, session))
+            load->unconnected--;
+    }
+}
+
+static void load_run(struct load *load)
+{
+    struct epoll_event events[EVENTS_MAX];
+
+    for (unsigned i = 0; i < load->concurrent; i++) {
+        load->slots[i].fd = -1;
+        session_begin(load, &load->slots[i]);
+    }
+    while (load->ended < load->sessions && load->held < load->sessions) {
+        int timeout = load->unconnected > 0 ? RETRY_MS : -1;
+        int count = epoll_wait(load->epoll_fd, events, EVENTS_MAX, timeout);
+        for (int i = 0; i < count; i++) {
+            struct session *session = events[i].data.ptr;
+            if ((events[i].events & EPOLLOUT) != 0 && !session_talk(load, session))
+                continue;
+            if ((events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+                session_hear(load, session);
+        }
+        if (load->unconnected > 0)
+            connect_again(load);
+    }
+}
+
+static void print_text(const char *text)
+{
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
+        if ((unsigned char)*text >= ' ')
+            putchar(*text);
+    }
+    putchar('"');
+}
+
+static void print_group(struct group *group)
+{
+    printf("\"verdicts\":{");
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        printf("%s\"%s\":%lu", i > 0 ? "," : "", outcome_names[i], group->outcomes[i]);
+    printf("},\"reply\":");
+    print_text(group->reply != NULL ? group->reply : "");
+    putchar(',');
+    samples_print(&group->session, "session_us", stdout);
+    putchar(',');
+    samples_print(&group->verdict, "verdict_us", stdout);
+    putchar(',');
+    samples_print(&group->rcpt, "rcpt_us", stdout);
+}
+
+static void load_print(struct load *load, double seconds)
+{
+    struct rusage self;
+
+    getrusage(RUSAGE_SELF, &self);
+    printf("{\"sessions\":%u,\"errors\":%u,\"seconds\":%.6f,\"rate\":%.1f,"
+           "\"load_cpu_s\":%.3f,",
+           load->sessions, load->errors, seconds, load->sessions / seconds,
+           self.ru_utime.tv_sec + self.ru_stime.tv_sec +
+               (self.ru_utime.tv_usec + self.ru_stime.tv_usec) / 1e6);
+    print_group(&load->groups[0]);
+    if (load->group_count > 1) {
+        printf(",\"b\":{");
+        print_group(&load->groups[1]);
+        putchar('}');
+    }
+    puts("}");
+    fflush(stdout);
+}
+
+static enum step step_parse(const char *text)
+{
+    static const struct {
+        const char *name;
+        enum step step;
+    } names[] = {{"connect", STEP_CONNECT},
+                 {"helo", STEP_HELO},
+                 {"mail", STEP_MAIL},
+                 {"rcpt", STEP_RCPT},
+                 {"eom", STEP_EOM}};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i].name) == 0)
+            return names[i].step;
+    die("--last %s: expected connect, helo, mail, rcpt or eom", text);
+}
+
+static unsigned number_parse(const char *option, const char *text)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end != '\0' || value > 100000000)
+        die("--%s %s: expected a number", option, text);
+    return (unsigned)value;
+}
+
+static void options_parse(struct load *load, int argc, char **argv)
+{
+    static const struct option options[] = {{"sessions", required_argument, NULL, 's'},
+                                            {"concurrent", required_argument, NULL, 'c'},
+                                            {"messages", required_argument, NULL, 'm'},
+                                            {"last", required_argument, NULL, 'l'},
+                                            {"hold", no_argument, NULL, 'H'},
+                                            {"clients", required_argument, NULL, 'a'},
+                                            {"clients-b", required_argument, NULL, 'b'},
+                                            {"sender", required_argument, NULL, 'S'},
+                                            {"senders", required_argument, NULL, 'n'},
+                                            {"headers", required_argument, NULL, 'h'},
+                                            {"body", required_argument, NULL, 'B'},
+                                            {0}};
+    int option, index = 0;
+
+    while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
+        const char *name = options[index].name;
+        switch (option) {
+        case 's':
+            load->sessions = number_parse(name, optarg);
+            break;
+        case 'c':
+            load->concurrent = number_parse(name, optarg);
+            break;
+        case 'm':
+            load->mta.messages = number_parse(name, optarg);
+            break;
+        case 'n':
+            load->senders = number_parse(name, optarg);
+            break;
+        case 'h':
+            load->mta.headers = number_parse(name, optarg);
+            break;
+        case 'B':
+            load->mta.body_bytes = number_parse(name, optarg);
+            break;
+        case 'l':
+            load->mta.last = step_parse(optarg);
+            break;
+        case 'H':
+            load->mta.hold = true;
+            break;
+        case 'a':
+            range_parse(&load->groups[0].clients, optarg);
+            break;
+        case 'b':
+            range_parse(&load->groups[1].clients, optarg);
+            load->group_count = 2;
+            break;
+        case 'S':
+            load->sender = optarg;
+            break;
+        default:
+            fputs(usage, stderr);
+            exit(2);
+        }
+    }
+    if (optind + 1 != argc) {
+        fputs(usage, stderr);
+        exit(2);
+    }
+    endpoint_parse(&load->endpoint, argv[optind]);
+}
+
+int main(int argc, char **argv)
+{
+    static struct load load = {
+        .mta = {.messages = 1, .headers = 8, .body_bytes = 1000, .last = STEP_EOM},
+        .sender = "user%n@d%n.sender.test",
+        .senders = 1,
+        .sessions = 1000,
+        .concurrent = 1,
+        .group_count = 1};
+    char byte;
+
+    range_parse(&load.groups[0].clients, "20.0.0.1");
+    options_parse(&load, argc, argv);
+    files_raise_limit();
+    if (load.mta.hold || load.concurrent > load.sessions)
+        load.concurrent = load.sessions;
+    load.slots = calloc(load.concurrent, sizeof *load.slots);
+    load.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (load.slots == NULL || load.epoll_fd < 0)
+        die("cannot start: %s", strerror(errno));
+    int64_t begun = now_ns();
+    load_run(&load);
+    load_print(&load, (double)(now_ns() - begun) / 1e9);
+    if (load.mta.hold)
+        while (read(STDIN_FILENO, &byte, 1) > 0)
+            ;
+    return load.errors == 0 ? 0 : 1;
+}
