@@ -2,22 +2,14 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "tool.h"
+
 enum { RECEIVE_SIZE = 16384 };
-
-void die(const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    vfprintf(stderr, format, ap);
-    va_end(ap);
-    fputc('\n', stderr);
-    exit(1);
-}
 
 static void make_room(struct buf *buf, size_t count)
 {
@@ -67,6 +59,17 @@ void buf_printf(struct buf *buf, const char *format, ...)
         die("out of memory");
     buf_add(buf, text, (size_t)length);
     free(text);
+}
+
+void buf_add_pattern(struct buf *buf, const char *pattern, unsigned n)
+{
+    const char *mark;
+
+    for (; (mark = strstr(pattern, "%n")) != NULL; pattern = mark + 2) {
+        buf_add(buf, pattern, (size_t)(mark - pattern));
+        buf_printf(buf, "%u", n);
+    }
+    buf_add_text(buf, pattern);
 }
 
 void buf_take(struct buf *buf, size_t count)

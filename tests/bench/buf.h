@@ -2,11 +2,12 @@
 #define BENCH_BUF_H
 
 /* Bytes that grow at the end and are taken from the front, for the benchmark's clients.
- * Out of memory ends the program: these are tools, not the daemon. */
+ * A pattern is a text in which %n stands for a number. Out of memory ends the program:
+ * these are tools, not the daemon. */
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <sys/types.h>
 
 struct buf {
     char *data;
@@ -18,6 +19,7 @@ void buf_add_text(struct buf *buf, const char *text); /* with its NUL */
 void buf_add_u32(struct buf *buf, uint32_t value);    /* network order */
 void buf_printf(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* without a NUL */
+void buf_add_pattern(struct buf *buf, const char *pattern, unsigned n); /* with a NUL */
 static inline size_t buf_length(const struct buf *buf)
 {
     return buf->end - buf->start;
@@ -37,8 +39,5 @@ int buf_send(struct buf *buf, int fd);
 /* Reads once what a socket has. Returns the count, 0 at its end, -1 on an error; errno is
  * EAGAIN when there is nothing. */
 ssize_t buf_receive(struct buf *buf, int fd);
-
-/* Prints the text and ends the program with status 1. */
-void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
 #endif

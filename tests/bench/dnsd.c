@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "buf.h"
 #include "samples.h"
+#include "tool.h"
 #include "zone.h"
 
 static const char usage[] =

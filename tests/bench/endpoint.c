@@ -6,11 +6,10 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "buf.h"
+#include "tool.h"
 
 void endpoint_parse(struct endpoint *endpoint, const char *text)
 {
@@ -50,15 +49,4 @@ int endpoint_connect(const struct endpoint *endpoint)
         die("connect: %s", strerror(errno));
     close(fd);
     return -1;
-}
-
-void files_raise_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        fprintf(stderr, "cannot raise the limit of open files: %s\n", strerror(errno));
 }

@@ -18,7 +18,4 @@ void endpoint_parse(struct endpoint *endpoint, const char *text);
  * full for now. Any other failure ends the program. */
 int endpoint_connect(const struct endpoint *endpoint);
 
-/* Lets the program open as many files as it may. */
-void files_raise_limit(void);
-
 #endif

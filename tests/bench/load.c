@@ -1,23 +1,19 @@
 /* A load of milter sessions: plays the MTA, as Postfix 3.7 does it, for many clients at
  * once, and reports rate, verdicts and latencies as one JSON line. */
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "buf.h"
 #include "endpoint.h"
 #include "mta.h"
 #include "range.h"
 #include "samples.h"
+#include "tally.h"
+#include "tool.h"
 
 static const char usage[] =
     "usage: load [options] SOCKET         inet:port@host or unix:/path\n"
@@ -39,9 +35,7 @@ enum { EVENTS_MAX = 256, RETRY_MS = 1 };
 struct group {
     struct range clients;
     unsigned begun, ended;
-    uint64_t outcomes[OUTCOME_COUNT];
-    struct samples session, verdict, rcpt;
-    char *reply; /* the first refusal's */
+    struct tally tally;
 };
 
 struct session {
@@ -74,26 +68,6 @@ static void watch(struct load *load, struct session *session, bool sending)
     session->sending = sending;
 }
 
-/* The sender of a session: the pattern with its number in the place of each %n. */
-static void write_sender(const struct load *load, unsigned number, char *out, size_t size)
-{
-    struct buf text = {0};
-    unsigned n = load->senders > 0 ? number % load->senders : number;
-
-    for (const char *p = load->sender; *p != '\0'; p++) {
-        if (p[0] == '%' && p[1] == 'n') {
-            buf_printf(&text, "%u", n);
-            p++;
-        } else {
-            buf_add(&text, p, 1);
-        }
-    }
-    buf_add(&text, "", 1);
-    if (snprintf(out, size, "%s", buf_bytes(&text)) >= (int)size)
-        die("--sender: too long");
-    buf_free(&text);
-}
-
 /* Connects a session that is begun. Postfix, too, tries again when the queue is full. */
 static bool session_connect(struct load *load, struct session *session)
 {
@@ -113,11 +87,13 @@ static void session_begin(struct load *load, struct session *session)
     unsigned number = load->begun++;
     struct group *group = &load->groups[number % load->group_count];
     unsigned client = range_number(&group->clients, group->begun++);
-    char sender[512];
+    struct buf sender = {0};
 
-    write_sender(load, number, sender, sizeof sender);
+    buf_add_pattern(&sender, load->sender,
+                    load->senders > 0 ? number % load->senders : number);
     mta_begin(&session->mta, &load->mta, range_address(&group->clients, client), client,
-              sender);
+              buf_bytes(&sender));
+    buf_free(&sender);
     session->group = group;
     session->active = true;
     session->begun_ns = session->message_ns = now_ns();
@@ -137,9 +113,8 @@ static void session_end(struct load *load, struct session *session, bool failed)
     if (failed)
         load->errors++;
     else
-        samples_add(&group->session, session->begun_ns, now_ns());
-    if (group->reply == NULL && session->mta.reply != NULL)
-        group->reply = strdup(session->mta.reply);
+        samples_add(&group->tally.session, session->begun_ns, now_ns());
+    tally_reply(&group->tally, session->mta.reply);
     mta_end(&session->mta);
     if (load->begun < load->sessions)
         session_begin(load, session);
@@ -153,14 +128,14 @@ static void session_measure(struct session *session, enum step answered)
     int64_t now = now_ns();
 
     if (answered == STEP_RCPT) {
-        samples_add(&group->rcpt, session->rcpt_ns, now);
-        samples_add(&group->verdict, session->message_ns, now);
+        samples_add(&group->tally.rcpt, session->rcpt_ns, now);
+        samples_add(&group->tally.verdict, session->message_ns, now);
     }
     if (mta->step == STEP_RCPT)
         session->rcpt_ns = now;
     if (mta->step == STEP_MAIL || mta->step == STEP_DONE) {
         if (answered >= STEP_MAIL)
-            group->outcomes[mta->outcome]++;
+            group->tally.outcomes[mta->outcome]++;
         if (mta->message > 0)
             session->message_ns = now;
     }
@@ -238,47 +213,16 @@ static void load_run(struct load *load)
     }
 }
 
-static void print_text(const char *text)
-{
-    putchar('"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            putchar('\\');
-        if ((unsigned char)*text >= ' ')
-            putchar(*text);
-    }
-    putchar('"');
-}
-
-static void print_group(struct group *group)
-{
-    printf("\"verdicts\":{");
-    for (int i = 0; i < OUTCOME_COUNT; i++)
-        printf("%s\"%s\":%lu", i > 0 ? "," : "", outcome_names[i], group->outcomes[i]);
-    printf("},\"reply\":");
-    print_text(group->reply != NULL ? group->reply : "");
-    putchar(',');
-    samples_print(&group->session, "session_us", stdout);
-    putchar(',');
-    samples_print(&group->verdict, "verdict_us", stdout);
-    putchar(',');
-    samples_print(&group->rcpt, "rcpt_us", stdout);
-}
-
 static void load_print(struct load *load, double seconds)
 {
-    struct rusage self;
-
-    getrusage(RUSAGE_SELF, &self);
     printf("{\"sessions\":%u,\"errors\":%u,\"seconds\":%.6f,\"rate\":%.1f,"
            "\"load_cpu_s\":%.3f,",
            load->sessions, load->errors, seconds, load->sessions / seconds,
-           self.ru_utime.tv_sec + self.ru_stime.tv_sec +
-               (self.ru_utime.tv_usec + self.ru_stime.tv_usec) / 1e6);
-    print_group(&load->groups[0]);
+           cpu_seconds());
+    tally_print(&load->groups[0].tally, stdout);
     if (load->group_count > 1) {
         printf(",\"b\":{");
-        print_group(&load->groups[1]);
+        tally_print(&load->groups[1].tally, stdout);
         putchar('}');
     }
     puts("}");
@@ -300,16 +244,6 @@ static enum step step_parse(const char *text)
         if (strcmp(text, names[i].name) == 0)
             return names[i].step;
     die("--last %s: expected connect, helo, mail, rcpt or eom", text);
-}
-
-static unsigned number_parse(const char *option, const char *text)
-{
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-
-    if (*text < '0' || *text > '9' || *end != '\0' || value > 100000000)
-        die("--%s %s: expected a number", option, text);
-    return (unsigned)value;
 }
 
 static void options_parse(struct load *load, int argc, char **argv)

@@ -1,5 +1,6 @@
 # Benchmarks: make bench-programs, then tests/bench/report.py (docs/performance.md).
-bench_programs = tests/bench/noop tests/bench/load tests/bench/dnsd
+bench_programs = tests/bench/noop tests/bench/load tests/bench/dnsd \
+	tests/bench/smtpload
 EXTRA_PROGRAMS += $(bench_programs)
 bench-programs: $(bench_programs)
 .PHONY: bench-programs
@@ -9,8 +10,10 @@ tests_bench_noop_LDADD = $(MILTER_LIBS)
 
 bench_common = tests/bench/buf.c tests/bench/buf.h tests/bench/endpoint.c \
 	tests/bench/endpoint.h tests/bench/range.c tests/bench/range.h \
-	tests/bench/samples.c tests/bench/samples.h
+	tests/bench/samples.c tests/bench/samples.h \
+	tests/bench/tally.c tests/bench/tally.h tests/bench/tool.c tests/bench/tool.h
 tests_bench_load_SOURCES = tests/bench/load.c tests/bench/mta.c tests/bench/mta.h \
 	$(bench_common)
 tests_bench_dnsd_SOURCES = tests/bench/dnsd.c tests/bench/zone.c tests/bench/zone.h \
 	$(bench_common)
+tests_bench_smtpload_SOURCES = tests/bench/smtpload.c $(bench_common)

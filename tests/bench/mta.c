@@ -6,12 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tool.h"
+
 /* What Postfix 3.7 offers (src/milter/milter8.c), beside all events. */
 enum { OFFERED_VERSION = 6, OFFERED_ACTIONS = 0x1ff, OFFERED_PROTOCOL = 0x1fffff };
 enum { SYMLIST_STAGES = 7, PACKET_MAX = 65536 };
-
-const char *const outcome_names[OUTCOME_COUNT] = {"continue", "accept", "reject",
-                                                  "tempfail"};
 
 static void write_connect(struct mta *mta);
 static void write_helo(struct mta *mta);

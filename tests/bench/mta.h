@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "tally.h"
 
 /* The steps of a session, in their order. */
 enum step {
@@ -25,10 +26,6 @@ enum step {
     STEP_EOM,
     STEP_DONE
 };
-
-enum outcome { OUTCOME_CONTINUE, OUTCOME_ACCEPT, OUTCOME_REJECT, OUTCOME_TEMPFAIL };
-#define OUTCOME_COUNT 4
-extern const char *const outcome_names[OUTCOME_COUNT];
 
 /* What all sessions have in common. */
 struct mta_settings {

@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "buf.h"
+#include "tool.h"
 
 void range_parse(struct range *range, const char *text)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "buf.h"
+#include "tool.h"
 
 int64_t now_ns(void)
 {

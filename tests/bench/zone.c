@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "buf.h"
+#include "tool.h"
 
 enum { CODE_DEFAULT = 0x7f000002 };
 

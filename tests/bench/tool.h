@@ -1,0 +1,23 @@
+#ifndef BENCH_TOOL_H
+#define BENCH_TOOL_H
+
+/* What the main of each benchmark program needs. */
+
+#include <stdio.h>
+
+/* Prints the text and ends the program with status 1. */
+void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* The value of an option that is a number; anything else ends the program. */
+unsigned number_parse(const char *option, const char *text);
+
+/* Prints text as a JSON string, without its control characters. */
+void json_text(const char *text, FILE *out);
+
+/* Lets the program open as many files as it may. */
+void files_raise_limit(void);
+
+/* CPU time of this program, in seconds. */
+double cpu_seconds(void);
+
+#endif
