@@ -1,5 +1,7 @@
-# Installed beside each other, so that the links between them hold.
-dist_doc_DATA = README.md \
+# Installed as they stand here, so that README.md's links hold.
+docsdir = $(docdir)/docs
+dist_doc_DATA = README.md
+dist_docs_DATA = \
 	docs/lists.md \
 	docs/postfix.md \
 	docs/sendmail.md
