@@ -1,0 +1,144 @@
+#include "control/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+#define BACKLOG     1024
+#define SOCKET_MODE 0660
+
+/* Holds PATH.lock for the life of the listener, so that of two daemons that start at once
+ * only one takes the socket. The file stays: to remove it would let a third one lock
+ * another file of the same name. */
+static int lock_path(struct listener *listener, char *error, size_t error_size)
+{
+    char *name = NULL;
+
+    if (asprintf(&name, "%s.lock", listener->path) < 0) {
+        snprintf(error, error_size, "no memory");
+        return -1;
+    }
+    listener->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (listener->lock_fd == -1)
+        snprintf(error, error_size, "%s: %s", name, strerror(errno));
+    else if (flock(listener->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        snprintf(error, error_size, "%s: another rblmilter holds it", name);
+        close(listener->lock_fd);
+        listener->lock_fd = -1;
+    }
+    free(name);
+    return listener->lock_fd == -1 ? -1 : 0;
+}
+
+/* Whether someone listens there. Only "connection refused" says that nobody does. */
+static bool is_live(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool live = true;
+
+    if (fd == -1)
+        return true;
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
+        live = errno != ECONNREFUSED && errno != ENOENT;
+    close(fd);
+    return live;
+}
+
+/* Clears the place for the socket. */
+static int make_room(const struct sockaddr_un *address, char *error, size_t error_size)
+{
+    const char *path = address->sun_path;
+    struct stat st;
+
+    if (lstat(path, &st) != 0) {
+        if (errno == ENOENT)
+            return 0;
+        snprintf(error, error_size, "%s: %s", path, strerror(errno));
+        return -1;
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        snprintf(error, error_size, "%s: exists and is no socket", path);
+        return -1;
+    }
+    if (is_live(address)) {
+        snprintf(error, error_size, "%s: another program answers there", path);
+        return -1;
+    }
+    if (unlink(path) != 0) {
+        snprintf(error, error_size, "%s: %s", path, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+/* Nobody may connect between bind and listen: until then the kernel refuses. */
+static int bind_and_listen(struct listener *listener, const struct sockaddr_un *address,
+                           uid_t owner, gid_t group)
+{
+    listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (listener->fd == -1)
+        return -1;
+    if (bind(listener->fd, (const struct sockaddr *)address, sizeof *address) != 0)
+        return -1;
+    if (geteuid() == 0 && lchown(address->sun_path, owner, group) != 0)
+        return -1;
+    if (chmod(address->sun_path, SOCKET_MODE) != 0)
+        return -1;
+    return listen(listener->fd, BACKLOG);
+}
+
+int listener_open(struct listener *listener, const char *path, uid_t owner, gid_t group,
+                  char *error, size_t error_size)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *listener = (struct listener){.fd = -1, .lock_fd = -1};
+    if (!text_copy(path, address.sun_path, sizeof address.sun_path)) {
+        snprintf(error, error_size, "%s: a socket's path has at most %zu characters",
+                 path, sizeof address.sun_path - 1);
+        return -1;
+    }
+    listener->path = strdup(path);
+    if (listener->path == NULL) {
+        snprintf(error, error_size, "no memory");
+        return -1;
+    }
+    if (lock_path(listener, error, error_size) != 0)
+        goto failed;
+    if (make_room(&address, error, error_size) != 0)
+        goto failed;
+    if (bind_and_listen(listener, &address, owner, group) != 0) {
+        snprintf(error, error_size, "%s: %s", path, strerror(errno));
+        goto failed;
+    }
+    return 0;
+failed:
+    /* What stands at the path may be another's: it is not ours to remove. */
+    if (listener->fd != -1)
+        close(listener->fd);
+    listener->fd = -1;
+    listener_close(listener);
+    return -1;
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener->fd != -1) {
+        unlink(listener->path); /* may fail without harm: a stale one is replaced */
+        close(listener->fd);
+    }
+    if (listener->lock_fd != -1)
+        close(listener->lock_fd);
+    free(listener->path);
+    *listener = (struct listener){.fd = -1, .lock_fd = -1};
+}

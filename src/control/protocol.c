@@ -1,0 +1,80 @@
+#include "control/protocol.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const error_names[PROTOCOL_ERROR_COUNT] = {
+    [PROTOCOL_USAGE] = "usage",     [PROTOCOL_DENIED] = "denied",
+    [PROTOCOL_REFUSED] = "refused", [PROTOCOL_BUSY] = "busy",
+    [PROTOCOL_FAILED] = "failed",
+};
+
+const char *protocol_error_name(enum protocol_error error)
+{
+    return error_names[error];
+}
+
+int protocol_error_parse(const char *name, enum protocol_error *out)
+{
+    for (int i = 0; i < PROTOCOL_ERROR_COUNT; i++)
+        if (strcmp(name, error_names[i]) == 0) {
+            *out = (enum protocol_error)i;
+            return 0;
+        }
+    return -1;
+}
+
+json_t *protocol_error_answer(enum protocol_error error, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args); /* for people: cut where it is too long */
+    va_end(args);
+    /* A cut may have split a character: what is not valid UTF-8 then is left out. */
+    for (size_t length = strlen(text);; text[--length] = '\0') {
+        json_t *answer = json_pack("{s:b, s:s, s:s}", "ok", 0, "error",
+                                   protocol_error_name(error), "text", text);
+        if (answer != NULL || length == 0)
+            return answer;
+    }
+}
+
+json_t *protocol_read(const char *line, size_t length, char *error, size_t error_size)
+{
+    json_error_t where;
+    json_t *message = json_loadb(line, length, JSON_REJECT_DUPLICATES, &where);
+
+    if (message == NULL) {
+        snprintf(error, error_size, "not a JSON object at character %d: %s",
+                 where.position, where.text);
+        return NULL;
+    }
+    if (!json_is_object(message)) {
+        json_decref(message);
+        snprintf(error, error_size, "expected a JSON object");
+        return NULL;
+    }
+    return message;
+}
+
+char *protocol_write(const json_t *message, size_t *length)
+{
+    char *text = json_dumps(message, JSON_COMPACT);
+    char *line;
+
+    if (text == NULL)
+        return NULL;
+    *length = strlen(text);
+    line = realloc(text, *length + 2);
+    if (line == NULL) {
+        free(text);
+        return NULL;
+    }
+    memcpy(line + *length, "\n", 2);
+    *length += 1;
+    return line;
+}

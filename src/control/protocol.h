@@ -1,0 +1,54 @@
+#ifndef CONTROL_PROTOCOL_H
+#define CONTROL_PROTOCOL_H
+
+/* What rblctl and the daemon say to each other over the control socket: one JSON object a
+ * line, one answer line for each request line, in order. docs/control-protocol.md lists
+ * the commands. Long answers come in pages that the client asks for, so that neither side
+ * ever holds more than a line.
+ *
+ *   request  {"command":"show","entry":"domain.xyz"}
+ *   answer   {"ok":true, …}
+ *            {"ok":false,"error":"usage","text":"a sentence for people"} */
+
+#include <jansson.h>
+#include <stddef.h>
+
+#define PROTOCOL_SOCKET "/run/rblmilter/control.sock"
+
+/* The longest request with its newline. Longer ones end the connection. */
+#define PROTOCOL_REQUEST_MAX (128 * 1024)
+/* The longest piece of a file in one import request: it fits whatever JSON makes of it
+ * (six characters for one). */
+#define PROTOCOL_IMPORT_PIECE (16 * 1024)
+/* Entries in one add, allow, remove or import request. */
+#define PROTOCOL_ENTRIES_MAX 200
+/* Rows in one page of list, export and log. */
+#define PROTOCOL_PAGE_ROWS 500
+
+/* Why a request was not done. */
+enum protocol_error {
+    PROTOCOL_USAGE,   /* not a request that there is, or a value that cannot be read */
+    PROTOCOL_DENIED,  /* this peer may not */
+    PROTOCOL_REFUSED, /* understood, but not done: too wide without force, … */
+    PROTOCOL_BUSY,    /* too many connections; try again */
+    PROTOCOL_FAILED   /* the daemon could not: disk, memory */
+};
+#define PROTOCOL_ERROR_COUNT 5
+
+/* The name as in "error". The parser returns 0, or -1 for an unknown name. */
+const char *protocol_error_name(enum protocol_error error);
+int protocol_error_parse(const char *name, enum protocol_error *out);
+
+/* An answer of "ok":false. Returns a new reference, or NULL without memory. */
+json_t *protocol_error_answer(enum protocol_error error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Reads one line (without its newline) into an object. Returns a new reference, or NULL
+ * with a sentence in error: not JSON, not one object, nested too deep, a key twice. */
+json_t *protocol_read(const char *line, size_t length, char *error, size_t error_size);
+
+/* Writes a message as a line with its newline. Returns text to be freed, its length in
+ * *length, or NULL without memory. */
+char *protocol_write(const json_t *message, size_t *length);
+
+#endif

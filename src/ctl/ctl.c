@@ -1,0 +1,120 @@
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/protocol.h"
+#include "ctl/client.h"
+#include "ctl/shown.h"
+
+enum outcome ctl_error(enum outcome outcome, const char *format, ...)
+{
+    va_list args;
+
+    fputs("rblctl: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return outcome;
+}
+
+enum outcome ctl_refused(const json_t *answer)
+{
+    const char *text = json_string_value(json_object_get(answer, "text"));
+    const char *name = json_string_value(json_object_get(answer, "error"));
+    const json_t *messages = json_object_get(answer, "messages");
+    enum protocol_error error = PROTOCOL_FAILED;
+    char clean[2048];
+    size_t i;
+    json_t *message;
+
+    json_array_foreach(messages, i, message) if (json_is_string(message))
+    {
+        shown_text(json_string_value(message), clean, sizeof clean);
+        ctl_error(OUTCOME_REFUSED, "%s", clean);
+    }
+    shown_text(text == NULL ? "the daemon gave no reason" : text, clean, sizeof clean);
+    if (name != NULL)
+        (void)protocol_error_parse(name, &error); /* an unknown one: FAILED */
+    return ctl_error(error == PROTOCOL_USAGE ? OUTCOME_USAGE : OUTCOME_REFUSED, "%s",
+                     clean);
+}
+
+static enum outcome not_reached(const struct ctl *ctl)
+{
+    const char *advice = "";
+
+    if (errno == EACCES || errno == EPERM)
+        return ctl_error(
+            OUTCOME_REFUSED,
+            "%s: permission denied: only root, the daemon's user and members "
+            "of its group may ask",
+            ctl->socket);
+    if (errno == ENOENT || errno == ECONNREFUSED)
+        advice = "; is rblmilter running, with this control socket?";
+    return ctl_error(OUTCOME_UNREACHABLE, "%s: %s%s", ctl->socket, strerror(errno),
+                     advice);
+}
+
+static json_t *ask_once(struct ctl *ctl, const json_t *request)
+{
+    if (ctl->client == NULL)
+        ctl->client = client_new(ctl->socket);
+    return ctl->client == NULL ? NULL : client_ask(ctl->client, request);
+}
+
+/* Takes the reference to request. An idle connection may have been closed by the daemon:
+ * what changes nothing is then asked again. */
+static json_t *ask(struct ctl *ctl, json_t *request, bool repeatable,
+                   enum outcome *outcome)
+{
+    bool again = ctl->client != NULL && repeatable;
+    json_t *answer;
+
+    if (request == NULL) {
+        *outcome = ctl_error(OUTCOME_USAGE, "an argument is not valid UTF-8");
+        return NULL;
+    }
+    answer = ask_once(ctl, request);
+    if (answer == NULL && errno == ECONNRESET && again) {
+        ctl_end(ctl);
+        answer = ask_once(ctl, request);
+    }
+    if (answer == NULL)
+        *outcome = not_reached(ctl);
+    json_decref(request);
+    return answer;
+}
+
+static json_t *only_ok(json_t *answer, enum outcome *outcome)
+{
+    if (answer == NULL || json_is_true(json_object_get(answer, "ok")))
+        return answer;
+    *outcome = ctl_refused(answer);
+    json_decref(answer);
+    return NULL;
+}
+
+json_t *ctl_ask_any(struct ctl *ctl, json_t *request, enum outcome *outcome)
+{
+    return ask(ctl, request, false, outcome);
+}
+
+json_t *ctl_ask(struct ctl *ctl, json_t *request, enum outcome *outcome)
+{
+    return only_ok(ask(ctl, request, false, outcome), outcome);
+}
+
+json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome)
+{
+    return only_ok(ask(ctl, request, true, outcome), outcome);
+}
+
+void ctl_end(struct ctl *ctl)
+{
+    client_free(ctl->client);
+    ctl->client = NULL;
+}

@@ -1,0 +1,49 @@
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+/* rblctl: what its commands share. One thread. */
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "ctl/arguments.h"
+
+/* Exit status (design.md, 7). */
+enum outcome {
+    OUTCOME_DONE = 0,
+    OUTCOME_NO = 1, /* check: listed; show: not listed now; remove: no such entry */
+    OUTCOME_USAGE = 2,
+    OUTCOME_UNREACHABLE = 3,
+    OUTCOME_REFUSED = 4
+};
+
+struct ctl {
+    const char *socket;
+    bool json;
+    bool terminal; /* standard output is one */
+    struct client *client;
+};
+
+/* Sends request (whose reference it takes) and waits for its answer. Returns a new
+ * reference to an answer of "ok":true; or NULL after an error was printed, with the exit
+ * status in *outcome. Connects at the first call. */
+json_t *ctl_ask(struct ctl *ctl, json_t *request, enum outcome *outcome);
+
+/* As above, but hands out answers of "ok":false too, for errors that are an outcome. */
+json_t *ctl_ask_any(struct ctl *ctl, json_t *request, enum outcome *outcome);
+
+/* As ctl_ask, for requests that change nothing: asks again where the daemon has closed
+ * the connection meanwhile (it does after a minute without a request). */
+json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome);
+
+/* Prints the error of an answer of "ok":false; returns the exit status for it. */
+enum outcome ctl_refused(const json_t *answer);
+
+/* "rblctl: …" on standard error; returns outcome. */
+enum outcome ctl_error(enum outcome outcome, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Closes the connection. */
+void ctl_end(struct ctl *ctl);
+
+#endif

@@ -1,0 +1,84 @@
+/* The daemon itself: status, stats, reload, flush-cache. */
+
+#include "ctl/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/shown.h"
+
+/* Asks for what the command of that name answers, and prints the member of that name. */
+static enum outcome show_member(struct ctl *ctl, const char *name)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, json_pack("{s:s}", "command", name), &outcome);
+    const json_t *member = json_object_get(answer, name);
+
+    if (answer == NULL)
+        return outcome;
+    if (ctl->json)
+        shown_json(member, ctl->terminal);
+    else
+        shown_object(member);
+    json_decref(answer);
+    return OUTCOME_DONE;
+}
+
+enum outcome ctl_status(struct ctl *ctl, const struct arguments *arguments)
+{
+    (void)arguments;
+    return show_member(ctl, "status");
+}
+
+enum outcome ctl_stats(struct ctl *ctl, const struct arguments *arguments)
+{
+    (void)arguments;
+    return show_member(ctl, "stats");
+}
+
+static void print_messages(const json_t *messages)
+{
+    char clean[2048];
+    size_t i;
+    json_t *message;
+
+    json_array_foreach(messages, i, message)
+    {
+        shown_text(json_is_string(message) ? json_string_value(message) : "", clean,
+                   sizeof clean);
+        printf("%s\n", clean);
+    }
+}
+
+enum outcome ctl_reload(struct ctl *ctl, const struct arguments *arguments)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask_any(ctl, json_pack("{s:s}", "command", "reload"), &outcome);
+
+    (void)arguments;
+    if (answer == NULL)
+        return outcome;
+    if (!json_is_true(json_object_get(answer, "ok"))) {
+        if (ctl->json)
+            shown_json(answer, ctl->terminal);
+        outcome = ctl_refused(answer);
+    } else if (ctl->json) {
+        shown_json(answer, ctl->terminal);
+    } else {
+        print_messages(json_object_get(answer, "messages"));
+    }
+    json_decref(answer);
+    return outcome;
+}
+
+enum outcome ctl_flush_cache(struct ctl *ctl, const struct arguments *arguments)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, json_pack("{s:s}", "command", "flush-cache"), &outcome);
+
+    (void)arguments;
+    if (answer != NULL && ctl->json)
+        shown_json(answer, ctl->terminal);
+    json_decref(answer);
+    return outcome;
+}

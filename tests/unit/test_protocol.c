@@ -1,0 +1,212 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/command.h"
+#include "control/peer.h"
+#include "control/protocol.h"
+#include "control/request.h"
+
+static void test_read(void **state)
+{
+    static const struct {
+        const char *label, *line;
+        bool good;
+    } cases[] = {
+        {"object", "{\"command\":\"status\"}", true},
+        {"empty object", "{}", true},
+        {"empty line", "", false},
+        {"array", "[1]", false},
+        {"number", "1", false},
+        {"cut short", "{\"command\":", false},
+        {"something behind", "{} {}", false},
+        {"a key twice", "{\"a\":1,\"a\":2}", false},
+        {"NUL in a text", "{\"a\":\"x\\u0000y\"}", false},
+        {"no UTF-8", "{\"a\":\"\xff\"}", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char error[256] = "";
+        json_t *message =
+            protocol_read(cases[i].line, strlen(cases[i].line), error, sizeof error);
+
+        if ((message != NULL) != cases[i].good || (message == NULL) != (error[0] != '\0'))
+            fail_msg("%s: %s", cases[i].label, error);
+        json_decref(message);
+    }
+}
+
+static void test_read_deep(void **state)
+{
+    size_t depth = PROTOCOL_REQUEST_MAX - 1;
+    char *line = malloc(depth);
+    char error[256];
+
+    (void)state;
+    memset(line, '[', depth);
+    assert_null(protocol_read(line, depth, error, sizeof error));
+    free(line);
+}
+
+static void test_write(void **state)
+{
+    json_t *message = json_pack("{s:s}", "text", "two\nlines");
+    size_t length = 0;
+    char *line = protocol_write(message, &length);
+
+    (void)state;
+    assert_string_equal(line, "{\"text\":\"two\\nlines\"}\n");
+    assert_int_equal(length, strlen(line));
+    free(line);
+    json_decref(message);
+}
+
+static void test_error_names(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PROTOCOL_ERROR_COUNT; i++) {
+        enum protocol_error read;
+
+        assert_int_equal(protocol_error_parse(protocol_error_name(i), &read), 0);
+        assert_int_equal(read, i);
+    }
+}
+
+/* An error text with half a character at its cut is still an answer. */
+static void test_error_answer_cut(void **state)
+{
+    char text[3000] = "";
+    json_t *answer;
+
+    (void)state;
+    for (size_t i = 0; i + 3 < sizeof text; i += 2)
+        memcpy(text + i, "\xc3\xbc", 3);
+    answer = protocol_error_answer(PROTOCOL_FAILED, "%s", text);
+    assert_non_null(answer);
+    assert_true(json_is_false(json_object_get(answer, "ok")));
+    assert_true(json_string_length(json_object_get(answer, "text")) > 1000);
+    json_decref(answer);
+}
+
+static void test_peer_right(void **state)
+{
+    static const struct {
+        const char *label;
+        uid_t uid;
+        gid_t groups[3];
+        enum right want;
+    } cases[] = {
+        {"root", 0, {0, 0, 0}, RIGHT_CHANGE},
+        {"the daemon's user", 100, {7, 8, 9}, RIGHT_CHANGE},
+        {"member by primary group", 1000, {200, 8, 9}, RIGHT_ASK},
+        {"member by another group", 1000, {7, 8, 200}, RIGHT_ASK},
+        {"stranger", 1000, {7, 8, 9}, RIGHT_NONE},
+        {"stranger in root's group", 1000, {0, 8, 9}, RIGHT_NONE},
+        {"uid like the group", 200, {7, 8, 9}, RIGHT_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (peer_right(cases[i].uid, cases[i].groups, 3, 100, 200) != cases[i].want)
+            fail_msg("%s", cases[i].label);
+}
+
+/* What each right may use, written down once more by hand: a new command is to be
+ * thought about here. */
+static void test_rights(void **state)
+{
+    static const struct {
+        const char *command;
+        enum right needed;
+    } cases[] = {
+        {"status", RIGHT_ASK},          {"stats", RIGHT_ASK},
+        {"reload", RIGHT_CHANGE},       {"flush-cache", RIGHT_CHANGE},
+        {"doctor", RIGHT_ASK},          {"dnsbl", RIGHT_ASK},
+        {"dnsbl-change", RIGHT_CHANGE}, {"dnsbl-try", RIGHT_ASK},
+    };
+
+    (void)state;
+    assert_int_equal(command_count(), sizeof cases / sizeof cases[0]);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int right = RIGHT_NONE; right <= RIGHT_CHANGE; right++) {
+            struct control_session session = {.peer.right = (enum right)right};
+            json_t *request, *answer, *line;
+            char *text;
+
+            line = json_pack("{s:s}", "command", cases[i].command);
+            text = json_dumps(line, 0);
+            if ((command_find(&session, text, strlen(text), &request, &answer) != NULL) !=
+                (right >= (int)cases[i].needed))
+                fail_msg("%s with right %d", cases[i].command, right);
+            if (answer != NULL)
+                assert_string_equal(json_string_value(json_object_get(answer, "error")),
+                                    "denied");
+            json_decref(request);
+            json_decref(answer);
+            json_decref(line);
+            free(text);
+        }
+}
+
+static void test_request_members(void **state)
+{
+    json_t *request = json_pack("{s:s, s:i, s:i, s:b, s:[s,s], s:[s,i], s:[]}", "text",
+                                "x", "number", 5, "negative", -1, "flag", 1, "texts", "a",
+                                "b", "mixed", "a", 1, "none");
+    const json_t *texts;
+    const char *text = NULL;
+    int64_t number = 0;
+    bool flag = false;
+    json_t *answer = NULL;
+
+    (void)state;
+    assert_int_equal(request_text(request, "text", &text, &answer), 0);
+    assert_string_equal(text, "x");
+    assert_int_equal(request_optional_text(request, "nothing", &text, &answer), 0);
+    assert_string_equal(text, "x");
+    assert_int_equal(request_optional_number(request, "number", &number, &answer), 0);
+    assert_int_equal(number, 5);
+    assert_int_equal(request_optional_flag(request, "flag", &flag, &answer), 0);
+    assert_true(flag);
+    assert_int_equal(request_texts(request, "texts", 2, &texts, &answer), 0);
+    assert_int_equal(json_array_size(texts), 2);
+
+#define REFUSED(call)                                                                    \
+    do {                                                                                 \
+        assert_int_equal(call, -1);                                                      \
+        assert_non_null(answer);                                                         \
+        json_decref(answer);                                                             \
+    } while (0)
+    REFUSED(request_text(request, "nothing", &text, &answer));
+    REFUSED(request_text(request, "number", &text, &answer));
+    REFUSED(request_optional_number(request, "negative", &number, &answer));
+    REFUSED(request_optional_number(request, "text", &number, &answer));
+    REFUSED(request_optional_flag(request, "number", &flag, &answer));
+    REFUSED(request_texts(request, "texts", 1, &texts, &answer));
+    REFUSED(request_texts(request, "mixed", 9, &texts, &answer));
+    REFUSED(request_texts(request, "none", 9, &texts, &answer));
+    REFUSED(request_texts(request, "text", 9, &texts, &answer));
+    json_decref(request);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_read_deep),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_error_names),
+        cmocka_unit_test(test_error_answer_cut),
+        cmocka_unit_test(test_peer_right),
+        cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_request_members),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
