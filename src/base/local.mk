@@ -5,4 +5,5 @@ librblmilter_a_SOURCES += \
 	src/base/log.c src/base/log.h \
 	src/base/span.c src/base/span.h \
 	src/base/template.c src/base/template.h \
-	src/base/text.c src/base/text.h
+	src/base/text.c src/base/text.h \
+	src/base/utf8.c src/base/utf8.h

@@ -1,0 +1,323 @@
+#include "blocklist/entry.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "base/utf8.h"
+
+#define HOST_PREFIX "host:"
+#define USER_PREFIX "user:"
+#define NULL_SENDER "<>"
+
+static const char *const kind_names[ENTRY_KIND_COUNT] = {"address", "domain", "network",
+                                                         "host", "user"};
+
+const char *entry_kind_name(enum entry_kind kind)
+{
+    return kind_names[kind];
+}
+
+int entry_kind_parse(const char *name, enum entry_kind *out)
+{
+    for (int i = 0; i < ENTRY_KIND_COUNT; i++) {
+        if (strcmp(name, kind_names[i]) == 0) {
+            *out = (enum entry_kind)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+__attribute__((format(printf, 2, 3))) static int refuse(
+    char error[static ENTRY_ERROR_SIZE], const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(error, ENTRY_ERROR_SIZE, format, args); /* a sentence may be cut */
+    va_end(args);
+    return -1;
+}
+
+static bool has_control(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}
+
+/* Whether a local part can stand without quotes. A "!" or "#" at the start would read as
+ * an allow entry or a comment in a file. */
+static bool is_plain_local(const char *local)
+{
+    if (*local == '!' || *local == '#')
+        return false;
+    for (; *local != '\0'; local++) {
+        unsigned char c = (unsigned char)*local;
+
+        if (c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+            strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL)
+            continue;
+        return false;
+    }
+    return true;
+}
+
+/* Writes a local part, in quotes where it needs them (RFC 5321, 4.1.2). Returns what it
+ * wrote, or size when it would not fit. */
+static size_t write_local(const char *local, char *out, size_t size)
+{
+    bool plain = is_plain_local(local);
+    size_t used = 0;
+
+    if (size < strlen(local) * 2 + 3)
+        return size;
+    if (!plain)
+        out[used++] = '"';
+    for (; *local != '\0'; local++) {
+        if (!plain && (*local == '"' || *local == '\\'))
+            out[used++] = '\\';
+        out[used++] = *local;
+    }
+    if (!plain)
+        out[used++] = '"';
+    out[used] = '\0';
+    return used;
+}
+
+int entry_of_address(const struct mail_address *address, struct entry *out)
+{
+    char local[LOCAL_PART_SIZE];
+    size_t used;
+
+    out->kind = ENTRY_ADDRESS;
+    if (mail_address_is_null(address))
+        return text_copy(NULL_SENDER, out->text, sizeof out->text) ? 0 : -1;
+    out->text[0] = '\0';
+    if (address->local[0] == '\0' || address->domain[0] == '\0' ||
+        has_control(address->local) ||
+        !utf8_canonical(address->local, local, sizeof local) || has_control(local))
+        return -1;
+    used = write_local(local, out->text, sizeof out->text - DOMAIN_SIZE - 1);
+    if (used == sizeof out->text - DOMAIN_SIZE - 1) {
+        out->text[0] = '\0';
+        return -1;
+    }
+    out->text[used] = '@';
+    return text_copy(address->domain, out->text + used + 1, sizeof out->text - used - 1)
+               ? 0
+               : -1;
+}
+
+int entry_of_network(const struct network *network, struct entry *out)
+{
+    out->kind = ENTRY_NETWORK;
+    network_text(network, out->text);
+    return 0;
+}
+
+int entry_of_user(const char *login, struct entry *out)
+{
+    char trimmed[LOCAL_PART_SIZE + DOMAIN_SIZE];
+    size_t length;
+
+    out->kind = ENTRY_USER;
+    out->text[0] = '\0';
+    login += strspn(login, " ");
+    length = strlen(login);
+    while (length > 0 && login[length - 1] == ' ')
+        length--;
+    if (length == 0 || length >= sizeof trimmed)
+        return -1;
+    memcpy(trimmed, login, length);
+    trimmed[length] = '\0';
+    memcpy(out->text, USER_PREFIX, sizeof USER_PREFIX);
+    if (has_control(trimmed) ||
+        !utf8_canonical(trimmed, out->text + strlen(USER_PREFIX),
+                        sizeof out->text - strlen(USER_PREFIX)) ||
+        has_control(out->text)) {
+        out->text[0] = '\0';
+        return -1;
+    }
+    /* Normalising can bring spaces to the ends */
+    length = strlen(out->text);
+    return out->text[strlen(USER_PREFIX)] == ' ' || out->text[length - 1] == ' ' ? -1 : 0;
+}
+
+static int parse_address(const char *text, struct entry *out, char *error)
+{
+    struct mail_address address;
+
+    if (mail_address_parse(text, &address) != 0)
+        return refuse(error, "the address is too long or cannot be read: expected an "
+                             "address such as anna@domain.xyz");
+    if (address.literal)
+        return refuse(error,
+                      "an address with [IP] cannot be listed: expected its network, "
+                      "such as 192.0.2.1, or an address such as anna@domain.xyz");
+    if (address.domain[0] == '\0')
+        return refuse(error, "what follows the @ is no domain name: expected an address "
+                             "such as anna@domain.xyz");
+    if (entry_of_address(&address, out) != 0)
+        return refuse(error, "what precedes the @ is empty, too long, no UTF-8 or has "
+                             "control characters: expected an address such as "
+                             "anna@domain.xyz");
+    return 0;
+}
+
+/* A domain or host: a name, and all below it. */
+static int parse_name(const char *text, const char *prefix, struct entry *out,
+                      char *error)
+{
+    char name[DOMAIN_SIZE];
+
+    if (strncmp(text, "*.", 2) == 0)
+        text++;
+    if (*text == '.')
+        text++;
+    if (domain_canonical(text, name) != 0)
+        return refuse(error, "expected an address (anna@domain.xyz), a domain "
+                             "(domain.xyz), a network (192.0.2.0/24, 2001:db8::/32), "
+                             "host:NAME or user:LOGIN");
+    if (domain_is_numeric(name))
+        return refuse(error,
+                      "%s is neither a name nor a whole IP address: expected "
+                      "something like domain.xyz, 192.0.2.1 or 192.0.2.0/24",
+                      name);
+    (void)snprintf(out->text, sizeof out->text, "%s%s", prefix, name); /* fits */
+    return 0;
+}
+
+static int parse_host(const char *text, struct entry *out, char *error)
+{
+    struct network network;
+
+    if (network_parse(text, &network) == 0)
+        return refuse(error,
+                      "host: takes a name such as host:mail.domain.xyz; list an IP "
+                      "address without \"host:\"");
+    out->kind = ENTRY_HOST;
+    return parse_name(text, HOST_PREFIX, out, error);
+}
+
+static int parse_user(const char *text, struct entry *out, char *error)
+{
+    if (entry_of_user(text, out) != 0)
+        return refuse(error, "the login is empty, too long, no UTF-8 or has control "
+                             "characters: expected user:LOGIN");
+    return 0;
+}
+
+/* A network, or a domain: what has no @ and no prefix. */
+static int parse_bare(char *text, struct entry *out, char *error)
+{
+    struct network network;
+    size_t length = strlen(text);
+
+    if (text[0] == '[' && text[length - 1] == ']') {
+        text[length - 1] = '\0';
+        text++;
+    }
+    if (network_parse(text, &network) == 0)
+        return entry_of_network(&network, out);
+    if (strpbrk(text, "/:") != NULL)
+        return refuse(error, "expected a network such as 192.0.2.0/24 (/0 to /32) or "
+                             "2001:db8::/32 (/0 to /128)");
+    out->kind = ENTRY_DOMAIN;
+    return parse_name(text, "", out, error);
+}
+
+/* Copies text without the spaces and the <> around it. */
+static bool trim(const char *text, char *out, size_t size)
+{
+    size_t length;
+
+    text += strspn(text, " \t\r\n");
+    length = strlen(text);
+    while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)
+        length--;
+    if (length > 2 && text[0] == '<' && text[length - 1] == '>') {
+        text++;
+        length -= 2;
+    }
+    if (length >= size)
+        return false;
+    memcpy(out, text, length);
+    out[length] = '\0';
+    return true;
+}
+
+int entry_parse(const char *text, struct entry *out, char error[static ENTRY_ERROR_SIZE])
+{
+    char bare[ENTRY_TEXT_SIZE * 2];
+    int rc;
+
+    memset(out, 0, sizeof *out);
+    error[0] = '\0';
+    if (!trim(text, bare, sizeof bare))
+        return refuse(error, "the entry is too long");
+    if (bare[0] == '\0')
+        return refuse(error,
+                      "the entry is empty: expected an address, a domain, a network, "
+                      "host:NAME or user:LOGIN");
+    if (has_control(bare))
+        return refuse(error, "the entry has control characters in it");
+    if (strcmp(bare, NULL_SENDER) == 0) {
+        (void)text_copy(NULL_SENDER, out->text, sizeof out->text); /* fits; kind is 0 */
+        return 0;
+    }
+    if (strncasecmp(bare, HOST_PREFIX, strlen(HOST_PREFIX)) == 0)
+        rc = parse_host(bare + strlen(HOST_PREFIX), out, error);
+    else if (strncasecmp(bare, USER_PREFIX, strlen(USER_PREFIX)) == 0)
+        rc = parse_user(bare + strlen(USER_PREFIX), out, error);
+    else if (bare[0] == '@' && strchr(bare + 1, '@') == NULL) {
+        out->kind = ENTRY_DOMAIN;
+        rc = parse_name(bare + 1, "", out, error);
+    } else if (strchr(bare, '@') != NULL)
+        rc = parse_address(bare, out, error);
+    else
+        rc = parse_bare(bare, out, error);
+    if (rc != 0)
+        out->text[0] = '\0';
+    return rc;
+}
+
+int entry_network(const struct entry *entry, struct network *out)
+{
+    return entry->kind == ENTRY_NETWORK ? network_parse(entry->text, out) : -1;
+}
+
+/* FNV-1a, with the last step of MurmurHash3 to spread it over all bits. Strangers can
+ * make texts that collide; all that wins them is a look into the database. */
+static uint64_t hash_bytes(const void *data, size_t length, uint64_t hash)
+{
+    const unsigned char *bytes = data;
+
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+    hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdULL;
+    hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+    return hash ^ (hash >> 33);
+}
+
+#define HASH_START 0xcbf29ce484222325ULL
+
+uint64_t entry_hash_network(const struct network *network)
+{
+    return hash_bytes(network->base.octets, network->base.family == 4 ? 4 : 16,
+                      HASH_START + network->prefix + 256u * network->base.family);
+}
+
+uint64_t entry_hash(const struct entry *entry)
+{
+    struct network network;
+
+    if (entry_network(entry, &network) == 0)
+        return entry_hash_network(&network);
+    return hash_bytes(entry->text, strlen(entry->text), HASH_START);
+}

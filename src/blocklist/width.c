@@ -1,0 +1,105 @@
+/* What would list half the world (entry_too_wide). */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "blocklist/entry.h"
+
+/* The widest that anyone holds: IPv4 /8 (a former class A), IPv6 /19 (the largest
+ * allocations of the registries). */
+#define IPV4_WIDEST 8
+#define IPV6_WIDEST 19
+
+/* Providers with so many users that no reason holds against all of them. */
+static const char *const providers[] = {
+    "126.com",     "163.com",     "aol.com",        "bigpond.com",    "bluewin.ch",
+    "bt.com",      "comcast.net", "cox.net",        "fastmail.com",   "free.fr",
+    "freenet.de",  "gmail.com",   "gmx.at",         "gmx.ch",         "gmx.com",
+    "gmx.de",      "gmx.net",     "google.com",     "googlemail.com", "hotmail.co.uk",
+    "hotmail.com", "hotmail.de",  "hotmail.fr",     "hotmail.it",     "icloud.com",
+    "laposte.net", "libero.it",   "live.com",       "mac.com",        "mail.com",
+    "mail.ru",     "mailbox.org", "me.com",         "msn.com",        "naver.com",
+    "orange.fr",   "outlook.com", "outlook.de",     "outlook.fr",     "pm.me",
+    "posteo.de",   "proton.me",   "protonmail.com", "qq.com",         "rediffmail.com",
+    "seznam.cz",   "sfr.fr",      "t-online.de",    "verizon.net",    "virgilio.it",
+    "wanadoo.fr",  "web.de",      "wp.pl",          "yahoo.ca",       "yahoo.co.in",
+    "yahoo.co.jp", "yahoo.co.uk", "yahoo.com",      "yahoo.com.br",   "yahoo.de",
+    "yahoo.es",    "yahoo.fr",    "yahoo.it",       "yandex.com",     "yandex.ru",
+    "ymail.com",   "zoho.com"};
+
+static bool name_too_wide(const char *name, bool allow,
+                          const struct suffix_list *suffixes, char *why)
+{
+    bool suffix = suffixes != NULL ? suffix_list_registered(suffixes, name) == NULL
+                                   : strchr(name, '.') == NULL;
+
+    if (suffix) {
+        (void)snprintf(
+            why, ENTRY_ERROR_SIZE,
+            "%s is a top-level domain or public suffix: the names below it belong "
+            "to many",
+            name);
+        return true;
+    }
+    for (size_t i = 0; !allow && i < sizeof providers / sizeof providers[0]; i++) {
+        if (strcmp(name, providers[i]) == 0) {
+            (void)snprintf(why, ENTRY_ERROR_SIZE,
+                           "%s is a large provider's domain: list the address instead",
+                           name);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool network_too_wide(const struct network *network, bool allow,
+                             const struct entry_limits *limits, char *why)
+{
+    unsigned widest = network->base.family == 4 ? IPV4_WIDEST : IPV6_WIDEST;
+    char text[NETWORK_TEXT_SIZE], own[NETWORK_TEXT_SIZE];
+
+    network_text(network, text);
+    if (network->prefix < widest) {
+        (void)snprintf(why, ENTRY_ERROR_SIZE, "%s is too wide: expected /%u or longer",
+                       text, widest);
+        return true;
+    }
+    for (size_t i = 0; !allow && i < limits->exempt_count; i++) {
+        const struct network *exempt = &limits->exempt[i];
+
+        if (!network_contains(network, &exempt->base) &&
+            !network_contains(exempt, &network->base))
+            continue;
+        network_text(exempt, own);
+        (void)snprintf(why, ENTRY_ERROR_SIZE, "%s overlaps %s of your exempt networks",
+                       text, own);
+        return true;
+    }
+    return false;
+}
+
+bool entry_too_wide(const struct entry *entry, bool allow,
+                    const struct entry_limits *limits, char why[static ENTRY_ERROR_SIZE])
+{
+    struct network network;
+
+    why[0] = '\0';
+    switch (entry->kind) {
+    case ENTRY_ADDRESS:
+        if (strcmp(entry->text, "<>") != 0)
+            return false;
+        (void)snprintf(why, ENTRY_ERROR_SIZE,
+                       "<> is the null sender: every bounce and many a report has it");
+        return true;
+    case ENTRY_DOMAIN:
+        return name_too_wide(entry->text, allow, limits->suffixes, why);
+    case ENTRY_HOST:
+        return name_too_wide(entry->text + strlen("host:"), allow, limits->suffixes, why);
+    case ENTRY_NETWORK:
+        return entry_network(entry, &network) == 0 &&
+               network_too_wide(&network, allow, limits, why);
+    case ENTRY_USER:
+        return false;
+    }
+    return false;
+}
