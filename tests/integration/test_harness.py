@@ -1,0 +1,44 @@
+"""The harness itself: a Postfix that answers, and a name server."""
+
+import socket
+
+from harness.smtp import Smtp
+
+
+def test_postfix_is_any_client_for_us(postfix):
+    """XCLIENT and the discard transport, without a milter."""
+    with Smtp(postfix.plain_port) as smtp:
+        assert smtp.greeting.startswith("220 mx.test")
+        assert smtp.xclient("192.0.2.7", "mail.example", login="anna").code == 220
+        assert smtp.ehlo().code == 250
+        assert smtp.mail() == "250 2.1.0 Ok"
+        assert smtp.rcpt() == "250 2.1.5 Ok"
+        mark = postfix.log.mark()
+        assert smtp.data().code == 250
+        postfix.log.wait_for("relay=none.*status=sent|discard.*status=sent", mark)
+
+
+def test_sink_keeps_what_is_delivered(postfix, sink, send):
+    attempt = send(port=postfix.plain_port, recipients=["x@sink.test"], message="Subject: kept\n\nbody\n")
+    assert attempt.accepted, attempt.replies
+    mail = sink.next_mail()
+    assert "Subject: kept\n" in mail and mail.endswith("\n\nbody\n")
+
+
+def test_without_the_daemon_mail_is_deferred(postfix, send):
+    """So a test that forgot its daemon fails."""
+    attempt = send()
+    assert attempt.reply.startswith("451 4.7.1"), attempt.replies
+
+
+def test_rbldnsd_answers(rbldnsd):
+    server = rbldnsd([("bl.test", "ip4set", ":127.0.0.2:listed $\n192.0.2.0/24\n")])
+    question = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0" + b"".join(
+        bytes([len(label)]) + label for label in b"1.2.0.192.bl.test".split(b".")
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect(("127.0.0.1", server.port))
+        s.send(question + b"\0\0\1\0\1")
+        answer = s.recv(512)
+    assert answer[:2] == b"\x12\x34" and answer.endswith(bytes([127, 0, 0, 2]))
