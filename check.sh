@@ -1,0 +1,217 @@
+#!/bin/bash
+# usage: ./check.sh [part ...]
+# Installs what the tests need (Debian 12, as root), builds with warnings as errors and
+# runs every test. Parts, all by default and in this order:
+#   style        clang-format, shellcheck, mandoc
+#   unit         the unit tests, as packaged
+#   asan         the unit tests under AddressSanitizer and UBSan
+#   tsan         the unit tests under ThreadSanitizer
+#   integration  real Postfix, real name servers, the daemon under ASan and UBSan
+#   fuzz         each libFuzzer target for FUZZ_SECONDS (20)
+# Logs are in build/check. The last line is "N passed, N failed"; exit 1 if any failed.
+set -u
+cd "$(dirname "$0")" || exit 1
+
+packages=(build-essential autoconf automake autoconf-archive pkg-config libmilter-dev
+    libc-ares-dev libconfuse-dev libsqlite3-dev libjansson-dev libsmartcols-dev uthash-dev
+    libpsl-dev libidn2-dev nettle-dev libsystemd-dev libcmocka-dev publicsuffix
+    postfix rbldnsd swaks valgrind mandoc clang libclang-rt-14-dev clang-format-14
+    shellcheck python3 python3-pytest sqlite3)
+jobs=$(nproc)
+logs=build/check
+passed=0
+failed=0
+
+note() { printf '\n== %s\n' "$*"; }
+
+count() { # count PASSED FAILED WHAT: adds up, and says so
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    printf '%-44s %4d passed, %d failed\n' "$3" "$1" "$2"
+}
+
+# Runs a command that is one test by itself; shows its output only if it fails.
+check() { # check NAME COMMAND...
+    local name=$1
+    shift
+    if "$@" >"$logs/$name.log" 2>&1; then
+        count 1 0 "$name"
+    else
+        count 0 1 "$name"
+        tail -n 40 "$logs/$name.log"
+    fi
+}
+
+# No service that a package brings is started, and Postfix stays unconfigured: the tests
+# start a Postfix of their own.
+install_packages() {
+    local missing=() policy=/usr/sbin/policy-rc.d made=
+    for package in "${packages[@]}"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok' ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        echo "check.sh: missing, and only root can install: ${missing[*]}"
+        return 1
+    fi
+    note "installing ${missing[*]}"
+    if [ ! -e $policy ]; then
+        made=1
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod 755 $policy
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q >"$logs/apt.log" 2>&1
+    apt-get install -q -y --no-install-recommends debconf >>"$logs/apt.log" 2>&1
+    echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+    apt-get install -q -y --no-install-recommends "${missing[@]}" >>"$logs/apt.log" 2>&1
+    local rc=$?
+    [ -z "$made" ] || rm -f $policy
+    [ $rc = 0 ] || tail -n 20 "$logs/apt.log"
+    return $rc
+}
+
+# Configures (once) and builds build/NAME.
+build() { # build NAME GOAL CONFIGURE-ARGUMENT...
+    local tree=build/$1 goal=$2
+    shift 2
+    mkdir -p "$tree"
+    [ -f "$tree/Makefile" ] ||
+        (cd "$tree" && ../../configure -q --enable-werror "$@") || return
+    make -s -C "$tree" -j"$jobs" "$goal"
+}
+
+declare -A built
+try_build() { # the same, as a test, once
+    [ -z "${built[$1]:-}" ] || return 0
+    built[$1]=1
+    check "build-$1" build "$@"
+}
+
+# Every unit test program of a tree, counted by their cmocka tests; a program that ends
+# before its summary counts as one failure more.
+unit_tests() { # unit_tests NAME
+    local tree=build/$1
+    make -s -C "$tree" -j"$jobs" -k check >"$logs/$1.log" 2>&1
+    local ok=0 bad=0 run log
+    for log in "$tree"/tests/unit/*.log; do
+        [ -e "$log" ] || continue
+        run=$(grep -c '^\[ RUN  ' "$log")
+        local good
+        good=$(grep -c '^\[       OK \]' "$log")
+        ok=$((ok + good))
+        bad=$((bad + run - good))
+        if grep -q '^:test-result: \(FAIL\|ERROR\)' "${log%.log}.trs"; then
+            [ "$run" != "$good" ] || bad=$((bad + 1))
+            tail -n 40 "$log"
+        fi
+    done
+    if [ $((ok + bad)) = 0 ]; then
+        bad=1
+        tail -n 20 "$logs/$1.log"
+    fi
+    count $ok $bad "unit tests in $tree"
+}
+
+part_style() {
+    note "style"
+    local c_files scripts
+    mapfile -t c_files < <(git ls-files '*.c' '*.h')
+    mapfile -t scripts < <(git grep -lE '^#!/bin/(ba)?sh' -- . ':!*.py')
+    check clang-format clang-format-14 --dry-run --Werror "${c_files[@]}"
+    check shellcheck shellcheck "${scripts[@]}"
+    check mandoc mandoc -T lint -W warning man/*.[0-9]
+}
+
+part_unit() {
+    note "unit"
+    try_build plain all
+    unit_tests plain
+}
+
+part_asan() {
+    note "asan"
+    try_build asan all --enable-sanitizer=address,undefined
+    unit_tests asan
+}
+
+part_tsan() {
+    note "tsan"
+    try_build tsan all --enable-sanitizer=thread
+    unit_tests tsan
+}
+
+part_integration() {
+    note "integration"
+    try_build asan all --enable-sanitizer=address,undefined
+    BUILD_DIR=$PWD/build/asan /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+        --tb=short tests/integration >"$logs/integration.log" 2>&1
+    local rc=$? summary
+    summary=$(grep -E '^[0-9]+ (passed|failed|skipped|error)' "$logs/integration.log" | tail -n 1)
+    local ok bad errors
+    ok=$(grep -oE '[0-9]+ passed' <<<"$summary" | cut -d' ' -f1)
+    bad=$(grep -oE '[0-9]+ failed' <<<"$summary" | cut -d' ' -f1)
+    errors=$(grep -oE '[0-9]+ error' <<<"$summary" | cut -d' ' -f1)
+    bad=$((${bad:-0} + ${errors:-0}))
+    [ $rc = 0 ] || [ $bad -gt 0 ] || bad=1
+    if [ $bad -gt 0 ]; then
+        tail -n 200 "$logs/integration.log"
+    fi
+    grep -E '[0-9]+ skipped' <<<"$summary"
+    count "${ok:-0}" $bad "integration tests"
+}
+
+fuzz_one() { # fuzz_one PROGRAM: seeds are in tests/fuzz/seeds/NAME
+    local name=${1##*/}
+    local corpus=build/fuzz/corpus/$name seeds=tests/fuzz/seeds/$name
+    mkdir -p "$corpus"
+    [ -d "$seeds" ] || seeds=
+    "$1" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 -rss_limit_mb=2048 -verbosity=1 \
+        -artifact_prefix="$logs/$name-" "$corpus" ${seeds:+"$seeds"} \
+        >"$logs/$name.log" 2>&1
+    echo $? >"$logs/$name.status"
+}
+
+part_fuzz() {
+    note "fuzz"
+    try_build fuzz fuzzers --enable-fuzzing --enable-sanitizer=address,undefined CC=clang
+    local programs program name
+    mapfile -t programs < <(find build/fuzz/tests/fuzz -maxdepth 1 -name 'fuzz_*' -executable -type f)
+    for program in "${programs[@]}"; do
+        while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+        rm -f "$logs/${program##*/}.status"
+        fuzz_one "$program" &
+    done
+    wait
+    for program in "${programs[@]}"; do
+        name=${program##*/}
+        if [ "$(cat "$logs/$name.status" 2>/dev/null)" = 0 ]; then
+            count 1 0 "$name"
+        else
+            count 0 1 "$name"
+            tail -n 40 "$logs/$name.log"
+        fi
+    done
+}
+
+mkdir -p $logs
+install_packages || exit 1
+# A tree that was configured in place cannot be built elsewhere.
+if [ -f config.status ]; then
+    make -s distclean >/dev/null 2>&1 || rm -f config.status
+fi
+if [ ! -f configure ] || [ configure.ac -nt configure ]; then
+    autoreconf -fi >$logs/autoreconf.log 2>&1 || { cat $logs/autoreconf.log; exit 1; }
+fi
+[ $# -gt 0 ] || set -- style unit asan tsan integration fuzz
+for part in "$@"; do
+    if ! declare -F "part_$part" >/dev/null; then
+        echo "check.sh: no part \"$part\": expected style, unit, asan, tsan, integration or fuzz"
+        exit 2
+    fi
+    "part_$part"
+done
+echo
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]

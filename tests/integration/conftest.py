@@ -11,11 +11,11 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import daemon as daemon_module
 from harness import postfix as postfix_module
 from harness import rbldnsd as rbldnsd_module
 from harness.conf import conf_text
 from harness.daemon import Daemon
+from harness.dns import NameServer
 from harness.milterclient import MilterClient
 from harness.sink import Sink
 from harness.smtp import send_mail
@@ -69,6 +69,23 @@ def rbldnsd(folder):
 
     def start(zones):
         server = rbldnsd_module.Rbldnsd(folder / f"rbldnsd{len(started)}", zones)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def dns(folder):
+    """dns(rules) starts the scripted name server; see tests/nameserver.py."""
+    started = []
+
+    def start(rules=(), **options):
+        place = folder / f"dns{len(started)}"
+        place.mkdir()
+        server = NameServer(place, rules, **options)
         started.append(server)
         return server
 

@@ -2,7 +2,14 @@
 
 import socket
 
+from harness.dns import listed
 from harness.smtp import Smtp
+
+QUESTION = (
+    b"\x12\x34\x01\0\0\1\0\0\0\0\0\0"
+    + b"".join(bytes([len(label)]) + label for label in b"1.2.0.192.bl.test".split(b"."))
+    + b"\0\0\1\0\1"
+)
 
 
 def test_postfix_is_any_client_for_us(postfix):
@@ -33,12 +40,21 @@ def test_without_the_daemon_mail_is_deferred(postfix, send):
 
 def test_rbldnsd_answers(rbldnsd):
     server = rbldnsd([("bl.test", "ip4set", ":127.0.0.2:listed $\n192.0.2.0/24\n")])
-    question = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0" + b"".join(
-        bytes([len(label)]) + label for label in b"1.2.0.192.bl.test".split(b".")
-    )
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(5)
         s.connect(("127.0.0.1", server.port))
-        s.send(question + b"\0\0\1\0\1")
+        s.send(QUESTION)
         answer = s.recv(512)
     assert answer[:2] == b"\x12\x34" and answer.endswith(bytes([127, 0, 0, 2]))
+
+
+def test_scripted_name_server_answers_and_logs(dns):
+    server = dns(listed("192.0.2.1", "bl.test", "127.0.0.2"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect(("127.0.0.1", server.port))
+        s.send(QUESTION)
+        answer = s.recv(512)
+        port = s.getsockname()[1]
+    assert answer.endswith(bytes([127, 0, 0, 2]))
+    assert server.queries() == [("1.2.0.192.bl.test", "A", "udp", port)]
