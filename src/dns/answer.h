@@ -28,10 +28,16 @@ struct dns_answer {
     bool stale;         /* served past its end, because asking anew failed */
     int64_t expires_ms; /* CLOCK_MONOTONIC */
     char *text; /* DNS_TXT, found: the first record, its strings joined, as it came
-                   (to be cleaned before it is shown), without NUL; else NULL */
-    unsigned address_count;
+                   (to be cleaned before it is shown), without NUL, cut to DNS_TEXT_MAX;
+                   else NULL */
+    unsigned address_count;     /* at most DNS_ADDRESSES_MAX */
     struct in_addr addresses[]; /* DNS_A, found; network order */
 };
+
+/* What is kept of an answer: no list needs more, and a cache of huge ones would be a way
+ * to take all memory. */
+#define DNS_TEXT_MAX      1000
+#define DNS_ADDRESSES_MAX 64
 
 /* A new answer with room for count addresses, and a copy of text (NULL is fine). Returns
  * NULL without memory. The caller owns a reference. */
@@ -41,6 +47,9 @@ struct dns_answer *dns_answer_new(enum dns_status status, unsigned count,
 /* An answer for a failure, that needs no memory: a static one per status. ref/unref take
  * it as any other. */
 struct dns_answer *dns_answer_failure(enum dns_status status);
+
+/* A copy that says it is past its end. Returns NULL without memory. */
+struct dns_answer *dns_answer_stale(const struct dns_answer *answer);
 
 struct dns_answer *dns_answer_ref(struct dns_answer *answer);
 void dns_answer_unref(struct dns_answer *answer); /* NULL is fine */

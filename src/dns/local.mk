@@ -1,1 +1,9 @@
-librblmilter_a_SOURCES +=
+librblmilter_a_SOURCES += \
+	src/dns/answer.c src/dns/answer.h \
+	src/dns/cache.c src/dns/cache.h \
+	src/dns/channel.c src/dns/channel.h \
+	src/dns/key.c src/dns/key.h \
+	src/dns/question.c src/dns/question.h \
+	src/dns/reply.c src/dns/reply.h \
+	src/dns/resolver.c src/dns/resolver.h \
+	src/dns/upstream.c src/dns/upstream.h

@@ -55,9 +55,11 @@ struct upstream *upstream_ref(struct upstream *upstream);
 void upstream_unref(struct upstream *upstream); /* NULL is fine */
 
 /* Asks for name (canonical: lower case, no dot at the end). If the cache knows, returns
- * the answer (the caller's reference) at once and lookup->done is not called; else
- * returns NULL, and done is called later, exactly once, also on every failure. Any
- * thread; never blocks on the network or the disk. */
+ * the answer (the caller's reference) at once and lookup->done is not called; so also for
+ * what is not asked: DNS_INVALID for a name that cannot be, DNS_NOT_ASKED (or a stale
+ * answer) with too many under way, without memory, or stopping. Else returns NULL, and
+ * done is called later, exactly once, also on every failure; it may come before this
+ * returns. Any thread, done too; never blocks on the network or the disk. */
 struct dns_answer *resolver_ask(struct resolver *resolver, struct upstream *upstream,
                                 enum dns_type type, const char *name,
                                 struct dns_lookup *lookup);

@@ -1,0 +1,243 @@
+#include "dns/cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Without memory uthash would end the process: it leaves the entry out instead. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#define SHARD_BITS   4
+#define SHARD_COUNT  (1u << SHARD_BITS)
+#define MALLOC_BYTES 16 /* what malloc adds to a piece, about */
+
+struct entry {
+    UT_hash_handle hh;
+    struct dns_answer *answer;
+    bool used; /* since the clock's hand came by */
+    uint8_t key[];
+};
+
+struct shard {
+    _Alignas(64) pthread_mutex_t lock; /* a cache line that is not the neighbour's */
+    struct entry *entries;             /* uthash; in the order of arrival */
+    struct entry *hand;                /* CLOCK: the next to be looked at; NULL: first */
+    size_t count, limit, bytes;
+    uint64_t hits;
+};
+
+struct cache {
+    struct shard shards[SHARD_COUNT];
+};
+
+/* uthash takes its bucket from the low bits, so the shard is in the high ones. */
+static struct shard *shard_of(struct cache *cache, const struct dns_key *key)
+{
+    return &cache->shards[key->hash >> (32 - SHARD_BITS)];
+}
+
+static size_t answer_bytes(const struct dns_answer *answer)
+{
+    return sizeof *answer + answer->address_count * sizeof answer->addresses[0] +
+           (answer->text != NULL ? strlen(answer->text) + 1 : 0) + MALLOC_BYTES;
+}
+
+static size_t entry_bytes(const struct entry *entry)
+{
+    return sizeof *entry + entry->hh.keylen + MALLOC_BYTES + answer_bytes(entry->answer);
+}
+
+static struct entry *shard_find(struct shard *shard, const struct dns_key *key)
+{
+    struct entry *entry;
+
+    HASH_FIND_BYHASHVALUE(hh, shard->entries, key->octets, key->size, key->hash, entry);
+    return entry;
+}
+
+static void shard_remove(struct shard *shard, struct entry *entry)
+{
+    if (shard->hand == entry)
+        shard->hand = entry->hh.next;
+    HASH_DEL(shard->entries, entry);
+    shard->count--;
+    shard->bytes -= entry_bytes(entry);
+    dns_answer_unref(entry->answer);
+    free(entry);
+}
+
+/* Takes out the next entry that was not used since the hand came by the last time. */
+static void shard_evict(struct shard *shard)
+{
+    for (;;) {
+        struct entry *entry = shard->hand != NULL ? shard->hand : shard->entries;
+
+        shard->hand = entry->hh.next;
+        if (!entry->used) {
+            shard_remove(shard, entry);
+            return;
+        }
+        entry->used = false;
+    }
+}
+
+/* Makes room for count entries of so many bytes. */
+static void shard_shrink(struct shard *shard, size_t count, size_t bytes)
+{
+    while (shard->count > 0 && (shard->count + count > shard->limit ||
+                                shard->bytes + bytes > shard->limit * CACHE_ANSWER_BYTES))
+        shard_evict(shard);
+}
+
+static void shard_add(struct shard *shard, const struct dns_key *key,
+                      struct dns_answer *answer)
+{
+    struct entry *entry = calloc(1, sizeof *entry + key->size);
+
+    if (entry == NULL)
+        return;
+    memcpy(entry->key, key->octets, key->size);
+    entry->answer = dns_answer_ref(answer);
+    entry->hh.keylen = key->size;
+    size_t bytes = entry_bytes(entry);
+    shard_shrink(shard, 1, bytes);
+    if (shard->limit == 0 || bytes > shard->limit * CACHE_ANSWER_BYTES)
+        goto drop;
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, shard->entries, entry->key, key->size, key->hash,
+                                entry);
+    if (entry->hh.tbl == NULL)
+        goto drop;
+    shard->count++;
+    shard->bytes += bytes;
+    return;
+drop:
+    dns_answer_unref(answer);
+    free(entry);
+}
+
+static void cache_set_limits(struct cache *cache, size_t limit)
+{
+    for (size_t i = 0; i < SHARD_COUNT; i++) {
+        struct shard *shard = &cache->shards[i];
+
+        pthread_mutex_lock(&shard->lock);
+        shard->limit = limit / SHARD_COUNT + (i < limit % SHARD_COUNT);
+        shard_shrink(shard, 0, 0);
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+struct cache *cache_new(size_t limit)
+{
+    struct cache *cache = aligned_alloc(_Alignof(struct cache), sizeof *cache);
+
+    if (cache == NULL)
+        return NULL;
+    memset(cache, 0, sizeof *cache);
+    for (size_t i = 0; i < SHARD_COUNT; i++)
+        pthread_mutex_init(&cache->shards[i].lock, NULL);
+    cache_set_limits(cache, limit);
+    return cache;
+}
+
+void cache_free(struct cache *cache)
+{
+    if (cache == NULL)
+        return;
+    cache_flush(cache);
+    for (size_t i = 0; i < SHARD_COUNT; i++)
+        pthread_mutex_destroy(&cache->shards[i].lock);
+    free(cache);
+}
+
+void cache_resize(struct cache *cache, size_t limit)
+{
+    cache_set_limits(cache, limit);
+}
+
+struct dns_answer *cache_get(struct cache *cache, const struct dns_key *key,
+                             int64_t now_ms)
+{
+    struct shard *shard = shard_of(cache, key);
+    struct dns_answer *answer = NULL;
+
+    pthread_mutex_lock(&shard->lock);
+    struct entry *entry = shard_find(shard, key);
+    if (entry != NULL && entry->answer->expires_ms > now_ms) {
+        answer = dns_answer_ref(entry->answer);
+        entry->used = true;
+        shard->hits++;
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return answer;
+}
+
+struct dns_answer *cache_get_ended(struct cache *cache, const struct dns_key *key,
+                                   int64_t since_ms)
+{
+    struct shard *shard = shard_of(cache, key);
+    struct dns_answer *answer = NULL;
+
+    pthread_mutex_lock(&shard->lock);
+    struct entry *entry = shard_find(shard, key);
+    if (entry != NULL && entry->answer->expires_ms > since_ms) {
+        answer = dns_answer_ref(entry->answer);
+        entry->used = true;
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return answer;
+}
+
+void cache_put(struct cache *cache, const struct dns_key *key, struct dns_answer *answer)
+{
+    struct shard *shard = shard_of(cache, key);
+
+    pthread_mutex_lock(&shard->lock);
+    struct entry *earlier = shard_find(shard, key);
+    if (earlier != NULL)
+        shard_remove(shard, earlier);
+    shard_add(shard, key, answer);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+/* Frees entries that are in no table any more, in their order of arrival. */
+static void free_entries(struct entry *entry)
+{
+    while (entry != NULL) {
+        struct entry *next = entry->hh.next;
+
+        dns_answer_unref(entry->answer);
+        free(entry);
+        entry = next;
+    }
+}
+
+void cache_flush(struct cache *cache)
+{
+    for (size_t i = 0; i < SHARD_COUNT; i++) {
+        struct shard *shard = &cache->shards[i];
+
+        pthread_mutex_lock(&shard->lock);
+        struct entry *all = shard->entries;
+        HASH_CLEAR(hh, shard->entries); /* frees the table, not the entries */
+        shard->hand = NULL;
+        shard->count = shard->bytes = 0;
+        pthread_mutex_unlock(&shard->lock);
+        free_entries(all);
+    }
+}
+
+void cache_stats(struct cache *cache, struct cache_stats *out)
+{
+    *out = (struct cache_stats){0};
+    for (size_t i = 0; i < SHARD_COUNT; i++) {
+        struct shard *shard = &cache->shards[i];
+
+        pthread_mutex_lock(&shard->lock);
+        out->hits += shard->hits;
+        out->count += shard->count;
+        out->bytes += shard->bytes;
+        pthread_mutex_unlock(&shard->lock);
+    }
+}

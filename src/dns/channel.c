@@ -1,0 +1,260 @@
+#include "dns/channel.h"
+
+#include <ares.h>
+#include <arpa/nameser.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/log.h"
+
+/* c-ares 1.32 and later shortens the time of an attempt by what it has seen of a server,
+ * down to 250 ms, and a caching resolver is quick but for the one name that is slow. The
+ * question's own deadline ends it, so there are attempts enough to get that far. */
+#define ATTEMPTS_MIN_ADAPTIVE 4
+
+struct channel {
+    TAILQ_ENTRY(channel) link;
+    struct channel_set *set;
+    ares_channel ares;
+    unsigned asked, open;
+    int server_count;
+    bool retired;
+};
+
+int channel_library_init(void)
+{
+    return ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS ? 0 : -1;
+}
+
+void channel_library_cleanup(void)
+{
+    ares_library_cleanup();
+}
+
+const char *channel_library_version(void)
+{
+    return ares_version(NULL);
+}
+
+void channel_set_init(struct channel_set *set, int epoll_fd)
+{
+    *set = (struct channel_set){.epoll_fd = epoll_fd};
+    TAILQ_INIT(&set->all);
+}
+
+static void channel_free(struct channel *channel)
+{
+    TAILQ_REMOVE(&channel->set->all, channel, link);
+    if (channel->ares != NULL)
+        ares_destroy(channel->ares);
+    free(channel);
+}
+
+void channel_set_free(struct channel_set *set)
+{
+    struct channel *channel;
+
+    while ((channel = TAILQ_FIRST(&set->all)) != NULL)
+        channel_free(channel);
+    free(set->by_fd);
+    set->by_fd = NULL;
+    set->by_fd_size = 0;
+}
+
+void channel_set_ready(struct channel_set *set, int fd, bool readable, bool writable)
+{
+    /* An earlier event of the same batch may have closed the socket. */
+    if ((size_t)fd >= set->by_fd_size || set->by_fd[fd] == NULL)
+        return;
+    ares_process_fd(set->by_fd[fd]->ares, readable ? fd : ARES_SOCKET_BAD,
+                    writable ? fd : ARES_SOCKET_BAD);
+}
+
+void channel_set_tick(struct channel_set *set)
+{
+    struct channel *channel;
+
+    TAILQ_FOREACH(channel, &set->all, link)
+    if (channel->open > 0)
+        ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+}
+
+void channel_set_reap(struct channel_set *set)
+{
+    struct channel *next;
+
+    for (struct channel *channel = TAILQ_FIRST(&set->all); channel != NULL;
+         channel = next) {
+        next = TAILQ_NEXT(channel, link);
+        if (channel->retired && channel->open == 0)
+            channel_free(channel);
+    }
+}
+
+/* Makes room to note whose socket fd is. */
+static bool set_covers(struct channel_set *set, int fd)
+{
+    if ((size_t)fd < set->by_fd_size)
+        return true;
+    size_t size = (size_t)fd * 2 + 16;
+    struct channel **by_fd = realloc(set->by_fd, size * sizeof *by_fd);
+    if (by_fd == NULL)
+        return false;
+    memset(by_fd + set->by_fd_size, 0,
+           (size - set->by_fd_size) * sizeof(struct channel *));
+    set->by_fd = by_fd;
+    set->by_fd_size = size;
+    return true;
+}
+
+/* c-ares has opened a socket, waits for something else, or is about to close it. */
+static void on_socket(void *data, ares_socket_t fd, int readable, int writable)
+{
+    struct channel *channel = data;
+    struct channel_set *set = channel->set;
+    struct epoll_event event = {.data.fd = fd};
+
+    if (!readable && !writable) {
+        if ((size_t)fd < set->by_fd_size)
+            set->by_fd[fd] = NULL;
+        epoll_ctl(set->epoll_fd, EPOLL_CTL_DEL, fd, &event); /* unknown: no matter */
+        return;
+    }
+    if (!set_covers(set, fd))
+        return; /* the questions end by their deadline */
+    event.events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u);
+    if (epoll_ctl(set->epoll_fd, set->by_fd[fd] == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
+                  fd, &event) != 0)
+        log_error("resolver: epoll_ctl: %s", strerror(errno));
+    set->by_fd[fd] = channel;
+}
+
+static int count_servers(struct channel *channel)
+{
+    struct ares_addr_port_node *servers = NULL;
+    int count = 0;
+
+    if (ares_get_servers_ports(channel->ares, &servers) != ARES_SUCCESS)
+        return 1;
+    for (struct ares_addr_port_node *s = servers; s != NULL; s = s->next)
+        count++;
+    ares_free_data(servers);
+    return count;
+}
+
+static int init_ares(struct channel *channel, const struct channel_settings *settings)
+{
+    char lookups[] = "b"; /* DNS only, no /etc/hosts */
+    struct ares_options options = {
+        .flags = ARES_FLAG_STAYOPEN | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
+                 (settings->failover ? 0 : ARES_FLAG_NOCHECKRESP),
+        .timeout = settings->timeout_ms,
+        .tries = settings->attempts,
+        .lookups = lookups,
+        .sock_state_cb = on_socket,
+        .sock_state_cb_data = channel,
+    };
+    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+               ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE;
+
+#ifdef ARES_OPT_QUERY_CACHE
+    options.qcache_max_ttl = 0; /* we have a cache, with bounds and a way to flush it */
+    mask |= ARES_OPT_QUERY_CACHE;
+#endif
+#ifdef ARES_OPT_MAXTIMEOUTMS
+    options.maxtimeout = settings->timeout_ms;
+    mask |= ARES_OPT_MAXTIMEOUTMS;
+    if (options.tries < ATTEMPTS_MIN_ADAPTIVE)
+        options.tries = ATTEMPTS_MIN_ADAPTIVE;
+#endif
+    int rc = ares_init_options(&channel->ares, &options, mask);
+    if (rc != ARES_SUCCESS) {
+        channel->ares = NULL;
+        return rc;
+    }
+    if (settings->servers[0] != '\0')
+        rc = ares_set_servers_ports_csv(channel->ares, settings->servers);
+    return rc;
+}
+
+struct channel *channel_new(struct channel_set *set,
+                            const struct channel_settings *settings)
+{
+    static struct log_limit limit;
+    unsigned held_back;
+    struct channel *channel = calloc(1, sizeof *channel);
+
+    if (channel == NULL)
+        return NULL;
+    channel->set = set;
+    TAILQ_INSERT_TAIL(&set->all, channel, link);
+    int rc = init_ares(channel, settings);
+    if (rc != ARES_SUCCESS) {
+        if (log_limit_pass(&limit, 60000, &held_back))
+            log_error("resolver: servers=\"%s\" error=\"%s\" held-back=%u",
+                      settings->servers, ares_strerror(rc), held_back);
+        channel_free(channel);
+        return NULL;
+    }
+    channel->server_count = count_servers(channel);
+    return channel;
+}
+
+void channel_retire(struct channel *channel)
+{
+    if (channel != NULL)
+        channel->retired = true;
+}
+
+unsigned channel_asked(const struct channel *channel)
+{
+    return channel->asked;
+}
+
+/* What it means that c-ares has no packet for us. */
+static enum dns_status failure_of(int ares_status)
+{
+    switch (ares_status) {
+    case ARES_ETIMEOUT:
+        return DNS_TIMEOUT;
+    case ARES_EREFUSED:
+        return DNS_REFUSED;
+    case ARES_EBADNAME:
+    case ARES_EBADRESP:
+    case ARES_EBADQUERY:
+        return DNS_INVALID;
+    case ARES_ENOMEM:
+    case ARES_ECANCELLED:
+    case ARES_EDESTRUCTION:
+        return DNS_NOT_ASKED;
+    default:
+        return DNS_SERVFAIL; /* no server that could be reached, or would */
+    }
+}
+
+static void on_answer(void *arg, int status, int timeouts, unsigned char *packet,
+                      int size)
+{
+    struct channel_query *query = arg;
+
+    (void)timeouts;
+    query->channel->open--;
+    query->channel = NULL;
+    if (packet != NULL && size > 0)
+        query->done(query, DNS_INVALID, packet, (size_t)size);
+    else
+        query->done(query, failure_of(status), NULL, 0);
+}
+
+void channel_ask(struct channel *channel, enum dns_type type, const char *name,
+                 struct channel_query *query)
+{
+    channel->asked++;
+    channel->open++;
+    query->channel = channel;
+    query->server_count = channel->server_count;
+    ares_query(channel->ares, name, ns_c_in, type == DNS_A ? ns_t_a : ns_t_txt, on_answer,
+               query);
+}
