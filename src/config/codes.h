@@ -27,13 +27,16 @@ struct codes {
 /* Reads an expression: patterns with commas between them. An address, a range (with
  * "-"), an address with "*" for an octet, "&N" for a bit (N a power of two), and
  * Postfix's "127.0.0.[2..11]" and "127.0.0.[2;4;10..11]". All within 127.0.0.0/8.
+ * Refused are codes
+ * outside of it, those that lie in 127.255.255.0/24, and octets with a zero in front.
  * Returns 0 with patterns that codes_free frees, or -1 with a sentence in error. */
 int codes_parse(const char *text, struct codes *out, char *error, size_t error_size);
 
 /* Frees the patterns; zeroed codes are fine. */
 void codes_free(struct codes *codes);
 
-/* Whether the answer address is named by one of the patterns. */
+/* Whether the answer address is named by one of the patterns. Never true outside of
+ * 127.0.0.0/8, nor for 127.255.255.0/24: these say that a list refuses to answer. */
 bool codes_match(const struct codes *codes, struct in_addr answer);
 
 /* Whether one of the patterns is a bit: the weights of such sections are added up. */

@@ -68,8 +68,11 @@ struct code_rule {
 struct list {
     char *name;
     char *zone;       /* with the key in it: what is asked */
-    char *zone_shown; /* with "***" in its place: for logs, replies, -t */
-    char *key;        /* NULL without one; to be cut out of any text shown */
+    char *zone_shown; /* with "***" in its place: for logs and replies */
+    char *zone_text;  /* as the file writes it, with %{key} */
+    char *key;        /* NULL without one; to be cut out of any text shown, whatever its
+                         case: zone has it in lower case */
+    char *key_file;   /* where the key came from; NULL if not from a file */
     unsigned checks;  /* 1u << CHECK_… */
     bool ipv6;
     int weight;

@@ -1,4 +1,18 @@
 librblmilter_a_SOURCES += \
-	src/config/codes.h \
-	src/config/config.h \
-	src/config/dead_zones.c src/config/dead_zones.h
+	src/config/build.c src/config/build.h \
+	src/config/check.c \
+	src/config/codes.c src/config/codes.h \
+	src/config/config.c src/config/config.h \
+	src/config/dead_zones.c src/config/dead_zones.h \
+	src/config/endpoints.c src/config/endpoints.h \
+	src/config/file.c src/config/file.h \
+	src/config/list_build.c \
+	src/config/list_zone.c \
+	src/config/options.c src/config/options.h \
+	src/config/outline.c src/config/outline.h \
+	src/config/parse.c src/config/parse.h \
+	src/config/print.c \
+	src/config/reload.c \
+	src/config/report.c src/config/report.h \
+	src/config/tokens.c src/config/tokens.h \
+	src/config/values.c src/config/values.h

@@ -1,3 +1,11 @@
 check_PROGRAMS += tests/unit/test_dead_zones
 tests_unit_test_dead_zones_SOURCES = tests/unit/test_dead_zones.c
 tests_unit_test_dead_zones_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_codes
+tests_unit_test_codes_SOURCES = tests/unit/test_codes.c
+tests_unit_test_codes_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_config
+tests_unit_test_config_SOURCES = tests/unit/test_config.c
+tests_unit_test_config_LDADD = $(unit_libs)

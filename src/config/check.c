@@ -1,0 +1,160 @@
+/* What a file may say, but a postmaster would regret. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/build.h"
+
+/* Where in a session what a check asks about becomes known. */
+static const enum stage check_stages[CHECK_COUNT] = {
+    [CHECK_CLIENT] = STAGE_CONNECT, [CHECK_CLIENT_NAME] = STAGE_CONNECT,
+    [CHECK_HELO] = STAGE_HELO,      [CHECK_SENDER_DOMAIN] = STAGE_MAIL,
+    [CHECK_SENDER] = STAGE_MAIL,
+};
+
+/* Nearly every free list blocks these, or answers them with an error code. */
+static const char *const public_resolvers[] = {
+    "8.8.8.8:53",
+    "8.8.4.4:53",
+    "1.1.1.1:53",
+    "1.0.0.1:53",
+    "9.9.9.9:53",
+    "149.112.112.112:53",
+    "208.67.222.222:53",
+    "208.67.220.220:53",
+    "[2001:4860:4860::8888]:53",
+    "[2606:4700:4700::1111]:53",
+    "[2620:fe::fe]:53",
+};
+
+static void check_verdict(struct build *b)
+{
+    const struct config *c = b->config;
+    struct place tag = parse_place(b->parse, "verdict", "tag", 0);
+    struct place tempfail = parse_place(b->parse, "verdict", "tempfail", 0);
+
+    if (c->verdict.reject != 0 && c->verdict.tag > c->verdict.reject)
+        report_warning(b->report, tag, "tag = %d is above reject = %d: nothing is tagged",
+                       c->verdict.tag, c->verdict.reject);
+    if (c->verdict.reject != 0 && c->verdict.tempfail > c->verdict.reject)
+        report_warning(b->report, tempfail,
+                       "tempfail = %d is above reject = %d: nothing is deferred",
+                       c->verdict.tempfail, c->verdict.reject);
+    if (c->list_count > 0 && c->verdict.reject == 0 && c->verdict.tempfail == 0 &&
+        c->verdict.tag == 0)
+        report_warning(b->report, parse_place(b->parse, "verdict", "reject", 0),
+                       "all thresholds are 0: the lists are asked in vain");
+}
+
+static void check_reject_at(struct build *b)
+{
+    const struct config *c = b->config;
+
+    if (c->milter.reject_at < STAGE_RCPT && c->exempt.recipient_count > 0)
+        report_warning(b->report, parse_place(b->parse, "milter", "reject-at", 0),
+                       "reject-at = \"%s\": no recipient is known then, exempt "
+                       "recipients are refused with the others",
+                       stage_name(c->milter.reject_at));
+}
+
+static void check_resolver(struct build *b)
+{
+    const struct config *c = b->config;
+
+    if (c->resolver.timeout_ms > c->resolver.deadline_ms)
+        report_warning(b->report, parse_place(b->parse, "resolver", "timeout", 0),
+                       "timeout is longer than deadline: no question is asked twice");
+    if (c->resolver.min_ttl_s > c->resolver.max_ttl_s)
+        report_mistake(b->report, parse_place(b->parse, "resolver", "min-ttl", 0),
+                       "min-ttl is longer than max-ttl, expected min-ttl to be the "
+                       "smaller one");
+}
+
+static void check_servers(struct build *b, const char *servers, struct place place)
+{
+    for (size_t i = 0; i < sizeof public_resolvers / sizeof public_resolvers[0]; i++)
+        if (servers != NULL && strstr(servers, public_resolvers[i]) != NULL)
+            report_warning(b->report, place,
+                           "servers: DNS lists do not answer public resolvers such as "
+                           "%s: use a resolver of your own",
+                           public_resolvers[i]);
+}
+
+static bool all_weights_are_0(const struct list *list)
+{
+    for (size_t i = 0; i < list->rule_count; i++)
+        if (list->rules[i].weight != 0)
+            return false;
+    return list->rule_count > 0 || list->weight == 0;
+}
+
+/* A check whose subject is not known yet when the verdict is due is never asked. */
+static void check_stage(struct build *b, const struct list *list, const char *path)
+{
+    enum stage due = b->config->milter.reject_at;
+
+    for (int i = 0; i < CHECK_COUNT; i++)
+        if ((list->checks & 1u << i) != 0 && check_stages[i] > due)
+            list_warning(b, path, "check",
+                         "check = \"%s\" is never asked: reject-at = \"%s\" comes before",
+                         check_name((enum check)i), stage_name(due));
+    if (list->when == WHEN_NULL_SENDER && due < STAGE_MAIL)
+        list_warning(
+            b, path, "when",
+            "when = \"null-sender\" is never so: reject-at = \"%s\" comes before",
+            stage_name(due));
+}
+
+static void check_twins(struct build *b, size_t index, const char *path)
+{
+    const struct list *list = &b->config->lists[index];
+
+    for (size_t i = 0; i < index; i++) {
+        const struct list *other = &b->config->lists[i];
+
+        if (other->mode == LIST_ENFORCE && other->zone != NULL && list->zone != NULL &&
+            strcmp(other->zone, list->zone) == 0 && (other->checks & list->checks) != 0 &&
+            other->when == list->when)
+            list_warning(b, path, "zone",
+                         "zone = \"%s\" counts twice: list \"%s\" has it, too",
+                         list->zone_text, other->name);
+    }
+}
+
+static void check_list(struct build *b, size_t index, const char *path)
+{
+    const struct list *list = &b->config->lists[index];
+    const unsigned names =
+        1u << CHECK_CLIENT_NAME | 1u << CHECK_HELO | 1u << CHECK_SENDER_DOMAIN;
+
+    if (list->mode == LIST_OFF)
+        return;
+    if (list->mode == LIST_ENFORCE && all_weights_are_0(list))
+        list_warning(b, path, "weight",
+                     "list \"%s\" has no weight but 0: mode = \"monitor\" says so",
+                     list->name);
+    if (list->mode == LIST_ENFORCE)
+        check_twins(b, index, path);
+    if (list->organizational && (list->checks & names) == 0)
+        list_warning(b, path, "organizational",
+                     "organizational is of no use: list \"%s\" is not asked for names",
+                     list->name);
+    check_stage(b, list, path);
+    check_servers(b, list->servers, parse_place(b->parse, path, "servers", 0));
+}
+
+void check_config(struct build *b)
+{
+    check_verdict(b);
+    check_reject_at(b);
+    check_resolver(b);
+    check_servers(b, b->config->resolver.servers,
+                  parse_place(b->parse, "resolver", "servers", 0));
+    for (size_t i = 0; i < b->config->list_count; i++) {
+        char *path = outline_join(list_section.name, b->config->lists[i].name);
+
+        if (path != NULL)
+            check_list(b, i, path);
+        free(path);
+    }
+}

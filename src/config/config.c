@@ -1,0 +1,91 @@
+#include "config/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/build.h"
+#include "config/values.h"
+
+/* All sections whose fields are struct config's. */
+static void build_file(struct build *b)
+{
+    build_options(b, b->parse->cfg, &file_section, NULL, b->config);
+    for (size_t i = 0; file_section.sections[i] != NULL; i++) {
+        const struct section *section = file_section.sections[i];
+
+        if (!section->titled)
+            build_options(b, cfg_getsec(b->parse->cfg, section->name), section,
+                          section->name, b->config);
+    }
+}
+
+/* The list of public suffixes, which organizational needs. */
+static void build_suffixes(struct build *b)
+{
+    bool wanted = false;
+
+    for (size_t i = 0; i < b->config->list_count; i++)
+        wanted = wanted || b->config->lists[i].organizational;
+    if (!wanted)
+        return;
+    b->config->suffixes = suffix_list_new();
+    if (b->config->suffixes == NULL)
+        report_mistake(b->report, (struct place){b->parse->path, 0},
+                       "organizational = true: expected the public suffix list, of "
+                       "Debian's package publicsuffix");
+}
+
+struct config *config_load(const char *path, config_report *report, void *context)
+{
+    struct report r = {report, context, 0};
+    struct parse parse;
+    struct config *config = calloc(1, sizeof *config);
+    struct build b = {&parse, &r, config};
+
+    if (config == NULL || (config->path = strdup(path)) == NULL) {
+        report_mistake(&r, (struct place){path, 0}, "out of memory");
+        free(config);
+        return NULL;
+    }
+    atomic_init(&config->refs, 1);
+    if (parse_file(&parse, path, &r) == 0) {
+        build_file(&b);
+        build_lists(&b);
+        build_suffixes(&b);
+        check_config(&b);
+    }
+    parse_free(&parse);
+    if (r.mistakes > 0) {
+        config_unref(config);
+        config = NULL;
+    }
+    return config;
+}
+
+struct config *config_ref(struct config *config)
+{
+    atomic_fetch_add(&config->refs, 1);
+    return config;
+}
+
+static void free_options(const struct section *section, struct config *config)
+{
+    for (size_t i = 0; i < section->option_count; i++)
+        value_free(&section->options[i], config);
+}
+
+void config_unref(struct config *config)
+{
+    if (config == NULL || atomic_fetch_sub(&config->refs, 1) > 1)
+        return;
+    free_options(&file_section, config);
+    for (size_t i = 0; file_section.sections[i] != NULL; i++)
+        if (!file_section.sections[i]->titled)
+            free_options(file_section.sections[i], config);
+    for (size_t i = 0; i < config->list_count; i++)
+        list_clear(&config->lists[i]);
+    free(config->lists);
+    suffix_list_free(config->suffixes);
+    free(config->path);
+    free(config);
+}

@@ -1,0 +1,15 @@
+#ifndef CONFIG_FILE_H
+#define CONFIG_FILE_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+
+#define FILE_ERROR_SIZE 256
+
+/* Reads a regular file whole. Returns its text, which the caller frees, or NULL with a
+ * sentence in error: it cannot be opened, is a folder, is larger than max or holds a NUL
+ * byte. st, unless NULL, gets what fstat said of it. Any thread. */
+char *file_text(const char *path, size_t max, struct stat *st,
+                char error[static FILE_ERROR_SIZE]);
+
+#endif

@@ -1,0 +1,203 @@
+#include "config/options.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "config/config.h"
+
+#define DAY_S 86400
+
+/* The names of the enums of config.h, in their order. */
+static const char *const checks[] = {"client",        "client-name", "helo",
+                                     "sender-domain", "sender",      NULL};
+static const char *const stages[] = {"connect", "helo", "mail", "rcpt", "eom", NULL};
+static const char *const on_errors[] = {"accept", "tempfail", NULL};
+static const char *const modes[] = {"enforce", "monitor", "off", NULL};
+static const char *const whens[] = {"any", "null-sender", NULL};
+static const char *const on_limits[] = {"off", "cache-only", NULL};
+static const char *const on_damages[] = {"stop", "restore", "empty", NULL};
+static const char *const hashes[] = {"", "sha1", "sha256", "md5", NULL};
+static const char *const log_targets[] = {"auto", "journal", "syslog", "stderr", NULL};
+static const char *const log_levels[] = {"error", "warning", "notice",
+                                         "info",  "debug",   NULL};
+
+const char *const reply_variable_names[REPLY_VARIABLE_COUNT + 1] = {
+    [REPLY_CLASS] = "class",   [REPLY_WHAT] = "what",   [REPLY_LIST] = "list",
+    [REPLY_REASON] = "reason", [REPLY_CODE] = "code",   [REPLY_LABEL] = "label",
+    [REPLY_CLIENT] = "client", [REPLY_HELO] = "helo",   [REPLY_SENDER] = "sender",
+    [REPLY_KEY] = "key",       [REPLY_SINCE] = "since", [REPLY_URL] = "url",
+};
+/* the url cannot be made of itself */
+static const char *const url_variable_names[REPLY_URL + 1] = {
+    [REPLY_CLASS] = "class",   [REPLY_WHAT] = "what",   [REPLY_LIST] = "list",
+    [REPLY_REASON] = "reason", [REPLY_CODE] = "code",   [REPLY_LABEL] = "label",
+    [REPLY_CLIENT] = "client", [REPLY_HELO] = "helo",   [REPLY_SENDER] = "sender",
+    [REPLY_KEY] = "key",       [REPLY_SINCE] = "since",
+};
+
+/* clang-format off */
+#define IN_CONFIG(field)  offsetof(struct config, field)
+#define IN_LIST(field)    offsetof(struct list, field)
+#define IN_CODES(field)   offsetof(struct code_rule, field)
+#define ROW(name, value, kind, field)              {name, value, kind, field, 0, 0, 0, NULL}
+#define BOUND(name, value, kind, field, min, max)  {name, value, kind, field, 0, min, max, NULL}
+#define CHOICE(name, value, kind, field, choices)  {name, value, kind, field, 0, 0, 0, choices}
+#define COUNTED(name, value, kind, field, count)   {name, value, kind, field, count, 0, 0, NULL}
+#define TEMPLATE(name, value, field, min, names)   {name, value, KIND_TEMPLATE, field, 0, min, 0, names}
+#define REPLY(name, check)                         CHOICE(name, "", KIND_OWN_TEMPLATE, IN_CONFIG(reply.by_check[check]), reply_variable_names)
+#define SECTION(name, titled, rows, sections)      {name, titled, rows, sizeof(rows) / sizeof(rows)[0], sections}
+
+static const struct option file_rows[] = {
+    ROW("user", "rblmilter", KIND_TEXT, IN_CONFIG(user)),
+};
+
+static const struct option milter_rows[] = {
+    ROW("socket", "inet:8891@127.0.0.1", KIND_SOCKET, IN_CONFIG(milter.socket)),
+    ROW("socket-mode", "0660", KIND_MODE, IN_CONFIG(milter.socket_mode)),
+    ROW("socket-group", "postfix", KIND_TEXT, IN_CONFIG(milter.socket_group)),
+    CHOICE("reject-at", "rcpt", KIND_CHOICE, IN_CONFIG(milter.reject_at), stages),
+    CHOICE("on-error", "accept", KIND_CHOICE, IN_CONFIG(milter.on_error), on_errors),
+};
+
+/* a deadline beyond 25 s would meet Postfix's own of 30 (milter_command_timeout) */
+static const struct option resolver_rows[] = {
+    ROW("servers", "", KIND_SERVERS, IN_CONFIG(resolver.servers)),
+    BOUND("timeout", "2s", KIND_SPAN_MS, IN_CONFIG(resolver.timeout_ms), 10, 25000),
+    BOUND("attempts", "2", KIND_NUMBER, IN_CONFIG(resolver.attempts), 1, 10),
+    BOUND("deadline", "5s", KIND_SPAN_MS, IN_CONFIG(resolver.deadline_ms), 10, 25000),
+    BOUND("cache-size", "200000", KIND_NUMBER, IN_CONFIG(resolver.cache_size), 0, 100000000),
+    BOUND("min-ttl", "60s", KIND_SPAN_S, IN_CONFIG(resolver.min_ttl_s), 0, DAY_S),
+    BOUND("max-ttl", "1h", KIND_SPAN_S, IN_CONFIG(resolver.max_ttl_s), 0, 7 * DAY_S),
+    BOUND("negative-ttl", "1h", KIND_SPAN_S, IN_CONFIG(resolver.negative_ttl_s), 0, 7 * DAY_S),
+    BOUND("max-queries", "20000", KIND_NUMBER, IN_CONFIG(resolver.max_queries), 1, 1000000),
+    BOUND("stale-ttl", "1h", KIND_SPAN_S, IN_CONFIG(resolver.stale_ttl_s), 0, 7 * DAY_S),
+};
+
+static const struct option health_rows[] = {
+    BOUND("interval", "10m", KIND_SPAN_S, IN_CONFIG(health.interval_s), 1, 7 * DAY_S),
+    BOUND("surge", "10", KIND_NUMBER, IN_CONFIG(health.surge), 0, 1000000),
+};
+
+static const struct option codes_rows[] = {
+    ROW("label", "", KIND_TEXT, IN_CODES(label)),
+    BOUND("weight", NULL, KIND_NUMBER, IN_CODES(weight), -100, 100), /* the list's */
+};
+
+static const struct option list_rows[] = {
+    ROW("zone", "", KIND_TEXT, IN_LIST(zone_text)),
+    ROW("key", "", KIND_SECRET, IN_LIST(key)),
+    ROW("key-file", "", KIND_TEXT, IN_LIST(key_file)),
+    CHOICE("check", "client", KIND_CHOICES, IN_LIST(checks), checks),
+    ROW("ipv6", "true", KIND_BOOL, IN_LIST(ipv6)),
+    BOUND("weight", "8", KIND_NUMBER, IN_LIST(weight), -100, 100),
+    COUNTED("error-codes", "127.255.255.0/24, 127.0.0.1", KIND_NETWORKS,
+            IN_LIST(error_codes), IN_LIST(error_code_count)),
+    CHOICE("when", "any", KIND_CHOICE, IN_LIST(when), whens),
+    CHOICE("mode", "enforce", KIND_CHOICE, IN_LIST(mode), modes),
+    ROW("servers", "", KIND_SERVERS, IN_LIST(servers)),
+    COUNTED("after", "", KIND_NAMES, IN_LIST(after), IN_LIST(after_count)),
+    BOUND("daily-limit", "0", KIND_NUMBER, IN_LIST(daily_limit), 0, 1000000000),
+    CHOICE("on-limit", "off", KIND_CHOICE, IN_LIST(on_limit), on_limits),
+    ROW("organizational", "false", KIND_BOOL, IN_LIST(organizational)),
+    CHOICE("hash", "", KIND_CHOICE, IN_LIST(hash), hashes),
+    ROW("test-listed", NULL, KIND_TEXT, IN_LIST(test_listed)), /* by the kind of check */
+    ROW("test-unlisted", NULL, KIND_TEXT, IN_LIST(test_unlisted)),
+    CHOICE("reply", "", KIND_OWN_TEMPLATE, IN_LIST(reply), reply_variable_names),
+};
+
+static const struct option verdict_rows[] = {
+    BOUND("reject", "8", KIND_NUMBER, IN_CONFIG(verdict.reject), 0, 10000),
+    BOUND("tempfail", "0", KIND_NUMBER, IN_CONFIG(verdict.tempfail), 0, 10000),
+    BOUND("tag", "4", KIND_NUMBER, IN_CONFIG(verdict.tag), 0, 10000),
+};
+
+static const struct option reply_rows[] = {
+    TEMPLATE("list", "Service unavailable; %{class} [%{what}] blocked using %{list}; %{reason}",
+             IN_CONFIG(reply.list), 1, reply_variable_names),
+    REPLY("client", CHECK_CLIENT),
+    REPLY("client-name", CHECK_CLIENT_NAME),
+    REPLY("helo", CHECK_HELO),
+    REPLY("sender-domain", CHECK_SENDER_DOMAIN),
+    REPLY("sender", CHECK_SENDER),
+    TEMPLATE("blocklist", "%{what} is rbl blacklisted - %{url}", IN_CONFIG(reply.blocklist), 1,
+             reply_variable_names),
+    TEMPLATE("url", "https://postmaster.example.org/rbl", IN_CONFIG(reply.url), 0,
+             url_variable_names),
+};
+
+static const struct option blocklist_rows[] = {
+    ROW("database", "/var/lib/rblmilter/blocklist.db", KIND_PATH, IN_CONFIG(blocklist.database)),
+    CHOICE("on-damage", "stop", KIND_CHOICE, IN_CONFIG(blocklist.on_damage), on_damages),
+    BOUND("backups", "7", KIND_NUMBER, IN_CONFIG(blocklist.backups), 0, 3650),
+    ROW("strip-tags", "false", KIND_BOOL, IN_CONFIG(blocklist.strip_tags)),
+};
+
+static const struct option log_rows[] = {
+    CHOICE("target", "auto", KIND_CHOICE, IN_CONFIG(log.target), log_targets),
+    CHOICE("level", "info", KIND_CHOICE, IN_CONFIG(log.level), log_levels),
+};
+
+static const struct option exempt_rows[] = {
+    COUNTED("networks", "127.0.0.0/8, \"::1\"", KIND_NETWORKS, IN_CONFIG(exempt.networks),
+            IN_CONFIG(exempt.network_count)),
+    ROW("authenticated", "true", KIND_BOOL, IN_CONFIG(exempt.authenticated)),
+    COUNTED("recipients", "postmaster, abuse", KIND_ADDRESSES, IN_CONFIG(exempt.recipients),
+            IN_CONFIG(exempt.recipient_count)),
+    COUNTED("senders", "", KIND_ADDRESSES, IN_CONFIG(exempt.senders),
+            IN_CONFIG(exempt.sender_count)),
+};
+
+static const struct option control_rows[] = {
+    ROW("socket", "/run/rblmilter/control.sock", KIND_PATH, IN_CONFIG(control.socket)),
+};
+
+const struct section codes_section = SECTION("codes", true, codes_rows, NULL);
+static const struct section *const list_sections[] = {&codes_section, NULL};
+const struct section list_section = SECTION("list", true, list_rows, list_sections);
+
+static const struct section milter_section = SECTION("milter", false, milter_rows, NULL);
+static const struct section resolver_section = SECTION("resolver", false, resolver_rows, NULL);
+static const struct section health_section = SECTION("health", false, health_rows, NULL);
+static const struct section verdict_section = SECTION("verdict", false, verdict_rows, NULL);
+static const struct section reply_section = SECTION("reply", false, reply_rows, NULL);
+static const struct section blocklist_section = SECTION("blocklist", false, blocklist_rows, NULL);
+static const struct section log_section = SECTION("log", false, log_rows, NULL);
+static const struct section exempt_section = SECTION("exempt", false, exempt_rows, NULL);
+static const struct section control_section = SECTION("control", false, control_rows, NULL);
+static const struct section *const file_sections[] = {
+    &milter_section, &resolver_section, &health_section, &list_section, &verdict_section,
+    &reply_section, &blocklist_section, &log_section, &exempt_section, &control_section,
+    NULL};
+const struct section file_section = SECTION(NULL, false, file_rows, file_sections);
+/* clang-format on */
+
+bool kind_is_list(enum kind kind)
+{
+    return kind >= KIND_CHOICES;
+}
+
+const struct option *section_option(const struct section *section, const char *name)
+{
+    for (size_t i = 0; i < section->option_count; i++)
+        if (strcmp(section->options[i].name, name) == 0)
+            return &section->options[i];
+    return NULL;
+}
+
+const struct section *section_section(const struct section *section, const char *name)
+{
+    for (size_t i = 0; section->sections != NULL && section->sections[i] != NULL; i++)
+        if (strcmp(section->sections[i]->name, name) == 0)
+            return section->sections[i];
+    return NULL;
+}
+
+const char *check_name(enum check check)
+{
+    return checks[check];
+}
+
+const char *stage_name(enum stage stage)
+{
+    return stages[stage];
+}

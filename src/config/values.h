@@ -1,0 +1,30 @@
+#ifndef CONFIG_VALUES_H
+#define CONFIG_VALUES_H
+
+/* The code of each kind of option: from text into its field, back to text, and freed.
+ * Inside of config/ only. */
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "config/options.h"
+
+#define EXPECTED_SIZE 512
+
+/* Reads one value into option's field of base; a list's value is added to the ones that
+ * are there. Returns 0, or -1 with what was expected ("a time span such as …") in
+ * expected, base as it was. */
+int value_read(const struct option *option, const char *text, void *base,
+               char expected[static EXPECTED_SIZE]);
+
+/* Writes the field as the conf file would, in quotes or braces. KIND_NAMES is the
+ * caller's. */
+void value_write(const struct option *option, const void *base, FILE *out);
+
+/* Writes text in quotes, so that libconfuse reads it back. */
+void value_write_text(const char *text, FILE *out);
+
+/* Frees what the field owns; it is as empty as zeroed memory then. */
+void value_free(const struct option *option, void *base);
+
+#endif
