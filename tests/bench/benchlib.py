@@ -141,9 +141,9 @@ def resolver(more=""):
     return RESOLVER.format(more=more)
 
 
-def list_section(number, check='"client"', more=""):
-    return (f'list "bl{number}" {{\n  zone = "bl{number}.test"\n  check = {{ {check} }}\n'
-            f"  weight = 8\n  {more}\n}}")
+def list_section(number, check='"client"', more="", prefix="bl"):
+    return (f'list "{prefix}{number}" {{\n  zone = "{prefix}{number}.test"\n'
+            f"  check = {{ {check} }}\n  weight = 8\n  {more}\n}}")
 
 
 class Filter:
@@ -171,28 +171,30 @@ class Filter:
     def load(self, **options):
         """Puts a load on it; returns what load says, with cpu_us per session and rss_mb."""
         before = cpu_seconds(self.pid)
-        result = load(self.socket, **options)
+        result = run_load("load", self.socket, **options)
         spent = cpu_seconds(self.pid) - before
         result["cpu_us"] = spent * 1e6 / result["sessions"]
         result["rss_mb"] = memory_mb(self.pid)
         return result
 
 
-def load_command(socket, **options):
-    command = [program("load")]
-    for name, value in options.items():
-        command += ["--" + name.replace("_", "-")] + ([] if value is True else [str(value)])
-    return command + [socket]
+def load_command(name, target, **options):
+    command = [program(name)]
+    for option, setting in options.items():
+        command += ["--" + option.replace("_", "-")]
+        command += [] if setting is True else [str(setting)]
+    return command + [target]
 
 
-def load(socket, **options):
-    done = subprocess.run(load_command(socket, **options), capture_output=True, text=True,
-                          timeout=600)
+def run_load(name, target, **options):
+    """Runs load or smtpload; returns what it says."""
+    done = subprocess.run(load_command(name, target, **options), capture_output=True,
+                          text=True, timeout=600)
     if not done.stdout:
-        raise RuntimeError(f"load: {done.stderr}")
+        raise RuntimeError(f"{name}: {done.stderr}")
     result = json.loads(done.stdout)
     if result["errors"]:
-        print(f"load: {result['errors']} sessions of {result['sessions']} failed",
+        print(f"{name}: {result['errors']} sessions of {result['sessions']} failed",
               file=sys.stderr)
     return result
 
@@ -276,4 +278,4 @@ def main(run):
     with Bench(args.runs, args.scale) as bench:
         result = run(bench)
     print(f"### {result.title}\n\n{result.markdown()}\n")
-    print(json.dumps({"name": result.name, **result.data}))
+    print(json.dumps(dataclasses.asdict(result)))

@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+"""Every client is new: 8 lists on a local name server, rspamd (only its RBL module) and
+rblmilter side by side: rate and CPU of whole messages."""
+
+import functools
+
+import benchlib
+import rspamdlib
+from clients import Clients
+
+LISTS = 8
+SESSIONS = {1: 1500, 16: 4000, 64: 4000}  # at once: in all
+
+
+def run(bench):
+    zones = [f"bl{i}.test" for i in range(LISTS)]
+    bench.dnsd(zones)
+    rspamd = rspamdlib.start(bench, zones)
+    rspamd2 = rspamdlib.start(bench, zones, workers=2)
+    daemon = bench.rblmilter([benchlib.list_section(i) for i in range(LISTS)],
+                             benchlib.resolver())
+    filters = {"rblmilter": daemon, "rspamd": rspamd, "rspamd with 2": rspamd2}
+    clients = {name: Clients() for name in filters}
+    rows, data = [], {}
+
+    def once(name, count, concurrent):
+        return filters[name].load(sessions=count, concurrent=concurrent,
+                                  clients=clients[name].take(count))
+
+    for concurrent, sessions in SESSIONS.items():
+        count = bench.scaled(sessions)
+        results = benchlib.interleave(bench.runs, {
+            name: functools.partial(once, name, count, concurrent) for name in filters})
+        ours = results.pop("rblmilter")
+        row = [concurrent, round(benchlib.median(ours, "rate")),
+               round(benchlib.median(ours, "cpu_us"))]
+        for name, theirs in results.items():
+            rate, cpu = (benchlib.ratio(ours, theirs, key) for key in ("rate", "cpu_us"))
+            row += [round(benchlib.median(theirs, "rate")), f"{rate:.2f}",
+                    round(benchlib.median(theirs, "cpu_us")), f"{cpu:.2f}"]
+            data[f"{name}-{concurrent}"] = {"rate": rate, "cpu": cpu}
+        rows.append(row)
+    headers = ["at once", "rblmilter, sessions/s", "CPU µs a session"]
+    for name in ("rspamd", "rspamd, 2 workers"):
+        headers += [f"{name}, sessions/s", "ratio", "CPU µs", "ratio"]
+    return benchlib.Result(
+        "uncached_rspamd", "Uncached, 8 lists on a local name server, against rspamd",
+        headers, rows, data=data,
+        notes=f"{rspamdlib.version()}, with its RBL module alone; its milter worker scans "
+              "by itself, one process as it is shipped, and two.")
+
+
+if __name__ == "__main__":
+    benchlib.main(run)
