@@ -3,5 +3,6 @@ docsdir = $(docdir)/docs
 dist_doc_DATA = README.md
 dist_docs_DATA = \
 	docs/lists.md \
+	docs/performance.md \
 	docs/postfix.md \
 	docs/sendmail.md
