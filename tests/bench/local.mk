@@ -17,3 +17,8 @@ tests_bench_load_SOURCES = tests/bench/load.c tests/bench/mta.c tests/bench/mta.
 tests_bench_dnsd_SOURCES = tests/bench/dnsd.c tests/bench/zone.c tests/bench/zone.h \
 	$(bench_common)
 tests_bench_smtpload_SOURCES = tests/bench/smtpload.c $(bench_common)
+EXTRA_DIST += tests/bench/benchlib.py tests/bench/burst.py tests/bench/cached.py \
+	tests/bench/clients.py tests/bench/delayed.py tests/bench/growth.py \
+	tests/bench/memory.py tests/bench/postfix.py tests/bench/postfixlib.py \
+	tests/bench/report.py tests/bench/rspamdlib.py tests/bench/svgplot.py \
+	tests/bench/uncached_rspamd.py
