@@ -72,7 +72,7 @@ static const struct dead_zone dead_zones[] = {
     {"spamcannibal.org", "SpamCannibal",
      "2018-05; lists every address, its domain is parked", DEAD_ZONE_REFUSE},
     {"spamdown.org", "spamdown", "2026-03; lists every address", DEAD_ZONE_REFUSE},
-    {"spamhaus.org", "no zone of Spamhaus",
+    {"spamhaus.org", "this name below spamhaus.org",
      "never existed; mistyped names are answered too: use zen. or dbl.spamhaus.org",
      DEAD_ZONE_REFUSE},
     {"spamsources.dnsbl.info", "dnsbl.info", "before 2009; lists every address",
