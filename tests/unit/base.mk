@@ -1,0 +1,19 @@
+check_PROGRAMS += tests/unit/test_span
+tests_unit_test_span_SOURCES = tests/unit/test_span.c
+tests_unit_test_span_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_text
+tests_unit_test_text_SOURCES = tests/unit/test_text.c
+tests_unit_test_text_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_template
+tests_unit_test_template_SOURCES = tests/unit/test_template.c
+tests_unit_test_template_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_ipaddr
+tests_unit_test_ipaddr_SOURCES = tests/unit/test_ipaddr.c
+tests_unit_test_ipaddr_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_domain
+tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
+tests_unit_test_domain_LDADD = $(unit_libs)

@@ -1,0 +1,229 @@
+/* Names in one form, and the addresses of people. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/domain.h"
+
+#define LABEL63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static const struct {
+    const char *label, *in;
+    const char *want; /* NULL: refused */
+} names[] = {
+    {"plain", "example.org", "example.org"},
+    {"case and dot", "Example.ORG.", "example.org"},
+    {"no dot", "localhost", "localhost"},
+    {"underscore", "_dmarc.Example.org", "_dmarc.example.org"},
+    {"hyphens", "a--b.-c-.d", "a--b.-c-.d"},
+    {"IDN",
+     "B\xc3\xbc"
+     "cher.Example",
+     "xn--bcher-kva.example"},
+    {"IDN, upper case",
+     "B\xc3\x9c"
+     "CHER.example",
+     "xn--bcher-kva.example"},
+    {"IDN, dot at the end",
+     "b\xc3\xbc"
+     "cher.example.",
+     "xn--bcher-kva.example"},
+    {"IDN, sharp s stays",
+     "stra\xc3\x9f"
+     "e.example",
+     "xn--strae-oqa.example"},
+    {"A-label", "XN--bcher-KVA.example", "xn--bcher-kva.example"},
+    {"longest label", LABEL63 ".example", LABEL63 ".example"},
+    {"longest name",
+     LABEL63 "." LABEL63 "." LABEL63
+             ".bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+             "bbbbbbbbbb",
+     LABEL63 "." LABEL63 "." LABEL63
+             ".bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+             "bbbbbbbbbb"},
+    {"longest name, with dot",
+     LABEL63 "." LABEL63 "." LABEL63
+             ".bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+             "bbbbbbbbbb.",
+     LABEL63 "." LABEL63 "." LABEL63
+             ".bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+             "bbbbbbbbbb"},
+    {"name too long",
+     LABEL63 "." LABEL63 "." LABEL63
+             ".bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+             "bbbbbbbbbbb",
+     NULL},
+    {"label too long", "a" LABEL63 ".example", NULL},
+    {"empty", "", NULL},
+    {"root", ".", NULL},
+    {"empty label", "a..b", NULL},
+    {"empty label first", ".a", NULL},
+    {"two dots at the end", "a..", NULL},
+    {"space", "a b", NULL},
+    {"space behind", "a ", NULL},
+    {"at", "a@b", NULL},
+    {"backslash", "a\\.b", NULL},
+    {"line end", "a\n", NULL},
+    {"literal", "[192.0.2.1]", NULL},
+    {"no UTF-8",
+     "b\xfc"
+     "cher.example",
+     NULL},
+    {"IDN with a space", "b\xc3\xbc cher.example", NULL},
+};
+
+static void test_canonical(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char out[DOMAIN_SIZE] = "x";
+        int rc = domain_canonical(names[i].in, out);
+
+        if (rc != (names[i].want != NULL ? 0 : -1) ||
+            strcmp(out, names[i].want != NULL ? names[i].want : "") != 0)
+            fail_msg("%s: %d \"%s\"", names[i].label, rc, out);
+    }
+}
+
+static void test_numeric(void **state)
+{
+    (void)state;
+    assert_true(domain_is_numeric("192.0.2.1"));
+    assert_true(domain_is_numeric("1"));
+    assert_true(domain_is_numeric("a.1"));
+    assert_false(domain_is_numeric("1.a"));
+    assert_false(domain_is_numeric("1a"));
+}
+
+static void test_tree(void **state)
+{
+    static const struct {
+        const char *domain, *parent;
+        bool below;
+    } rows[] = {
+        {"a.example", "example", true},   {"example", "example", true},
+        {"b.a.example", "example", true}, {"anexample", "example", false},
+        {"example", "a.example", false},  {"example.org", "example", false},
+        {"example", "", false},           {"", "example", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (domain_is_below(rows[i].domain, rows[i].parent) != rows[i].below)
+            fail_msg("%s below %s", rows[i].domain, rows[i].parent);
+    assert_string_equal(domain_parent("a.b.c"), "b.c");
+    assert_null(domain_parent("c"));
+}
+
+static const struct {
+    const char *label, *in;
+    int rc;
+    const char *local, *domain;
+    bool literal, null;
+} addresses[] = {
+    {"plain", "<Anna+x@Domain.XYZ>", 0, "Anna+x", "domain.xyz", false, false},
+    {"without <>", "a@b.c", 0, "a", "b.c", false, false},
+    {"null sender", "<>", 0, "", "", false, true},
+    {"nothing", "", 0, "", "", false, true},
+    {"local alone", "<postmaster>", 0, "postmaster", "", false, false},
+    {"quoted", "<\"a b\"@c.d>", 0, "a b", "c.d", false, false},
+    {"quoted without need", "<\"anna\"@c.d>", 0, "anna", "c.d", false, false},
+    {"at in quotes", "<\"a@b\"@c.d>", 0, "a@b", "c.d", false, false},
+    {"quote in quotes", "<\"a\\\"b\"@c.d>", 0, "a\"b", "c.d", false, false},
+    {"> in quotes", "<\"a>b\"@c.d>", 0, "a>b", "c.d", false, false},
+    {"escaped", "<a\\ b@c.d>", 0, "a b", "c.d", false, false},
+    {"empty quotes", "<\"\"@c.d>", 0, "", "c.d", false, false},
+    {"literal", "<a@[192.0.2.1]>", 0, "a", "", true, false},
+    {"IPv6 literal", "<a@[IPv6:2001:db8::1]>", 0, "a", "", true, false},
+    {"null with literal", "<@[192.0.2.1]>", 0, "", "", true, false},
+    {"route", "<@a.b,@c.d:x@y.z>", 0, "x", "y.z", false, false},
+    {"SMTPUTF8",
+     "<\xc3\xbc@b\xc3\xbc"
+     "cher.example>",
+     0, "\xc3\xbc", "xn--bcher-kva.example", false, false},
+    {"dot at the end", "<a@B.c.>", 0, "a", "b.c", false, false},
+    {"no domain behind the at", "<a@>", 0, "a", "", false, false},
+    {"no valid domain", "<a@b c>", 0, "a", "", false, false},
+    {"two ats", "<a@b@c.d>", 0, "a@b", "c.d", false, false},
+};
+
+static void test_mail_address(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        struct mail_address a;
+        int rc = mail_address_parse(addresses[i].in, &a);
+
+        if (rc != addresses[i].rc || strcmp(a.local, addresses[i].local) != 0 ||
+            strcmp(a.domain, addresses[i].domain) != 0 ||
+            a.literal != addresses[i].literal ||
+            mail_address_is_null(&a) != addresses[i].null)
+            fail_msg("%s: %d \"%s\" at \"%s\"", addresses[i].label, rc, a.local,
+                     a.domain);
+    }
+}
+
+static void test_long_address(void **state)
+{
+    char in[2048];
+    struct mail_address a;
+
+    (void)state;
+    memset(in, 'a', LOCAL_PART_SIZE - 1);
+    snprintf(in + LOCAL_PART_SIZE - 1, sizeof in - LOCAL_PART_SIZE, "@b.c");
+    assert_int_equal(mail_address_parse(in, &a), 0);
+    assert_int_equal(strlen(a.local), LOCAL_PART_SIZE - 1);
+    memset(in, 'a', LOCAL_PART_SIZE);
+    snprintf(in + LOCAL_PART_SIZE, sizeof in - LOCAL_PART_SIZE, "@b.c");
+    assert_int_equal(mail_address_parse(in, &a), -1);
+    assert_string_equal(a.local, "");
+    assert_string_equal(a.domain, "");
+    memset(in, 'a', sizeof in - 1);
+    in[sizeof in - 1] = '\0';
+    assert_int_equal(mail_address_parse(in, &a), -1);
+    assert_string_equal(a.local, "");
+}
+
+static void test_registered(void **state)
+{
+    static const struct {
+        const char *domain, *want;
+    } rows[] = {
+        {"a.b.example.co.uk", "example.co.uk"},
+        {"example.co.uk", "example.co.uk"},
+        {"co.uk", NULL},
+        {"www.example.org", "example.org"},
+        {"org", NULL},
+    };
+    struct suffix_list *list = suffix_list_new();
+
+    (void)state;
+    if (list == NULL)
+        skip();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *found = suffix_list_registered(list, rows[i].domain);
+
+        if (rows[i].want == NULL)
+            assert_null(found);
+        else
+            assert_string_equal(found, rows[i].want);
+    }
+    suffix_list_free(list);
+    suffix_list_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_canonical),    cmocka_unit_test(test_numeric),
+        cmocka_unit_test(test_tree),         cmocka_unit_test(test_mail_address),
+        cmocka_unit_test(test_long_address), cmocka_unit_test(test_registered),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
