@@ -10,3 +10,8 @@ include tests/unit/control.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 EXTRA_DIST += tests/nameserver.py
+EXTRA_DIST += tests/integration
+
+# A folder is packed as it stands, with what Python left in it.
+dist-hook:
+	find $(distdir)/tests -name __pycache__ -prune -exec rm -rf {} +
