@@ -1,4 +1,5 @@
 librblmilter_a_SOURCES += \
+	src/base/buffer.c src/base/buffer.h \
 	src/base/clock.h \
 	src/base/domain.c src/base/domain.h \
 	src/base/ipaddr.c src/base/ipaddr.h \

@@ -1,0 +1,176 @@
+#include "dnsbl/listing.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct in_addr no_code;
+
+/* RFC 5782: listings are within 127.0.0.0/8. */
+static bool is_foreign(struct in_addr code)
+{
+    return ntohl(code.s_addr) >> 24 != 127;
+}
+
+/* Spamhaus' error range, taken over by others: a listing for no list, whatever its
+ * section says (spamhaus.org/news/article/788). */
+static bool is_reserved_error(struct in_addr code)
+{
+    return ntohl(code.s_addr) >> 8 == 0x7fffff;
+}
+
+static bool is_named(const struct list *list, struct in_addr code)
+{
+    for (size_t i = 0; i < list->rule_count; i++)
+        if (codes_match(&list->rules[i].codes, code))
+            return true;
+    return false;
+}
+
+static bool is_error(const struct list *list, struct in_addr code)
+{
+    struct ipaddr ip = {.family = 4};
+
+    if (is_reserved_error(code))
+        return true;
+    /* never a listing by the RFC, so only for the lists that say otherwise */
+    if (ntohl(code.s_addr) == INADDR_LOOPBACK)
+        return !is_named(list, code);
+    memcpy(ip.octets, &code, 4);
+    for (size_t i = 0; i < list->error_code_count; i++)
+        if (network_contains(&list->error_codes[i], &ip))
+            return true;
+    return false;
+}
+
+int listing_heavier(int a, int b)
+{
+    if (a > 0 || b > 0)
+        return a > b ? a : b;
+    return a < b ? a : b;
+}
+
+/* What one code weighs: the heaviest section that names it, or the sum of its bits.
+ * Returns false if no section names it. */
+static bool weigh(const struct list *list, struct in_addr code, struct listing *out)
+{
+    int bits = 0;
+
+    out->code = code;
+    if (list->rule_count == 0) {
+        out->weight = list->weight;
+        return true;
+    }
+    bool named = false;
+    for (size_t i = 0; i < list->rule_count; i++) {
+        const struct code_rule *rule = &list->rules[i];
+        bool has_bits = codes_have_bits(&rule->codes);
+
+        if (!codes_match(&rule->codes, code))
+            continue;
+        if (!named ||
+            (!has_bits && listing_heavier(rule->weight, out->weight) != out->weight))
+            out->label = rule->label;
+        bits += has_bits ? rule->weight : 0;
+        if (!has_bits)
+            out->weight = listing_heavier(out->weight, rule->weight);
+        named = true;
+    }
+    out->weight = listing_heavier(out->weight, bits);
+    return named;
+}
+
+/* Takes the codes that count; returns whether there was one. */
+static bool weigh_all(const struct list *list, const struct dns_answer *answer,
+                      struct listing *out)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < answer->address_count; i++) {
+        struct listing one = {.state = LISTING_LISTED, .label = ""};
+
+        if (!weigh(list, answer->addresses[i], &one))
+            continue;
+        if (!any || (listing_heavier(one.weight, out->weight) == one.weight &&
+                     one.weight != out->weight))
+            *out = one;
+        any = true;
+    }
+    return any;
+}
+
+struct listing listing_judge(const struct list *list, const struct dns_answer *answer)
+{
+    struct listing out = {.state = LISTING_NONE, .code = no_code, .label = ""};
+
+    switch (answer->status) {
+    case DNS_FOUND:
+        break;
+    case DNS_NONE:
+        return out;
+    case DNS_REFUSED:
+        out.state = LISTING_ERROR;
+        return out;
+    case DNS_TIMEOUT:
+    case DNS_SERVFAIL:
+    case DNS_INVALID:
+    case DNS_NOT_ASKED:
+        out.state = LISTING_FAILED;
+        return out;
+    }
+    for (unsigned i = 0; i < answer->address_count; i++) {
+        struct in_addr code = answer->addresses[i];
+
+        if (!is_foreign(code) && !is_error(list, code))
+            continue;
+        out.state = is_foreign(code) ? LISTING_FOREIGN : LISTING_ERROR;
+        out.code = code;
+        return out;
+    }
+    weigh_all(list, answer, &out);
+    return out;
+}
+
+void listing_bounds(const struct list *list, int *least, int *most)
+{
+    int minus = 0, plus = 0; /* of bits: all that may come together */
+
+    *least = *most = 0;
+    if (list->rule_count == 0) {
+        *least = list->weight < 0 ? list->weight : 0;
+        *most = list->weight > 0 ? list->weight : 0;
+    }
+    for (size_t i = 0; i < list->rule_count; i++) {
+        int weight = list->rules[i].weight;
+
+        if (codes_have_bits(&list->rules[i].codes)) {
+            minus += weight < 0 ? weight : 0;
+            plus += weight > 0 ? weight : 0;
+        }
+        if (weight < *least)
+            *least = weight;
+        if (weight > *most)
+            *most = weight;
+    }
+    if (minus < *least)
+        *least = minus;
+    if (plus > *most)
+        *most = plus;
+}
+
+const char *listing_state_name(enum listing_state state)
+{
+    switch (state) {
+    case LISTING_NONE:
+        return "none";
+    case LISTING_LISTED:
+        return "listed";
+    case LISTING_ERROR:
+        return "error";
+    case LISTING_FOREIGN:
+        return "foreign";
+    case LISTING_FAILED:
+        return "failed";
+    }
+    abort();
+}

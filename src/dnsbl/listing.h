@@ -1,0 +1,45 @@
+#ifndef DNSBL_LISTING_H
+#define DNSBL_LISTING_H
+
+/* What a list's answer means: its code table applied to the addresses that came.
+ * Any thread; no allocation. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "dns/answer.h"
+
+enum listing_state {
+    LISTING_NONE,    /* not listed, or not by a code that counts */
+    LISTING_LISTED,  /* listed: code, label and weight say how */
+    LISTING_ERROR,   /* the list said no to us: an error code, or REFUSED */
+    LISTING_FOREIGN, /* an address outside 127.0.0.0/8: a parked zone, a lying resolver */
+    LISTING_FAILED   /* no answer: timeout, SERVFAIL, unreadable, not asked */
+};
+
+struct listing {
+    enum listing_state state;
+    struct in_addr code; /* what decided: of LISTED the heaviest, of ERROR and FOREIGN the
+                            first such; else 0 */
+    const char *label;   /* of the codes section, "" without one; the list's */
+    int weight;          /* of LISTED; monitor or not is the caller's affair */
+};
+
+/* Judges an answer. One error code or foreign address spoils the whole answer: a list
+ * that says no, or that is not itself, flags nobody. Of several codes the largest weight
+ * counts (where all are negative, the smallest); bits of one code add up (lists.md, 1).
+ */
+struct listing listing_judge(const struct list *list, const struct dns_answer *answer);
+
+/* The more telling of two listings of one list (for two subjects): errors do not replace
+ * listings; of two listings the one whose weight counts. */
+int listing_heavier(int a, int b);
+
+/* The least and the most that an answer of this list can add. */
+void listing_bounds(const struct list *list, int *least, int *most);
+
+/* "listed", "none", "error", "foreign", "failed". */
+const char *listing_state_name(enum listing_state state);
+
+#endif

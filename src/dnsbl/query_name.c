@@ -1,0 +1,162 @@
+#include "dnsbl/query_name.h"
+
+#include <nettle/md5.h>
+#include <nettle/sha1.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define DIGEST_MAX SHA256_DIGEST_SIZE
+
+static const char hex_digits[] = "0123456789abcdef";
+
+/* Writes label(s) and zone; a name that does not fit is an error, never cut: a cut name
+ * asks about someone else. */
+static int join(const char *labels, const char *zone, char out[static DOMAIN_SIZE])
+{
+    size_t first = strlen(labels), second = strlen(zone);
+
+    if (first + 1 + second >= DOMAIN_SIZE) {
+        out[0] = '\0';
+        return -1;
+    }
+    memcpy(out, labels, first);
+    out[first] = '.';
+    memcpy(out + first + 1, zone, second + 1);
+    return 0;
+}
+
+int query_name_address(const struct ipaddr *ip, const char *zone,
+                       char out[static DOMAIN_SIZE])
+{
+    char labels[64]; /* 32 nibbles and 31 dots with the end, or four octets */
+    char *p = labels;
+
+    if (ip->family == 4) {
+        const uint8_t *o = ip->octets;
+
+        snprintf(labels, sizeof labels, "%u.%u.%u.%u", o[3], o[2], o[1], o[0]);
+        return join(labels, zone, out);
+    }
+    for (int i = 15; i >= 0; i--) {
+        *p++ = hex_digits[ip->octets[i] & 15];
+        *p++ = '.';
+        *p++ = hex_digits[ip->octets[i] >> 4];
+        *p++ = '.';
+    }
+    p[-1] = '\0';
+    return join(labels, zone, out);
+}
+
+int query_name_domain(const char *domain, const char *zone, char out[static DOMAIN_SIZE])
+{
+    out[0] = '\0';
+    if (strchr(domain, '.') == NULL || domain_is_numeric(domain))
+        return -1;
+    return join(domain, zone, out);
+}
+
+static bool is_gmail(const char *domain)
+{
+    return strcmp(domain, "gmail.com") == 0 || strcmp(domain, "googlemail.com") == 0;
+}
+
+/* The form in which the operator hashes addresses. Returns false if it would not fit. */
+static bool canonical_address(const struct mail_address *sender, char *out, size_t size)
+{
+    bool gmail = is_gmail(sender->domain);
+    char local[LOCAL_PART_SIZE];
+    size_t used = 0;
+
+    for (const char *p = sender->local; *p != '\0' && *p != '+'; p++)
+        if (*p != '.' || !gmail)
+            local[used++] = *p;
+    local[used] = '\0';
+    int n = snprintf(out, size, "%s@%s", local, gmail ? "gmail.com" : sender->domain);
+    if (used == 0 || n < 0 || (size_t)n >= size)
+        return false;
+    for (char *p = out; *p != '\0'; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            *p = (char)(*p - 'A' + 'a');
+    return true;
+}
+
+/* Hashes text; returns the digest's length, 0 for HASH_NONE. */
+static size_t digest_of(enum hash_kind hash, const char *text,
+                        uint8_t out[static DIGEST_MAX])
+{
+    const uint8_t *bytes = (const uint8_t *)text;
+    struct sha1_ctx sha1;
+    struct sha256_ctx sha256;
+    struct md5_ctx md5;
+
+    switch (hash) {
+    case HASH_NONE:
+        return 0;
+    case HASH_SHA1:
+        sha1_init(&sha1);
+        sha1_update(&sha1, strlen(text), bytes);
+        sha1_digest(&sha1, SHA1_DIGEST_SIZE, out);
+        return SHA1_DIGEST_SIZE;
+    case HASH_SHA256:
+        sha256_init(&sha256);
+        sha256_update(&sha256, strlen(text), bytes);
+        sha256_digest(&sha256, SHA256_DIGEST_SIZE, out);
+        return SHA256_DIGEST_SIZE;
+    case HASH_MD5:
+        md5_init(&md5);
+        md5_update(&md5, strlen(text), bytes);
+        md5_digest(&md5, MD5_DIGEST_SIZE, out);
+        return MD5_DIGEST_SIZE;
+    }
+    abort();
+}
+
+/* A SHA-256 in hex is a character longer than a label may be (63): the lists that take
+ * it (Spamhaus HBL) want base32 (RFC 4648), without padding. */
+static void base32(const uint8_t *in, size_t length, char *out)
+{
+    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+    unsigned bits = 0, value = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        value = (value << 8 | in[i]) & 0xfff;
+        for (bits += 8; bits >= 5; bits -= 5)
+            *out++ = digits[value >> (bits - 5) & 31];
+    }
+    if (bits > 0)
+        *out++ = digits[value << (5 - bits) & 31];
+    *out = '\0';
+}
+
+static void hexadecimal(const uint8_t *in, size_t length, char *out)
+{
+    for (size_t i = 0; i < length; i++) {
+        *out++ = hex_digits[in[i] >> 4];
+        *out++ = hex_digits[in[i] & 15];
+    }
+    *out = '\0';
+}
+
+int query_name_sender(const struct mail_address *sender, enum hash_kind hash,
+                      const char *zone, char out[static DOMAIN_SIZE])
+{
+    char address[ADDRESS_SIZE], label[2 * DIGEST_MAX + 1];
+    uint8_t digest[DIGEST_MAX];
+    size_t length;
+
+    out[0] = '\0';
+    if (sender->domain[0] == '\0' || !canonical_address(sender, address, sizeof address))
+        return -1;
+    length = digest_of(hash, address, digest);
+    if (length == 0)
+        return -1;
+    if (hash == HASH_SHA256)
+        base32(digest, length, label);
+    else
+        hexadecimal(digest, length, label);
+    return join(label, zone, out);
+}

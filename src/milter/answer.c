@@ -1,0 +1,77 @@
+/* What the MTA is told of a decision: the refusal's text, and headers. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "milter/state.h"
+#include "policy/record.h"
+
+const char *const forged_names[2] = {"X-RBL-Score", "X-RBL-Lists"};
+
+/* Doubles every "%": Postfix takes one of a pair away, sendmail drops the whole text for
+ * a single one. out holds twice the text. */
+static void double_percent(const char *text, char out[static 2 * REPLY_TEXT_SIZE])
+{
+    size_t used = 0;
+
+    for (; *text != '\0' && used + 3 < 2 * REPLY_TEXT_SIZE; text++) {
+        if (*text == '%')
+            out[used++] = '%';
+        out[used++] = *text;
+    }
+    out[used] = '\0';
+}
+
+sfsistat answer_refuse(SMFICTX *ctx, const struct decision *decision)
+{
+    bool for_good = decision->verdict == VERDICT_REJECT;
+    char text[2 * REPLY_TEXT_SIZE];
+
+    double_percent(decision->reply, text);
+    if (smfi_setreply(ctx, for_good ? "554" : "451", for_good ? "5.7.1" : "4.7.1",
+                      text) != MI_SUCCESS)
+        log_warning("milter: the reply's text was not taken: %s", decision->reply);
+    return for_good ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+}
+
+static void add_header(SMFICTX *ctx, const char *name, const char *value, bool first)
+{
+    int rc = first ? smfi_insheader(ctx, 0, (char *)name, (char *)value)
+                   : smfi_addheader(ctx, (char *)name, (char *)value);
+
+    if (rc != MI_SUCCESS)
+        log_warning("milter: header %s was not added", name);
+}
+
+/* From the last to the first, as each deletion renumbers those behind it. */
+static void remove_forged(SMFICTX *ctx, const struct connection *connection)
+{
+    for (int k = 0; k < 2; k++)
+        for (unsigned i = connection->forged[k]; i > 0; i--)
+            if (smfi_chgheader(ctx, (char *)forged_names[k], (int)i, NULL) != MI_SUCCESS)
+                log_warning("milter: a forged header %s was not removed",
+                            forged_names[k]);
+}
+
+void answer_headers(SMFICTX *ctx, const struct connection *connection)
+{
+    const struct session *session = connection->session;
+    const char *host = smfi_getsymval(ctx, "j");
+    char text[RECORD_LISTS_SIZE], score[64];
+
+    remove_forged(ctx, connection);
+    if (!session->decided)
+        return;
+    if (record_dnswl(session, host != NULL ? host : "localhost", text))
+        add_header(ctx, "Authentication-Results", text, true);
+    if (session->policy->config->verdict.tag == 0 ||
+        session->decision.verdict == VERDICT_ACCEPT ||
+        session->decision.listed != BLOCKLIST_NONE)
+        return;
+    snprintf(score, sizeof score, "%d/%d", session->decision.score,
+             session->policy->config->verdict.reject);
+    record_lists(session, ", ", text);
+    add_header(ctx, forged_names[FORGED_SCORE], score, false);
+    add_header(ctx, forged_names[FORGED_LISTS], text, false);
+}

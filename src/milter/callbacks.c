@@ -1,0 +1,297 @@
+/* libmilter's callbacks: fetch the session, hand over the fact, ask for the decision,
+ * reply. What decides is in policy/. */
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "milter/state.h"
+#include "policy/exempt.h"
+#include "policy/record.h"
+
+/* Every callback stands between these two, so that a stop can wait for it; after a stop
+ * nothing of ours may be touched. Returns NULL then, and where there is no session. */
+static struct connection *enter(SMFICTX *ctx)
+{
+    atomic_fetch_add(&milter.in_flight, 1);
+    if (atomic_load(&milter.stopping))
+        return NULL;
+    return smfi_getpriv(ctx);
+}
+
+static sfsistat leave(sfsistat status)
+{
+    atomic_fetch_sub(&milter.in_flight, 1);
+    return status;
+}
+
+/* The "continue" of a stage, which is nothing where no reply was negotiated. */
+static sfsistat go_on(const struct connection *c, unsigned long silent_flag)
+{
+    return c->silent & silent_flag ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+/* Without memory or descriptors nothing is known, so nothing may be refused for good. The
+ * answer at CONNECT ends the MTA's asking for that session. */
+static sfsistat turn_away(struct connection *c, const char *why)
+{
+    static struct log_limit limit;
+    unsigned held_back;
+    enum on_error on_error = ON_ERROR_ACCEPT;
+
+    atomic_fetch_add(&milter.turned_away, 1);
+    if (c != NULL) {
+        c->turned_away = true;
+        on_error = c->session->policy->config->milter.on_error;
+    }
+    if (log_limit_pass(&limit, 10000, &held_back))
+        log_error("milter: a session is not judged (on-error=%s): %s, held-back=%u",
+                  on_error == ON_ERROR_ACCEPT ? "accept" : "tempfail", why, held_back);
+    return on_error == ON_ERROR_ACCEPT ? SMFIS_ACCEPT : SMFIS_TEMPFAIL;
+}
+
+/* What is told at the stages after that. */
+static sfsistat turned_away_reply(const struct connection *c)
+{
+    bool accept = c->session->policy->config->milter.on_error == ON_ERROR_ACCEPT;
+
+    if (c->silent & SMFIP_NR_RCPT)
+        return SMFIS_NOREPLY;
+    return accept ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
+}
+
+/* A stage that asked in vain for memory goes on: what is not asked does not count. */
+static void note_asked(int rc, const char *stage)
+{
+    static struct log_limit limit;
+    unsigned held_back;
+
+    if (rc != 0 && log_limit_pass(&limit, 10000, &held_back))
+        log_error("milter: no memory to ask the lists at %s, held-back=%u", stage,
+                  held_back);
+}
+
+static const struct decision *decide(struct connection *c)
+{
+    struct nudge_wait wait = {.nudger = &milter.nudger};
+    const struct decision *d;
+
+    atomic_fetch_add(&milter.waiting, 1);
+    d = session_decide(c->session, nudge_on_wait, &wait);
+    atomic_fetch_sub(&milter.waiting, 1);
+    return d;
+}
+
+static void account(const struct connection *c, const struct decision *d)
+{
+    atomic_fetch_add(&milter.verdicts[d->verdict], 1);
+    if (d->listed == BLOCKLIST_BLOCK)
+        atomic_fetch_add(&milter.blocklisted, 1);
+    if (d->listed != BLOCKLIST_NONE && c->session->policy->blocklist != NULL)
+        blocklist_hit(c->session->policy->blocklist, &d->match);
+}
+
+/* Whether the verdict may be given at this stage; at each one after reject-at too, as new
+ * facts have come. */
+static bool is_due(const struct connection *c, enum stage stage)
+{
+    enum stage due = c->session->policy->config->milter.reject_at;
+
+    return due == stage || (due < stage && stage <= STAGE_RCPT);
+}
+
+/* The verdict at a stage before the recipients; an accepting one is not final, so it is
+ * not logged. */
+static sfsistat early_verdict(SMFICTX *ctx, struct connection *c, enum stage stage,
+                              unsigned long silent_flag)
+{
+    const struct decision *d;
+
+    if (!is_due(c, stage))
+        return go_on(c, silent_flag);
+    d = decide(c);
+    if (d->verdict < VERDICT_TEMPFAIL)
+        return go_on(c, silent_flag);
+    account(c, d);
+    record_log(c->session, NULL, false);
+    return answer_refuse(ctx, d);
+}
+
+/* The client's name where the MTA says that it leads back to the address: Postfix by
+ * {client_name}, sendmail by {client_resolve}. */
+static const char *confirmed_name(SMFICTX *ctx)
+{
+    const char *resolved = smfi_getsymval(ctx, "{client_resolve}");
+    const char *name = smfi_getsymval(ctx, "{client_name}");
+
+    if (resolved != NULL && strcmp(resolved, "OK") != 0)
+        return NULL;
+    if (name == NULL || strcmp(name, "unknown") == 0 || name[0] == '[')
+        return NULL;
+    return name;
+}
+
+sfsistat milter_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
+{
+    struct connection *c = enter(ctx);
+
+    (void)hostname; /* not confirmed */
+    if (c == NULL)
+        return leave(atomic_load(&milter.stopping) ? SMFIS_TEMPFAIL
+                                                   : turn_away(NULL, "out of memory"));
+    atomic_fetch_add(&milter.connections, 1);
+    if (!c->accounted) {
+        c->accounted = true;
+        if (atomic_fetch_add(&milter.open, 1) >= milter.max_open)
+            return leave(
+                turn_away(c, "too many sessions for the descriptors we may have"));
+    }
+    note_asked(
+        session_connect(c->session, (const struct sockaddr *)addr, confirmed_name(ctx)),
+        "connect");
+    return leave(early_verdict(ctx, c, STAGE_CONNECT, SMFIP_NR_CONN));
+}
+
+sfsistat milter_helo(SMFICTX *ctx, char *helo)
+{
+    struct connection *c = enter(ctx);
+
+    if (c == NULL)
+        return leave(SMFIS_CONTINUE);
+    if (c->turned_away)
+        return leave(go_on(c, SMFIP_NR_HELO));
+    note_asked(session_helo(c->session, helo), "helo");
+    return leave(early_verdict(ctx, c, STAGE_HELO, SMFIP_NR_HELO));
+}
+
+/* What is of one message only; libmilter may leave abort out (docs/design.md). */
+static void begin_message(struct connection *c)
+{
+    c->forged[FORGED_SCORE] = c->forged[FORGED_LISTS] = 0;
+    c->recipient_exempt = false;
+    c->accept_logged = false;
+}
+
+sfsistat milter_mail(SMFICTX *ctx, char **argv)
+{
+    struct connection *c = enter(ctx);
+
+    if (c == NULL)
+        return leave(SMFIS_CONTINUE);
+    if (c->turned_away)
+        return leave(go_on(c, SMFIP_NR_MAIL));
+    begin_message(c);
+    atomic_fetch_add(&milter.messages, 1);
+    note_asked(session_mail(c->session, argv[0], smfi_getsymval(ctx, "{auth_authen}")),
+               "mail");
+    return leave(early_verdict(ctx, c, STAGE_MAIL, SMFIP_NR_MAIL));
+}
+
+static void take_queue_id(SMFICTX *ctx, struct connection *c)
+{
+    const char *id = smfi_getsymval(ctx, "i");
+    char *known = c->session->facts.queue_id;
+
+    if (id != NULL && !text_copy(id, known, QUEUE_ID_SIZE))
+        known[0] = '\0';
+}
+
+static void log_accept(struct connection *c, const char *recipient)
+{
+    if (c->accept_logged)
+        return;
+    c->accept_logged = true;
+    account(c, &c->session->decision);
+    record_log(c->session, recipient, false);
+}
+
+sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
+{
+    struct connection *c = enter(ctx);
+    const struct decision *d;
+
+    if (c == NULL)
+        return leave(SMFIS_CONTINUE);
+    if (c->turned_away)
+        return leave(turned_away_reply(c));
+    take_queue_id(ctx, c);
+    if (exempt_recipient(c->session->policy->config, argv[0])) {
+        c->recipient_exempt = true;
+        record_log(c->session, argv[0], true);
+        return leave(go_on(c, SMFIP_NR_RCPT));
+    }
+    if (!is_due(c, STAGE_RCPT))
+        return leave(go_on(c, SMFIP_NR_RCPT));
+    d = decide(c);
+    if (d->verdict < VERDICT_TEMPFAIL) {
+        log_accept(c, argv[0]);
+        return leave(go_on(c, SMFIP_NR_RCPT));
+    }
+    account(c, d);
+    record_log(c->session, argv[0], false);
+    return leave(answer_refuse(ctx, d));
+}
+
+sfsistat milter_header(SMFICTX *ctx, char *name, char *value)
+{
+    struct connection *c = enter(ctx);
+
+    (void)value;
+    if (c == NULL)
+        return leave(SMFIS_CONTINUE);
+    for (int k = 0; k < 2; k++)
+        if (strcasecmp(name, forged_names[k]) == 0)
+            c->forged[k]++;
+    return leave(go_on(c, SMFIP_NR_HDR));
+}
+
+sfsistat milter_eom(SMFICTX *ctx)
+{
+    struct connection *c = enter(ctx);
+
+    if (c == NULL || c->turned_away)
+        return leave(SMFIS_CONTINUE);
+    take_queue_id(ctx, c);
+    if (c->session->policy->config->milter.reject_at == STAGE_EOM) {
+        const struct decision *d = decide(c);
+
+        /* one reply for all recipients: an exempt one among them saves the message */
+        if (d->verdict >= VERDICT_TEMPFAIL && !c->recipient_exempt) {
+            account(c, d);
+            record_log(c->session, NULL, false);
+            return leave(answer_refuse(ctx, d));
+        }
+        log_accept(c, NULL);
+    }
+    answer_headers(ctx, c);
+    return leave(SMFIS_CONTINUE);
+}
+
+sfsistat milter_abort(SMFICTX *ctx)
+{
+    struct connection *c = enter(ctx);
+
+    if (c != NULL)
+        begin_message(c);
+    return leave(SMFIS_CONTINUE);
+}
+
+/* May be called with the pool's lock held, so it must not block; may come twice, and for
+ * a connection that never said anything. */
+sfsistat milter_close(SMFICTX *ctx)
+{
+    struct connection *c = enter(ctx);
+
+    if (c == NULL) {
+        nudge_came_through(&milter.nudger);
+        return leave(SMFIS_CONTINUE);
+    }
+    smfi_setpriv(ctx, NULL);
+    if (c->accounted)
+        atomic_fetch_sub(&milter.open, 1);
+    session_free(c->session);
+    free(c);
+    return leave(SMFIS_CONTINUE);
+}

@@ -1,0 +1,218 @@
+#include "milter/milter.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "milter/state.h"
+
+#define BACKLOG        1024
+#define RESERVED_FILES 64 /* the database, DNS, control, the log */
+
+struct milter milter;
+
+/* As many descriptors as we may have; two a session are reckoned, as a nudge needs one.
+ */
+static unsigned most_sessions(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 256;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            log_warning("milter: cannot raise the number of descriptors: %s",
+                        strerror(errno));
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur <= 2 * RESERVED_FILES)
+        return (unsigned)limit.rlim_cur / 4;
+    return (unsigned)((limit.rlim_cur - RESERVED_FILES) / 2);
+}
+
+static int register_filter(void)
+{
+    static const struct smfiDesc filter = {
+        .xxfi_name = "rblmilter",
+        .xxfi_version = SMFI_VERSION,
+        .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_SETSYMLIST,
+        .xxfi_connect = milter_connect,
+        .xxfi_helo = milter_helo,
+        .xxfi_envfrom = milter_mail,
+        .xxfi_envrcpt = milter_rcpt,
+        .xxfi_header = milter_header,
+        .xxfi_eom = milter_eom,
+        .xxfi_abort = milter_abort,
+        .xxfi_close = milter_close,
+        .xxfi_negotiate = milter_negotiate,
+    };
+
+    return smfi_register(filter) == MI_SUCCESS ? 0 : -1;
+}
+
+/* Takes a unix socket away that nobody listens on any more. Returns 0, or -1 if it is in
+ * use or is something else. */
+static int remove_stale(const char *path, const struct endpoint *endpoint)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0)
+        return 0;
+    if (!S_ISSOCK(st.st_mode)) {
+        log_error("milter: %s is there and is no socket", path);
+        return -1;
+    }
+    if (endpoint_knock(endpoint)) {
+        log_error("milter: %s is in use by another process", path);
+        return -1;
+    }
+    if (unlink(path) != 0) {
+        log_error("milter: %s: %s", path, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+/* Gives a unix socket its mode and group. */
+static int set_rights(const struct config *config, const char *path)
+{
+    struct group *group;
+
+    if (config->milter.socket_group[0] != '\0') {
+        group = getgrnam(config->milter.socket_group);
+        if (group == NULL) {
+            log_error("milter: socket-group = \"%s\": no such group",
+                      config->milter.socket_group);
+            return -1;
+        }
+        if (chown(path, (uid_t)-1, group->gr_gid) != 0) {
+            log_error("milter: %s: cannot give it to group %s: %s", path,
+                      config->milter.socket_group, strerror(errno));
+            return -1;
+        }
+    }
+    if (chmod(path, config->milter.socket_mode) != 0) {
+        log_error("milter: %s: %s", path, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+/* Opens it closed to all, so that nobody slips in before its rights are set. */
+static int open_socket(const struct config *config, const char *path)
+{
+    mode_t mask = umask(0177);
+    int rc = smfi_opensocket(false);
+
+    umask(mask);
+    if (rc != MI_SUCCESS) {
+        log_error("milter: cannot listen on %s: %s", config->milter.socket,
+                  strerror(errno));
+        return -1;
+    }
+    return path != NULL ? set_rights(config, path) : 0;
+}
+
+int milter_open(struct policy_slot *slot)
+{
+    struct policy *policy = policy_slot_get(slot);
+    const struct config *config = policy->config;
+    const char *path = endpoint_path(config->milter.socket);
+    struct endpoint endpoint;
+    int rc = -1;
+
+    milter.slot = slot;
+    milter.max_open = most_sessions();
+    if (endpoint_parse(config->milter.socket, &endpoint) != 0) {
+        log_error("milter: socket = \"%s\": no such address", config->milter.socket);
+        goto out;
+    }
+    if (path != NULL && remove_stale(path, &endpoint) != 0)
+        goto out;
+    if (nudger_init(&milter.nudger, &endpoint) != 0 || register_filter() != 0 ||
+        smfi_setconn(config->milter.socket) != MI_SUCCESS ||
+        smfi_setbacklog(BACKLOG) != MI_SUCCESS) {
+        log_error("milter: libmilter does not take socket = \"%s\"",
+                  config->milter.socket);
+        goto out;
+    }
+    rc = open_socket(config, path);
+out:
+    policy_unref(policy);
+    return rc;
+}
+
+int milter_run(void)
+{
+    return smfi_main() == MI_SUCCESS ? 0 : -1;
+}
+
+/* smfi_stop waits for the listener, which looks up only every five seconds or when
+ * somebody connects. */
+static void *keep_knocking(void *context)
+{
+    atomic_bool *stopped = context;
+    struct timespec pause = {.tv_nsec = 20 * 1000000};
+
+    while (!atomic_load(stopped)) {
+        endpoint_knock(&milter.nudger.endpoint);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+void milter_stop(void)
+{
+    atomic_bool stopped = false;
+    pthread_t knocker;
+    bool knocking = pthread_create(&knocker, NULL, keep_knocking, &stopped) == 0;
+
+    smfi_stop();
+    atomic_store(&stopped, true);
+    if (knocking)
+        pthread_join(knocker, NULL);
+}
+
+bool milter_drain(int64_t deadline_ms)
+{
+    struct timespec pause = {.tv_nsec = 5 * 1000000};
+    struct policy *policy = policy_slot_get(milter.slot);
+    const char *path = endpoint_path(policy->config->milter.socket);
+
+    while (atomic_load(&milter.in_flight) > 0 && clock_ms() < deadline_ms)
+        nanosleep(&pause, NULL);
+    atomic_store(&milter.stopping, true);
+    if (path != NULL && unlink(path) != 0 && errno != ENOENT)
+        log_debug("milter: %s: %s", path, strerror(errno));
+    policy_unref(policy);
+    return atomic_load(&milter.in_flight) == 0;
+}
+
+void milter_stats(struct milter_stats *out)
+{
+    out->connections = atomic_load(&milter.connections);
+    out->messages = atomic_load(&milter.messages);
+    for (int v = 0; v <= VERDICT_REJECT; v++)
+        out->verdicts[v] = atomic_load(&milter.verdicts[v]);
+    out->blocklisted = atomic_load(&milter.blocklisted);
+    out->turned_away = atomic_load(&milter.turned_away);
+    out->open = atomic_load(&milter.open);
+    out->waiting = atomic_load(&milter.waiting);
+}
+
+const char *milter_library_version(char out[static 32])
+{
+    unsigned int major = 0, minor = 0, patch = 0;
+
+    smfi_version(&major, &minor, &patch);
+    snprintf(out, 32, "%u.%u.%u", major, minor, patch);
+    return out;
+}

@@ -1,0 +1,43 @@
+#ifndef MILTER_MILTER_H
+#define MILTER_MILTER_H
+
+/* The milter: what Postfix and sendmail connect to. There is one a process, as libmilter
+ * has it. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy/policy.h"
+#include "policy/verdict.h"
+
+/* Registers with libmilter and opens the socket of slot's configuration, with its mode
+ * and group; a stale unix socket is replaced, one that somebody listens on never. slot is
+ * borrowed for the life of the process. Call it while still root. Returns 0, or -1 with
+ * the reason logged. */
+int milter_open(struct policy_slot *slot);
+
+/* Serves until milter_stop, or until libmilter was told to stop by a signal. Returns 0,
+ * or -1 if libmilter failed. Blocks. */
+int milter_run(void);
+
+/* Makes milter_run return; may be called once, from another thread than milter_run's.
+ * Takes a moment at most. */
+void milter_stop(void);
+
+/* After milter_run: waits until the callbacks under way have answered, deadline_ms
+ * (CLOCK_MONOTONIC) at the longest; later ones do nothing. Returns whether none is left:
+ * only then may what they use be freed. Removes a unix socket. */
+bool milter_drain(int64_t deadline_ms);
+
+struct milter_stats {
+    uint64_t connections, messages;
+    uint64_t verdicts[VERDICT_REJECT + 1];
+    uint64_t blocklisted;   /* of the rejects: by the sender blocklist */
+    uint64_t turned_away;   /* sessions not judged: no descriptors, no memory */
+    unsigned open, waiting; /* sessions now; callbacks that wait for a verdict */
+};
+void milter_stats(struct milter_stats *out); /* any thread */
+
+const char *milter_library_version(char out[static 32]);
+
+#endif

@@ -1,0 +1,122 @@
+/* What we want of the MTA. A stage at which a lookup starts gets its "continue" at once;
+ * one at which nothing does gets no reply, and what we never read is not sent. */
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "milter/state.h"
+
+#define NEVER_READ (SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NODATA | SMFIP_NOUNKNOWN)
+
+/* Whether the stage may refuse under this configuration. */
+static bool may_refuse(const struct policy *policy, enum stage stage)
+{
+    enum stage due = policy->config->milter.reject_at;
+
+    return due == stage || (due < stage && stage <= STAGE_RCPT);
+}
+
+static unsigned long silent_stages(const struct policy *policy)
+{
+    static const struct {
+        enum stage stage;
+        unsigned long flag;
+    } stages[] = {
+        {STAGE_CONNECT, SMFIP_NR_CONN},
+        {STAGE_HELO, SMFIP_NR_HELO},
+        {STAGE_MAIL, SMFIP_NR_MAIL},
+        {STAGE_RCPT, SMFIP_NR_RCPT},
+    };
+    unsigned long flags = SMFIP_NR_HDR;
+
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
+        if (!policy_asks_at(policy, stages[i].stage) &&
+            !may_refuse(policy, stages[i].stage))
+            flags |= stages[i].flag;
+    return flags;
+}
+
+/* Headers are read for one thing: to take out forged ones of our names. */
+static bool wants_headers(const struct config *config)
+{
+    return config->verdict.tag > 0;
+}
+
+static bool has_allow_list(const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->lists.count; i++) {
+        int least, most;
+
+        listing_bounds(policy->lists.items[i].list, &least, &most);
+        if (least < 0)
+            return true;
+    }
+    return false;
+}
+
+/* Only what is read. Postfix replaces its main.cf's list of macros for these stages. */
+static void ask_for_macros(SMFICTX *ctx)
+{
+    static const struct {
+        int stage;
+        const char *macros;
+    } wanted[] = {
+        {SMFIM_CONNECT, "j {client_name} {client_resolve}"},
+        {SMFIM_ENVFROM, "i {auth_authen}"},
+        {SMFIM_ENVRCPT, "i"},
+        {SMFIM_EOM, "i"},
+    };
+
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        if (smfi_setsymlist(ctx, wanted[i].stage, (char *)wanted[i].macros) != MI_SUCCESS)
+            log_debug("milter: the MTA's own list of macros stays for stage %d",
+                      wanted[i].stage);
+}
+
+static struct connection *connection_new(struct policy *policy)
+{
+    struct connection *c = calloc(1, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    c->session = session_new(policy);
+    if (c->session == NULL) {
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+sfsistat milter_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
+                          unsigned long f2, unsigned long f3, unsigned long *pf0,
+                          unsigned long *pf1, unsigned long *pf2, unsigned long *pf3)
+{
+    struct policy *policy = policy_slot_get(milter.slot);
+    struct connection *c = connection_new(policy);
+    unsigned long never = NEVER_READ, actions = 0;
+
+    (void)f2;
+    (void)f3;
+    if (wants_headers(policy->config))
+        actions |= SMFIF_ADDHDRS | SMFIF_CHGHDRS;
+    else
+        never |= SMFIP_NOHDRS;
+    if (has_allow_list(policy))
+        actions |= SMFIF_ADDHDRS;
+    if (f0 & SMFIF_SETSYMLIST)
+        actions |= SMFIF_SETSYMLIST;
+    *pf0 = actions & f0;
+    *pf1 |= never & f1; /* libmilter has put what has no callback here */
+    *pf2 = *pf3 = 0;
+    if (c != NULL) {
+        c->silent = silent_stages(policy) & f1;
+        *pf1 |= c->silent;
+        /* a second negotiation on one connection replaces the first */
+        milter_close(ctx);
+        smfi_setpriv(ctx, c);
+        if (*pf0 & SMFIF_SETSYMLIST)
+            ask_for_macros(ctx);
+    }
+    policy_unref(policy);
+    return SMFIS_CONTINUE;
+}

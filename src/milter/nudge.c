@@ -1,0 +1,53 @@
+#include "milter/nudge.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+#define PATIENCE_MS 1    /* most answers of a near resolver are there by then */
+#define LOST_MS     1000 /* a nudge not answered by then was lost */
+
+int nudger_init(struct nudger *nudger, const struct endpoint *endpoint)
+{
+    memset(nudger, 0, sizeof *nudger);
+    nudger->endpoint = *endpoint;
+    return pthread_mutex_init(&nudger->lock, NULL) == 0 ? 0 : -1;
+}
+
+/* Whether a nudge is under way; lock held. */
+static bool is_behind(struct nudger *n)
+{
+    if (n->sent > n->answered && clock_ms() - n->last_sent_ms > LOST_MS)
+        n->answered = n->sent;
+    return n->sent > n->answered;
+}
+
+/* First call, before the wait: remembers the time and gives a near answer a chance.
+ * Second call: nudges, unless one that was sent meanwhile has come through. */
+int nudge_on_wait(void *context)
+{
+    struct nudge_wait *wait = context;
+    struct nudger *n = wait->nudger;
+    bool first = wait->calls++ == 0, send;
+
+    pthread_mutex_lock(&n->lock);
+    if (first)
+        wait->sent_before = n->sent;
+    send = first ? is_behind(n) : n->answered <= wait->sent_before;
+    if (send) {
+        n->sent++;
+        n->last_sent_ms = clock_ms();
+    }
+    pthread_mutex_unlock(&n->lock);
+    if (send && !endpoint_knock(&n->endpoint))
+        nudge_came_through(n); /* out of descriptors: nothing to wait for */
+    return first && !send ? PATIENCE_MS : -1;
+}
+
+void nudge_came_through(struct nudger *nudger)
+{
+    pthread_mutex_lock(&nudger->lock);
+    if (nudger->answered < nudger->sent)
+        nudger->answered++;
+    pthread_mutex_unlock(&nudger->lock);
+}

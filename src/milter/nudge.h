@@ -1,0 +1,39 @@
+#ifndef MILTER_NUDGE_H
+#define MILTER_NUDGE_H
+
+/* Help for libmilter's pool of threads. It starts a new one only when it believes that
+ * none is idle, and in a burst it believes wrongly: commands are left in its queue behind
+ * workers that wait for DNS (docs/design.md, "Threads"). A connection to our own socket
+ * that is closed at once makes it look again. The queue is first in, first out: when a
+ * nudge has come through, everything that stood before it has too. */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "milter/endpoint.h"
+
+struct nudger {
+    pthread_mutex_t lock;
+    struct endpoint endpoint;
+    uint64_t sent, answered; /* answered: those that came through */
+    int64_t last_sent_ms;
+};
+
+/* A callback that waits. */
+struct nudge_wait {
+    struct nudger *nudger;
+    int calls;
+    uint64_t sent_before;
+};
+
+int nudger_init(struct nudger *nudger, const struct endpoint *endpoint);
+
+/* The hook of inquiry_wait; context is a struct nudge_wait. A wait that is over within a
+ * millisecond costs no nudge, unless the pool is known to be behind. Any thread. */
+int nudge_on_wait(void *context);
+
+/* A connection closed without having said anything: most likely a nudge. Any thread. */
+void nudge_came_through(struct nudger *nudger);
+
+#endif

@@ -1,0 +1,60 @@
+#ifndef MILTER_STATE_H
+#define MILTER_STATE_H
+
+/* What the callbacks share: libmilter hands them nothing but its own context. Private to
+ * this folder. */
+
+#include <libmilter/mfapi.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "milter/nudge.h"
+#include "policy/session.h"
+
+struct milter {
+    struct policy_slot *slot;
+    struct nudger nudger;
+    unsigned max_open; /* sessions; more are not judged */
+    atomic_bool stopping;
+    atomic_uint in_flight; /* callbacks */
+    atomic_uint open, waiting;
+    atomic_uint_fast64_t connections, messages, blocklisted, turned_away;
+    atomic_uint_fast64_t verdicts[VERDICT_REJECT + 1];
+};
+extern struct milter milter;
+
+/* One session of the MTA. */
+struct connection {
+    struct session *session;
+    unsigned long silent;  /* SMFIP_NR_… : the stages that get no reply */
+    unsigned forged[2];    /* headers of our names that the message came with */
+    bool recipient_exempt; /* one of the message's is */
+    bool accept_logged;    /* of the message at hand */
+    bool turned_away;      /* not judged: see on-error */
+    bool accounted;        /* counted in milter.open */
+};
+
+#define FORGED_SCORE 0
+#define FORGED_LISTS 1
+extern const char *const forged_names[2];
+
+/* The callbacks of smfiDesc. */
+sfsistat milter_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
+                          unsigned long f2, unsigned long f3, unsigned long *pf0,
+                          unsigned long *pf1, unsigned long *pf2, unsigned long *pf3);
+sfsistat milter_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr);
+sfsistat milter_helo(SMFICTX *ctx, char *helo);
+sfsistat milter_mail(SMFICTX *ctx, char **argv);
+sfsistat milter_rcpt(SMFICTX *ctx, char **argv);
+sfsistat milter_header(SMFICTX *ctx, char *name, char *value);
+sfsistat milter_eom(SMFICTX *ctx);
+sfsistat milter_abort(SMFICTX *ctx);
+sfsistat milter_close(SMFICTX *ctx);
+
+/* Refuses with the decision's text; the MTA's code for it. */
+sfsistat answer_refuse(SMFICTX *ctx, const struct decision *decision);
+
+/* At the end of a message: takes forged headers out, puts ours in. */
+void answer_headers(SMFICTX *ctx, const struct connection *connection);
+
+#endif

@@ -1,0 +1,19 @@
+#ifndef POLICY_EXEMPT_H
+#define POLICY_EXEMPT_H
+
+/* Who is not measured by the DNS lists, and who may always be written to: the exempt
+ * section. Any thread. */
+
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "policy/facts.h"
+
+/* Whether the recipient, as in RCPT TO, is one that is never refused. */
+bool exempt_recipient(const struct config *config, const char *recipient);
+
+/* Why the DNS lists do not count for this session: "network", "authenticated", "sender";
+ * NULL if they do. What is not known yet is no reason. */
+const char *exempt_reason(const struct config *config, const struct facts *facts);
+
+#endif

@@ -1,0 +1,48 @@
+#include "policy/facts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+void facts_connect(struct facts *facts, const struct sockaddr *addr, const char *name)
+{
+    memset(facts, 0, sizeof *facts);
+    facts->has_client = ipaddr_from_sockaddr(addr, &facts->client) == 0;
+    if (facts->has_client)
+        ipaddr_text(&facts->client, facts->client_text);
+    if (name != NULL && domain_canonical(name, facts->client_name) != 0)
+        facts->client_name[0] = '\0';
+}
+
+void facts_helo(struct facts *facts, const char *helo)
+{
+    snprintf(facts->helo_text, sizeof facts->helo_text, "%s", helo);
+    if (domain_canonical(helo, facts->helo) != 0)
+        facts->helo[0] = '\0';
+}
+
+void facts_envelope_text(const char *address, char out[static ENVELOPE_SIZE])
+{
+    size_t length;
+
+    if (*address == '<')
+        address++;
+    length = strlen(address);
+    if (length > 0 && address[length - 1] == '>')
+        length--;
+    if (length >= ENVELOPE_SIZE)
+        length = ENVELOPE_SIZE - 1;
+    memcpy(out, address, length);
+    out[length] = '\0';
+}
+
+void facts_mail(struct facts *facts, const char *sender, const char *login)
+{
+    facts->queue_id[0] = '\0';
+    facts_envelope_text(sender, facts->sender_text);
+    /* unreadable: nothing is asked about it, but the message goes on */
+    facts->has_sender = mail_address_parse(sender, &facts->sender) == 0;
+    if (!text_copy(login != NULL ? login : "", facts->login, sizeof facts->login))
+        text_copy("?", facts->login, sizeof facts->login); /* logged in, whoever it is */
+}

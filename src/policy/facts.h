@@ -1,0 +1,44 @@
+#ifndef POLICY_FACTS_H
+#define POLICY_FACTS_H
+
+/* What the MTA told of a session and its message so far. Plain values; belongs to one
+ * session, which only one thread works on at a time. */
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "base/domain.h"
+#include "base/ipaddr.h"
+
+#define HELO_SIZE     256 /* shown; longer ones are cut in the log only */
+#define ENVELOPE_SIZE 321 /* 64 + @ + 255, RFC 5321 4.5.3.1, and the end */
+#define LOGIN_SIZE    256
+#define QUEUE_ID_SIZE 64
+
+struct facts {
+    bool has_client; /* false: a local socket or an unknown family */
+    struct ipaddr client;
+    char client_text[IPADDR_TEXT_SIZE]; /* "" without one */
+    char client_name[DOMAIN_SIZE];      /* forward-confirmed, canonical; else "" */
+    char helo_text[HELO_SIZE];          /* as it came */
+    char helo[DOMAIN_SIZE];             /* canonical; "" when it is no name */
+    /* of the message: */
+    bool has_sender;
+    char sender_text[ENVELOPE_SIZE]; /* as it came, without <> */
+    struct mail_address sender;
+    char login[LOGIN_SIZE]; /* "" : not logged in */
+    char queue_id[QUEUE_ID_SIZE];
+};
+
+/* name is the client's name where the MTA confirmed it, else NULL. addr may be NULL. */
+void facts_connect(struct facts *facts, const struct sockaddr *addr, const char *name);
+
+void facts_helo(struct facts *facts, const char *helo);
+
+/* Begins a message: sender as in MAIL FROM, with or without <>; login NULL when none. */
+void facts_mail(struct facts *facts, const char *sender, const char *login);
+
+/* Copies an envelope address without its <> for showing, cut where too long. */
+void facts_envelope_text(const char *address, char out[static ENVELOPE_SIZE]);
+
+#endif

@@ -1,0 +1,89 @@
+#ifndef POLICY_INQUIRY_H
+#define POLICY_INQUIRY_H
+
+/* All questions that a session has asked: those that are open and those answered. They
+ * are asked in batches, one a stage; the answers come on the resolver's thread while the
+ * session's own goes on. The session may end with questions open: what they need lives
+ * until the last was answered. Functions are for the session's thread, one at a time. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dnsbl/dnsbl.h"
+#include "policy/facts.h"
+#include "policy/policy.h"
+#include "policy/verdict.h"
+
+struct inquiry;
+struct batch;
+
+/* One list asked about one subject. What is not const to the resolver's thread (all from
+ * open on) is read under the inquiry's lock, or when open is false for good: after
+ * inquiry_settle. */
+struct question {
+    struct dns_lookup lookup;
+    struct batch *batch;
+    struct dnsbl *dnsbl;
+    enum check check;
+    bool open;    /* asked, not answered */
+    bool counted; /* answered before the verdict: it counted */
+    bool cached, stale;
+    enum dns_status status;
+    int took_ms; /* from asking to answer; 0 from the cache */
+    struct listing listing;
+    struct dns_answer *text; /* of a TXT question: its answer; else NULL */
+};
+
+struct inquiry *inquiry_new(struct policy *policy); /* NULL: no memory */
+
+/* Forgets all; open questions end by themselves. NULL is fine. */
+void inquiry_free(struct inquiry *inquiry);
+
+/* Asks every list that has a question at this stage about these facts. Returns 0, or -1
+ * without memory (nothing of this stage is asked then). STAGE_RCPT asks the lists that
+ * wait for others (after) whose turn has come. */
+int inquiry_ask(struct inquiry *inquiry, enum stage stage, const struct facts *facts);
+
+/* Forgets the questions of that stage and of later ones: a HELO given anew, the next
+ * message. */
+void inquiry_forget(struct inquiry *inquiry, enum stage from);
+
+/* Asks for a list's reason (TXT) for what a question found. Returns 0, or -1. */
+int inquiry_ask_reason(struct inquiry *inquiry, const struct question *listed,
+                       const struct facts *facts);
+
+/* The reason, cleaned of control characters and of the list's key; "" while there is
+ * none. */
+void inquiry_reason(struct inquiry *inquiry, char *out, size_t size);
+
+/* How to wait for answers. */
+struct wait {
+    int64_t deadline_ms;       /* CLOCK_MONOTONIC */
+    const struct facts *facts; /* for the lists whose turn comes while waiting (after) */
+    /* Called before the first wait, and again each time that as many ms have passed as
+     * the last call returned; -1: no more. May be NULL. */
+    int (*on_wait)(void *context);
+    void *context;
+};
+
+/* Waits until no open answer can change the verdict, all is answered, or the deadline has
+ * passed. */
+void inquiry_wait(struct inquiry *inquiry, const struct wait *wait);
+
+/* The same for the reason: until it is answered. */
+void inquiry_wait_reason(struct inquiry *inquiry, const struct wait *wait);
+
+/* Marks what is answered now as counted; the marks and these answers do not change any
+ * more. Returns the tally of just those. */
+struct tally inquiry_settle(struct inquiry *inquiry);
+
+/* Walks the questions in the order of asking, TXT questions left out: NULL begins, NULL
+ * ends. */
+const struct question *inquiry_next(const struct inquiry *inquiry,
+                                    const struct question *previous);
+
+/* What a question adds to the score: 0 unless listed, and in monitor. */
+int question_weight(const struct question *question);
+
+#endif

@@ -1,0 +1,52 @@
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+/* What a session needs to be judged: one configuration with its lists made ready, and the
+ * parts of the daemon that it asks. Counted by reference: a session keeps the policy that
+ * it began with, whatever is reloaded meanwhile. Immutable; any thread. */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "blocklist/blocklist.h"
+#include "config/config.h"
+#include "dns/resolver.h"
+#include "dnsbl/dnsbl.h"
+
+struct policy {
+    atomic_uint refs;
+    struct config *config;
+    struct dnsbl_set lists;
+    unsigned checks;             /* what any list asks about: 1u << CHECK_… */
+    struct resolver *resolver;   /* the daemon's */
+    struct blocklist *blocklist; /* the daemon's; NULL: none */
+};
+
+/* Takes a reference to config of its own; resolver, registry and blocklist are borrowed
+ * and must outlive it. Returns the caller's reference, or NULL without memory. */
+struct policy *policy_new(struct config *config, struct resolver *resolver,
+                          struct dnsbl_registry *registry, struct blocklist *blocklist);
+struct policy *policy_ref(struct policy *policy);
+void policy_unref(struct policy *policy); /* NULL is fine */
+
+/* Whether a question to some list may start at this stage: for what the milter
+ * negotiates. */
+bool policy_asks_at(const struct policy *policy, enum stage stage);
+
+/* The policy in force: what a reload swaps. */
+struct policy_slot {
+    pthread_mutex_t lock; /* held for the moment of a swap or a ref only */
+    struct policy *policy;
+};
+
+/* Takes over the caller's reference to policy. Returns 0, or -1. */
+int policy_slot_init(struct policy_slot *slot, struct policy *policy);
+void policy_slot_clear(struct policy_slot *slot);
+
+/* The caller's reference to the policy in force. Any thread. */
+struct policy *policy_slot_get(struct policy_slot *slot);
+
+/* Puts another in force, taking over the caller's reference. Any thread. */
+void policy_slot_set(struct policy_slot *slot, struct policy *policy);
+
+#endif

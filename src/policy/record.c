@@ -1,0 +1,145 @@
+#include "policy/record.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "policy/question.h"
+
+static bool is_counted_listing(const struct question *q)
+{
+    return q->counted && q->listing.state == LISTING_LISTED;
+}
+
+void record_lists(const struct session *session, const char *separator,
+                  char out[static RECORD_LISTS_SIZE])
+{
+    struct buffer line = buffer_over(out, RECORD_LISTS_SIZE);
+    char code[INET_ADDRSTRLEN];
+
+    for (const struct question *q = inquiry_next(session->inquiry, NULL); q != NULL;
+         q = inquiry_next(session->inquiry, q)) {
+        if (!is_counted_listing(q) ||
+            inet_ntop(AF_INET, &q->listing.code, code, sizeof code) == NULL)
+            continue;
+        buffer_add(&line, "%s%s(%s:%d%s)", line.used > 0 ? separator : "",
+                   q->dnsbl->list->name, code, question_weight(q),
+                   q->stale ? ":stale" : "");
+    }
+}
+
+/* The lists whose answer did not come or could not be used: why a score is what it is. */
+static void add_failures(struct buffer *line, const struct session *session)
+{
+    const char *lead = " failed=";
+
+    for (const struct question *q = inquiry_next(session->inquiry, NULL); q != NULL;
+         q = inquiry_next(session->inquiry, q)) {
+        const char *why = NULL;
+
+        if (!q->counted)
+            why = "no-answer";
+        else if (q->listing.state == LISTING_FAILED)
+            why = dns_status_name(q->status);
+        else if (q->listing.state == LISTING_ERROR || q->listing.state == LISTING_FOREIGN)
+            why = listing_state_name(q->listing.state);
+        if (why == NULL)
+            continue;
+        buffer_add(line, "%s%s(%s)", lead, q->dnsbl->list->name, why);
+        lead = ",";
+    }
+}
+
+/* A stranger's text in angle brackets: without what could be taken for the end of it. */
+static void add_stranger(struct buffer *line, const char *name, const char *text)
+{
+    char clean[2 * ENVELOPE_SIZE];
+
+    text_clean(text, clean, sizeof clean);
+    for (char *p = clean; *p != '\0'; p++)
+        if (*p == '<' || *p == '>' || *p == ' ')
+            *p = '?';
+    buffer_add(line, " %s=<%s>", name, clean);
+}
+
+static void add_decision(struct buffer *line, const struct session *session)
+{
+    const struct decision *d = &session->decision;
+    const struct config *config = session->policy->config;
+    char lists[RECORD_LISTS_SIZE], reason[BLOCKLIST_REASON_SIZE];
+
+    if (d->listed != BLOCKLIST_NONE) {
+        text_clean(d->match.reason, reason, sizeof reason);
+        add_stranger(line, d->listed == BLOCKLIST_ALLOW ? "allowed" : "blocklist",
+                     d->match.key);
+        if (reason[0] != '\0')
+            buffer_add(line, " reason=\"%s\"", reason);
+        return;
+    }
+    if (d->exempt != NULL) {
+        buffer_add(line, " exempt=%s", d->exempt);
+        return;
+    }
+    buffer_add(line, " score=%d/%d", d->score, config->verdict.reject);
+    record_lists(session, ",", lists);
+    if (lists[0] != '\0')
+        buffer_add(line, " lists=%s", lists);
+    add_failures(line, session);
+}
+
+void record_log(const struct session *session, const char *recipient,
+                bool exempt_recipient)
+{
+    const struct facts *f = &session->facts;
+    const struct decision *d = &session->decision;
+    enum verdict verdict = exempt_recipient ? VERDICT_ACCEPT : d->verdict;
+    enum log_level level = verdict == VERDICT_ACCEPT ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE;
+    char text[4096], to[ENVELOPE_SIZE];
+    struct buffer line = buffer_over(text, sizeof text);
+
+    if (!log_wants(level))
+        return;
+    if (f->queue_id[0] != '\0')
+        buffer_add(&line, "%s: ", f->queue_id);
+    buffer_add(&line, "%s: client=%s[%s]", verdict_name(verdict),
+               f->client_name[0] != '\0' ? f->client_name : "unknown", f->client_text);
+    if (f->has_sender)
+        add_stranger(&line, "from", f->sender_text);
+    if (recipient != NULL) {
+        facts_envelope_text(recipient, to);
+        add_stranger(&line, "to", to);
+    }
+    add_stranger(&line, "helo", f->helo_text);
+    if (f->login[0] != '\0')
+        add_stranger(&line, "login", f->login);
+    if (exempt_recipient)
+        buffer_add(&line, " exempt=recipient");
+    else
+        add_decision(&line, session);
+    buffer_add(&line, " %dms", d->took_ms);
+    log_line(level, "%s", text);
+}
+
+bool record_dnswl(const struct session *session, const char *host,
+                  char out[static RECORD_LISTS_SIZE])
+{
+    struct buffer line = buffer_over(out, RECORD_LISTS_SIZE);
+    char code[INET_ADDRSTRLEN];
+    bool any = false;
+
+    buffer_add(&line, "%s", host);
+    for (const struct question *q = inquiry_next(session->inquiry, NULL); q != NULL;
+         q = inquiry_next(session->inquiry, q)) {
+        if (!is_counted_listing(q) || q->listing.weight >= 0 ||
+            q->check != CHECK_CLIENT ||
+            inet_ntop(AF_INET, &q->listing.code, code, sizeof code) == NULL)
+            continue;
+        buffer_add(&line, ";\n\tdnswl=pass dns.zone=%s policy.ip=%s",
+                   q->dnsbl->list->zone_shown, code);
+        any = true;
+    }
+    return any && !line.cut;
+}

@@ -1,0 +1,150 @@
+#include "policy/reply.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "policy/question.h"
+
+#define VALUE_SIZE 256 /* a subject longer than that is cut in replies, not in logs */
+#define URL_SIZE   400
+
+/* All that templates may name, cleaned; the pointers go to template_expand. */
+struct values {
+    char text[REPLY_VARIABLE_COUNT][VALUE_SIZE];
+    char reason[REPLY_TEXT_SIZE];
+    char url[URL_SIZE];
+    const char *pointers[REPLY_VARIABLE_COUNT];
+};
+
+static void set_value(struct values *v, enum reply_variable variable, const char *text)
+{
+    text_clean(text, v->text[variable], sizeof v->text[variable]);
+    v->pointers[variable] = v->text[variable];
+}
+
+static void set_session_values(struct values *v, const struct facts *facts)
+{
+    set_value(v, REPLY_CLIENT, facts->client_text);
+    set_value(v, REPLY_HELO, facts->helo_text);
+    set_value(v, REPLY_SENDER, facts->sender_text);
+}
+
+/* The URL with all its values percent-encoded; without them if it would grow too long, so
+ * that it still leads to the page. */
+static void set_url(struct values *v, const struct template *url)
+{
+    char encoded[REPLY_VARIABLE_COUNT][3 * VALUE_SIZE];
+    const char *pointers[REPLY_VARIABLE_COUNT] = {NULL};
+    static const char *const none[REPLY_VARIABLE_COUNT] = {NULL};
+
+    for (int i = 0; i < REPLY_VARIABLE_COUNT; i++) {
+        if (v->pointers[i] == NULL)
+            continue;
+        text_percent_encode(v->pointers[i], encoded[i], sizeof encoded[i]);
+        pointers[i] = encoded[i];
+    }
+    if (url == NULL)
+        v->url[0] = '\0';
+    else if (!template_expand(url, pointers, v->url, sizeof v->url))
+        template_expand(url, none, v->url, sizeof v->url);
+    v->pointers[REPLY_URL] = v->url;
+}
+
+/* Expands, and takes away what an empty value leaves at the end: "…; ". */
+static void expand(const struct values *v, const struct template *template,
+                   char out[static REPLY_TEXT_SIZE])
+{
+    char raw[REPLY_TEXT_SIZE];
+    size_t length;
+
+    template_expand(template, v->pointers, raw, sizeof raw);
+    text_clean(raw, out, REPLY_TEXT_SIZE);
+    length = strlen(out);
+    while (length > 0 && strchr(" ;:,-", out[length - 1]) != NULL)
+        out[--length] = '\0';
+}
+
+static const struct template *list_template(const struct config *config,
+                                            const struct question *q)
+{
+    if (q->dnsbl->list->reply != NULL)
+        return q->dnsbl->list->reply;
+    if (config->reply.by_check[q->check] != NULL)
+        return config->reply.by_check[q->check];
+    return config->reply.list;
+}
+
+void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
+{
+    const struct question *q = session->decision.deciding;
+    const struct config *config = session->policy->config;
+    struct values v = {0};
+    char code[INET_ADDRSTRLEN] = "";
+
+    inet_ntop(AF_INET, &q->listing.code, code, sizeof code);
+    set_session_values(&v, &session->facts);
+    set_value(&v, REPLY_CLASS, question_class(q->check));
+    set_value(&v, REPLY_WHAT, question_subject(q->check, &session->facts));
+    set_value(&v, REPLY_LIST, q->dnsbl->list->name);
+    set_value(&v, REPLY_CODE, code);
+    set_value(&v, REPLY_LABEL, q->listing.label);
+    inquiry_reason(session->inquiry, v.reason, sizeof v.reason);
+    v.pointers[REPLY_REASON] = v.reason;
+    set_url(&v, config->reply.url);
+    expand(&v, list_template(config, q), out);
+}
+
+/* What the reply names: the address that was refused, or the client. */
+static const char *blocked_subject(const struct session *session)
+{
+    switch (session->match.subject) {
+    case BLOCKLIST_BY_SENDER:
+    case BLOCKLIST_BY_LOGIN:
+        return session->facts.sender_text;
+    case BLOCKLIST_BY_CLIENT:
+    case BLOCKLIST_BY_CLIENT_NAME:
+    case BLOCKLIST_BY_HELO:
+        return session->facts.client_text;
+    }
+    abort();
+}
+
+static const char *blocked_class(const struct session *session)
+{
+    switch (session->match.subject) {
+    case BLOCKLIST_BY_SENDER:
+    case BLOCKLIST_BY_LOGIN:
+        return question_class(CHECK_SENDER);
+    case BLOCKLIST_BY_CLIENT:
+        return question_class(CHECK_CLIENT);
+    case BLOCKLIST_BY_CLIENT_NAME:
+        return question_class(CHECK_CLIENT_NAME);
+    case BLOCKLIST_BY_HELO:
+        return question_class(CHECK_HELO);
+    }
+    abort();
+}
+
+void reply_for_blocklist(struct session *session, char out[static REPLY_TEXT_SIZE])
+{
+    const struct config *config = session->policy->config;
+    struct values v = {0};
+    char since[32] = "";
+    struct tm tm;
+
+    if (localtime_r(&session->match.since, &tm) != NULL)
+        strftime(since, sizeof since, "%Y-%m-%d", &tm);
+    set_session_values(&v, &session->facts);
+    set_value(&v, REPLY_CLASS, blocked_class(session));
+    set_value(&v, REPLY_WHAT, blocked_subject(session));
+    set_value(&v, REPLY_LIST, "blocklist");
+    set_value(&v, REPLY_KEY, session->match.key);
+    set_value(&v, REPLY_SINCE, since);
+    text_clean(session->match.reason, v.reason, sizeof v.reason);
+    v.pointers[REPLY_REASON] = v.reason;
+    set_url(&v, config->reply.url);
+    expand(&v, config->reply.blocklist, out);
+}

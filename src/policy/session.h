@@ -1,0 +1,57 @@
+#ifndef POLICY_SESSION_H
+#define POLICY_SESSION_H
+
+/* One SMTP session as it is judged: its facts, its questions, and the decision about the
+ * message at hand. Belongs to one thread at a time; knows nothing of libmilter. */
+
+#include <stdbool.h>
+
+#include "policy/facts.h"
+#include "policy/inquiry.h"
+#include "policy/policy.h"
+#include "policy/verdict.h"
+
+/* An SMTP line is 512 octets at most (RFC 5321, 4.5.3.1.5): less "554 5.7.1 " and CRLF.
+ */
+#define REPLY_TEXT_SIZE 501
+
+struct decision {
+    enum verdict verdict;
+    int score;          /* of the DNS lists, as far as they were asked and had answered */
+    const char *exempt; /* why the score did not count: "network" …; NULL if it did */
+    enum blocklist_verdict listed;
+    struct blocklist_match match;    /* of listed */
+    const struct question *deciding; /* the heaviest listing, for the reply; NULL: none */
+    int took_ms;                     /* that the verdict was waited for */
+    char reply[REPLY_TEXT_SIZE];     /* of a refusal: the text after code and status */
+};
+
+struct session {
+    struct policy *policy; /* a reference */
+    struct facts facts;
+    struct inquiry *inquiry;
+    enum blocklist_verdict listed; /* by the subjects known so far */
+    struct blocklist_match match;
+    bool decided; /* about the message at hand */
+    struct decision decision;
+};
+
+/* Takes a reference to policy of its own. NULL: no memory. */
+struct session *session_new(struct policy *policy);
+void session_free(struct session *session); /* NULL is fine */
+
+/* Facts come in; what they allow to be asked is asked at once, and nothing is waited for.
+ * The arguments are those of facts.h. Return 0, or -1 without memory: the questions of
+ * that stage are not asked then. */
+int session_connect(struct session *session, const struct sockaddr *addr,
+                    const char *name);
+int session_helo(struct session *session, const char *helo);
+int session_mail(struct session *session, const char *sender, const char *login);
+
+/* Decides with what is known at this stage, waiting for what is open no longer than the
+ * configured deadline. on_wait and context: see struct wait. The decision stands until
+ * the next fact comes; calling again repeats it. */
+const struct decision *session_decide(struct session *session,
+                                      int (*on_wait)(void *context), void *context);
+
+#endif
