@@ -1,5 +1,241 @@
 /* The daemon's main: options, start, stop, nothing else. */
-int main(void)
+
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/daemon.h"
+#include "daemon/detach.h"
+#include "daemon/notify.h"
+#include "milter/milter.h"
+
+#define DEFAULT_CONFIG SYSCONFDIR "/rblmilter/rblmilter.conf"
+
+struct options {
+    const char *config, *pidfile;
+    bool detach, test, version;
+};
+
+static void usage(FILE *out)
 {
+    fprintf(out,
+            "usage: rblmilter [-c FILE] [-d] [-p PIDFILE]   run\n"
+            "       rblmilter -t [-c FILE]                  check the conf file, print "
+            "what is in force\n"
+            "       rblmilter -V                            versions\n"
+            "FILE is " DEFAULT_CONFIG " unless given; see rblmilter(8)\n");
+}
+
+static int parse_options(int argc, char **argv, struct options *out)
+{
+    int c;
+
+    *out = (struct options){.config = DEFAULT_CONFIG};
+    while ((c = getopt(argc, argv, "c:dp:tVh")) != -1) {
+        switch (c) {
+        case 'c':
+            out->config = optarg;
+            break;
+        case 'd':
+            out->detach = true;
+            break;
+        case 'p':
+            out->pidfile = optarg;
+            break;
+        case 't':
+            out->test = true;
+            break;
+        case 'V':
+            out->version = true;
+            break;
+        case 'h':
+            usage(stdout);
+            exit(0);
+        default:
+            usage(stderr);
+            return -1;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "rblmilter: \"%s\": no arguments are taken\n", argv[optind]);
+        usage(stderr);
+        return -1;
+    }
     return 0;
+}
+
+static void print_versions(void)
+{
+    char libmilter[32];
+
+    printf("rblmilter %s\nlibmilter %s\nc-ares %s\nlibconfuse %s\nSQLite %s\n", PACKAGE_VERSION,
+           milter_library_version(libmilter), resolver_library_version(),
+           config_library_version(), blocklist_library_version());
+}
+
+static void report_to_stderr(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "%s\n", text);
+}
+
+static int check_config(const char *path)
+{
+    struct config *config = config_load(path, report_to_stderr, NULL);
+    int rc;
+
+    if (config == NULL)
+        return 1;
+    rc = config_print(config, stdout);
+    if (fflush(stdout) != 0)
+        rc = -1;
+    if (rc != 0)
+        fprintf(stderr, "rblmilter: the settings cannot be written: %s\n",
+                strerror(errno));
+    config_unref(config);
+    return rc == 0 ? 0 : 1;
+}
+
+/* The signals that the main thread waits for. Blocked in every thread; libmilter unblocks
+ * and waits for TERM, HUP and INT in one of its own, but the kernel prefers the main
+ * thread for what both wait for. */
+static sigset_t our_signals(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1); /* reload */
+    sigaddset(&set, SIGTERM); /* stop */
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR2); /* milter_run has returned */
+    return set;
+}
+
+struct milter_thread {
+    pthread_t thread, main;
+    int result;
+};
+
+static void *run_milter(void *context)
+{
+    struct milter_thread *m = context;
+
+    m->result = milter_run();
+    pthread_kill(m->main, SIGUSR2);
+    return NULL;
+}
+
+/* Waits for signals until one says stop. Returns whether the milter still runs. */
+static bool serve(struct daemon *daemon)
+{
+    int64_t watchdog_ms = notify_watchdog_ms();
+    struct timespec pause = clock_timespec(watchdog_ms > 0 ? watchdog_ms : 3600 * 1000);
+    sigset_t set = our_signals();
+
+    for (;;) {
+        int signal = sigtimedwait(&set, NULL, &pause);
+
+        if (watchdog_ms > 0)
+            notify("WATCHDOG=1");
+        switch (signal) {
+        case SIGUSR1:
+            notify("RELOADING=1");
+            daemon_reload(daemon, daemon_log_report, NULL);
+            notify("READY=1");
+            break;
+        case SIGUSR2:
+            return false;
+        case SIGTERM:
+        case SIGINT:
+            return true;
+        }
+    }
+}
+
+/* Starts the milter, says that we are ready, and stops all in order. */
+static int run(struct daemon *daemon, const struct options *options, int ready_fd)
+{
+    struct milter_thread m = {.main = pthread_self()};
+    struct policy *policy;
+    int64_t deadline_ms;
+
+    if (pthread_create(&m.thread, NULL, run_milter, &m) != 0) {
+        log_error("the milter's thread cannot be started");
+        return 1;
+    }
+    log_notice("rblmilter %s is ready, configured by %s", PACKAGE_VERSION,
+               options->config);
+    notify("READY=1");
+    if (ready_fd >= 0)
+        detach_ready(ready_fd);
+    if (serve(daemon))
+        milter_stop();
+    notify("STOPPING=1");
+    pthread_join(m.thread, NULL);
+    policy = policy_slot_get(&daemon->slot);
+    deadline_ms = clock_ms() + policy->config->resolver.deadline_ms;
+    policy_unref(policy);
+    if (!milter_drain(deadline_ms)) {
+        /* they use what we would free */
+        log_warning("stopped with callbacks under way");
+        blocklist_close(daemon->blocklist);
+        _exit(m.result == 0 ? 0 : 1);
+    }
+    log_notice("stopped");
+    return m.result == 0 ? 0 : 1;
+}
+
+static int start_and_run(const struct options *options)
+{
+    /* absolute, as a detached daemon leaves the directory that it was started in */
+    char *path = realpath(options->config, NULL);
+    struct daemon daemon = {.path = path, .foreground = !options->detach};
+    int ready_fd = -1, pid_fd = -1, status = 1;
+    struct config *config = config_load(options->config, report_to_stderr, NULL);
+
+    if (config == NULL || path == NULL)
+        goto out;
+    if (options->detach && (ready_fd = detach()) < 0) {
+        fprintf(stderr, "rblmilter: cannot detach: %s\n", strerror(errno));
+        goto out;
+    }
+    log_open(config->log.target, config->log.level, daemon.foreground);
+    if (options->pidfile != NULL && (pid_fd = pidfile_lock(options->pidfile)) < 0)
+        goto out;
+    if (daemon_start(&daemon, config) == 0)
+        status = run(&daemon, options, ready_fd);
+    daemon_stop(&daemon);
+    if (pid_fd >= 0)
+        pidfile_remove(options->pidfile, pid_fd);
+out:
+    config_unref(config);
+    free(path);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    sigset_t set = our_signals();
+
+    if (parse_options(argc, argv, &options) != 0)
+        return 2;
+    if (options.version) {
+        print_versions();
+        return 0;
+    }
+    if (options.test)
+        return check_config(options.config);
+    signal(SIGPIPE, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return start_and_run(&options);
 }

@@ -136,6 +136,8 @@ static const char *confirmed_name(SMFICTX *ctx)
 sfsistat milter_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
 {
     struct connection *c = enter(ctx);
+    struct ipaddr client;
+    bool known = ipaddr_from_sockaddr((const struct sockaddr *)addr, &client) == 0;
 
     (void)hostname; /* not confirmed */
     if (c == NULL)
@@ -148,9 +150,8 @@ sfsistat milter_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
             return leave(
                 turn_away(c, "too many sessions for the descriptors we may have"));
     }
-    note_asked(
-        session_connect(c->session, (const struct sockaddr *)addr, confirmed_name(ctx)),
-        "connect");
+    note_asked(session_connect(c->session, known ? &client : NULL, confirmed_name(ctx)),
+               "connect");
     return leave(early_verdict(ctx, c, STAGE_CONNECT, SMFIP_NR_CONN));
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,33 +122,27 @@ static int open_socket(const struct config *config, const char *path)
     return path != NULL ? set_rights(config, path) : 0;
 }
 
-int milter_open(struct policy_slot *slot)
+int milter_open(const struct config *config, struct policy_slot *slot)
 {
-    struct policy *policy = policy_slot_get(slot);
-    const struct config *config = policy->config;
     const char *path = endpoint_path(config->milter.socket);
     struct endpoint endpoint;
-    int rc = -1;
 
     milter.slot = slot;
     milter.max_open = most_sessions();
     if (endpoint_parse(config->milter.socket, &endpoint) != 0) {
         log_error("milter: socket = \"%s\": no such address", config->milter.socket);
-        goto out;
+        return -1;
     }
     if (path != NULL && remove_stale(path, &endpoint) != 0)
-        goto out;
+        return -1;
     if (nudger_init(&milter.nudger, &endpoint) != 0 || register_filter() != 0 ||
         smfi_setconn(config->milter.socket) != MI_SUCCESS ||
         smfi_setbacklog(BACKLOG) != MI_SUCCESS) {
         log_error("milter: libmilter does not take socket = \"%s\"",
                   config->milter.socket);
-        goto out;
+        return -1;
     }
-    rc = open_socket(config, path);
-out:
-    policy_unref(policy);
-    return rc;
+    return open_socket(config, path);
 }
 
 int milter_run(void)
@@ -183,16 +178,15 @@ void milter_stop(void)
 
 bool milter_drain(int64_t deadline_ms)
 {
+    const struct sockaddr_un *socket =
+        (const struct sockaddr_un *)&milter.nudger.endpoint.addr;
     struct timespec pause = {.tv_nsec = 5 * 1000000};
-    struct policy *policy = policy_slot_get(milter.slot);
-    const char *path = endpoint_path(policy->config->milter.socket);
 
     while (atomic_load(&milter.in_flight) > 0 && clock_ms() < deadline_ms)
         nanosleep(&pause, NULL);
     atomic_store(&milter.stopping, true);
-    if (path != NULL && unlink(path) != 0 && errno != ENOENT)
-        log_debug("milter: %s: %s", path, strerror(errno));
-    policy_unref(policy);
+    if (socket->sun_family == AF_UNIX && unlink(socket->sun_path) != 0 && errno != ENOENT)
+        log_debug("milter: %s: %s", socket->sun_path, strerror(errno));
     return atomic_load(&milter.in_flight) == 0;
 }
 

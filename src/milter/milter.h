@@ -10,11 +10,12 @@
 #include "policy/policy.h"
 #include "policy/verdict.h"
 
-/* Registers with libmilter and opens the socket of slot's configuration, with its mode
- * and group; a stale unix socket is replaced, one that somebody listens on never. slot is
- * borrowed for the life of the process. Call it while still root. Returns 0, or -1 with
- * the reason logged. */
-int milter_open(struct policy_slot *slot);
+/* Registers with libmilter and opens the socket of the configuration, with its mode and
+ * group; a stale unix socket is replaced, one that somebody listens on never. config is
+ * borrowed for the call, slot for the life of the process; it must be filled when
+ * milter_run is called. Call it while still root. Returns 0, or -1 with the reason
+ * logged. */
+int milter_open(const struct config *config, struct policy_slot *slot);
 
 /* Serves until milter_stop, or until libmilter was told to stop by a signal. Returns 0,
  * or -1 if libmilter failed. Blocks. */

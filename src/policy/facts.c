@@ -5,12 +5,14 @@
 
 #include "base/text.h"
 
-void facts_connect(struct facts *facts, const struct sockaddr *addr, const char *name)
+void facts_connect(struct facts *facts, const struct ipaddr *client, const char *name)
 {
     memset(facts, 0, sizeof *facts);
-    facts->has_client = ipaddr_from_sockaddr(addr, &facts->client) == 0;
-    if (facts->has_client)
-        ipaddr_text(&facts->client, facts->client_text);
+    facts->has_client = client != NULL;
+    if (client != NULL) {
+        facts->client = *client;
+        ipaddr_text(client, facts->client_text);
+    }
     if (name != NULL && domain_canonical(name, facts->client_name) != 0)
         facts->client_name[0] = '\0';
 }

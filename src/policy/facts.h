@@ -5,7 +5,6 @@
  * session, which only one thread works on at a time. */
 
 #include <stdbool.h>
-#include <sys/socket.h>
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
@@ -30,8 +29,9 @@ struct facts {
     char queue_id[QUEUE_ID_SIZE];
 };
 
-/* name is the client's name where the MTA confirmed it, else NULL. addr may be NULL. */
-void facts_connect(struct facts *facts, const struct sockaddr *addr, const char *name);
+/* client is NULL for a local socket or an unknown family; name is the client's name where
+ * the MTA confirmed it, else NULL. */
+void facts_connect(struct facts *facts, const struct ipaddr *client, const char *name);
 
 void facts_helo(struct facts *facts, const char *helo);
 

@@ -332,14 +332,14 @@ int inquiry_ask_reason(struct inquiry *inquiry, const struct question *listed,
 
 /* Whether there is nothing more to wait for; lock held. Lists whose turn has come are
  * reported in *turn, to be asked first. */
-static bool settled(struct inquiry *inquiry, bool *turn)
+static bool settled(struct inquiry *inquiry, const struct wait *wait, bool *turn)
 {
     struct tally tally = tally_up(inquiry, false);
     const struct dnsbl_set *lists = &inquiry->policy->lists;
     bool open = false;
 
     *turn = false;
-    if (verdict_is_decided(inquiry->policy->config, &tally))
+    if (!wait->all && verdict_is_decided(inquiry->policy->config, &tally))
         return true;
     for (size_t i = 0; i < lists->count; i++) {
         const struct list *list = lists->items[i].list;
@@ -382,7 +382,7 @@ void inquiry_wait(struct inquiry *inquiry, const struct wait *wait)
     bool turn;
 
     pthread_mutex_lock(&inquiry->lock);
-    while (!settled(inquiry, &turn) && clock_ms() < wait->deadline_ms) {
+    while (!settled(inquiry, wait, &turn) && clock_ms() < wait->deadline_ms) {
         if (!turn) {
             wait_once(inquiry, wait, &call_ms);
             continue;

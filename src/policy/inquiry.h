@@ -60,6 +60,7 @@ void inquiry_reason(struct inquiry *inquiry, char *out, size_t size);
 /* How to wait for answers. */
 struct wait {
     int64_t deadline_ms;       /* CLOCK_MONOTONIC */
+    bool all;                  /* also for answers that cannot change the verdict */
     const struct facts *facts; /* for the lists whose turn comes while waiting (after) */
     /* Called before the first wait, and again each time that as many ms have passed as
      * the last call returned; -1: no more. May be NULL. */

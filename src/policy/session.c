@@ -61,11 +61,11 @@ static int ask_lists(struct session *session, enum stage stage)
     return inquiry_ask(session->inquiry, stage, &session->facts);
 }
 
-int session_connect(struct session *session, const struct sockaddr *addr,
+int session_connect(struct session *session, const struct ipaddr *client,
                     const char *name)
 {
     inquiry_forget(session->inquiry, STAGE_CONNECT);
-    facts_connect(&session->facts, addr, name);
+    facts_connect(&session->facts, client, name);
     return ask_lists(session, STAGE_CONNECT);
 }
 

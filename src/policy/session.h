@@ -43,7 +43,7 @@ void session_free(struct session *session); /* NULL is fine */
 /* Facts come in; what they allow to be asked is asked at once, and nothing is waited for.
  * The arguments are those of facts.h. Return 0, or -1 without memory: the questions of
  * that stage are not asked then. */
-int session_connect(struct session *session, const struct sockaddr *addr,
+int session_connect(struct session *session, const struct ipaddr *client,
                     const char *name);
 int session_helo(struct session *session, const char *helo);
 int session_mail(struct session *session, const char *sender, const char *login);

@@ -1,0 +1,162 @@
+#include "daemon/check.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "daemon/daemon.h"
+#include "policy/question.h"
+#include "policy/session.h"
+
+/* The list's reason for one listing; each is asked for alone, as a person waits, not a
+ * message. */
+static void fetch_reason(struct inquiry *inquiry, const struct question *q,
+                         const struct facts *facts, const struct wait *wait, char *out,
+                         size_t size)
+{
+    out[0] = '\0';
+    if (inquiry_ask_reason(inquiry, q, facts) != 0)
+        return;
+    inquiry_wait_reason(inquiry, wait);
+    inquiry_reason(inquiry, out, size);
+    inquiry_forget(inquiry, STAGE_EOM);
+}
+
+/* The first URL in a reason: most operators put their delisting page there. */
+static void find_url(const char *reason, char *out, size_t size)
+{
+    const char *start = strstr(reason, "http");
+
+    out[0] = '\0';
+    if (start == NULL)
+        return;
+    size_t length = strcspn(start, " \"'<>");
+    if (length < size) {
+        memcpy(out, start, length);
+        out[length] = '\0';
+    }
+}
+
+static json_t *row_of(struct inquiry *inquiry, const struct question *q,
+                      const struct facts *facts, const struct wait *wait)
+{
+    char code[INET_ADDRSTRLEN] = "", reason[REPLY_TEXT_SIZE] = "", url[256] = "";
+    const char *state = listing_state_name(q->listing.state);
+
+    if (!q->counted)
+        state = "no-answer";
+    else if (q->listing.state == LISTING_FAILED)
+        state = dns_status_name(q->status);
+    if (q->counted && q->listing.code.s_addr != 0)
+        inet_ntop(AF_INET, &q->listing.code, code, sizeof code);
+    if (q->counted && q->listing.state == LISTING_LISTED) {
+        fetch_reason(inquiry, q, facts, wait, reason, sizeof reason);
+        find_url(reason, url, sizeof url);
+    }
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:b}", "subject",
+                     check_name(q->check), "what", question_subject(q->check, facts),
+                     "list", q->dnsbl->list->name, "state", state, "code", code, "label",
+                     q->listing.label, "weight", question_weight(q), "reason", reason,
+                     "url", url, "ms", q->took_ms, "cached", q->cached);
+}
+
+/* Asks every list about every subject, exempt or not, and waits for all. */
+static json_t *rows_of(struct policy *policy, const struct facts *facts)
+{
+    struct inquiry *inquiry = inquiry_new(policy);
+    struct wait wait = {.deadline_ms = clock_ms() + policy->config->resolver.deadline_ms,
+                        .all = true,
+                        .facts = facts};
+    json_t *rows = json_array();
+    const struct question *q;
+
+    if (inquiry == NULL)
+        return rows;
+    for (int stage = STAGE_CONNECT; stage <= STAGE_MAIL; stage++)
+        inquiry_ask(inquiry, (enum stage)stage, facts);
+    inquiry_wait(inquiry, &wait);
+    inquiry_settle(inquiry);
+    wait.deadline_ms = clock_ms() + policy->config->resolver.deadline_ms;
+    for (q = inquiry_next(inquiry, NULL); q != NULL; q = inquiry_next(inquiry, q))
+        json_array_append_new(rows, row_of(inquiry, q, facts, &wait));
+    inquiry_free(inquiry);
+    return rows;
+}
+
+static const char *subject_name(enum blocklist_subject subject)
+{
+    static const char *const names[] = {"sender", "client", "client-name", "helo",
+                                        "login"};
+
+    return names[subject];
+}
+
+static json_t *blocklist_row(const struct decision *d)
+{
+    json_t *rows = json_array();
+
+    if (d->listed != BLOCKLIST_NONE)
+        json_array_append_new(
+            rows,
+            json_pack("{s:s, s:s, s:s, s:s, s:I}", "subject",
+                      subject_name(d->match.subject), "entry", d->match.key, "action",
+                      d->listed == BLOCKLIST_BLOCK ? "block" : "allow", "reason",
+                      d->match.reason, "since", (json_int_t)d->match.since));
+    return rows;
+}
+
+/* The reply as the client would see it; "" of an accepting verdict. */
+static void reply_line(const struct decision *d, char *out, size_t size)
+{
+    bool for_good = d->verdict == VERDICT_REJECT;
+
+    out[0] = '\0';
+    if (d->verdict >= VERDICT_TEMPFAIL)
+        snprintf(out, size, "%s %s", for_good ? "554 5.7.1" : "451 4.7.1", d->reply);
+}
+
+static json_t *answer_of(struct session *session, json_t *rows)
+{
+    const struct config *config = session->policy->config;
+    const struct decision *d = session_decide(session, NULL, NULL);
+    char reply[REPLY_TEXT_SIZE + 16];
+
+    reply_line(d, reply, sizeof reply);
+    return json_pack("{s:s, s:i, s:i, s:s, s:s, s:o, s:o}", "verdict",
+                     verdict_name(d->verdict), "score", d->score, "threshold",
+                     config->verdict.reject, "exempt", d->exempt != NULL ? d->exempt : "",
+                     "reply", reply, "rows", rows, "blocklist", blocklist_row(d));
+}
+
+json_t *check_message(void *context, const struct control_question *question, char *error,
+                      size_t error_size)
+{
+    struct daemon *daemon = context;
+    struct policy *policy = policy_slot_get(&daemon->slot);
+    struct session *session = session_new(policy);
+    json_t *rows, *out = NULL;
+
+    if (session == NULL) {
+        snprintf(error, error_size, "out of memory");
+        goto out;
+    }
+    /* what cannot be asked for want of memory shows as missing rows */
+    if (session_connect(session, question->client, question->client_name) != 0 ||
+        (question->helo != NULL && session_helo(session, question->helo) != 0) ||
+        ((question->sender != NULL || question->login != NULL) &&
+         session_mail(session, question->sender != NULL ? question->sender : "",
+                      question->login) != 0)) {
+        snprintf(error, error_size, "out of memory");
+        goto out;
+    }
+    if (question->sender == NULL)
+        session->facts.has_sender = false;
+    rows = rows_of(policy, &session->facts);
+    out = answer_of(session, rows);
+out:
+    session_free(session);
+    policy_unref(policy);
+    return out;
+}

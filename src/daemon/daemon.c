@@ -1,0 +1,192 @@
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/user.h"
+#include "milter/milter.h"
+
+static struct resolver_settings resolver_settings_of(const struct config *config)
+{
+    return (struct resolver_settings){
+        .timeout_ms = config->resolver.timeout_ms,
+        .attempts = config->resolver.attempts,
+        .deadline_ms = config->resolver.deadline_ms,
+        .cache_size = config->resolver.cache_size,
+        .min_ttl_s = config->resolver.min_ttl_s,
+        .max_ttl_s = config->resolver.max_ttl_s,
+        .negative_ttl_s = config->resolver.negative_ttl_s,
+        .stale_ttl_s = config->resolver.stale_ttl_s,
+        .max_queries = config->resolver.max_queries,
+    };
+}
+
+static enum blocklist_on_damage on_damage_of(const struct config *config)
+{
+    switch (config->blocklist.on_damage) {
+    case ON_DAMAGE_STOP:
+        return BLOCKLIST_DAMAGE_STOP;
+    case ON_DAMAGE_RESTORE:
+        return BLOCKLIST_DAMAGE_RESTORE;
+    case ON_DAMAGE_EMPTY:
+        return BLOCKLIST_DAMAGE_EMPTY;
+    }
+    abort();
+}
+
+static int open_blocklist(struct daemon *daemon, const struct config *config)
+{
+    struct blocklist_options options = {
+        .database = config->blocklist.database,
+        .on_damage = on_damage_of(config),
+        .backups = config->blocklist.backups,
+        .strip_tags = config->blocklist.strip_tags,
+    };
+    char error[BLOCKLIST_OPEN_ERROR_SIZE];
+
+    daemon->blocklist = blocklist_open(&options, error);
+    if (daemon->blocklist == NULL)
+        log_error("blocklist: %s", error);
+    return daemon->blocklist != NULL ? 0 : -1;
+}
+
+static int open_control(struct daemon *daemon, const struct config *config)
+{
+    struct control_settings settings = {
+        .socket = config->control.socket, .uid = geteuid(), .gid = getegid()};
+    struct control_daemon functions = daemon_control(daemon);
+    char error[512];
+
+    daemon->control = control_new(&settings, &functions, error, sizeof error);
+    if (daemon->control == NULL)
+        log_error("control: %s", error);
+    return daemon->control != NULL ? 0 : -1;
+}
+
+/* What needs no rights of root: the database, the threads, the first policy. */
+static int start_parts(struct daemon *daemon, struct config *config)
+{
+    struct resolver_settings settings = resolver_settings_of(config);
+    struct policy *policy;
+
+    if (open_blocklist(daemon, config) != 0)
+        return -1;
+    daemon->registry = dnsbl_registry_new();
+    daemon->resolver = resolver_new(&settings);
+    if (daemon->registry == NULL || daemon->resolver == NULL) {
+        log_error("the resolver cannot be started: %s", strerror(errno));
+        return -1;
+    }
+    policy = policy_new(config, daemon->resolver, daemon->registry, daemon->blocklist);
+    if (policy == NULL || policy_slot_init(&daemon->slot, policy) != 0) {
+        log_error("out of memory");
+        return -1;
+    }
+    return 0;
+}
+
+int daemon_start(struct daemon *daemon, struct config *config)
+{
+    struct user user;
+
+    pthread_mutex_init(&daemon->reload_lock, NULL);
+    daemon->started_at = time(NULL);
+    if (user_find(config->user, &user) != 0 || milter_open(config, &daemon->slot) != 0 ||
+        user_become(&user) != 0 || start_parts(daemon, config) != 0 ||
+        open_control(daemon, config) != 0)
+        return -1;
+    if (control_start(daemon->control) != 0) {
+        log_error("control: cannot start: %s", strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+    control_free(daemon->control);
+    if (daemon->slot.policy != NULL)
+        policy_slot_clear(&daemon->slot);
+    resolver_free(daemon->resolver);
+    dnsbl_registry_free(daemon->registry);
+    blocklist_close(daemon->blocklist);
+    pthread_mutex_destroy(&daemon->reload_lock);
+}
+
+void daemon_log_report(void *context, const char *text)
+{
+    (void)context;
+    log_error("%s", text);
+}
+
+/* What can only be changed by a restart: told, so that nobody waits for it. */
+static void report_unchangeable(const struct config *old, const struct config *new,
+                                config_report *report, void *context)
+{
+    static const char restart[] = "changed, but takes effect only with a restart";
+    char text[256];
+
+    if (strcmp(old->milter.socket, new->milter.socket) != 0) {
+        snprintf(text, sizeof text, "milter: socket: %s", restart);
+        report(context, text);
+    }
+    if (strcmp(old->control.socket, new->control.socket) != 0) {
+        snprintf(text, sizeof text, "control: socket: %s", restart);
+        report(context, text);
+    }
+    if (strcmp(old->blocklist.database, new->blocklist.database) != 0) {
+        snprintf(text, sizeof text, "blocklist: database: %s", restart);
+        report(context, text);
+    }
+    if (strcmp(old->user, new->user) != 0) {
+        snprintf(text, sizeof text, "user: %s", restart);
+        report(context, text);
+    }
+}
+
+/* Puts a checked configuration in force. */
+static int apply(struct daemon *daemon, struct config *config, config_report *report,
+                 void *context)
+{
+    struct resolver_settings settings = resolver_settings_of(config);
+    struct policy *old = policy_slot_get(&daemon->slot);
+    struct policy *policy =
+        policy_new(config, daemon->resolver, daemon->registry, daemon->blocklist);
+
+    if (policy == NULL) {
+        report(context, "out of memory");
+        policy_unref(old);
+        return -1;
+    }
+    report_unchangeable(old->config, config, report, context);
+    policy_unref(old);
+    resolver_configure(daemon->resolver, &settings);
+    blocklist_configure(daemon->blocklist, config->blocklist.backups,
+                        config->blocklist.strip_tags);
+    log_open(config->log.target, config->log.level, daemon->foreground);
+    policy_slot_set(&daemon->slot, policy);
+    return 0;
+}
+
+int daemon_reload(struct daemon *daemon, config_report *report, void *context)
+{
+    struct config *config;
+    int rc = -1;
+
+    pthread_mutex_lock(&daemon->reload_lock);
+    config = config_reload(daemon->path, report, context);
+    if (config != NULL)
+        rc = apply(daemon, config, report, context);
+    config_unref(config);
+    pthread_mutex_unlock(&daemon->reload_lock);
+    if (rc == 0)
+        log_notice("reloaded %s", daemon->path);
+    else
+        log_error("reload of %s failed: the old configuration stays in force",
+                  daemon->path);
+    return rc;
+}

@@ -1,0 +1,45 @@
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+/* The parts of the running daemon, put together: started, reloaded and stopped in the
+ * right order. */
+
+#include "blocklist/blocklist.h"
+#include "config/config.h"
+#include "control/control.h"
+#include "dns/resolver.h"
+#include "dnsbl/dnsbl.h"
+#include "policy/policy.h"
+
+struct daemon {
+    const char *path; /* of the conf file */
+    bool foreground;
+    pthread_mutex_t reload_lock; /* one at a time, also against rblctl's */
+    time_t started_at;
+    struct resolver *resolver;
+    struct dnsbl_registry *registry;
+    struct blocklist *blocklist;
+    struct policy_slot slot;
+    struct control *control;
+};
+
+/* Opens the sockets and the pid file while still root, becomes the configured user, opens
+ * the blocklist and starts the threads. config is borrowed. Returns 0, or -1 with the
+ * reason logged; daemon_stop is to be called in either case. */
+int daemon_start(struct daemon *daemon, struct config *config);
+
+/* Stops the threads and frees. Call it when nothing of a message's way is under way any
+ * more. */
+void daemon_stop(struct daemon *daemon);
+
+/* Reads the conf file anew. What is wrong is reported and changes nothing. Returns 0, or
+ * -1. Any thread. */
+int daemon_reload(struct daemon *daemon, config_report *report, void *context);
+
+/* A config_report that logs; context is not used. */
+void daemon_log_report(void *context, const char *text);
+
+/* What rblctl asks of the daemon's core; daemon is the context of all its functions. */
+struct control_daemon daemon_control(struct daemon *daemon);
+
+#endif
