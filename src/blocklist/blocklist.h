@@ -44,6 +44,9 @@ struct blocklist *blocklist_open(const struct blocklist_options *options,
  * is fine. */
 void blocklist_close(struct blocklist *blocklist);
 
+/* The SQLite version in use. */
+const char *blocklist_library_version(void);
+
 /* What a reload may change. Any thread. */
 void blocklist_configure(struct blocklist *blocklist, int backups, bool strip_tags);
 

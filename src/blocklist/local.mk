@@ -4,4 +4,5 @@ librblmilter_a_SOURCES += \
 	src/blocklist/entry.c src/blocklist/entry.h \
 	src/blocklist/filter.c src/blocklist/filter.h \
 	src/blocklist/format.h \
-	src/blocklist/width.c
+	src/blocklist/width.c \
+	src/blocklist/stub.c

@@ -178,6 +178,9 @@ void config_unref(struct config *config); /* the last one frees; NULL is fine */
  * shown as "***". Returns 0, or -1 when writing failed. */
 int config_print(const struct config *config, FILE *out);
 
+/* The libconfuse version in use. */
+const char *config_library_version(void);
+
 /* Names as the conf file writes them. */
 const char *check_name(enum check check);
 const char *stage_name(enum stage stage);

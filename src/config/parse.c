@@ -242,3 +242,8 @@ struct place parse_place(const struct parse *p, const char *section, const char 
         outline_find(p->outline, section, &place);
     return place;
 }
+
+const char *config_library_version(void)
+{
+    return confuse_version;
+}
