@@ -13,6 +13,8 @@
 #include "base/ipaddr.h"
 
 struct blocklist;
+struct config;
+struct suffix_list;
 
 /* What a check asks about: a message as it would come. NULL what is not known; texts as
  * the MTA would hand them over. */
@@ -31,6 +33,11 @@ struct control_question {
 struct control_daemon {
     void *context; /* handed to each function */
     struct blocklist *blocklist;
+    const struct suffix_list
+        *suffixes; /* to refuse public suffixes; NULL: few are known */
+
+    /* The configuration in force; a new reference. */
+    struct config *(*config)(void *context);
 
     /* Reads the conf file anew. Appends to messages (an array of strings) what is to be
      * told: errors, warnings. Returns 0, or -1 when the old one stays in force. */

@@ -8,7 +8,7 @@
 static const char *const error_names[PROTOCOL_ERROR_COUNT] = {
     [PROTOCOL_USAGE] = "usage",     [PROTOCOL_DENIED] = "denied",
     [PROTOCOL_REFUSED] = "refused", [PROTOCOL_BUSY] = "busy",
-    [PROTOCOL_FAILED] = "failed",
+    [PROTOCOL_FAILED] = "failed",   [PROTOCOL_NO_ENTRY] = "no-entry",
 };
 
 const char *protocol_error_name(enum protocol_error error)
@@ -34,13 +34,26 @@ json_t *protocol_error_answer(enum protocol_error error, const char *format, ...
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args); /* for people: cut where it is too long */
     va_end(args);
-    /* A cut may have split a character: what is not valid UTF-8 then is left out. */
-    for (size_t length = strlen(text);; text[--length] = '\0') {
-        json_t *answer = json_pack("{s:b, s:s, s:s}", "ok", 0, "error",
-                                   protocol_error_name(error), "text", text);
-        if (answer != NULL || length == 0)
-            return answer;
-    }
+    return json_pack("{s:b, s:s, s:o}", "ok", 0, "error", protocol_error_name(error),
+                     "text", protocol_text(text));
+}
+
+json_t *protocol_text(const char *text)
+{
+    json_t *value = json_string(text);
+    char *ascii;
+
+    if (value != NULL)
+        return value;
+    ascii = strdup(text);
+    if (ascii == NULL)
+        return NULL;
+    for (char *p = ascii; *p != '\0'; p++)
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    value = json_string(ascii);
+    free(ascii);
+    return value;
 }
 
 json_t *protocol_read(const char *line, size_t length, char *error, size_t error_size)

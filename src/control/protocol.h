@@ -17,23 +17,23 @@
 
 /* The longest request with its newline. Longer ones end the connection. */
 #define PROTOCOL_REQUEST_MAX (128 * 1024)
-/* The longest piece of a file in one import request: it fits whatever JSON makes of it
- * (six characters for one). */
-#define PROTOCOL_IMPORT_PIECE (16 * 1024)
-/* Entries in one add, allow, remove or import request. */
+/* Entries in one add, allow, remove or check. */
 #define PROTOCOL_ENTRIES_MAX 200
+/* Rows in one import-rows. */
+#define PROTOCOL_IMPORT_ROWS 1000
 /* Rows in one page of list, export and log. */
 #define PROTOCOL_PAGE_ROWS 500
 
 /* Why a request was not done. */
 enum protocol_error {
-    PROTOCOL_USAGE,   /* not a request that there is, or a value that cannot be read */
-    PROTOCOL_DENIED,  /* this peer may not */
-    PROTOCOL_REFUSED, /* understood, but not done: too wide without force, … */
-    PROTOCOL_BUSY,    /* too many connections; try again */
-    PROTOCOL_FAILED   /* the daemon could not: disk, memory */
+    PROTOCOL_USAGE,    /* not a request that there is, or a value that cannot be read */
+    PROTOCOL_DENIED,   /* this peer may not */
+    PROTOCOL_REFUSED,  /* understood, but not done: too wide without force, … */
+    PROTOCOL_NO_ENTRY, /* there is no such entry */
+    PROTOCOL_BUSY,     /* too many connections, an import is being committed: try again */
+    PROTOCOL_FAILED    /* the daemon could not: disk, memory */
 };
-#define PROTOCOL_ERROR_COUNT 5
+#define PROTOCOL_ERROR_COUNT 6
 
 /* The name as in "error". The parser returns 0, or -1 for an unknown name. */
 const char *protocol_error_name(enum protocol_error error);
@@ -42,6 +42,10 @@ int protocol_error_parse(const char *name, enum protocol_error *out);
 /* An answer of "ok":false. Returns a new reference, or NULL without memory. */
 json_t *protocol_error_answer(enum protocol_error error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* A text as a JSON value, whatever it holds: where it is not UTF-8 (cut, or from a
+ * hand-made database) "?" stands for its 8-bit characters. NULL without memory. */
+json_t *protocol_text(const char *text);
 
 /* Reads one line (without its newline) into an object. Returns a new reference, or NULL
  * with a sentence in error: not JSON, not one object, nested too deep, a key twice. */
