@@ -72,7 +72,8 @@ class Lab:
         """Starts rblmilter, with the given conf file's text or with settings as
         lab.conf() takes them, and waits until it accepts."""
         socket = socket or self.milter_socket
-        process = {k: settings.pop(k) for k in ("arguments", "preexec", "env") if k in settings}
+        options = ("arguments", "preexec", "env", "exclusive")
+        process = {name: settings.pop(name) for name in options if name in settings}
         text = conf or self.conf(dns, socket, **settings)
         daemon = Daemon(folder or self.dir, text, socket, **process)
         self.daemons.append(daemon)
