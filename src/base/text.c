@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char hex_digits[] = "0123456789ABCDEF";
@@ -77,4 +79,16 @@ bool text_copy(const char *in, char *out, size_t size)
     }
     memcpy(out, in, length + 1);
     return true;
+}
+
+void text_sentence(char *out, size_t size, const char *format, ...)
+{
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(out, size, format, args);
+    va_end(args);
+    if (n < 0)
+        out[0] = '\0';
 }

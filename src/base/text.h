@@ -23,4 +23,8 @@ bool text_lower(const char *in, char *out, size_t size);
  * empty: a cut name would ask about someone else. */
 bool text_copy(const char *in, char *out, size_t size);
 
+/* Writes a sentence for people; what does not fit is cut off. size is at least 1. */
+void text_sentence(char *out, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 #endif

@@ -80,3 +80,11 @@ bool utf8_canonical(const char *in, char *out, size_t size)
         out[0] = '\0';
     return stable;
 }
+
+bool utf8_is_clean(const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return false;
+    return is_valid(text);
+}

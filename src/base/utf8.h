@@ -11,4 +11,7 @@
  * asked again. Returns false, with out empty, when in is no UTF-8 or would not fit. */
 bool utf8_canonical(const char *in, char *out, size_t size);
 
+/* Whether text is UTF-8 without control characters. */
+bool utf8_is_clean(const char *text);
+
 #endif

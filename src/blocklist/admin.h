@@ -84,19 +84,20 @@ struct blocklist_row {
     time_t last_hit;                   /* 0: never */
 };
 
-/* Returns false to stop. Called with no lock of the mail's way held; it must not call
- * back into this header. */
+/* Returns false to stop. Called with no lock held and nothing of the database open. */
 typedef bool blocklist_each_row(void *context, const struct blocklist_row *row);
 
 enum blocklist_sort {
+    BLOCKLIST_SORT_ANY,     /* whatever finds the wanted rows soonest */
     BLOCKLIST_SORT_ENTRY,   /* by its text */
     BLOCKLIST_SORT_SINCE,   /* newest first */
     BLOCKLIST_SORT_EXPIRES, /* soonest first; only those with an end */
     BLOCKLIST_SORT_HITS     /* most first; only those that ever hit */
 };
-int blocklist_sort_parse(const char *name, enum blocklist_sort *out); /* "entry" …; -1 */
+/* "entry", "since", "expires", "hits"; 0, or -1 */
+int blocklist_sort_parse(const char *name, enum blocklist_sort *out);
 
-/* What to list. Zero-initialised it is all rows by entry. Borrowed for the call. */
+/* What to list. Zero-initialised it is all rows. Borrowed for the call. */
 struct blocklist_filter {
     const char
         *pattern;       /* NULL all; glob (* ? [a-z]) over the canonical text, any case */
@@ -108,12 +109,13 @@ struct blocklist_filter {
     enum blocklist_sort sort;
 };
 
-/* Where a page ended. Zero-initialise for the first page. */
+/* Where a page ended. Zero-initialise for the first page; then only done is for the
+ * caller. */
 struct blocklist_cursor {
     bool done; /* no more pages */
+    bool begun;
     int64_t number, id;
-    bool allow;
-    char entry[ENTRY_TEXT_SIZE], source[BLOCKLIST_SOURCE_SIZE];
+    char entry[ENTRY_TEXT_SIZE + 8], source[BLOCKLIST_SOURCE_SIZE];
 };
 
 /* Gives up to limit rows from the cursor on and moves it. A page is one short read

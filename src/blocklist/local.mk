@@ -1,8 +1,24 @@
 librblmilter_a_SOURCES += \
 	src/blocklist/admin.h \
-	src/blocklist/blocklist.h \
+	src/blocklist/backup.c src/blocklist/backup.h \
+	src/blocklist/blocklist.c src/blocklist/blocklist.h \
+	src/blocklist/change.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
 	src/blocklist/filter.c src/blocklist/filter.h \
 	src/blocklist/format.h \
+	src/blocklist/hits.c src/blocklist/hits.h \
+	src/blocklist/import.c \
+	src/blocklist/index.c src/blocklist/index.h \
+	src/blocklist/keeper.c \
+	src/blocklist/list.c \
+	src/blocklist/log.c \
+	src/blocklist/lookup.c \
+	src/blocklist/page.c src/blocklist/page.h \
+	src/blocklist/schema.c src/blocklist/schema.h \
+	src/blocklist/sql.c src/blocklist/sql.h \
+	src/blocklist/store.h \
+	src/blocklist/trail.c src/blocklist/trail.h \
+	src/blocklist/walltime.c src/blocklist/walltime.h \
 	src/blocklist/width.c \
-	src/blocklist/stub.c
+	src/blocklist/write.c src/blocklist/write.h \
+	src/blocklist/writer.c

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "blocklist/entry.h"
 
 /* The widest that anyone holds: IPv4 /8 (a former class A), IPv6 /19 (the largest
@@ -34,7 +35,7 @@ static bool name_too_wide(const char *name, bool allow,
                                    : strchr(name, '.') == NULL;
 
     if (suffix) {
-        (void)snprintf(
+        text_sentence(
             why, ENTRY_ERROR_SIZE,
             "%s is a top-level domain or public suffix: the names below it belong "
             "to many",
@@ -43,9 +44,9 @@ static bool name_too_wide(const char *name, bool allow,
     }
     for (size_t i = 0; !allow && i < sizeof providers / sizeof providers[0]; i++) {
         if (strcmp(name, providers[i]) == 0) {
-            (void)snprintf(why, ENTRY_ERROR_SIZE,
-                           "%s is a large provider's domain: list the address instead",
-                           name);
+            text_sentence(why, ENTRY_ERROR_SIZE,
+                          "%s is a large provider's domain: list the address instead",
+                          name);
             return true;
         }
     }
@@ -60,8 +61,8 @@ static bool network_too_wide(const struct network *network, bool allow,
 
     network_text(network, text);
     if (network->prefix < widest) {
-        (void)snprintf(why, ENTRY_ERROR_SIZE, "%s is too wide: expected /%u or longer",
-                       text, widest);
+        text_sentence(why, ENTRY_ERROR_SIZE, "%s is too wide: expected /%u or longer",
+                      text, widest);
         return true;
     }
     for (size_t i = 0; !allow && i < limits->exempt_count; i++) {
@@ -71,8 +72,8 @@ static bool network_too_wide(const struct network *network, bool allow,
             !network_contains(exempt, &network->base))
             continue;
         network_text(exempt, own);
-        (void)snprintf(why, ENTRY_ERROR_SIZE, "%s overlaps %s of your exempt networks",
-                       text, own);
+        text_sentence(why, ENTRY_ERROR_SIZE, "%s overlaps %s of your exempt networks",
+                      text, own);
         return true;
     }
     return false;
@@ -88,8 +89,8 @@ bool entry_too_wide(const struct entry *entry, bool allow,
     case ENTRY_ADDRESS:
         if (strcmp(entry->text, "<>") != 0)
             return false;
-        (void)snprintf(why, ENTRY_ERROR_SIZE,
-                       "<> is the null sender: every bounce and many a report has it");
+        text_sentence(why, ENTRY_ERROR_SIZE,
+                      "<> is the null sender: every bounce and many a report has it");
         return true;
     case ENTRY_DOMAIN:
         return name_too_wide(entry->text, allow, limits->suffixes, why);

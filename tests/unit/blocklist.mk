@@ -5,3 +5,10 @@ tests_unit_test_entry_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_filter
 tests_unit_test_filter_SOURCES = tests/unit/test_filter.c
 tests_unit_test_filter_LDADD = $(unit_libs)
+
+# The tests of the store share a helper and look into the file themselves.
+blocklist_helper = tests/unit/blocklist_helper.c tests/unit/blocklist_helper.h
+
+check_PROGRAMS += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(blocklist_helper)
+tests_unit_test_store_LDADD = $(unit_libs)

@@ -1,0 +1,209 @@
+/* What one add, allow or remove does to the listing. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "blocklist/sql.h"
+#include "blocklist/write.h"
+
+static const char *or_default(const char *source)
+{
+    return source != NULL && *source != '\0' ? source : BLOCKLIST_DEFAULT_SOURCE;
+}
+
+static const char *or_empty(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+int writing_open(struct writing *writing, sqlite3 *db, struct index *index)
+{
+    const struct {
+        sqlite3_stmt **stmt;
+        const char *sql;
+    } statements[] = {
+        {&writing->put,
+         "INSERT INTO listing (entry, kind, allow, source, reason, who, since, expires)"
+         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (entry, allow, source)"
+         " DO UPDATE SET reason = excluded.reason, expires = excluded.expires"
+         " WHERE reason <> excluded.reason OR expires IS NOT excluded.expires"},
+        {&writing->end_one, "DELETE FROM listing WHERE entry = ? AND expires <= ?"},
+        {&writing->end_many, "DELETE FROM listing WHERE id IN"
+                             " (SELECT id FROM listing WHERE expires <= ? LIMIT ?)"},
+        {&writing->take, "DELETE FROM listing WHERE entry = ?"},
+        {&writing->take_from, "DELETE FROM listing WHERE entry = ? AND source = ?"},
+        {&writing->has_allow, "SELECT 1 FROM listing WHERE entry = ? AND allow = 1"},
+        {&writing->put_hit, "INSERT INTO hit VALUES (?1, ?2, ?3) ON CONFLICT (entry)"
+                            " DO UPDATE SET hits = hits + ?2, last = max(last, ?3)"},
+        {&writing->put_meta, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},
+    };
+    int rc = trail_attach(&writing->trail, db, index, TRAIL_ALL);
+
+    writing->db = db;
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof statements / sizeof statements[0];
+         i++)
+        rc = sqlite3_prepare_v3(db, statements[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                statements[i].stmt, NULL);
+    return rc;
+}
+
+void writing_close(struct writing *writing)
+{
+    sqlite3_stmt *stmt;
+
+    trail_detach(&writing->trail);
+    while ((stmt = sqlite3_next_stmt(writing->db, NULL)) != NULL)
+        sqlite3_finalize(stmt);
+    sqlite3_close(writing->db);
+    writing->db = NULL;
+}
+
+/* Returns false, with a sentence, when the row may not be listed. */
+static bool row_is_fine(struct blocklist *blocklist, const struct blocklist_row_in *row,
+                        const struct entry_limits *limits,
+                        char error[static BLOCKLIST_ERROR_SIZE])
+{
+    char why[ENTRY_ERROR_SIZE];
+
+    if (!write_texts_are_fine(or_default(row->source), or_empty(row->reason), error))
+        return false;
+    if (row->expires != 0 && row->expires <= blocklist_now(blocklist)) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its end is not in the future",
+                      row->entry->text);
+        return false;
+    }
+    if (limits != NULL && entry_too_wide(row->entry, row->allow, limits, why)) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s (--force does it all the same)",
+                      why);
+        return false;
+    }
+    return true;
+}
+
+/* A row that has run out but was not taken yet is no part of what is listed now. The
+ * actor that follows is set again. Returns SQLite's code. */
+static int end_old(struct blocklist *blocklist, const struct entry *entry,
+                   const struct blocklist_actor *actor, const char *action,
+                   const char *reason)
+{
+    struct writing *writing = &blocklist->writing;
+    int64_t now = blocklist_now(blocklist);
+    int rc = sql_bind(writing->end_one, "ti", entry->text, now);
+
+    if (rc == SQLITE_OK)
+        rc = trail_actor(&writing->trail, "expire", &blocklist_self, "", now);
+    if (rc == SQLITE_OK)
+        rc = sql_run(writing->end_one);
+    if (rc == SQLITE_OK)
+        rc = trail_actor(&writing->trail, action, actor, reason, now);
+    return rc;
+}
+
+static int put(struct blocklist *blocklist, const struct blocklist_row_in *row,
+               const struct blocklist_actor *actor)
+{
+    struct writing *writing = &blocklist->writing;
+    int rc = end_old(blocklist, row->entry, actor, "add", or_empty(row->reason));
+
+    if (rc == SQLITE_OK)
+        rc = sql_bind(writing->put, "tiitttiz", row->entry->text,
+                      (int64_t)row->entry->kind, (int64_t)row->allow,
+                      or_default(row->source), or_empty(row->reason), actor->login,
+                      (int64_t)blocklist_now(blocklist), (int64_t)row->expires);
+    return rc == SQLITE_OK ? sql_run(writing->put) : rc;
+}
+
+/* Whether an allow entry of the same text stands. */
+static bool is_shadowed(struct writing *writing, const struct entry *entry)
+{
+    bool is = sql_bind(writing->has_allow, "t", entry->text) == SQLITE_OK &&
+              sqlite3_step(writing->has_allow) == SQLITE_ROW;
+
+    sqlite3_reset(writing->has_allow);
+    return is;
+}
+
+enum blocklist_result blocklist_add(struct blocklist *blocklist,
+                                    const struct blocklist_row_in *rows, size_t count,
+                                    const struct entry_limits *limits,
+                                    const struct blocklist_actor *actor, bool *shadowed,
+                                    char error[static BLOCKLIST_ERROR_SIZE])
+{
+    enum blocklist_result result;
+    bool any_shadowed = false;
+
+    error[0] = '\0';
+    for (size_t i = 0; i < count; i++)
+        if (!row_is_fine(blocklist, &rows[i], limits, error))
+            return BLOCKLIST_REFUSED;
+    result = write_begin(blocklist, WRITE_DURABLE, "add", actor, "",
+                         BLOCKLIST_WAIT_S * 1000, error);
+    if (result != BLOCKLIST_OK)
+        return result;
+    for (size_t i = 0; i < count; i++) {
+        if (put(blocklist, &rows[i], actor) != SQLITE_OK) {
+            result = write_failed(blocklist, blocklist->writing.db, error);
+            write_cancel(blocklist);
+            return result;
+        }
+        if (!rows[i].allow && is_shadowed(&blocklist->writing, rows[i].entry))
+            any_shadowed = true;
+    }
+    result = write_commit(blocklist, error);
+    if (shadowed != NULL)
+        *shadowed = result == BLOCKLIST_OK && any_shadowed;
+    return result;
+}
+
+/* Takes one entry off. Returns OK, NO_SUCH_ENTRY or FAILED. */
+static enum blocklist_result take(struct blocklist *blocklist, const struct entry *entry,
+                                  const char *source, const struct blocklist_actor *actor,
+                                  const char *reason, size_t *removed,
+                                  char error[static BLOCKLIST_ERROR_SIZE])
+{
+    struct writing *writing = &blocklist->writing;
+    sqlite3_stmt *stmt = source != NULL ? writing->take_from : writing->take;
+    int rc = end_old(blocklist, entry, actor, "remove", reason);
+    uint64_t before = writing->trail.removed;
+
+    if (rc == SQLITE_OK)
+        rc = sql_bind(stmt, source != NULL ? "tt" : "t", entry->text, source);
+    if (rc == SQLITE_OK)
+        rc = sql_run(stmt);
+    if (rc != SQLITE_OK)
+        return write_failed(blocklist, writing->db, error);
+    *removed += writing->trail.removed - before;
+    if (writing->trail.removed > before)
+        return BLOCKLIST_OK;
+    text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s is not in the list%s%s", entry->text,
+                  source != NULL ? " from source " : "", source != NULL ? source : "");
+    return BLOCKLIST_NO_SUCH_ENTRY;
+}
+
+enum blocklist_result blocklist_remove(struct blocklist *blocklist,
+                                       const struct entry *entries, size_t count,
+                                       const char *source, const char *reason,
+                                       bool dry_run, const struct blocklist_actor *actor,
+                                       size_t *removed,
+                                       char error[static BLOCKLIST_ERROR_SIZE])
+{
+    enum blocklist_result result;
+
+    *removed = 0;
+    error[0] = '\0';
+    if (!write_texts_are_fine(or_default(source), or_empty(reason), error))
+        return BLOCKLIST_REFUSED;
+    result = write_begin(blocklist, WRITE_DURABLE, "remove", actor, reason,
+                         BLOCKLIST_WAIT_S * 1000, error);
+    if (result != BLOCKLIST_OK)
+        return result;
+    for (size_t i = 0; i < count && result == BLOCKLIST_OK; i++)
+        result =
+            take(blocklist, &entries[i], source, actor, or_empty(reason), removed, error);
+    if (result != BLOCKLIST_OK || dry_run) {
+        write_cancel(blocklist);
+        return result;
+    }
+    return write_commit(blocklist, error);
+}

@@ -1,0 +1,287 @@
+/* An import: rows are set aside in a temporary table of a connection of its own, then
+ * moved into the listing in one transaction, sorted, which is what makes it fast. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "blocklist/schema.h"
+#include "blocklist/sql.h"
+#include "blocklist/write.h"
+
+#define COMMIT_WAIT_MS (60 * 1000)
+
+struct blocklist_import {
+    struct blocklist *blocklist;
+    sqlite3 *db;
+    struct trail trail;
+    sqlite3_stmt *stage;
+    char source[BLOCKLIST_SOURCE_SIZE], reason[BLOCKLIST_ADMIN_REASON + 1];
+    char login[256];
+    uid_t uid;
+    bool replace;
+    const struct entry_limits *limits;
+    uint64_t rows;
+};
+
+static void import_free(struct blocklist_import *import)
+{
+    if (import == NULL)
+        return;
+    sqlite3_finalize(import->stage);
+    trail_detach(&import->trail);
+    sqlite3_close(import->db);
+    free(import);
+}
+
+void blocklist_import_abort(struct blocklist_import *import)
+{
+    import_free(import);
+}
+
+/* The set-aside rows live in SQLite's temporary file; the main file is not touched, nor
+ * locked, before the commit. */
+static int open_stage(struct blocklist_import *import, char *error)
+{
+    static const char sql[] =
+        "PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -8192;"
+        "CREATE TEMP TABLE staged (entry, kind, allow, source, reason, expires);"
+        "BEGIN";
+    struct blocklist *blocklist = import->blocklist;
+
+    if (schema_connect(blocklist->path, SCHEMA_WRITE, &import->db, error,
+                       BLOCKLIST_ERROR_SIZE) != SCHEMA_OK)
+        return -1;
+    if (trail_attach(&import->trail, import->db, &blocklist->index, TRAIL_NO_ADDITION) ==
+            SQLITE_OK &&
+        schema_exec(import->db, sql) == SQLITE_OK &&
+        sqlite3_prepare_v2(import->db,
+                           "INSERT INTO temp.staged VALUES (?, ?, ?, ?, ?, ?)", -1,
+                           &import->stage, NULL) == SQLITE_OK)
+        return 0;
+    (void)write_failed(blocklist, import->db, error);
+    return -1;
+}
+
+struct blocklist_import *blocklist_import_begin(
+    struct blocklist *blocklist, const struct blocklist_import_options *options,
+    char error[static BLOCKLIST_ERROR_SIZE])
+{
+    const char *source =
+        options->source != NULL ? options->source : BLOCKLIST_DEFAULT_SOURCE;
+    const char *reason = options->reason != NULL ? options->reason : "";
+    struct blocklist_import *import;
+
+    error[0] = '\0';
+    if (!write_texts_are_fine(source, reason, error) ||
+        write_check_file(blocklist, error) != BLOCKLIST_OK)
+        return NULL;
+    import = calloc(1, sizeof *import);
+    if (import == NULL) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "no memory");
+        return NULL;
+    }
+    import->blocklist = blocklist;
+    import->uid = options->actor->uid;
+    import->replace = options->replace;
+    import->limits = options->limits;
+    if (!text_copy(source, import->source, sizeof import->source) ||
+        !text_copy(reason, import->reason, sizeof import->reason) ||
+        !text_copy(options->actor->login, import->login, sizeof import->login))
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "the login is too long");
+    else if (open_stage(import, error) == 0)
+        return import;
+    import_free(import);
+    return NULL;
+}
+
+static bool row_is_fine(struct blocklist_import *import,
+                        const struct blocklist_row_in *row, const char *source,
+                        const char *reason, char *error)
+{
+    char why[ENTRY_ERROR_SIZE];
+
+    if (!write_texts_are_fine(source, reason, error))
+        return false;
+    if (import->replace && strcmp(source, import->source) != 0) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE,
+                      "the row is of source %s: --replace takes rows of %s only", source,
+                      import->source);
+        return false;
+    }
+    if (import->limits != NULL &&
+        entry_too_wide(row->entry, row->allow, import->limits, why)) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s (--force does it all the same)",
+                      why);
+        return false;
+    }
+    if (row->expires != 0 && row->expires <= blocklist_now(import->blocklist)) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its end is past",
+                      row->entry->text);
+        return false;
+    }
+    return true;
+}
+
+enum blocklist_result blocklist_import_row(struct blocklist_import *import,
+                                           const struct blocklist_row_in *row,
+                                           char error[static BLOCKLIST_ERROR_SIZE])
+{
+    const char *source =
+        row->source != NULL && *row->source != '\0' ? row->source : import->source;
+    const char *reason = row->reason != NULL ? row->reason : import->reason;
+
+    error[0] = '\0';
+    if (!row_is_fine(import, row, source, reason, error))
+        return BLOCKLIST_REFUSED;
+    if (sql_bind(import->stage, "tiittz", row->entry->text, (int64_t)row->entry->kind,
+                 (int64_t)row->allow, source, reason,
+                 (int64_t)row->expires) != SQLITE_OK ||
+        sql_run(import->stage) != SQLITE_OK)
+        return write_failed(import->blocklist, import->db, error);
+    import->rows++;
+    return BLOCKLIST_OK;
+}
+
+/* Runs one statement with parameters. Returns SQLite's code. */
+static int run(sqlite3 *db, const char *sql, const char *text, int64_t number)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sql_bind(stmt, "ti", text, number);
+    if (rc == SQLITE_OK)
+        rc = sql_run(stmt);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static int end_old(struct blocklist_import *import, int64_t now)
+{
+    int rc = trail_begin(&import->trail, "expire", &blocklist_self, "", now);
+
+    return rc == SQLITE_OK
+               ? run(import->db, "DELETE FROM listing WHERE ?1 = '' AND expires <= ?2",
+                     "", now)
+               : rc;
+}
+
+/* Rows of the source that the file does not have. */
+static int remove_others(struct blocklist_import *import)
+{
+    static const char sql[] =
+        "DELETE FROM listing WHERE source = ?1 AND ?2 = 0 AND NOT EXISTS"
+        " (SELECT 1 FROM temp.staged s WHERE s.entry = listing.entry AND"
+        "  s.allow = listing.allow)";
+
+    return import->replace ? run(import->db, sql, import->source, 0) : SQLITE_OK;
+}
+
+static int move_rows(struct blocklist_import *import, int64_t now)
+{
+    /* In the order of the index: pages are then filled one after the other. A row that
+     * comes twice is changed by its second one. */
+    static const char sql[] =
+        "INSERT INTO listing (entry, kind, allow, source, reason, who, since, expires)"
+        " SELECT entry, kind, allow, source, reason, ?1, ?2, expires FROM temp.staged"
+        " WHERE true ORDER BY entry, allow, source, rowid"
+        " ON CONFLICT (entry, allow, source)"
+        " DO UPDATE SET reason = excluded.reason, expires = excluded.expires"
+        " WHERE reason <> excluded.reason OR expires IS NOT excluded.expires";
+
+    return run(import->db, sql, import->login, now);
+}
+
+/* One line for the whole: what was added tells the rest itself (who, since). */
+static int note_import(struct blocklist_import *import)
+{
+    char counts[200];
+
+    (void)snprintf(counts, sizeof counts,
+                   "{\"rows\":%llu,\"added\":%llu,\"changed\":%llu,\"removed\":%llu}",
+                   (unsigned long long)import->rows,
+                   (unsigned long long)import->trail.added,
+                   (unsigned long long)import->trail.changed,
+                   (unsigned long long)import->trail.removed);
+    return run(import->db,
+               "INSERT INTO audit (at, login, uid, action, entry, source, allow, reason,"
+               " after) SELECT at, login, uid, action, '', '', 0, reason, ?1"
+               " FROM temp.actor WHERE ?2 = 0",
+               counts, 0);
+}
+
+static int change_all(struct blocklist_import *import,
+                      struct blocklist_import_counts *counts)
+{
+    const struct blocklist_actor actor = {import->login, import->uid};
+    int64_t now = blocklist_now(import->blocklist);
+    struct trail *trail = &import->trail;
+    int rc = end_old(import, now);
+    uint64_t ended = trail->removed;
+
+    if (rc == SQLITE_OK)
+        rc = trail_actor(trail, "import", &actor, import->reason, now);
+    if (rc == SQLITE_OK)
+        rc = remove_others(import);
+    if (rc == SQLITE_OK)
+        rc = move_rows(import, now);
+    if (rc == SQLITE_OK)
+        rc = note_import(import);
+    counts->rows = import->rows;
+    counts->added = trail->added;
+    counts->changed = trail->changed;
+    counts->removed = trail->removed - ended;
+    counts->unchanged = import->rows - trail->added - trail->changed;
+    return rc;
+}
+
+static enum blocklist_result commit_locked(struct blocklist_import *import, bool dry_run,
+                                           struct blocklist_import_counts *counts,
+                                           char *error)
+{
+    struct blocklist *blocklist = import->blocklist;
+    enum blocklist_result result = write_check_file(blocklist, error);
+
+    if (result != BLOCKLIST_OK)
+        return result;
+    if (schema_exec(import->db, "BEGIN IMMEDIATE") != SQLITE_OK ||
+        change_all(import, counts) != SQLITE_OK ||
+        schema_exec(import->db, dry_run ? "ROLLBACK" : "COMMIT") != SQLITE_OK) {
+        result = write_failed(blocklist, import->db, error);
+        if (!sqlite3_get_autocommit(import->db))
+            (void)schema_exec(import->db, "ROLLBACK");
+        return result;
+    }
+    if (!dry_run) {
+        store_trouble(blocklist, NULL, false);
+        write_count(blocklist, &import->trail);
+    }
+    return BLOCKLIST_OK;
+}
+
+enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
+                                              bool dry_run,
+                                              struct blocklist_import_counts *counts,
+                                              char error[static BLOCKLIST_ERROR_SIZE])
+{
+    static const char index[] = "CREATE INDEX temp.staged_entry ON staged (entry, allow)";
+    enum blocklist_result result;
+
+    error[0] = '\0';
+    memset(counts, 0, sizeof *counts);
+    if (schema_exec(import->db, "COMMIT") != SQLITE_OK ||
+        (import->replace && schema_exec(import->db, index) != SQLITE_OK)) {
+        result = write_failed(import->blocklist, import->db, error);
+        goto out;
+    }
+    result = write_lock(import->blocklist, COMMIT_WAIT_MS, error);
+    if (result != BLOCKLIST_OK)
+        goto out;
+    result = commit_locked(import, dry_run, counts, error);
+    write_unlock(import->blocklist);
+out:
+    import_free(import);
+    return result;
+}

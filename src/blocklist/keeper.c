@@ -1,0 +1,195 @@
+/* The keeper's thread does what takes long and only reads: it builds the filter, reads
+ * the whole file to see that it is sound, and makes the daily backup. */
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "blocklist/backup.h"
+#include "blocklist/schema.h"
+#include "blocklist/sql.h"
+#include "blocklist/write.h"
+
+#define TICK_MS      60000
+#define LOCK_WAIT_MS 60000
+
+struct counts {
+    int64_t kinds[ENTRY_KIND_COUNT], allow;
+};
+
+static void read_counts(struct blocklist *blocklist, struct counts *out)
+{
+    pthread_mutex_lock(&blocklist->state_lock);
+    memcpy(out->kinds, blocklist->kinds, sizeof out->kinds);
+    out->allow = blocklist->allow;
+    pthread_mutex_unlock(&blocklist->state_lock);
+}
+
+/* What was counted in the snapshot, and what came since it began. */
+static void set_counts(struct blocklist *blocklist, const struct counts *scanned,
+                       const struct counts *before)
+{
+    pthread_mutex_lock(&blocklist->state_lock);
+    for (int i = 0; i < ENTRY_KIND_COUNT; i++)
+        blocklist->kinds[i] += scanned->kinds[i] - before->kinds[i];
+    blocklist->allow += scanned->allow - before->allow;
+    blocklist->counted = true;
+    pthread_mutex_unlock(&blocklist->state_lock);
+}
+
+static uint64_t count_rows(sqlite3 *db)
+{
+    sqlite3_stmt *stmt = NULL;
+    uint64_t rows = 0;
+
+    if (sqlite3_prepare_v2(db, "SELECT count(*) FROM listing", -1, &stmt, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
+        rows = (uint64_t)sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt); /* a wrong number makes the filter too small, not wrong */
+    return rows;
+}
+
+/* Begins the successor and a snapshot, with no change under way: what was committed
+ * before is in the snapshot, what comes later adds itself to the successor. */
+static bool start_build(struct blocklist *blocklist, struct counts *before)
+{
+    sqlite3 *db = blocklist->keeper_db;
+    uint64_t rows = count_rows(db);
+    char error[BLOCKLIST_ERROR_SIZE];
+    bool ok;
+
+    if (index_build_start(&blocklist->index, rows + rows / 4) != 0)
+        return false;
+    if (write_lock(blocklist, LOCK_WAIT_MS, error) != BLOCKLIST_OK)
+        return false;
+    read_counts(blocklist, before);
+    ok = schema_exec(db, "BEGIN; SELECT 1 FROM listing LIMIT 1") == SQLITE_OK;
+    write_unlock(blocklist);
+    return ok;
+}
+
+/* Returns SQLITE_DONE when all rows were read. */
+static int scan(struct blocklist *blocklist, struct counts *scanned)
+{
+    sqlite3_stmt *stmt = NULL;
+    struct entry entry;
+    int rc = sqlite3_prepare_v2(
+        blocklist->keeper_db, "SELECT entry, kind, allow FROM listing", -1, &stmt, NULL);
+
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(stmt);
+        if (rc != SQLITE_ROW)
+            break;
+        if (!text_copy(sql_text(stmt, 0), entry.text, sizeof entry.text) ||
+            sqlite3_column_int(stmt, 1) < 0 ||
+            sqlite3_column_int(stmt, 1) >= ENTRY_KIND_COUNT)
+            continue; /* somebody else's hand: it can match nothing */
+        entry.kind = (enum entry_kind)sqlite3_column_int(stmt, 1);
+        index_build_add(&blocklist->index, &entry);
+        scanned->kinds[entry.kind]++;
+        scanned->allow += sqlite3_column_int(stmt, 2) != 0;
+        if (scanned->kinds[entry.kind] % 65536 == 0 && store_is_stopping(blocklist))
+            rc = SQLITE_INTERRUPT;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static void build_filter(struct blocklist *blocklist)
+{
+    struct counts before = {{0}, 0}, scanned = {{0}, 0};
+    bool ok = start_build(blocklist, &before) && scan(blocklist, &scanned) == SQLITE_DONE;
+
+    if (!sqlite3_get_autocommit(blocklist->keeper_db))
+        (void)schema_exec(blocklist->keeper_db, "COMMIT"); /* it only read */
+    if (ok) {
+        set_counts(blocklist, &scanned, &before);
+        index_build_finish(&blocklist->index);
+        return;
+    }
+    index_build_cancel(&blocklist->index);
+    if (!store_is_stopping(blocklist))
+        log_error("blocklist: filter=not-built: %s: lookups go to the database",
+                  sqlite3_errmsg(blocklist->keeper_db));
+}
+
+static bool check_file(struct blocklist *blocklist)
+{
+    char error[BLOCKLIST_ERROR_SIZE];
+    bool whole;
+
+    if (schema_check(blocklist->keeper_db, 0, &whole, error, sizeof error) != SCHEMA_OK) {
+        if (!store_is_stopping(blocklist))
+            store_trouble(blocklist, error, true);
+        return false;
+    }
+    pthread_mutex_lock(&blocklist->state_lock);
+    blocklist->checked = whole;
+    pthread_mutex_unlock(&blocklist->state_lock);
+    return whole;
+}
+
+static bool go_on(void *context)
+{
+    return !store_is_stopping(context);
+}
+
+int keeper_backup(struct blocklist *blocklist)
+{
+    int keep = atomic_load(&blocklist->backups);
+    char path[PATH_MAX], error[BLOCKLIST_ERROR_SIZE];
+    struct stat st;
+
+    if (keep <= 0 || !backup_path(blocklist->path, time(NULL), path, sizeof path))
+        return 0;
+    if (stat(path, &st) != 0) {
+        /* A copy of a broken file must not push out the last good one. */
+        if (!check_file(blocklist))
+            return -1;
+        if (backup_copy(blocklist->keeper_db, path, go_on, blocklist, error,
+                        sizeof error) != 0) {
+            if (!store_is_stopping(blocklist))
+                log_error("blocklist: backup: %s", error);
+            return -1;
+        }
+        log_info("blocklist: backup=%s", path);
+    }
+    backup_prune(blocklist->path, keep);
+    pthread_mutex_lock(&blocklist->state_lock);
+    (void)backup_newest(blocklist->path, path, sizeof path, &blocklist->last_backup);
+    pthread_mutex_unlock(&blocklist->state_lock);
+    return 0;
+}
+
+/* Whether somebody asked for a new filter since the last time. */
+static bool take_rebuild(struct blocklist *blocklist)
+{
+    bool rebuild;
+
+    pthread_mutex_lock(&blocklist->wake_lock);
+    rebuild = blocklist->rebuild;
+    blocklist->rebuild = false;
+    pthread_mutex_unlock(&blocklist->wake_lock);
+    return rebuild;
+}
+
+void *keeper_main(void *context)
+{
+    struct blocklist *blocklist = context;
+    bool checked;
+
+    build_filter(blocklist);
+    pthread_mutex_lock(&blocklist->state_lock);
+    checked = blocklist->checked;
+    pthread_mutex_unlock(&blocklist->state_lock);
+    if (!checked)
+        (void)check_file(blocklist);
+    do {
+        if (take_rebuild(blocklist) || !index_is_ready(&blocklist->index))
+            build_filter(blocklist);
+        (void)keeper_backup(blocklist); /* logged; tried again in a minute */
+    } while (store_wait(blocklist, TICK_MS, true));
+    return NULL;
+}

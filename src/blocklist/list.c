@@ -1,0 +1,368 @@
+/* Looking through the listing, page by page. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "blocklist/page.h"
+#include "blocklist/sql.h"
+#include "blocklist/store.h"
+
+#define PAGE_MS        100
+#define ROWS_PER_LOOK  64                 /* rows between two looks at the clock */
+#define LAST_CHARACTER "\xf4\x8f\xbf\xbf" /* sorts behind all others */
+#define PATTERN_SIZE   (ENTRY_TEXT_SIZE + 64)
+#define COLUMNS                                                                          \
+    "SELECT listing.id, kind, listing.entry, allow, source, reason, who, since, expires"
+
+static const char *const sort_names[] = {[BLOCKLIST_SORT_ENTRY] = "entry",
+                                         [BLOCKLIST_SORT_SINCE] = "since",
+                                         [BLOCKLIST_SORT_EXPIRES] = "expires",
+                                         [BLOCKLIST_SORT_HITS] = "hits"};
+
+int blocklist_sort_parse(const char *name, enum blocklist_sort *out)
+{
+    for (int i = BLOCKLIST_SORT_ENTRY; i <= BLOCKLIST_SORT_HITS; i++) {
+        if (strcmp(name, sort_names[i]) == 0) {
+            *out = (enum blocklist_sort)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* One search: what is wanted, the pattern in the canonical form, and its fixed start. */
+struct search {
+    const struct blocklist_filter *filter;
+    char pattern[PATTERN_SIZE], prefix[PATTERN_SIZE];
+    int64_t now;
+};
+
+/* A pattern without wildcards is taken as the entry that it spells. */
+static bool read_pattern(const char *pattern, char *out, char *prefix)
+{
+    char error[ENTRY_ERROR_SIZE];
+    struct entry entry;
+
+    out[0] = prefix[0] = '\0';
+    if (pattern == NULL)
+        return true;
+    if (strpbrk(pattern, "*?[") == NULL && entry_parse(pattern, &entry, error) == 0)
+        pattern = entry.text;
+    if (!text_lower(pattern, out, PATTERN_SIZE))
+        return false;
+    memcpy(prefix, out, PATTERN_SIZE);
+    prefix[strcspn(prefix, "*?[")] = '\0';
+    return true;
+}
+
+static bool contains(const char *text, const char *part)
+{
+    return strcasestr(text, part) != NULL;
+}
+
+static void read_row(sqlite3_stmt *stmt, struct blocklist_row *out)
+{
+    memset(out, 0, sizeof *out);
+    out->id = sqlite3_column_int64(stmt, 0);
+    out->kind = (enum entry_kind)sqlite3_column_int(stmt, 1);
+    out->entry = sql_text(stmt, 2);
+    out->allow = sqlite3_column_int(stmt, 3) != 0;
+    out->source = sql_text(stmt, 4);
+    out->reason = sql_text(stmt, 5);
+    out->who = sql_text(stmt, 6);
+    out->since = (time_t)sqlite3_column_int64(stmt, 7);
+    out->expires = (time_t)sqlite3_column_int64(stmt, 8);
+}
+
+static bool is_wanted(const struct search *search, const struct blocklist_row *row)
+{
+    const struct blocklist_filter *f = search->filter;
+
+    return (row->expires == 0 || row->expires > search->now) &&
+           (f->kinds == 0 || (f->kinds & 1u << row->kind) != 0) &&
+           (f->source == NULL || strcmp(row->source, f->source) == 0) &&
+           (f->since == 0 || row->since >= f->since) &&
+           (f->expiring == 0 || (row->expires != 0 && row->expires <= f->expiring)) &&
+           (f->pattern == NULL || sqlite3_strglob(search->pattern, row->entry) == 0) &&
+           (f->reason == NULL || contains(row->reason, f->reason));
+}
+
+/* The ways through the table. Each is one index walked from the cursor on; what it does
+ * not select is_wanted does, so that a page knows how far it came when its time is up. */
+enum path { PATH_ENTRY, PATH_SOURCE, PATH_SINCE, PATH_EXPIRES, PATH_HITS };
+
+static const char *const path_sql[] = {
+    [PATH_ENTRY] = COLUMNS " FROM listing WHERE (entry, allow, source) > (?, ?, ?)"
+                           " AND entry < ? ORDER BY entry, allow, source",
+    [PATH_SOURCE] = COLUMNS " FROM listing INDEXED BY listing_source"
+                            " WHERE source = ? AND id > ? ORDER BY id",
+    [PATH_SINCE] = COLUMNS " FROM listing INDEXED BY listing_since"
+                           " WHERE (since, id) < (?, ?) AND since >= ?"
+                           " ORDER BY since DESC, id DESC",
+    [PATH_EXPIRES] = COLUMNS " FROM listing INDEXED BY listing_expires"
+                             " WHERE expires IS NOT NULL AND (expires, id) > (?, ?)"
+                             " AND expires <= ? ORDER BY expires, id",
+    [PATH_HITS] =
+        COLUMNS ", hits FROM hit CROSS JOIN listing ON listing.entry = hit.entry"
+                " WHERE (hits, hit.entry) <= (?1, ?2)"
+                " AND NOT (hits = ?1 AND hit.entry = ?2 AND listing.id >= ?3)"
+                " ORDER BY hits DESC, hit.entry DESC, listing.id DESC",
+};
+
+static enum path choose_path(const struct search *search)
+{
+    switch (search->filter->sort) {
+    case BLOCKLIST_SORT_ENTRY:
+        return PATH_ENTRY;
+    case BLOCKLIST_SORT_SINCE:
+        return PATH_SINCE;
+    case BLOCKLIST_SORT_EXPIRES:
+        return PATH_EXPIRES;
+    case BLOCKLIST_SORT_HITS:
+        return PATH_HITS;
+    case BLOCKLIST_SORT_ANY:
+        break;
+    }
+    if (search->prefix[0] != '\0')
+        return PATH_ENTRY;
+    if (search->filter->expiring != 0)
+        return PATH_EXPIRES;
+    if (search->filter->source != NULL)
+        return PATH_SOURCE;
+    return search->filter->since != 0 ? PATH_SINCE : PATH_ENTRY;
+}
+
+/* Puts the cursor before the first row of a path. */
+static void begin(struct blocklist_cursor *cursor, enum path path, const char *prefix)
+{
+    cursor->begun = true;
+    cursor->number = cursor->id = 0;
+    cursor->entry[0] = cursor->source[0] = '\0';
+    switch (path) {
+    case PATH_ENTRY:
+        cursor->number = -1;
+        (void)text_copy(prefix, cursor->entry,
+                        sizeof cursor->entry); /* else from start */
+        break;
+    case PATH_SINCE:
+        cursor->number = cursor->id = INT64_MAX;
+        break;
+    case PATH_HITS:
+        cursor->number = cursor->id = INT64_MAX;
+        (void)text_copy(LAST_CHARACTER, cursor->entry, sizeof cursor->entry);
+        break;
+    case PATH_SOURCE:
+    case PATH_EXPIRES:
+        break;
+    }
+}
+
+static int bind_cursor(sqlite3_stmt *stmt, enum path path, const struct search *search,
+                       const struct blocklist_cursor *cursor, const char *behind)
+{
+    const struct blocklist_filter *f = search->filter;
+
+    switch (path) {
+    case PATH_ENTRY:
+        return sql_bind(stmt, "titt", cursor->entry, cursor->number, cursor->source,
+                        behind);
+    case PATH_SOURCE:
+        return sql_bind(stmt, "ti", f->source, cursor->id);
+    case PATH_SINCE:
+        return sql_bind(stmt, "iii", cursor->number, cursor->id, (int64_t)f->since);
+    case PATH_EXPIRES:
+        return sql_bind(stmt, "iii", cursor->number, cursor->id,
+                        f->expiring != 0 ? (int64_t)f->expiring : INT64_MAX);
+    case PATH_HITS:
+        return sql_bind(stmt, "iti", cursor->number, cursor->entry, cursor->id);
+    }
+    abort();
+}
+
+static void move_cursor(struct blocklist_cursor *cursor, enum path path,
+                        sqlite3_stmt *stmt, const struct blocklist_row *row)
+{
+    cursor->id = row->id;
+    switch (path) {
+    case PATH_ENTRY:
+        cursor->number = row->allow;
+        break;
+    case PATH_SINCE:
+        cursor->number = row->since;
+        break;
+    case PATH_EXPIRES:
+        cursor->number = row->expires;
+        break;
+    case PATH_HITS:
+        cursor->number = sqlite3_column_int64(stmt, 9);
+        break;
+    case PATH_SOURCE:
+        break;
+    }
+    (void)text_copy(row->entry, cursor->entry, sizeof cursor->entry);
+    (void)text_copy(row->source, cursor->source, sizeof cursor->source);
+}
+
+static enum blocklist_result look_failed(struct blocklist *blocklist, char *error)
+{
+    text_sentence(error, BLOCKLIST_ERROR_SIZE,
+                  "the blocklist's database cannot be read: %s",
+                  sqlite3_errmsg(blocklist->looker.db));
+    return BLOCKLIST_FAILED;
+}
+
+/* Adds a row with its hits. Returns 0 or -1. */
+static int add_row(sqlite3_stmt *hits, struct blocklist_row *row, struct page *page)
+{
+    int rc = sql_bind(hits, "t", row->entry);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(hits);
+    if (rc == SQLITE_ROW) {
+        row->hits = (uint64_t)sqlite3_column_int64(hits, 0);
+        row->last_hit = (time_t)sqlite3_column_int64(hits, 1);
+    }
+    sqlite3_reset(hits);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? page_add_row(page, row) : -1;
+}
+
+/* Steps through stmt until the page is full, its time is up, or there is no more. */
+static enum blocklist_result fill(const struct search *search, enum path path,
+                                  sqlite3_stmt *stmt, sqlite3_stmt *hits,
+                                  struct blocklist_cursor *cursor, size_t limit,
+                                  struct page *page)
+{
+    int64_t deadline = clock_ms() + PAGE_MS;
+    struct blocklist_row row;
+    int rc;
+
+    for (unsigned looked = 1; page_count(page) < limit; looked++) {
+        rc = sqlite3_step(stmt);
+        cursor->done = rc == SQLITE_DONE;
+        if (rc != SQLITE_ROW)
+            return rc == SQLITE_DONE ? BLOCKLIST_OK : BLOCKLIST_FAILED;
+        read_row(stmt, &row);
+        if (is_wanted(search, &row) && add_row(hits, &row, page) != 0)
+            return BLOCKLIST_FAILED;
+        if (page_count(page) == limit ||
+            (looked % ROWS_PER_LOOK == 0 && clock_ms() >= deadline)) {
+            move_cursor(cursor, path, stmt, &row);
+            return BLOCKLIST_OK;
+        }
+    }
+    return BLOCKLIST_OK;
+}
+
+#define HITS_SQL "SELECT hits, last FROM hit WHERE entry = ?"
+
+static enum blocklist_result read_page(struct blocklist *blocklist,
+                                       const struct search *search,
+                                       struct blocklist_cursor *cursor, size_t limit,
+                                       struct page *page, char *error)
+{
+    enum path path = choose_path(search);
+    sqlite3_stmt *stmt = NULL, *hits = NULL;
+    char behind[PATTERN_SIZE + sizeof LAST_CHARACTER];
+    enum blocklist_result result = BLOCKLIST_FAILED;
+    sqlite3 *db = blocklist->looker.db;
+
+    if (!cursor->begun)
+        begin(cursor, path, search->prefix);
+    (void)snprintf(behind, sizeof behind, "%s%s", search->prefix, LAST_CHARACTER);
+    pthread_mutex_lock(&blocklist->looker.lock);
+    if (sqlite3_prepare_v2(db, path_sql[path], -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, HITS_SQL, -1, &hits, NULL) == SQLITE_OK &&
+        bind_cursor(stmt, path, search, cursor, behind) == SQLITE_OK)
+        result = fill(search, path, stmt, hits, cursor, limit, page);
+    if (result != BLOCKLIST_OK)
+        result = look_failed(blocklist, error);
+    sqlite3_finalize(stmt);
+    sqlite3_finalize(hits);
+    pthread_mutex_unlock(&blocklist->looker.lock);
+    return result;
+}
+
+enum blocklist_result blocklist_list(struct blocklist *blocklist,
+                                     const struct blocklist_filter *filter,
+                                     struct blocklist_cursor *cursor, size_t limit,
+                                     blocklist_each_row *each, void *context,
+                                     char error[static BLOCKLIST_ERROR_SIZE])
+{
+    struct search search = {.filter = filter, .now = blocklist_now(blocklist)};
+    enum blocklist_result result;
+    struct page *page;
+
+    error[0] = '\0';
+    if (!read_pattern(filter->pattern, search.pattern, search.prefix)) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "the pattern is too long");
+        return BLOCKLIST_REFUSED;
+    }
+    page = page_new();
+    if (page == NULL) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "no memory");
+        return BLOCKLIST_FAILED;
+    }
+    result = read_page(blocklist, &search, cursor, limit > 0 ? limit : 1, page, error);
+    if (result == BLOCKLIST_OK && !page_show_rows(page, each, context))
+        cursor->done = true;
+    page_free(page);
+    return result;
+}
+
+static enum blocklist_result read_entry(struct blocklist *blocklist,
+                                        const struct entry *entry, struct page *page,
+                                        char *error)
+{
+    static const char sql[] = COLUMNS " FROM listing WHERE entry = ? AND"
+                                      " (expires IS NULL OR expires > ?)"
+                                      " ORDER BY allow DESC, since, id";
+    sqlite3 *db = blocklist->looker.db;
+    sqlite3_stmt *stmt = NULL, *hits = NULL;
+    enum blocklist_result result = BLOCKLIST_OK;
+    struct blocklist_row row;
+    int rc;
+
+    pthread_mutex_lock(&blocklist->looker.lock);
+    rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db, HITS_SQL, -1, &hits, NULL);
+    if (rc == SQLITE_OK)
+        rc = sql_bind(stmt, "ti", entry->text, (int64_t)blocklist_now(blocklist));
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        read_row(stmt, &row);
+        rc = add_row(hits, &row, page) == 0 ? SQLITE_OK : SQLITE_NOMEM;
+    }
+    if (rc != SQLITE_DONE)
+        result = look_failed(blocklist, error);
+    sqlite3_finalize(stmt);
+    sqlite3_finalize(hits);
+    pthread_mutex_unlock(&blocklist->looker.lock);
+    return result;
+}
+
+enum blocklist_result blocklist_show(struct blocklist *blocklist,
+                                     const struct entry *entry, blocklist_each_row *each,
+                                     void *context,
+                                     char error[static BLOCKLIST_ERROR_SIZE])
+{
+    struct page *page = page_new();
+    enum blocklist_result result;
+
+    error[0] = '\0';
+    if (page == NULL) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "no memory");
+        return BLOCKLIST_FAILED;
+    }
+    result = read_entry(blocklist, entry, page, error);
+    if (result == BLOCKLIST_OK && page_count(page) == 0) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s is not in the list", entry->text);
+        result = BLOCKLIST_NO_SUCH_ENTRY;
+    } else if (result == BLOCKLIST_OK) {
+        (void)page_show_rows(page, each, context);
+    }
+    page_free(page);
+    return result;
+}

@@ -1,0 +1,237 @@
+/* What a message's way asks: is one of these subjects listed or allowed? */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "blocklist/schema.h"
+#include "blocklist/sql.h"
+#include "blocklist/store.h"
+
+#define LOG_INTERVAL_MS 60000
+
+int reader_open(struct reader *reader, const char *path, char *error, size_t size)
+{
+    if (schema_connect(path, SCHEMA_READ, &reader->db, error, size) != SCHEMA_OK)
+        return -1;
+    if (sqlite3_prepare_v3(reader->db,
+                           "SELECT allow, reason, since FROM listing WHERE entry = ?"
+                           " AND (expires IS NULL OR expires > ?)"
+                           " ORDER BY allow DESC, since LIMIT 1",
+                           -1, SQLITE_PREPARE_PERSISTENT, &reader->find,
+                           NULL) != SQLITE_OK) {
+        text_sentence(error, size, "%s: %s", path, sqlite3_errmsg(reader->db));
+        return -1;
+    }
+    return 0;
+}
+
+void reader_close(struct reader *reader)
+{
+    sqlite3_finalize(reader->find);
+    sqlite3_close(reader->db);
+    reader->find = NULL;
+    reader->db = NULL;
+}
+
+/* A free connection, or else the one whose turn it is: each is held for one look. */
+static struct reader *take_reader(struct blocklist *blocklist)
+{
+    unsigned first = atomic_fetch_add(&blocklist->next_reader, 1);
+    struct reader *reader;
+
+    for (unsigned i = 0; i < STORE_READERS; i++) {
+        reader = &blocklist->readers[(first + i) % STORE_READERS];
+        if (pthread_mutex_trylock(&reader->lock) == 0)
+            return reader;
+    }
+    reader = &blocklist->readers[first % STORE_READERS];
+    pthread_mutex_lock(&reader->lock);
+    return reader;
+}
+
+static void lookup_failed(struct blocklist *blocklist, sqlite3 *db)
+{
+    char error[BLOCKLIST_ERROR_SIZE];
+    unsigned held_back;
+
+    text_sentence(error, sizeof error, "the blocklist's database cannot be read: %s",
+                  sqlite3_errmsg(db));
+    if (log_limit_pass(&blocklist->lookup_errors, LOG_INTERVAL_MS, &held_back)) {
+        log_error("blocklist: %s held-back=%u", error, held_back);
+        store_trouble(blocklist, error, schema_is_damage(sqlite3_errcode(db)));
+    }
+}
+
+/* Reads the rows of one entry. */
+static enum blocklist_verdict find(struct blocklist *blocklist, const struct entry *entry,
+                                   struct blocklist_match *match)
+{
+    struct reader *reader = take_reader(blocklist);
+    enum blocklist_verdict verdict = BLOCKLIST_NONE;
+    int rc = sql_bind(reader->find, "ti", entry->text, (int64_t)blocklist_now(blocklist));
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(reader->find);
+    if (rc == SQLITE_ROW) {
+        verdict = sqlite3_column_int(reader->find, 0) ? BLOCKLIST_ALLOW : BLOCKLIST_BLOCK;
+        (void)snprintf(match->key, sizeof match->key, "%s", entry->text); /* same size */
+        (void)snprintf(match->reason, sizeof match->reason, "%s",
+                       sql_text(reader->find, 1)); /* cut where longer */
+        match->since = (time_t)sqlite3_column_int64(reader->find, 2);
+    } else if (rc != SQLITE_DONE) {
+        lookup_failed(blocklist, reader->db);
+    }
+    sqlite3_reset(reader->find);
+    pthread_mutex_unlock(&reader->lock);
+    return verdict;
+}
+
+static enum blocklist_verdict look(struct blocklist *blocklist, const struct entry *entry,
+                                   struct blocklist_match *match)
+{
+    if (!index_may_contain(&blocklist->index, entry_hash(entry)))
+        return BLOCKLIST_NONE;
+    return find(blocklist, entry, match);
+}
+
+/* A name and all above it; the nearest decides. */
+static enum blocklist_verdict look_name(struct blocklist *blocklist, enum entry_kind kind,
+                                        const char *name, struct blocklist_match *match)
+{
+    enum blocklist_verdict verdict = BLOCKLIST_NONE;
+    struct entry entry = {.kind = kind};
+
+    if (name == NULL)
+        return BLOCKLIST_NONE;
+    for (; name != NULL && *name != '\0' && verdict == BLOCKLIST_NONE;
+         name = domain_parent(name)) {
+        (void)snprintf(entry.text, sizeof entry.text, "%s%s",
+                       kind == ENTRY_HOST ? "host:" : "", name); /* fits */
+        verdict = look(blocklist, &entry, match);
+    }
+    return verdict;
+}
+
+static enum blocklist_verdict look_address(struct blocklist *blocklist,
+                                           const struct mail_address *sender,
+                                           struct blocklist_match *match)
+{
+    enum blocklist_verdict verdict = BLOCKLIST_NONE;
+    struct mail_address stripped;
+    struct entry entry;
+    char *plus;
+
+    if (entry_of_address(sender, &entry) == 0)
+        verdict = look(blocklist, &entry, match);
+    if (verdict != BLOCKLIST_NONE || !atomic_load(&blocklist->strip_tags))
+        return verdict;
+    stripped = *sender;
+    plus = strchr(stripped.local, '+');
+    if (plus == NULL || plus == stripped.local)
+        return BLOCKLIST_NONE;
+    *plus = '\0';
+    return entry_of_address(&stripped, &entry) == 0 ? look(blocklist, &entry, match)
+                                                    : BLOCKLIST_NONE;
+}
+
+static enum blocklist_verdict look_sender(struct blocklist *blocklist,
+                                          const struct blocklist_subjects *subjects,
+                                          struct blocklist_match *match)
+{
+    enum blocklist_verdict verdict;
+
+    match->subject = BLOCKLIST_BY_SENDER;
+    if (subjects->sender == NULL)
+        return BLOCKLIST_NONE;
+    verdict = look_address(blocklist, subjects->sender, match);
+    return verdict != BLOCKLIST_NONE
+               ? verdict
+               : look_name(blocklist, ENTRY_DOMAIN, subjects->sender->domain, match);
+}
+
+/* The networks that the client is in, of the lengths that occur; the longest decides. */
+static enum blocklist_verdict look_client(struct blocklist *blocklist,
+                                          const struct blocklist_subjects *subjects,
+                                          struct blocklist_match *match)
+{
+    enum blocklist_verdict verdict = BLOCKLIST_NONE;
+    struct index_prefixes prefixes;
+    struct network network;
+    struct entry entry;
+
+    match->subject = BLOCKLIST_BY_CLIENT;
+    if (subjects->client == NULL)
+        return BLOCKLIST_NONE;
+    prefixes = index_prefixes(&blocklist->index, subjects->client->family);
+    for (int bits = (int)ipaddr_bits(subjects->client);
+         bits >= 0 && verdict == BLOCKLIST_NONE; bits--) {
+        if ((prefixes.words[bits / 64] & 1ULL << bits % 64) == 0)
+            continue;
+        network_of(subjects->client, (unsigned)bits, &network);
+        if (index_may_contain(&blocklist->index, entry_hash_network(&network)) &&
+            entry_of_network(&network, &entry) == 0)
+            verdict = find(blocklist, &entry, match);
+    }
+    return verdict;
+}
+
+static enum blocklist_verdict look_client_name(struct blocklist *blocklist,
+                                               const struct blocklist_subjects *subjects,
+                                               struct blocklist_match *match)
+{
+    match->subject = BLOCKLIST_BY_CLIENT_NAME;
+    return look_name(blocklist, ENTRY_HOST, subjects->client_name, match);
+}
+
+static enum blocklist_verdict look_helo(struct blocklist *blocklist,
+                                        const struct blocklist_subjects *subjects,
+                                        struct blocklist_match *match)
+{
+    match->subject = BLOCKLIST_BY_HELO;
+    return look_name(blocklist, ENTRY_HOST, subjects->helo, match);
+}
+
+static enum blocklist_verdict look_login(struct blocklist *blocklist,
+                                         const struct blocklist_subjects *subjects,
+                                         struct blocklist_match *match)
+{
+    struct entry entry;
+
+    match->subject = BLOCKLIST_BY_LOGIN;
+    if (subjects->login == NULL || entry_of_user(subjects->login, &entry) != 0)
+        return BLOCKLIST_NONE;
+    return look(blocklist, &entry, match);
+}
+
+/* One row per family of subjects. Of several that block the first is named. */
+static enum blocklist_verdict (*const families[])(struct blocklist *,
+                                                  const struct blocklist_subjects *,
+                                                  struct blocklist_match *) = {
+    look_sender, look_login, look_client, look_client_name, look_helo};
+
+enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
+                                     const struct blocklist_subjects *subjects,
+                                     struct blocklist_match *match)
+{
+    enum blocklist_verdict verdict = BLOCKLIST_NONE;
+    struct blocklist_match found;
+
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        enum blocklist_verdict one = families[i](blocklist, subjects, &found);
+
+        if (one == BLOCKLIST_ALLOW ||
+            (one == BLOCKLIST_BLOCK && verdict == BLOCKLIST_NONE)) {
+            verdict = one;
+            *match = found;
+        }
+        if (one == BLOCKLIST_ALLOW)
+            break;
+    }
+    return verdict;
+}
+
+void blocklist_hit(struct blocklist *blocklist, const struct blocklist_match *match)
+{
+    hits_add(&blocklist->hits, match->key, 1, blocklist_now(blocklist));
+}

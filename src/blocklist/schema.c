@@ -1,0 +1,218 @@
+#include "blocklist/schema.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+#define BUSY_MS       5000
+#define CHECK_STEPS   10000 /* of SQLite's machine, between two looks at the clock */
+#define JOURNAL_LIMIT "67108864"
+
+/* What brings a file from version i to i + 1. A row, once released, is never changed:
+ * a new version is a new row. */
+static const char *const migrations[SCHEMA_VERSION] = {
+    /* 1: a row per entry, source and side; what matched is counted apart, so that hits
+     * rewrite no listing; the trail keeps what was. */
+    "CREATE TABLE listing ("
+    "  id INTEGER PRIMARY KEY,"
+    "  entry TEXT NOT NULL,"    /* canonical, as rblctl writes it */
+    "  kind INTEGER NOT NULL,"  /* enum entry_kind */
+    "  allow INTEGER NOT NULL," /* 1: wins over listings */
+    "  source TEXT NOT NULL,"
+    "  reason TEXT NOT NULL,"
+    "  who TEXT NOT NULL,"      /* the login that listed it */
+    "  since INTEGER NOT NULL," /* unix time */
+    "  expires INTEGER"         /* unix time; NULL never */
+    ") STRICT;"
+    "CREATE UNIQUE INDEX listing_entry ON listing (entry, allow, source);"
+    "CREATE INDEX listing_source ON listing (source);"
+    "CREATE INDEX listing_since ON listing (since);"
+    "CREATE INDEX listing_expires ON listing (expires) WHERE expires IS NOT NULL;"
+    "CREATE TABLE hit ("
+    "  entry TEXT PRIMARY KEY,"
+    "  hits INTEGER NOT NULL,"
+    "  last INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX hit_hits ON hit (hits);"
+    "CREATE TABLE audit ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  at INTEGER NOT NULL,"
+    "  login TEXT NOT NULL,"
+    "  uid INTEGER NOT NULL,"
+    "  action TEXT NOT NULL,"
+    "  entry TEXT NOT NULL,"
+    "  source TEXT NOT NULL,"
+    "  allow INTEGER NOT NULL,"
+    "  reason TEXT NOT NULL," /* that the change was given */
+    "  before TEXT,"          /* JSON */
+    "  after TEXT"            /* JSON */
+    ") STRICT;"
+    "CREATE INDEX audit_entry ON audit (entry);"
+    "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit"
+    "  BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;"
+    "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit"
+    "  BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;"
+    "CREATE TABLE meta ("
+    "  name TEXT PRIMARY KEY,"
+    "  value INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;",
+};
+
+bool schema_is_damage(int rc)
+{
+    return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+}
+
+int schema_exec(sqlite3 *db, const char *sql)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+static enum schema_result failed(sqlite3 *db, const char *path, char *error, size_t size)
+{
+    int rc = db != NULL ? sqlite3_errcode(db) : SQLITE_NOMEM;
+
+    text_sentence(error, size, "%s: %s", path,
+                  db != NULL ? sqlite3_errmsg(db) : "no memory");
+    return schema_is_damage(rc) ? SCHEMA_DAMAGED : SCHEMA_REFUSED;
+}
+
+enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlite3 **out,
+                                  char *error, size_t error_size)
+{
+    /* Commits are synced (FULL). The writer's thread does the checkpoints, so that no
+     * admin's commit has to wait for one. */
+    static const char *const settings[] = {
+        [SCHEMA_WRITE] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                         "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192;"
+                         "PRAGMA journal_size_limit = " JOURNAL_LIMIT ";",
+        [SCHEMA_READ] = "PRAGMA query_only = 1; PRAGMA cache_size = -2048;"
+                        "PRAGMA wal_autocheckpoint = 0;",
+    };
+    int rc = sqlite3_open_v2(path, out,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                                 (mode == SCHEMA_WRITE ? SQLITE_OPEN_CREATE : 0),
+                             NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sqlite3_busy_timeout(*out, BUSY_MS);
+    if (rc == SQLITE_OK && sqlite3_db_readonly(*out, "main") == 1) {
+        text_sentence(error, error_size, "%s: the file or its folder cannot be written",
+                      path);
+        return SCHEMA_REFUSED;
+    }
+    if (rc == SQLITE_OK)
+        rc = schema_exec(*out, settings[mode]);
+    return rc == SQLITE_OK ? SCHEMA_OK : failed(*out, path, error, error_size);
+}
+
+/* Reads one whole number that sql gives. Returns SQLite's code. */
+static int read_number(sqlite3 *db, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+
+    *out = 0;
+    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        *out = sqlite3_column_int64(stmt, 0);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+static int migrate(sqlite3 *db, int64_t version)
+{
+    char sql[80];
+    int rc = SQLITE_OK;
+
+    for (int64_t i = version; i < SCHEMA_VERSION && rc == SQLITE_OK; i++)
+        rc = schema_exec(db, migrations[i]);
+    (void)snprintf(sql, sizeof sql,
+                   "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+                   SCHEMA_APPLICATION_ID, SCHEMA_VERSION); /* fits */
+    return rc == SQLITE_OK ? schema_exec(db, sql) : rc;
+}
+
+/* Within a transaction: whose file is it, and of which version? */
+static enum schema_result adopt(sqlite3 *db, const char *path, char *error, size_t size)
+{
+    int64_t id, version, tables;
+
+    if (read_number(db, "PRAGMA application_id", &id) != SQLITE_OK ||
+        read_number(db, "PRAGMA user_version", &version) != SQLITE_OK ||
+        read_number(db, "SELECT count(*) FROM sqlite_schema", &tables) != SQLITE_OK)
+        return failed(db, path, error, size);
+    if (tables > 0 && id != SCHEMA_APPLICATION_ID) {
+        text_sentence(error, size, "%s: this is the database of another program", path);
+        return SCHEMA_REFUSED;
+    }
+    if (version > SCHEMA_VERSION) {
+        text_sentence(
+            error, size,
+            "%s: made by a newer rblmilter (version %lld of the tables; this one "
+            "knows %d)",
+            path, (long long)version, SCHEMA_VERSION);
+        return SCHEMA_REFUSED;
+    }
+    if (tables == 0)
+        version = 0;
+    if (version < SCHEMA_VERSION && migrate(db, version) != SQLITE_OK)
+        return failed(db, path, error, size);
+    return SCHEMA_OK;
+}
+
+enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size)
+{
+    const char *path = sqlite3_db_filename(db, "main");
+    enum schema_result result;
+
+    if (schema_exec(db, "BEGIN IMMEDIATE") != SQLITE_OK)
+        return failed(db, path, error, error_size);
+    result = adopt(db, path, error, error_size);
+    if (result == SCHEMA_OK && schema_exec(db, "COMMIT") != SQLITE_OK)
+        result = failed(db, path, error, error_size);
+    if (!sqlite3_get_autocommit(db))
+        (void)schema_exec(db, "ROLLBACK"); /* what failed is told already */
+    return result;
+}
+
+static int past_deadline(void *context)
+{
+    return clock_ms() >= *(const int64_t *)context;
+}
+
+enum schema_result schema_check(sqlite3 *db, int limit_ms, bool *whole, char *error,
+                                size_t error_size)
+{
+    const char *path = sqlite3_db_filename(db, "main");
+    int64_t deadline = clock_ms() + limit_ms;
+    enum schema_result result = SCHEMA_OK;
+    sqlite3_stmt *stmt = NULL;
+    int rc;
+
+    *whole = false;
+    if (limit_ms > 0)
+        sqlite3_progress_handler(db, CHECK_STEPS, past_deadline, &deadline);
+    rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(stmt, 0);
+
+        *whole = true;
+        if (text == NULL || strcmp(text, "ok") != 0) {
+            text_sentence(error, error_size, "%s: damaged: %s", path,
+                          text != NULL ? text : "no memory");
+            result = SCHEMA_DAMAGED;
+        }
+    } else if (rc != SQLITE_INTERRUPT) {
+        result = failed(db, path, error, error_size);
+    }
+    sqlite3_finalize(stmt);
+    sqlite3_progress_handler(db, 0, NULL, NULL);
+    return result;
+}

@@ -1,0 +1,42 @@
+#ifndef BLOCKLIST_SCHEMA_H
+#define BLOCKLIST_SCHEMA_H
+
+/* The database file: connections with our settings, and the tables in it, brought from
+ * any earlier version to the current one. */
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SCHEMA_APPLICATION_ID 0x52424c4d /* "RBLM" */
+#define SCHEMA_VERSION        1
+
+enum schema_result {
+    SCHEMA_OK,
+    SCHEMA_DAMAGED, /* the file is there, and is broken */
+    SCHEMA_REFUSED  /* not ours, from a newer version, cannot be opened or written */
+};
+
+enum schema_mode { SCHEMA_WRITE, SCHEMA_READ };
+
+/* Opens a connection with our settings (WAL; commits are on disk). The caller closes
+ * it, also after a failure (*out may be NULL). error gets a sentence. */
+enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlite3 **out,
+                                  char *error, size_t error_size);
+
+/* Checks that the file is ours and makes the tables or migrates them, in one
+ * transaction. */
+enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size);
+
+/* Reads the file and checks it (PRAGMA quick_check), at most that long (0: to the end).
+ * Returns OK also when the time was over; *whole says which. */
+enum schema_result schema_check(sqlite3 *db, int limit_ms, bool *whole, char *error,
+                                size_t error_size);
+
+/* Whether a result code of SQLite says that the file is broken. */
+bool schema_is_damage(int rc);
+
+/* Runs statements that give no rows. Returns SQLite's code. */
+int schema_exec(sqlite3 *db, const char *sql);
+
+#endif

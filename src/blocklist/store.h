@@ -1,0 +1,110 @@
+#ifndef BLOCKLIST_STORE_H
+#define BLOCKLIST_STORE_H
+
+/* The inside of struct blocklist, for the files of this folder only:
+ *
+ *   lookup.c   blocklist_ask, on a small pool of connections
+ *   hits.c     what matched, kept until the writer writes it
+ *   change.c   add and remove; import.c an import: both through write.c
+ *   list.c     list, show, log, on a connection of their own
+ *   writer.c   the thread that writes hits and ends, and does the checkpoints
+ *   keeper.c   the thread that builds the filter, checks the file, makes backups
+ *   blocklist.c  opening and closing, status
+ *
+ * All writing goes under the lock of struct writing: in transactions that begin with it.
+ * No lock is ever taken on a message's way that is held while something is written. */
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "blocklist/admin.h"
+#include "blocklist/blocklist.h"
+#include "blocklist/hits.h"
+#include "blocklist/index.h"
+#include "blocklist/trail.h"
+#include "blocklist/walltime.h"
+
+#define STORE_READERS 8
+
+/* A connection that looks one entry up. */
+struct reader {
+    pthread_mutex_t lock;
+    sqlite3 *db;
+    sqlite3_stmt *find;
+};
+
+/* The connection that writes. */
+struct writing {
+    pthread_mutex_t lock;
+    sqlite3 *db;
+    bool lazy; /* commits do not wait for the disk at present */
+    struct trail trail;
+    sqlite3_stmt *put, *end_one, *end_many, *take, *take_from, *has_allow, *put_hit,
+        *put_meta;
+};
+
+struct blocklist {
+    char *path;
+    int lock_fd;
+    dev_t device; /* of the file that we opened: it may vanish */
+    ino_t inode;
+    atomic_int backups;
+    atomic_bool strip_tags;
+    struct walltime walltime;
+    struct index index;
+    struct reader readers[STORE_READERS];
+    atomic_uint next_reader;
+    struct reader looker; /* list, show, log; find is not used */
+    struct writing writing;
+    struct hits hits;
+    struct log_limit lookup_errors;
+
+    pthread_t writer, keeper;
+    bool writer_runs, keeper_runs;
+    sqlite3 *keeper_db;
+    pthread_mutex_t wake_lock;
+    pthread_cond_t wake;    /* CLOCK_MONOTONIC */
+    bool stopping, rebuild; /* under wake_lock */
+
+    pthread_mutex_t state_lock; /* what follows */
+    char error[BLOCKLIST_ERROR_SIZE];
+    bool damaged; /* error stays */
+    bool counted, checked;
+    int64_t kinds[ENTRY_KIND_COUNT], allow; /* rows that stand */
+    time_t last_backup;
+};
+
+/* Notes in the status and in the log that something failed; NULL: it works again. What is
+ * damaged stays so. */
+void store_trouble(struct blocklist *blocklist, const char *error, bool damage);
+
+/* Waits for that long, or until there is a filter to rebuild (for_rebuild), or until it
+ * is time to stop: returns false then. */
+bool store_wait(struct blocklist *blocklist, int timeout_ms, bool for_rebuild);
+bool store_is_stopping(struct blocklist *blocklist);
+void store_rebuild(struct blocklist *blocklist); /* asks the keeper for a new filter */
+
+/* Opens and prepares a connection for reading; with a sentence in error. 0 or -1. */
+int reader_open(struct reader *reader, const char *path, char *error, size_t size);
+void reader_close(struct reader *reader);
+
+int writing_open(struct writing *writing, sqlite3 *db, struct index *index);
+void writing_close(struct writing *writing);
+
+/* The threads; started by blocklist_open and joined by blocklist_close. */
+void *writer_main(void *blocklist);
+void *keeper_main(void *blocklist);
+
+/* Writes pending hits and ends what is due. Used by the writer, at the close, by tests.
+ */
+void writer_work(struct blocklist *blocklist);
+
+/* Makes today's backup if there is none and removes the oldest. Used by the keeper, by
+ * tests. Returns 0 or -1. */
+int keeper_backup(struct blocklist *blocklist);
+
+#endif

@@ -1,0 +1,110 @@
+#include "blocklist/trail.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "blocklist/schema.h"
+#include "blocklist/sql.h"
+
+#define JSON_OF(row)                                                                     \
+    "json_object('reason'," row ".reason,'since'," row ".since,'expires'," row           \
+    ".expires,'who'," row ".who)"
+#define INTO_AUDIT                                                                       \
+    "INSERT INTO audit (at, login, uid, action, entry, source, allow, reason, before, "  \
+    "after)"                                                                             \
+    " SELECT at, login, uid, "
+
+static const char counting[] =
+    "CREATE TEMP TABLE actor (at, login, uid, action, reason);"
+    "INSERT INTO temp.actor VALUES (0, '', 0, '', '');"
+    "CREATE TEMP TRIGGER count_added AFTER INSERT ON main.listing BEGIN"
+    "  SELECT listing_changed(1, new.kind, new.allow, new.entry); END;"
+    "CREATE TEMP TRIGGER audit_changed AFTER UPDATE ON main.listing BEGIN"
+    "  SELECT listing_changed(0, new.kind, new.allow, new.entry);" INTO_AUDIT
+    "  iif(action = 'add', 'change', action), new.entry, new.source, new.allow, reason,"
+    "  " JSON_OF("old") ", " JSON_OF(
+        "new") " FROM temp.actor; END;"
+               "CREATE TEMP TRIGGER audit_removed AFTER DELETE ON main.listing BEGIN"
+               "  SELECT listing_changed(-1, old.kind, old.allow, old.entry);" INTO_AUDIT
+               "  action, old.entry, old.source, old.allow, reason, " JSON_OF(
+                   "old") ", NULL"
+                          "  FROM temp.actor; END;";
+
+static const char auditing_additions[] =
+    "CREATE TEMP TRIGGER audit_added AFTER INSERT ON main.listing BEGIN " INTO_AUDIT
+    "  action, new.entry, new.source, new.allow, reason, NULL, " JSON_OF(
+        "new") "  FROM temp.actor; END;";
+
+/* listing_changed(by, kind, allow, entry), called by the triggers for each row. */
+static void listing_changed(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+    struct trail *trail = sqlite3_user_data(context);
+    int by = sqlite3_value_int(argv[0]), kind = sqlite3_value_int(argv[1]);
+    const char *text = (const char *)sqlite3_value_text(argv[3]);
+    struct entry entry;
+
+    (void)argc;
+    if (text == NULL || kind < 0 || kind >= ENTRY_KIND_COUNT ||
+        !text_copy(text, entry.text, sizeof entry.text)) {
+        sqlite3_result_error(context, "no such entry can be listed", -1);
+        return;
+    }
+    entry.kind = (enum entry_kind)kind;
+    trail->kinds[kind] += by;
+    trail->allow += sqlite3_value_int(argv[2]) ? by : 0;
+    if (by > 0) {
+        trail->added++;
+        index_add(trail->index, &entry);
+    } else if (by == 0) {
+        trail->changed++;
+    } else {
+        trail->removed++;
+    }
+}
+
+int trail_attach(struct trail *trail, sqlite3 *db, struct index *index,
+                 enum trail_mode mode)
+{
+    int rc;
+
+    memset(trail, 0, sizeof *trail);
+    trail->db = db;
+    trail->index = index;
+    rc = sqlite3_create_function(db, "listing_changed", 4, SQLITE_UTF8, trail,
+                                 listing_changed, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = schema_exec(db, counting);
+    if (rc == SQLITE_OK && mode == TRAIL_ALL)
+        rc = schema_exec(db, auditing_additions);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(
+            db,
+            "UPDATE temp.actor SET at = ?, login = ?, uid = ?, action = ?,"
+            " reason = ?",
+            -1, &trail->set_actor, NULL);
+    return rc;
+}
+
+void trail_detach(struct trail *trail)
+{
+    sqlite3_finalize(trail->set_actor);
+    trail->set_actor = NULL;
+}
+
+int trail_actor(struct trail *trail, const char *action,
+                const struct blocklist_actor *actor, const char *reason, int64_t now)
+{
+    int rc = sql_bind(trail->set_actor, "ititt", now, actor->login, (int64_t)actor->uid,
+                      action, reason);
+
+    return rc == SQLITE_OK ? sql_run(trail->set_actor) : rc;
+}
+
+int trail_begin(struct trail *trail, const char *action,
+                const struct blocklist_actor *actor, const char *reason, int64_t now)
+{
+    trail->added = trail->changed = trail->removed = 0;
+    memset(trail->kinds, 0, sizeof trail->kinds);
+    trail->allow = 0;
+    return trail_actor(trail, action, actor, reason, now);
+}

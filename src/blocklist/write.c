@@ -1,0 +1,176 @@
+#include "blocklist/write.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/utf8.h"
+#include "blocklist/schema.h"
+
+const struct blocklist_actor blocklist_self = {"rblmilter", 0};
+
+enum blocklist_result write_failed(struct blocklist *blocklist, sqlite3 *db,
+                                   char error[static BLOCKLIST_ERROR_SIZE])
+{
+    int rc = sqlite3_extended_errcode(db);
+    const char *hint = "";
+
+    switch (rc & 0xff) {
+    case SQLITE_FULL:
+        hint = ": make room on the disk";
+        break;
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        hint = ": may the daemon's user write the file and its folder?";
+        break;
+    case SQLITE_IOERR:
+        hint = ": look for errors of the disk in the system's log";
+        break;
+    }
+    text_sentence(error, BLOCKLIST_ERROR_SIZE,
+                  "the blocklist's database cannot be changed: %s (%d)%s",
+                  sqlite3_errmsg(db), rc, hint);
+    store_trouble(blocklist, error, schema_is_damage(rc));
+    return BLOCKLIST_FAILED;
+}
+
+enum blocklist_result write_check_file(struct blocklist *blocklist,
+                                       char error[static BLOCKLIST_ERROR_SIZE])
+{
+    struct stat now;
+
+    if (stat(blocklist->path, &now) == 0 && now.st_dev == blocklist->device &&
+        now.st_ino == blocklist->inode)
+        return BLOCKLIST_OK;
+    text_sentence(
+        error, BLOCKLIST_ERROR_SIZE,
+        "the blocklist's database %s is gone or was replaced: restart rblmilter "
+        "(it restores a backup with on-damage = restore)",
+        blocklist->path);
+    store_trouble(blocklist, error, false);
+    return BLOCKLIST_FAILED;
+}
+
+enum blocklist_result write_lock(struct blocklist *blocklist, int wait_ms,
+                                 char error[static BLOCKLIST_ERROR_SIZE])
+{
+    struct timespec until = clock_timespec(clock_ms() + wait_ms);
+
+    if (pthread_mutex_clocklock(&blocklist->writing.lock, CLOCK_MONOTONIC, &until) == 0)
+        return BLOCKLIST_OK;
+    text_sentence(
+        error, BLOCKLIST_ERROR_SIZE,
+        "another change of the blocklist is being written, perhaps an import: try "
+        "again");
+    return BLOCKLIST_BUSY;
+}
+
+void write_unlock(struct blocklist *blocklist)
+{
+    pthread_mutex_unlock(&blocklist->writing.lock);
+}
+
+/* SQLite takes the setting only outside of a transaction. */
+static int set_sync(struct writing *writing, enum write_sync sync)
+{
+    int rc;
+
+    if (writing->lazy == (sync == WRITE_LAZY))
+        return SQLITE_OK;
+    rc = schema_exec(writing->db, sync == WRITE_LAZY ? "PRAGMA synchronous = NORMAL"
+                                                     : "PRAGMA synchronous = FULL");
+    if (rc == SQLITE_OK)
+        writing->lazy = sync == WRITE_LAZY;
+    return rc;
+}
+
+enum blocklist_result write_begin(struct blocklist *blocklist, enum write_sync sync,
+                                  const char *action, const struct blocklist_actor *actor,
+                                  const char *reason, int wait_ms,
+                                  char error[static BLOCKLIST_ERROR_SIZE])
+{
+    struct writing *writing = &blocklist->writing;
+    enum blocklist_result result = write_lock(blocklist, wait_ms, error);
+
+    if (result != BLOCKLIST_OK)
+        return result;
+    result = write_check_file(blocklist, error);
+    /* temp.actor is no part of the transaction: a row of it may be set before */
+    if (result == BLOCKLIST_OK &&
+        (set_sync(writing, sync) != SQLITE_OK ||
+         trail_begin(&writing->trail, action, actor, reason, blocklist_now(blocklist)) !=
+             SQLITE_OK ||
+         schema_exec(writing->db, "BEGIN IMMEDIATE") != SQLITE_OK))
+        result = write_failed(blocklist, writing->db, error);
+    if (result != BLOCKLIST_OK)
+        write_unlock(blocklist);
+    return result;
+}
+
+void write_cancel(struct blocklist *blocklist)
+{
+    /* SQLITE_FULL and its like may have rolled back already (pitfalls, D5) */
+    if (!sqlite3_get_autocommit(blocklist->writing.db))
+        (void)schema_exec(blocklist->writing.db, "ROLLBACK");
+    write_unlock(blocklist);
+}
+
+void write_count(struct blocklist *blocklist, const struct trail *trail)
+{
+    pthread_mutex_lock(&blocklist->state_lock);
+    for (int i = 0; i < ENTRY_KIND_COUNT; i++)
+        blocklist->kinds[i] += trail->kinds[i];
+    blocklist->allow += trail->allow;
+    pthread_mutex_unlock(&blocklist->state_lock);
+    if (index_is_full(&blocklist->index))
+        store_rebuild(blocklist);
+}
+
+enum blocklist_result write_commit(struct blocklist *blocklist,
+                                   char error[static BLOCKLIST_ERROR_SIZE])
+{
+    struct writing *writing = &blocklist->writing;
+
+    if (schema_exec(writing->db, "COMMIT") != SQLITE_OK) {
+        enum blocklist_result result = write_failed(blocklist, writing->db, error);
+
+        write_cancel(blocklist);
+        return result;
+    }
+    store_trouble(blocklist, NULL, false);
+    write_count(blocklist, &writing->trail);
+    write_unlock(blocklist);
+    return BLOCKLIST_OK;
+}
+
+static bool source_is_fine(const char *source)
+{
+    size_t length = strlen(source);
+
+    return length > 0 && length < BLOCKLIST_SOURCE_SIZE &&
+           strspn(source,
+                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+               length;
+}
+
+bool write_texts_are_fine(const char *source, const char *reason,
+                          char error[static BLOCKLIST_ERROR_SIZE])
+{
+    error[0] = '\0';
+    if (!source_is_fine(source))
+        text_sentence(
+            error, BLOCKLIST_ERROR_SIZE,
+            "bad source: expected 1 to %d letters, digits, \"-\", \"_\" or \".\"",
+            BLOCKLIST_SOURCE_SIZE - 1);
+    else if (strlen(reason) > BLOCKLIST_ADMIN_REASON)
+        text_sentence(error, BLOCKLIST_ERROR_SIZE,
+                      "the reason is too long: expected at most %d bytes",
+                      BLOCKLIST_ADMIN_REASON);
+    else if (!utf8_is_clean(reason))
+        text_sentence(error, BLOCKLIST_ERROR_SIZE,
+                      "the reason has control characters in it or is no UTF-8");
+    return error[0] == '\0';
+}

@@ -1,0 +1,48 @@
+#ifndef BLOCKLIST_WRITE_H
+#define BLOCKLIST_WRITE_H
+
+/* One transaction of changes on the writing connection: begin, statements, commit. The
+ * lock is held from write_begin to write_commit or write_cancel. */
+
+#include "blocklist/store.h"
+
+/* Whether a commit waits for the disk. One that does not may be lost at a power failure,
+ * as a whole; never at the end of the process. */
+enum write_sync { WRITE_DURABLE, WRITE_LAZY };
+
+/* Who it is when nobody asked for it. */
+extern const struct blocklist_actor blocklist_self;
+
+/* Waits for the lock for wait_ms. Returns OK, BUSY, or FAILED (gone, read-only, …). */
+enum blocklist_result write_begin(struct blocklist *blocklist, enum write_sync sync,
+                                  const char *action, const struct blocklist_actor *actor,
+                                  const char *reason, int wait_ms,
+                                  char error[static BLOCKLIST_ERROR_SIZE]);
+
+/* On disk when it returns OK; otherwise nothing of it is there. */
+enum blocklist_result write_commit(struct blocklist *blocklist,
+                                   char error[static BLOCKLIST_ERROR_SIZE]);
+void write_cancel(struct blocklist *blocklist);
+
+/* The sentence for what SQLite just failed with on db; notes it in the status too. */
+enum blocklist_result write_failed(struct blocklist *blocklist, sqlite3 *db,
+                                   char error[static BLOCKLIST_ERROR_SIZE]);
+
+/* Refuses when the file is not at its path any more: what were written to it would be
+ * lost at the next start. */
+enum blocklist_result write_check_file(struct blocklist *blocklist,
+                                       char error[static BLOCKLIST_ERROR_SIZE]);
+
+/* Takes over what a committed trail counted. */
+void write_count(struct blocklist *blocklist, const struct trail *trail);
+
+/* The lock alone, for an import, which has a connection of its own. */
+enum blocklist_result write_lock(struct blocklist *blocklist, int wait_ms,
+                                 char error[static BLOCKLIST_ERROR_SIZE]);
+void write_unlock(struct blocklist *blocklist);
+
+/* Whether source and reason may be kept. Returns false with a sentence. */
+bool write_texts_are_fine(const char *source, const char *reason,
+                          char error[static BLOCKLIST_ERROR_SIZE]);
+
+#endif

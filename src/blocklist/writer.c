@@ -1,0 +1,148 @@
+/* The writer's thread: about once a second it writes what matched, takes off what has run
+ * out, and moves the write-ahead log into the database. */
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "blocklist/schema.h"
+#include "blocklist/sql.h"
+#include "blocklist/write.h"
+
+#define TICK_MS           1000
+#define ENDS_PER_COMMIT   1000 /* an admin's change waits no longer than for these */
+#define LAST_SEEN_TICKS   60
+#define WAL_TRUNCATE_SIZE (64 << 20)
+
+/* Begins a transaction that nobody waits for; not when somebody else is writing. */
+static bool begin(struct blocklist *blocklist, const char *action)
+{
+    char error[BLOCKLIST_ERROR_SIZE];
+
+    return write_begin(blocklist, WRITE_LAZY, action, &blocklist_self, "", 0, error) ==
+           BLOCKLIST_OK;
+}
+
+static bool write_hits(struct blocklist *blocklist)
+{
+    struct writing *writing = &blocklist->writing;
+    struct hit *taken = hits_take(&blocklist->hits);
+    char error[BLOCKLIST_ERROR_SIZE];
+    int rc = SQLITE_OK;
+
+    if (taken == NULL)
+        return true;
+    if (!begin(blocklist, "hit")) {
+        hits_give_back(&blocklist->hits, taken);
+        return false;
+    }
+    for (struct hit *hit = taken; hit != NULL && rc == SQLITE_OK; hit = hit->hh.next) {
+        rc = sql_bind(writing->put_hit, "tii", hit->entry, (int64_t)hit->count,
+                      (int64_t)hit->last);
+        if (rc == SQLITE_OK)
+            rc = sql_run(writing->put_hit);
+    }
+    if (rc != SQLITE_OK) {
+        (void)write_failed(blocklist, writing->db, error);
+        write_cancel(blocklist);
+    } else if (write_commit(blocklist, error) != BLOCKLIST_OK) {
+        rc = SQLITE_ERROR;
+    }
+    if (rc == SQLITE_OK)
+        hits_free(taken);
+    else
+        hits_give_back(&blocklist->hits, taken);
+    return rc == SQLITE_OK;
+}
+
+/* Takes off some of what has run out. Returns how many rows, 0 when there are none. */
+static uint64_t end_some(struct blocklist *blocklist)
+{
+    struct writing *writing = &blocklist->writing;
+    char error[BLOCKLIST_ERROR_SIZE];
+    uint64_t ended;
+
+    if (!begin(blocklist, "expire"))
+        return 0;
+    if (sql_bind(writing->end_many, "ii", (int64_t)blocklist_now(blocklist),
+                 (int64_t)ENDS_PER_COMMIT) != SQLITE_OK ||
+        sql_run(writing->end_many) != SQLITE_OK) {
+        (void)write_failed(blocklist, writing->db, error);
+        write_cancel(blocklist);
+        return 0;
+    }
+    ended = writing->trail.removed;
+    if (ended == 0) {
+        write_cancel(blocklist);
+        return 0;
+    }
+    return write_commit(blocklist, error) == BLOCKLIST_OK ? ended : 0;
+}
+
+void writer_work(struct blocklist *blocklist)
+{
+    (void)write_hits(blocklist); /* told by store_trouble; tried again */
+    while (end_some(blocklist) == ENDS_PER_COMMIT)
+        ;
+}
+
+/* So that the next start can see that the clock jumped meanwhile. */
+static void note_last_seen(struct blocklist *blocklist)
+{
+    struct writing *writing = &blocklist->writing;
+    char error[BLOCKLIST_ERROR_SIZE];
+
+    if (!begin(blocklist, "meta"))
+        return;
+    if (sql_bind(writing->put_meta, "ti", "last_seen",
+                 (int64_t)blocklist_now(blocklist)) != SQLITE_OK ||
+        sql_run(writing->put_meta) != SQLITE_OK) {
+        (void)write_failed(blocklist, writing->db, error);
+        write_cancel(blocklist);
+        return;
+    }
+    (void)write_commit(blocklist, error);
+}
+
+/* Readers are never waited for: what they still read stays for the next time. */
+static void checkpoint(struct blocklist *blocklist, sqlite3 *db)
+{
+    char wal[4096 + 8];
+    struct stat st;
+    int length = snprintf(wal, sizeof wal, "%s-wal", blocklist->path);
+    bool large = length > 0 && (size_t)length < sizeof wal && stat(wal, &st) == 0 &&
+                 st.st_size > WAL_TRUNCATE_SIZE;
+    int rc;
+
+    rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (rc == SQLITE_OK && large &&
+        pthread_mutex_trylock(&blocklist->writing.lock) == 0) {
+        (void)sqlite3_busy_timeout(db, 0);
+        rc =
+            sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        write_unlock(blocklist);
+    }
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+        log_error("blocklist: checkpoint: %s", sqlite3_errmsg(db));
+}
+
+void *writer_main(void *context)
+{
+    struct blocklist *blocklist = context;
+    sqlite3 *db = NULL;
+    char error[BLOCKLIST_ERROR_SIZE];
+    unsigned ticks = 0;
+
+    if (schema_connect(blocklist->path, SCHEMA_WRITE, &db, error, sizeof error) !=
+        SCHEMA_OK)
+        store_trouble(blocklist, error, false);
+    do {
+        walltime_tick(&blocklist->walltime);
+        writer_work(blocklist);
+        if (ticks++ % LAST_SEEN_TICKS == 0)
+            note_last_seen(blocklist);
+        if (db != NULL)
+            checkpoint(blocklist, db);
+    } while (store_wait(blocklist, TICK_MS, false));
+    sqlite3_close(db);
+    return NULL;
+}

@@ -1,0 +1,193 @@
+#include "blocklist_helper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+static int64_t wall_ns(void *context)
+{
+    return ((struct box *)context)->wall_ns;
+}
+
+static int64_t steady_ns(void *context)
+{
+    return ((struct box *)context)->steady_ns;
+}
+
+void box_start(struct box *box)
+{
+    memset(box, 0, sizeof *box);
+    snprintf(box->folder, sizeof box->folder, "/tmp/rblmilter-test.XXXXXX");
+    assert_non_null(mkdtemp(box->folder));
+    snprintf(box->path, sizeof box->path, "%s/blocklist.db", box->folder);
+    box->wall_ns = (int64_t)START_TIME * 1000000000;
+    box->steady_ns = 5000000000;
+    box->clock = (struct blocklist_clock){wall_ns, steady_ns, box};
+}
+
+struct blocklist *box_try_open(struct box *box, enum blocklist_on_damage on_damage)
+{
+    struct blocklist_options options = {
+        .database = box->path, .on_damage = on_damage, .clock = &box->clock};
+
+    box->blocklist = blocklist_open(&options, box->error);
+    return box->blocklist;
+}
+
+void box_wait_filter(struct box *box)
+{
+    struct blocklist_status status;
+
+    for (int i = 0; i < 5000; i++) {
+        blocklist_status(box->blocklist, &status);
+        if (status.filter_ready && status.counted)
+            return;
+        usleep(1000);
+    }
+    fail_msg("the filter was not built");
+}
+
+void box_open(struct box *box, bool strip_tags)
+{
+    if (box_try_open(box, BLOCKLIST_DAMAGE_STOP) == NULL)
+        fail_msg("%s", box->error);
+    blocklist_configure(box->blocklist, 0, strip_tags);
+    box_wait_filter(box);
+}
+
+void box_close(struct box *box)
+{
+    blocklist_close(box->blocklist);
+    box->blocklist = NULL;
+}
+
+void box_end(struct box *box)
+{
+    char command[128];
+
+    box_close(box);
+    snprintf(command, sizeof command, "rm -rf %s", box->folder);
+    assert_int_equal(system(command), 0);
+}
+
+void box_pass(struct box *box, int64_t seconds)
+{
+    box->wall_ns += seconds * 1000000000;
+    box->steady_ns += seconds * 1000000000;
+}
+
+struct entry box_entry(const char *text)
+{
+    struct entry entry;
+    char error[ENTRY_ERROR_SIZE];
+
+    if (entry_parse(text, &entry, error) != 0)
+        fail_msg("%s: %s", text, error);
+    return entry;
+}
+
+static const struct blocklist_actor actor = {"postmaster", 1000};
+
+enum blocklist_result box_add(struct box *box, const char *text, bool allow,
+                              const char *source, int64_t expires_in)
+{
+    struct entry entry = box_entry(text);
+    struct blocklist_row_in row = {
+        &entry, allow, source, "test",
+        expires_in != 0 ? blocklist_now(box->blocklist) + expires_in : 0};
+
+    return blocklist_add(box->blocklist, &row, 1, NULL, &actor, NULL, box->error);
+}
+
+enum blocklist_result box_remove(struct box *box, const char *text, const char *source)
+{
+    struct entry entry = box_entry(text);
+    size_t removed;
+
+    return blocklist_remove(box->blocklist, &entry, 1, source, "done", false, &actor,
+                            &removed, box->error);
+}
+
+enum blocklist_verdict box_ask(struct box *box, const char *subject,
+                               struct blocklist_match *match)
+{
+    struct blocklist_subjects subjects = {NULL, NULL, NULL, NULL, NULL};
+    struct blocklist_match unused;
+    struct mail_address sender;
+    struct ipaddr client;
+
+    if (strncmp(subject, "host:", 5) == 0)
+        subjects.client_name = subject + 5;
+    else if (strncmp(subject, "helo:", 5) == 0)
+        subjects.helo = subject + 5;
+    else if (strncmp(subject, "user:", 5) == 0)
+        subjects.login = subject + 5;
+    else if (ipaddr_parse(subject, &client) == 0)
+        subjects.client = &client;
+    else if (mail_address_parse(subject, &sender) == 0)
+        subjects.sender = &sender;
+    return blocklist_ask(box->blocklist, &subjects, match != NULL ? match : &unused);
+}
+
+static int take_number(void *context, int columns, char **values, char **names)
+{
+    (void)names;
+    if (columns > 0 && values[0] != NULL)
+        *(int64_t *)context = strtoll(values[0], NULL, 10);
+    return 0;
+}
+
+int64_t box_number(struct box *box, const char *sql)
+{
+    sqlite3 *db = NULL;
+    int64_t number = -1;
+    char *error = NULL;
+
+    assert_int_equal(sqlite3_open(box->path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, take_number, &number, &error) != SQLITE_OK)
+        fail_msg("%s: %s", sql, error);
+    sqlite3_close(db);
+    return number;
+}
+
+void box_sql(struct box *box, const char *sql)
+{
+    (void)box_number(box, sql);
+}
+
+struct words {
+    char *out;
+    size_t size;
+};
+
+/* The newest comes first: each goes in front of those that are there. */
+static bool put_word(void *context, const struct blocklist_event *event)
+{
+    struct words *words = context;
+    char rest[1024];
+
+    snprintf(rest, sizeof rest, "%s", words->out);
+    snprintf(words->out, words->size, "%s%s%s", event->action, *rest != '\0' ? " " : "",
+             rest);
+    return true;
+}
+
+void box_trail(struct box *box, const char *text, char *out, size_t size)
+{
+    struct words words = {out, size};
+    int64_t before = 0;
+
+    out[0] = '\0';
+    while (before >= 0)
+        assert_int_equal(blocklist_log(box->blocklist, text, 0, &before, 3, put_word,
+                                       &words, box->error),
+                         BLOCKLIST_OK);
+}

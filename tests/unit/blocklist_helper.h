@@ -1,0 +1,51 @@
+#ifndef TESTS_BLOCKLIST_HELPER_H
+#define TESTS_BLOCKLIST_HELPER_H
+
+/* A blocklist in a folder of its own, with a clock that the test turns. For tests of one
+ * thread; everything here fails the test that goes wrong. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "blocklist/admin.h"
+#include "blocklist/walltime.h"
+
+#define START_TIME ((time_t)1800000000)
+
+struct box {
+    char folder[64], path[96];
+    int64_t wall_ns, steady_ns;
+    struct blocklist_clock clock;
+    struct blocklist *blocklist;
+    char error[BLOCKLIST_ERROR_SIZE];
+};
+
+void box_start(struct box *box);                 /* an empty folder; nothing opened */
+void box_open(struct box *box, bool strip_tags); /* waits until the filter is built */
+struct blocklist *box_try_open(struct box *box, enum blocklist_on_damage on_damage);
+void box_close(struct box *box);
+void box_end(struct box *box);                   /* closes and removes the folder */
+void box_pass(struct box *box, int64_t seconds); /* time goes by, on both clocks */
+void box_wait_filter(struct box *box);
+
+struct entry box_entry(const char *text);
+
+/* add, allow or remove one entry; expires_in 0: never */
+enum blocklist_result box_add(struct box *box, const char *text, bool allow,
+                              const char *source, int64_t expires_in);
+enum blocklist_result box_remove(struct box *box, const char *text, const char *source);
+
+/* Asks about one subject, by the shape of its text: an address as sender, an IP address
+ * as client, host:NAME as client name, helo:NAME, user:NAME. */
+enum blocklist_verdict box_ask(struct box *box, const char *subject,
+                               struct blocklist_match *match);
+
+/* All of the file's SQL, through a connection of its own. */
+void box_sql(struct box *box, const char *sql);
+int64_t box_number(struct box *box, const char *sql);
+
+/* The audit trail of an entry as "add expire add", oldest first. */
+void box_trail(struct box *box, const char *text, char *out, size_t size);
+
+#endif

@@ -1,0 +1,401 @@
+/* The store: what is listed, allowed, ended, removed, and what is kept of it. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "blocklist/store.h"
+#include "blocklist_helper.h"
+
+/* Rows of: what stands ("!" allows), who is asked, what comes of it. */
+static const struct {
+    const char *label, *entries[4], *subject;
+    enum blocklist_verdict want;
+    const char *key;
+} asks[] = {
+    {"nothing", {NULL}, "anna@domain.xyz", BLOCKLIST_NONE, NULL},
+    {"address",
+     {"anna@domain.xyz"},
+     "<Anna@Domain.XYZ>",
+     BLOCKLIST_BLOCK,
+     "anna@domain.xyz"},
+    {"another address", {"anna@domain.xyz"}, "otto@domain.xyz", BLOCKLIST_NONE, NULL},
+    {"domain", {"domain.xyz"}, "anna@domain.xyz", BLOCKLIST_BLOCK, "domain.xyz"},
+    {"below a domain",
+     {"domain.xyz"},
+     "anna@a.b.domain.xyz",
+     BLOCKLIST_BLOCK,
+     "domain.xyz"},
+    {"only looks like it", {"domain.xyz"}, "anna@mydomain.xyz", BLOCKLIST_NONE, NULL},
+    {"a domain is no host", {"domain.xyz"}, "host:mail.domain.xyz", BLOCKLIST_NONE, NULL},
+    {"a host is no domain", {"host:domain.xyz"}, "anna@domain.xyz", BLOCKLIST_NONE, NULL},
+    {"the address is nearer than the domain",
+     {"domain.xyz", "!anna@domain.xyz"},
+     "anna@domain.xyz",
+     BLOCKLIST_ALLOW,
+     "anna@domain.xyz"},
+    {"the other way round",
+     {"!domain.xyz", "anna@domain.xyz"},
+     "anna@domain.xyz",
+     BLOCKLIST_BLOCK,
+     "anna@domain.xyz"},
+    {"the nearer domain",
+     {"domain.xyz", "!b.domain.xyz"},
+     "anna@a.b.domain.xyz",
+     BLOCKLIST_ALLOW,
+     "b.domain.xyz"},
+    {"allow wins a tie",
+     {"domain.xyz", "!domain.xyz"},
+     "anna@domain.xyz",
+     BLOCKLIST_ALLOW,
+     "domain.xyz"},
+    {"network", {"192.0.2.0/24"}, "192.0.2.7", BLOCKLIST_BLOCK, "192.0.2.0/24"},
+    {"beside the network", {"192.0.2.0/24"}, "192.0.3.7", BLOCKLIST_NONE, NULL},
+    {"one address", {"192.0.2.7"}, "192.0.2.7", BLOCKLIST_BLOCK, "192.0.2.7"},
+    {"the longest prefix",
+     {"192.0.2.0/24", "!192.0.2.0/28", "192.0.0.0/16"},
+     "192.0.2.7",
+     BLOCKLIST_ALLOW,
+     "192.0.2.0/28"},
+    {"everything", {"0.0.0.0/0"}, "192.0.2.7", BLOCKLIST_BLOCK, "0.0.0.0/0"},
+    {"IPv6", {"2001:db8::/32"}, "2001:db8:1::9", BLOCKLIST_BLOCK, "2001:db8::/32"},
+    {"IPv6, odd length", {"2001:db8::/33"}, "2001:db8:8000::9", BLOCKLIST_NONE, NULL},
+    {"client name",
+     {"host:domain.xyz"},
+     "host:mail.domain.xyz",
+     BLOCKLIST_BLOCK,
+     "host:domain.xyz"},
+    {"helo", {"host:domain.xyz"}, "helo:domain.xyz", BLOCKLIST_BLOCK, "host:domain.xyz"},
+    {"login", {"user:anna"}, "user:Anna", BLOCKLIST_BLOCK, "user:anna"},
+    {"another login", {"user:anna"}, "user:otto", BLOCKLIST_NONE, NULL},
+    {"null sender", {"<>"}, "<>", BLOCKLIST_BLOCK, "<>"},
+    {"null sender listed, another sends",
+     {"<>"},
+     "anna@domain.xyz",
+     BLOCKLIST_NONE,
+     NULL},
+    {"a tag is stripped",
+     {"anna@domain.xyz"},
+     "anna+news@domain.xyz",
+     BLOCKLIST_BLOCK,
+     "anna@domain.xyz"},
+    {"with its tag it is nearer",
+     {"anna@domain.xyz", "!anna+news@domain.xyz"},
+     "anna+news@domain.xyz",
+     BLOCKLIST_ALLOW,
+     "anna+news@domain.xyz"},
+    {"nothing before the tag",
+     {"anna@domain.xyz"},
+     "+news@domain.xyz",
+     BLOCKLIST_NONE,
+     NULL},
+};
+
+static void check_ask(struct box *box, size_t i)
+{
+    struct blocklist_match match;
+    enum blocklist_verdict got = box_ask(box, asks[i].subject, &match);
+
+    if (got != asks[i].want ||
+        (got != BLOCKLIST_NONE && strcmp(match.key, asks[i].key) != 0))
+        fail_msg("%s: %s: verdict %d by %s", asks[i].label, asks[i].subject, got,
+                 got != BLOCKLIST_NONE ? match.key : "nothing");
+}
+
+static void test_ask(void **state)
+{
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, true);
+    for (size_t i = 0; i < sizeof asks / sizeof asks[0]; i++) {
+        for (size_t k = 0; k < 4 && asks[i].entries[k] != NULL; k++) {
+            const char *text = asks[i].entries[k];
+
+            assert_int_equal(
+                box_add(&box, text + (*text == '!'), *text == '!', "manual", 0),
+                BLOCKLIST_OK);
+        }
+        check_ask(&box, i);
+        for (size_t k = 0; k < 4 && asks[i].entries[k] != NULL; k++)
+            (void)box_remove(&box, asks[i].entries[k] + (*asks[i].entries[k] == '!'),
+                             NULL);
+    }
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), 0);
+    box_end(&box);
+}
+
+static void test_tags_stay(void **state)
+{
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    assert_int_equal(box_add(&box, "anna@domain.xyz", false, NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(box_ask(&box, "anna+news@domain.xyz", NULL), BLOCKLIST_NONE);
+    box_end(&box);
+}
+
+/* Over the families an allow wins, wherever it comes from. */
+static void test_families(void **state)
+{
+    struct blocklist_subjects subjects = {0};
+    struct blocklist_match match;
+    struct mail_address sender;
+    struct ipaddr client;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    mail_address_parse("anna@domain.xyz", &sender);
+    ipaddr_parse("192.0.2.7", &client);
+    subjects.sender = &sender;
+    subjects.client = &client;
+    subjects.client_name = "mail.domain.xyz";
+    subjects.helo = "";
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_BLOCK);
+    assert_int_equal(match.subject, BLOCKLIST_BY_SENDER);
+    assert_string_equal(match.reason, "test");
+    assert_int_equal(match.since, START_TIME);
+    assert_int_equal(box_add(&box, "192.0.2.0/24", false, NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "host:mail.domain.xyz", true, NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_ALLOW);
+    assert_int_equal(match.subject, BLOCKLIST_BY_CLIENT_NAME);
+    assert_int_equal(box_remove(&box, "host:mail.domain.xyz", NULL), BLOCKLIST_OK);
+    assert_int_equal(box_remove(&box, "domain.xyz", NULL), BLOCKLIST_OK);
+    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_BLOCK);
+    assert_int_equal(match.subject, BLOCKLIST_BY_CLIENT);
+    box_end(&box);
+}
+
+static void test_sources(void **state)
+{
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    assert_int_equal(box_add(&box, "domain.xyz", false, "feed", 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "domain.xyz", false, "manual", 0), BLOCKLIST_OK);
+    assert_int_equal(box_remove(&box, "domain.xyz", "feed"), BLOCKLIST_OK);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_remove(&box, "domain.xyz", "feed"), BLOCKLIST_NO_SUCH_ENTRY);
+    assert_int_equal(box_remove(&box, "domain.xyz", "manual"), BLOCKLIST_OK);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_NONE);
+    assert_int_equal(box_remove(&box, "domain.xyz", NULL), BLOCKLIST_NO_SUCH_ENTRY);
+    assert_int_equal(box_add(&box, "domain.xyz", false, "not a name", 0),
+                     BLOCKLIST_REFUSED);
+    box_end(&box);
+}
+
+static void test_ends(void **state)
+{
+    char trail[200];
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 10), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, -1), BLOCKLIST_REFUSED);
+    box_pass(&box, 9);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_BLOCK);
+    box_pass(&box, 1);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_NONE);
+    /* Listed again before the writer noticed the end: it is a new listing */
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 10), BLOCKLIST_OK);
+    assert_int_equal(box_number(&box, "SELECT since FROM listing"), START_TIME + 10);
+    box_pass(&box, 10);
+    writer_work(box.blocklist);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), 0);
+    box_trail(&box, "domain.xyz", trail, sizeof trail);
+    assert_string_equal(trail, "add expire add expire");
+    box_end(&box);
+}
+
+static void test_trail(void **state)
+{
+    struct blocklist_actor actor = {"otto", 1001};
+    struct entry entries[2] = {box_entry("domain.xyz"), box_entry("not.there")};
+    char trail[200];
+    size_t removed;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0),
+                     BLOCKLIST_OK); /* same */
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 99), BLOCKLIST_OK);
+    /* all or none, and a dry run, leave nothing */
+    assert_int_equal(blocklist_remove(box.blocklist, entries, 2, NULL, "x", false, &actor,
+                                      &removed, box.error),
+                     BLOCKLIST_NO_SUCH_ENTRY);
+    assert_int_equal(blocklist_remove(box.blocklist, entries, 1, NULL, "x", true, &actor,
+                                      &removed, box.error),
+                     BLOCKLIST_OK);
+    assert_int_equal(removed, 1);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(blocklist_remove(box.blocklist, entries, 1, NULL, "sorry", false,
+                                      &actor, &removed, box.error),
+                     BLOCKLIST_OK);
+    box_trail(&box, "Domain.XYZ", trail, sizeof trail);
+    assert_string_equal(trail, "add change remove");
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM audit WHERE action = 'remove'"
+                                      " AND login = 'otto' AND uid = 1001"
+                                      " AND reason = 'sorry' AND after IS NULL"
+                                      " AND before ->> 'who' = 'postmaster'"),
+                     1);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM audit WHERE action = 'change'"
+                                      " AND before ->> 'expires' IS NULL"
+                                      " AND after ->> 'expires' > 0"),
+                     1);
+    box_end(&box);
+}
+
+static void test_trail_is_append_only(void **state)
+{
+    static const char *const attempts[] = {"DELETE FROM audit",
+                                           "UPDATE audit SET login = ''"};
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
+    for (size_t i = 0; i < 2; i++) {
+        sqlite3 *db = NULL;
+
+        assert_int_equal(sqlite3_open(box.path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, attempts[i], NULL, NULL, NULL),
+                         SQLITE_CONSTRAINT);
+        sqlite3_close(db);
+    }
+    box_end(&box);
+}
+
+static void test_shadowed_and_too_wide(void **state)
+{
+    struct blocklist_actor actor = {"otto", 1001};
+    struct entry entry = box_entry("domain.xyz"), wide = box_entry("gmail.com");
+    struct entry_limits limits = {NULL, NULL, 0};
+    struct blocklist_row_in rows[2] = {{&entry, false, NULL, NULL, 0},
+                                       {&wide, false, NULL, NULL, 0}};
+    bool shadowed;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    assert_int_equal(
+        blocklist_add(box.blocklist, rows, 2, &limits, &actor, &shadowed, box.error),
+        BLOCKLIST_REFUSED);
+    assert_non_null(strstr(box.error, "gmail.com"));
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_NONE);
+    assert_int_equal(
+        blocklist_add(box.blocklist, rows, 2, NULL, &actor, &shadowed, box.error),
+        BLOCKLIST_OK);
+    assert_false(shadowed);
+    assert_int_equal(box_add(&box, "domain.xyz", true, NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(
+        blocklist_add(box.blocklist, rows, 1, NULL, &actor, &shadowed, box.error),
+        BLOCKLIST_OK);
+    assert_true(shadowed);
+    box_end(&box);
+}
+
+static bool take_row(void *context, const struct blocklist_row *row)
+{
+    *(struct blocklist_row *)context = *row; /* its texts are gone afterwards */
+    return true;
+}
+
+static void test_hits(void **state)
+{
+    struct entry entry = box_entry("domain.xyz");
+    struct blocklist_match match;
+    struct blocklist_row row;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    assert_int_equal(blocklist_show(box.blocklist, &entry, take_row, &row, box.error),
+                     BLOCKLIST_NO_SUCH_ENTRY);
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
+    box_pass(&box, 5);
+    for (int i = 0; i < 7; i++) {
+        assert_int_equal(box_ask(&box, "a@domain.xyz", &match), BLOCKLIST_BLOCK);
+        blocklist_hit(box.blocklist, &match);
+    }
+    box_close(&box); /* what is pending is written */
+    box_open(&box, false);
+    assert_int_equal(blocklist_show(box.blocklist, &entry, take_row, &row, box.error),
+                     BLOCKLIST_OK);
+    assert_int_equal(row.hits, 7);
+    assert_int_equal(row.last_hit, START_TIME + 5);
+    assert_int_equal(row.since, START_TIME);
+    box_end(&box);
+}
+
+static void test_status_counts(void **state)
+{
+    struct blocklist_status status;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    for (int round = 0; round < 2; round++) {
+        blocklist_status(box.blocklist, &status);
+        assert_int_equal(status.entries[ENTRY_DOMAIN], round);
+        assert_int_equal(status.entries[ENTRY_NETWORK], 2 * round);
+        assert_int_equal(status.allow, round);
+        if (round == 1)
+            break;
+        assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
+        assert_int_equal(box_add(&box, "192.0.2.1", false, NULL, 0), BLOCKLIST_OK);
+        assert_int_equal(box_add(&box, "192.0.2.2", true, NULL, 0), BLOCKLIST_OK);
+        assert_int_equal(box_add(&box, "192.0.2.3", false, NULL, 0), BLOCKLIST_OK);
+        assert_int_equal(box_remove(&box, "192.0.2.3", NULL), BLOCKLIST_OK);
+    }
+    box_close(&box);
+    box_open(&box, false);
+    blocklist_status(box.blocklist, &status);
+    assert_int_equal(status.entries[ENTRY_NETWORK], 2);
+    assert_int_equal(status.allow, 1);
+    assert_true(status.checked);
+    assert_string_equal(status.error, "");
+    assert_string_equal(status.clock, "");
+    box_end(&box);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ask),
+        cmocka_unit_test(test_tags_stay),
+        cmocka_unit_test(test_families),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_trail),
+        cmocka_unit_test(test_trail_is_append_only),
+        cmocka_unit_test(test_shadowed_and_too_wide),
+        cmocka_unit_test(test_hits),
+        cmocka_unit_test(test_status_counts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
