@@ -1,4 +1,20 @@
+# A resolver's test brings its own name server, and those who ask.
+resolver_test_sources = tests/unit/nameserver.c tests/unit/nameserver.h \
+	tests/unit/asker.c tests/unit/asker.h
+
 check_PROGRAMS += tests/unit/test_resolver
-tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c tests/unit/nameserver.c \
-	tests/unit/nameserver.h
+tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c $(resolver_test_sources)
 tests_unit_test_resolver_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_resolver_stress
+tests_unit_test_resolver_stress_SOURCES = tests/unit/test_resolver_stress.c \
+	$(resolver_test_sources)
+tests_unit_test_resolver_stress_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_cache
+tests_unit_test_cache_SOURCES = tests/unit/test_cache.c
+tests_unit_test_cache_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_reply
+tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
+tests_unit_test_reply_LDADD = $(unit_libs)

@@ -1,7 +1,6 @@
 #include "dns/resolver.h"
 
 #include <arpa/inet.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "asker.h"
 #include "base/clock.h"
 #include "nameserver.h"
 
@@ -28,68 +28,6 @@ static const struct resolver_settings usual = {
     .stale_ttl_s = 3600,
     .max_queries = 1000,
 };
-
-/* One who asks and waits. */
-struct asker {
-    struct dns_lookup lookup; /* first */
-    pthread_mutex_t lock;
-    pthread_cond_t told;
-    struct dns_answer *answer;
-    int calls;
-};
-
-static void on_done(struct dns_lookup *lookup, struct dns_answer *answer)
-{
-    struct asker *a = (struct asker *)lookup;
-
-    pthread_mutex_lock(&a->lock);
-    a->answer = dns_answer_ref(answer);
-    a->calls++;
-    pthread_cond_signal(&a->told);
-    pthread_mutex_unlock(&a->lock);
-}
-
-static void asker_ask(struct asker *a, struct resolver *r, struct upstream *u,
-                      enum dns_type type, const char *name)
-{
-    *a = (struct asker){.lookup.done = on_done};
-    pthread_mutex_init(&a->lock, NULL);
-    pthread_cond_init(&a->told, NULL);
-    struct dns_answer *at_once = resolver_ask(r, u, type, name, &a->lookup);
-    if (at_once == NULL)
-        return;
-    pthread_mutex_lock(&a->lock);
-    assert_null(a->answer);
-    a->answer = at_once;
-    pthread_mutex_unlock(&a->lock);
-}
-
-/* The answer, the caller's; NULL if none came in 10 s. */
-static struct dns_answer *asker_wait(struct asker *a)
-{
-    struct timespec until = clock_timespec(clock_ms() + 10000);
-    int rc = 0;
-
-    pthread_mutex_lock(&a->lock);
-    while (a->answer == NULL && rc == 0)
-        rc = pthread_cond_clockwait(&a->told, &a->lock, CLOCK_MONOTONIC, &until);
-    struct dns_answer *answer = a->answer;
-    pthread_mutex_unlock(&a->lock);
-    return answer;
-}
-
-static struct dns_answer *ask(struct resolver *r, struct upstream *u, enum dns_type type,
-                              const char *name)
-{
-    struct asker a;
-
-    asker_ask(&a, r, u, type, name);
-    struct dns_answer *answer = asker_wait(&a);
-    assert_non_null(answer);
-    pthread_mutex_destroy(&a.lock);
-    pthread_cond_destroy(&a.told);
-    return answer;
-}
 
 /* An answer in one line: "found 127.0.0.2 127.0.0.4", "found text", "none". */
 static const char *shown(struct dns_answer *answer, char out[static 1200])
@@ -109,7 +47,7 @@ static void assert_asked(struct resolver *r, struct upstream *u, enum dns_type t
                          const char *name, const char *want)
 {
     char text[1200];
-    struct dns_answer *answer = ask(r, u, type, name);
+    struct dns_answer *answer = asker_get(r, u, type, name);
 
     if (strcmp(shown(answer, text), want) != 0)
         fail_msg("%s: wanted \"%s\", got \"%s\"", name, want, text);
@@ -227,7 +165,7 @@ static void test_damaged(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct dns_answer *answer = ask(resolver, upstream, DNS_A, names[i]);
+        struct dns_answer *answer = asker_get(resolver, upstream, DNS_A, names[i]);
         if (answer->status == DNS_FOUND || answer->status == DNS_NONE)
             fail_msg("%s: got \"%s\"", names[i], dns_status_name(answer->status));
         dns_answer_unref(answer);
@@ -238,7 +176,7 @@ static void test_damaged(void **state)
 static void test_huge_text_is_cut(void **state)
 {
     (void)state;
-    struct dns_answer *answer = ask(resolver, upstream, DNS_TXT, "huge.t");
+    struct dns_answer *answer = asker_get(resolver, upstream, DNS_TXT, "huge.t");
 
     assert_int_equal(answer->status, DNS_FOUND);
     assert_int_equal(strlen(answer->text), DNS_TEXT_MAX);
@@ -307,7 +245,7 @@ static void test_ttls(void **state)
     for (size_t i = 0; i < sizeof ttls / sizeof ttls[0]; i++) {
         nameserver_rules(ns, ttls[i].rule);
         resolver_flush_cache(resolver);
-        struct dns_answer *answer = ask(resolver, upstream, DNS_A, "x.t");
+        struct dns_answer *answer = asker_get(resolver, upstream, DNS_A, "x.t");
         int64_t ttl_s = (answer->expires_ms - clock_ms()) / 1000;
         if (ttl_s < ttls[i].least_s - 1 || ttl_s > ttls[i].most_s)
             fail_msg("%s: %d s", ttls[i].label, (int)ttl_s);
@@ -428,7 +366,7 @@ static void test_back_after_outage(void **state)
     (void)state;
     nameserver_command(ns, "down");
     for (int i = 0; i < 8; i++) {
-        struct dns_answer *answer = ask(resolver, upstream, DNS_A, "one.t");
+        struct dns_answer *answer = asker_get(resolver, upstream, DNS_A, "one.t");
         assert_true(answer->status == DNS_SERVFAIL || answer->status == DNS_TIMEOUT);
         dns_answer_unref(answer);
     }
