@@ -346,7 +346,7 @@ class Server:
         print("port %d" % self.port, flush=True)
         while True:
             for key, _ in self.selector.select(self.send_due()):
-                if key.fileobj in self.selector.get_map():  # not closed meanwhile
+                if key.fileobj in (self.udp, self.tcp, self.wake, 0):  # not closed meanwhile
                     key.data()
 
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 /* c-ares 1.32 and later shortens the time of an attempt by what it has seen of a server,
@@ -20,7 +21,7 @@ struct channel {
     ares_channel ares;
     unsigned asked, open;
     int server_count;
-    bool retired;
+    int64_t retired_ms; /* 0: in use */
 };
 
 int channel_library_init(void)
@@ -81,14 +82,15 @@ void channel_set_tick(struct channel_set *set)
         ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
-void channel_set_reap(struct channel_set *set)
+void channel_set_reap(struct channel_set *set, int64_t now_ms, int linger_ms)
 {
     struct channel *next;
 
     for (struct channel *channel = TAILQ_FIRST(&set->all); channel != NULL;
          channel = next) {
         next = TAILQ_NEXT(channel, link);
-        if (channel->retired && channel->open == 0)
+        if (channel->retired_ms != 0 &&
+            (channel->open == 0 || now_ms - channel->retired_ms >= linger_ms))
             channel_free(channel);
     }
 }
@@ -163,9 +165,7 @@ static int init_ares(struct channel *channel, const struct channel_settings *set
     options.qcache_max_ttl = 0; /* we have a cache, with bounds and a way to flush it */
     mask |= ARES_OPT_QUERY_CACHE;
 #endif
-#ifdef ARES_OPT_MAXTIMEOUTMS
-    options.maxtimeout = settings->timeout_ms;
-    mask |= ARES_OPT_MAXTIMEOUTMS;
+#if ARES_VERSION >= 0x012000
     if (options.tries < ATTEMPTS_MIN_ADAPTIVE)
         options.tries = ATTEMPTS_MIN_ADAPTIVE;
 #endif
@@ -205,7 +205,7 @@ struct channel *channel_new(struct channel_set *set,
 void channel_retire(struct channel *channel)
 {
     if (channel != NULL)
-        channel->retired = true;
+        channel->retired_ms = clock_ms();
 }
 
 unsigned channel_asked(const struct channel *channel)

@@ -39,8 +39,10 @@ void channel_set_ready(struct channel_set *set, int fd, bool readable, bool writ
  * questions are open. */
 void channel_set_tick(struct channel_set *set);
 
-/* Frees the channels that were retired and have no question left. Not from done. */
-void channel_set_reap(struct channel_set *set);
+/* Frees the channels that were retired and have no question left, or were retired
+ * linger_ms ago: c-ares goes on for long with servers that are dead, when nobody waits
+ * any more. Not from done. */
+void channel_set_reap(struct channel_set *set, int64_t now_ms, int linger_ms);
 
 struct channel_settings {
     const char *servers; /* "127.0.0.1:5300,[::1]:53"; "": /etc/resolv.conf's */

@@ -32,7 +32,7 @@ struct question *question_new(struct questions *qs, struct upstream *upstream,
         .key = *key,
     };
     lookup->next = NULL;
-    atomic_fetch_add_explicit(&qs->alive, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&qs->open, 1, memory_order_relaxed);
     return q;
 }
 
@@ -40,9 +40,17 @@ void question_free(struct questions *qs, struct question *q)
 {
     if (q == NULL)
         return;
+    if (!q->closed)
+        atomic_fetch_sub_explicit(&qs->open, 1, memory_order_relaxed);
     upstream_unref(q->upstream);
     free(q);
-    atomic_fetch_sub_explicit(&qs->alive, 1, memory_order_relaxed);
+}
+
+/* Frees one that was started. */
+static void let_go(struct questions *qs, struct question *q)
+{
+    qs->held--;
+    question_free(qs, q);
 }
 
 /* Tells all who wait. They are off the list before the first is called, as each may ask
@@ -70,7 +78,7 @@ struct dns_answer *questions_failed_answer(struct questions *qs,
     return stale;
 }
 
-/* Ends the question for those who wait. It stays alive while c-ares holds it. */
+/* Ends the question for those who wait. It itself stays while c-ares holds it. */
 static void close_with(struct questions *qs, struct question *q,
                        struct dns_answer *answer)
 {
@@ -78,6 +86,7 @@ static void close_with(struct questions *qs, struct question *q,
 
     q->waiters = NULL;
     q->closed = true;
+    atomic_fetch_sub_explicit(&qs->open, 1, memory_order_relaxed);
     HASH_DEL(qs->table, q);
     TAILQ_REMOVE(&qs->deadlines, q, link);
     tell(waiters, answer);
@@ -172,7 +181,7 @@ static void on_reply(struct channel_query *query, enum dns_status failure,
         close_failed(qs, q,
                      q->second_try && reply.status == DNS_SERVFAIL ? q->said
                                                                    : reply.status);
-    question_free(qs, q);
+    let_go(qs, q);
 }
 
 /* May call on_reply, and with it free the question, before it returns. */
@@ -184,7 +193,7 @@ static void send_question(struct questions *qs, struct question *q)
     q->query.done = on_reply;
     if (channel == NULL) {
         close_failed(qs, q, q->second_try ? q->said : DNS_SERVFAIL);
-        question_free(qs, q);
+        let_go(qs, q);
         return;
     }
     count(&qs->asked);
@@ -242,6 +251,7 @@ void questions_start(struct questions *qs, struct question *q, int64_t now_ms)
         return;
     }
     insert_by_deadline(qs, q);
+    qs->held++;
     send_question(qs, q);
 }
 

@@ -41,15 +41,15 @@ struct questions {
     struct channel_set *channels;
     struct cache *cache;
     struct resolver_settings settings;
-    atomic_size_t alive; /* handed over or under way, also past their deadline while
-                            c-ares still holds them */
+    size_t held;        /* started and not freed: c-ares may hold them past their end */
+    atomic_size_t open; /* handed over or under way: somebody waits */
     atomic_uint_fast64_t asked, joined, stale, by_status[DNS_STATUS_COUNT];
 };
 
 void questions_init(struct questions *qs, struct channel_set *channels,
                     struct cache *cache);
 
-/* One asker's question, with a reference on upstream; counts as alive. Its deadline_ms is
+/* One asker's question, with a reference on upstream; counts as open. Its deadline_ms is
  * to be set. Returns NULL
  * without memory. Any thread. */
 struct question *question_new(struct questions *qs, struct upstream *upstream,

@@ -15,7 +15,8 @@
 #include "dns/upstream.h"
 
 #define READY_MAX 64
-#define TICK_MS   50 /* how often c-ares looks for attempts that took too long */
+#define LINGER_MS 1000 /* for answers that come just too late: the cache wants them */
+#define TICK_MS   50   /* how often c-ares looks for attempts that took too long */
 
 struct resolver {
     struct cache *cache;
@@ -113,7 +114,7 @@ static void tick(struct resolver *r, int64_t now_ms)
         return;
     r->last_tick_ms = now_ms;
     channel_set_tick(&r->channels);
-    channel_set_reap(&r->channels);
+    channel_set_reap(&r->channels, now_ms, r->questions.settings.deadline_ms + LINGER_MS);
 }
 
 /* How long nothing can happen but by a socket or a new question. */
@@ -121,7 +122,7 @@ static int idle_ms(const struct resolver *r, int64_t now_ms)
 {
     int deadline_ms = questions_next_ms(&r->questions, now_ms);
 
-    if (atomic_load_explicit(&r->questions.alive, memory_order_relaxed) == 0)
+    if (r->questions.held == 0)
         return -1;
     return deadline_ms >= 0 && deadline_ms < TICK_MS ? deadline_ms : TICK_MS;
 }
@@ -289,7 +290,7 @@ static bool hand_over(struct resolver *r, struct question *q, int64_t now_ms)
 
     pthread_mutex_lock(&r->lock);
     taken =
-        !r->stopping && atomic_load_explicit(&r->questions.alive, memory_order_relaxed) <=
+        !r->stopping && atomic_load_explicit(&r->questions.open, memory_order_relaxed) <=
                             (size_t)r->settings.max_queries;
     if (taken) {
         q->deadline_ms = now_ms + r->settings.deadline_ms;
@@ -414,7 +415,7 @@ void resolver_stats(struct resolver *r, struct resolver_stats *out)
         .cached = cache.hits,
         .stale = atomic_load(&r->questions.stale),
         .not_asked = atomic_load(&r->not_asked),
-        .open = atomic_load(&r->questions.alive),
+        .open = atomic_load(&r->questions.open),
         .cache_count = cache.count,
         .cache_bytes = cache.bytes,
     };

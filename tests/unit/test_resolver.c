@@ -278,6 +278,7 @@ static void test_deadline(void **state)
     struct resolver_settings s = usual;
 
     (void)state;
+    s.timeout_ms = 1000; /* a second attempt may not take the first one's answer */
     s.deadline_ms = 200;
     resolver_configure(resolver, &s);
     int64_t start_ms = clock_ms();
