@@ -10,7 +10,7 @@ include tests/unit/control.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 EXTRA_DIST += tests/nameserver.py
-EXTRA_DIST += tests/integration
+EXTRA_DIST += tests/integration tests/packages.sh
 
 # A folder is packed as it stands, with what Python left in it.
 dist-hook:
