@@ -4,3 +4,18 @@ fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_PROGRAMS += $(fuzzers)
 fuzzers: $(fuzzers)
 .PHONY: fuzzers
+
+fuzzers += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c
+tests_fuzz_fuzz_conf_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_conf_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_codes
+tests_fuzz_fuzz_codes_SOURCES = tests/fuzz/fuzz_codes.c
+tests_fuzz_fuzz_codes_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_codes_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_template
+tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c
+tests_fuzz_fuzz_template_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_template_LDFLAGS = $(fuzz_ldflags)
