@@ -5,7 +5,7 @@ confdir = $(sysconfdir)/rblmilter
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 
-conf_files = $(presets)
+conf_files = etc/rblmilter.conf $(presets)
 presets = \
 	etc/lists.d/abusix-combined.conf \
 	etc/lists.d/abusix-dblack.conf \

@@ -1,1 +1,1 @@
-dist_man_MANS += man/rblmilter.8
+dist_man_MANS += man/rblmilter.8 man/rblmilter.conf.5

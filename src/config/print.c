@@ -7,9 +7,9 @@
 
 static void print_after(const struct config *config, const struct list *list, FILE *out)
 {
-    fputs("{ ", out);
+    fputs("{", out);
     for (size_t i = 0; i < list->after_count; i++) {
-        fputs(i > 0 ? ", " : "", out);
+        fputs(i > 0 ? ", " : " ", out);
         value_write_text(config->lists[list->after[i]].name, out);
     }
     fputs(" }", out);

@@ -341,7 +341,7 @@ static void write_span(int value, int unit_ms, FILE *out)
 
 static void write_choices(const struct option *o, unsigned bits, FILE *out)
 {
-    const char *separator = "";
+    const char *separator = " ";
 
     for (unsigned i = 0; o->choices[i] != NULL; i++) {
         if ((bits & 1u << i) == 0)
@@ -354,18 +354,17 @@ static void write_choices(const struct option *o, unsigned bits, FILE *out)
 
 static void write_servers(const char *servers, FILE *out)
 {
+    const char *separator = " ";
     char text[ENDPOINT_SIZE];
 
     while (servers != NULL && *servers != '\0') {
         size_t length = strcspn(servers, ",");
 
         snprintf(text, sizeof text, "%.*s", (int)length, servers);
+        fputs(separator, out);
         value_write_text(text, out);
-        servers += length;
-        if (*servers == ',') {
-            fputs(", ", out);
-            servers++;
-        }
+        separator = ", ";
+        servers += length + (servers[length] == ',');
     }
 }
 
@@ -375,7 +374,7 @@ static void write_networks(const struct network *networks, size_t count, FILE *o
 
     for (size_t i = 0; i < count; i++) {
         network_text(&networks[i], text);
-        fputs(i > 0 ? ", " : "", out);
+        fputs(i > 0 ? ", " : " ", out);
         value_write_text(text, out);
     }
 }
@@ -404,14 +403,14 @@ static void write_addresses(const struct exempt_address *addresses, size_t count
 
     for (size_t i = 0; i < count; i++) {
         address_text(&addresses[i], text, sizeof text);
-        fputs(i > 0 ? ", " : "", out);
+        fputs(i > 0 ? ", " : " ", out);
         value_write_text(text, out);
     }
 }
 
 static void write_list(const struct option *o, const void *base, FILE *out)
 {
-    fputs("{ ", out);
+    fputs("{", out);
     if (o->kind == KIND_CHOICES)
         write_choices(o, *CONST_FIELD(unsigned, o, base), out);
     else if (o->kind == KIND_SERVERS)
