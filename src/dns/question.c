@@ -236,7 +236,7 @@ void questions_start(struct questions *qs, struct question *q, int64_t now_ms)
         return;
     }
     /* It may have been answered between the asker's look into the cache and now. */
-    struct dns_answer *answer = cache_get(qs->cache, &q->key, now_ms);
+    struct dns_answer *answer = q->anew ? NULL : cache_get(qs->cache, &q->key, now_ms);
     if (answer != NULL) {
         tell(q->waiters, answer);
         dns_answer_unref(answer);

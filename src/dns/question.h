@@ -29,6 +29,7 @@ struct question {
     struct dns_lookup *waiters;
     int64_t deadline_ms;
     bool closed;          /* the waiters have their answer; c-ares may still hold it */
+    bool anew;            /* not from the cache */
     bool second_try;      /* at the other servers, as the first one failed: */
     enum dns_status said; /* what the first one said */
     struct dns_key key;

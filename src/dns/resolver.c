@@ -304,6 +304,22 @@ static bool hand_over(struct resolver *r, struct question *q, int64_t now_ms)
     return taken;
 }
 
+/* Makes a question and puts it before the thread. Returns false if that cannot be. */
+static bool put_question(struct resolver *r, struct upstream *upstream,
+                         const struct dns_key *key, struct dns_lookup *lookup, bool anew,
+                         int64_t now_ms)
+{
+    struct question *q = question_new(&r->questions, upstream, key, lookup);
+
+    if (q == NULL)
+        return false;
+    q->anew = anew;
+    if (hand_over(r, q, now_ms))
+        return true;
+    question_free(&r->questions, q);
+    return false;
+}
+
 static struct dns_answer *not_asked(struct resolver *r, const struct dns_key *key)
 {
     pthread_mutex_lock(&r->lock);
@@ -325,11 +341,43 @@ struct dns_answer *resolver_ask(struct resolver *r, struct upstream *upstream,
     struct dns_answer *answer = cache_get(r->cache, &key, now_ms);
     if (answer != NULL)
         return answer;
-    struct question *q = question_new(&r->questions, upstream, &key, lookup);
-    if (q != NULL && hand_over(r, q, now_ms))
+    if (put_question(r, upstream, &key, lookup, false, now_ms))
         return NULL;
-    question_free(&r->questions, q);
     return not_asked(r, &key);
+}
+
+struct dns_answer *resolver_ask_anew(struct resolver *r, struct upstream *upstream,
+                                     enum dns_type type, const char *name,
+                                     struct dns_lookup *lookup)
+{
+    struct dns_key key;
+
+    if (!dns_key_make(&key, r->secret, upstream->id, type, name))
+        return dns_answer_failure(DNS_INVALID);
+    if (put_question(r, upstream, &key, lookup, true, clock_ms()))
+        return NULL;
+    return dns_answer_failure(DNS_NOT_ASKED);
+}
+
+struct dns_answer *resolver_remembered(struct resolver *r, struct upstream *upstream,
+                                       enum dns_type type, const char *name)
+{
+    struct dns_key key;
+    struct dns_answer *answer;
+
+    if (!dns_key_make(&key, r->secret, upstream->id, type, name))
+        return NULL;
+    answer = cache_get(r->cache, &key, clock_ms());
+    if (answer != NULL)
+        return answer;
+    pthread_mutex_lock(&r->lock);
+    int stale_ttl_s = r->settings.stale_ttl_s;
+    pthread_mutex_unlock(&r->lock);
+    answer = questions_failed_answer(&r->questions, &key, stale_ttl_s, DNS_NOT_ASKED);
+    if (answer->stale)
+        return answer;
+    dns_answer_unref(answer);
+    return NULL;
 }
 
 struct dns_answer *resolver_cached(struct resolver *r, struct upstream *upstream,

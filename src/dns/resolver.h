@@ -64,6 +64,18 @@ struct dns_answer *resolver_ask(struct resolver *resolver, struct upstream *upst
                                 enum dns_type type, const char *name,
                                 struct dns_lookup *lookup);
 
+/* The same without the cache: what the servers say now, for test points. Only what is
+ * stale may still be given for a failure, and is marked so. */
+struct dns_answer *resolver_ask_anew(struct resolver *resolver, struct upstream *upstream,
+                                     enum dns_type type, const char *name,
+                                     struct dns_lookup *lookup);
+
+/* What is known without asking: a cached answer, or a stale one. For lists that are set
+ * aside as down. The caller's reference, or NULL. Any thread. */
+struct dns_answer *resolver_remembered(struct resolver *resolver,
+                                       struct upstream *upstream, enum dns_type type,
+                                       const char *name);
+
 /* What the cache says, if anything; never asks. The caller's reference, or NULL. */
 struct dns_answer *resolver_cached(struct resolver *resolver, struct upstream *upstream,
                                    enum dns_type type, const char *name);
