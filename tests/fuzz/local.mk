@@ -4,6 +4,7 @@ fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 EXTRA_PROGRAMS += $(fuzzers)
 fuzzers: $(fuzzers)
 .PHONY: fuzzers
+EXTRA_DIST += tests/fuzz/seeds
 
 fuzzers += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c
@@ -19,3 +20,8 @@ fuzzers += tests/fuzz/fuzz_template
 tests_fuzz_fuzz_template_SOURCES = tests/fuzz/fuzz_template.c
 tests_fuzz_fuzz_template_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_template_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_reply
+tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c
+tests_fuzz_fuzz_reply_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_reply_LDFLAGS = $(fuzz_ldflags)
