@@ -12,11 +12,10 @@
 set -u
 cd "$(dirname "$0")" || exit 1
 
-packages=(build-essential autoconf automake autoconf-archive pkg-config libmilter-dev
-    libc-ares-dev libconfuse-dev libsqlite3-dev libjansson-dev libsmartcols-dev uthash-dev
-    libpsl-dev libidn2-dev nettle-dev libsystemd-dev libcmocka-dev publicsuffix
-    postfix rbldnsd swaks valgrind mandoc clang libclang-rt-14-dev clang-format-14
-    shellcheck python3 python3-pytest sqlite3)
+# shellcheck source=tests/packages.sh
+. tests/packages.sh
+packages=("${build_packages[@]}" libcmocka-dev postfix rbldnsd swaks valgrind mandoc clang
+    libclang-rt-14-dev clang-format-14 shellcheck python3 python3-pytest sqlite3 git)
 jobs=$(nproc)
 logs=build/check
 passed=0
@@ -40,36 +39,6 @@ check() { # check NAME COMMAND...
         count 0 1 "$name"
         tail -n 40 "$logs/$name.log"
     fi
-}
-
-# No service that a package brings is started, and Postfix stays unconfigured: the tests
-# start a Postfix of their own.
-install_packages() {
-    local missing=() policy=/usr/sbin/policy-rc.d made=
-    for package in "${packages[@]}"; do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok' ||
-            missing+=("$package")
-    done
-    [ ${#missing[@]} -gt 0 ] || return 0
-    if [ "$(id -u)" != 0 ]; then
-        echo "check.sh: missing, and only root can install: ${missing[*]}"
-        return 1
-    fi
-    note "installing ${missing[*]}"
-    if [ ! -e $policy ]; then
-        made=1
-        printf '#!/bin/sh\nexit 101\n' >$policy
-        chmod 755 $policy
-    fi
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -q >"$logs/apt.log" 2>&1
-    apt-get install -q -y --no-install-recommends debconf >>"$logs/apt.log" 2>&1
-    echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
-    apt-get install -q -y --no-install-recommends "${missing[@]}" >>"$logs/apt.log" 2>&1
-    local rc=$?
-    [ -z "$made" ] || rm -f $policy
-    [ $rc = 0 ] || tail -n 20 "$logs/apt.log"
-    return $rc
 }
 
 # Configures (once) and builds build/NAME.
@@ -177,7 +146,7 @@ part_fuzz() {
     note "fuzz"
     try_build fuzz fuzzers --enable-fuzzing --enable-sanitizer=address,undefined CC=clang
     local programs program name
-    mapfile -t programs < <(find build/fuzz/tests/fuzz -maxdepth 1 -name 'fuzz_*' -executable -type f)
+    mapfile -t programs < <(find build/fuzz/tests/fuzz -maxdepth 1 -name 'fuzz_*' -executable -type f 2>/dev/null)
     for program in "${programs[@]}"; do
         while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
         rm -f "$logs/${program##*/}.status"
@@ -196,7 +165,7 @@ part_fuzz() {
 }
 
 mkdir -p $logs
-install_packages || exit 1
+install_packages $logs/apt.log "${packages[@]}" || exit 1
 # A tree that was configured in place cannot be built elsewhere.
 if [ -f config.status ]; then
     make -s distclean >/dev/null 2>&1 || rm -f config.status

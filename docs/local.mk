@@ -2,6 +2,7 @@
 docsdir = $(docdir)/docs
 dist_doc_DATA = README.md
 dist_docs_DATA = \
+	docs/design.md \
 	docs/lists.md \
 	docs/performance.md \
 	docs/postfix.md \

@@ -49,7 +49,7 @@ endif
 EXTRA_DIST += $(conf_files) etc/systemd/rblmilter.service.in
 CLEANFILES += etc/systemd/rblmilter.service
 
-# By make, not by configure: the paths hold ${prefix}, which make install may be given.
+# By make, not by configure, where the paths still hold ${prefix} unexpanded.
 etc/systemd/rblmilter.service: etc/systemd/rblmilter.service.in Makefile
 	@$(MKDIR_P) $(@D)
 	$(AM_V_GEN)sed -e 's|@sbindir[@]|$(sbindir)|' -e 's|@sysconfdir[@]|$(sysconfdir)|' \

@@ -12,13 +12,8 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness import postfix as postfix_module
-from harness import rbldnsd as rbldnsd_module
-from harness.conf import conf_text
-from harness.daemon import Daemon
-from harness.dns import NameServer
-from harness.milterclient import MilterClient
+from harness.lab import Lab
 from harness.sink import Sink
-from harness.smtp import send_mail
 
 
 @pytest.fixture(scope="session")
@@ -28,14 +23,6 @@ def session_dir():
     os.chmod(path, 0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
-
-
-@pytest.fixture
-def folder(session_dir, request):
-    """A test's own folder."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="t-", dir=session_dir))
-    os.chmod(path, 0o755)
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -59,89 +46,23 @@ def postfix(session_dir, sink):
         postfix.stop()
 
 
-@pytest.fixture
-def rbldnsd(folder):
-    """rbldnsd(zones) starts one; see harness/rbldnsd.py."""
-    why = rbldnsd_module.missing()
-    if why:
-        pytest.skip(why)
-    started = []
-
-    def start(zones):
-        server = rbldnsd_module.Rbldnsd(folder / f"rbldnsd{len(started)}", zones)
-        started.append(server)
-        return server
-
-    yield start
-    for server in started:
-        server.stop()
+def open_lab(session_dir, postfix):
+    return Lab(tempfile.mkdtemp(prefix="t-", dir=session_dir), postfix)
 
 
 @pytest.fixture
-def dns(folder):
-    """dns(rules) starts the scripted name server; see tests/nameserver.py."""
-    started = []
-
-    def start(rules=(), **options):
-        place = folder / f"dns{len(started)}"
-        place.mkdir()
-        server = NameServer(place, rules, **options)
-        started.append(server)
-        return server
-
-    yield start
-    for server in started:
-        server.stop()
+def lab(session_dir, postfix):
+    """A test's own name servers and daemon; see harness/lab.py."""
+    with open_lab(session_dir, postfix) as lab:
+        yield lab
 
 
-@pytest.fixture(scope="session")
-def milter_socket(postfix):
-    """Where Postfix looks for the daemon."""
-    return f"inet:{postfix.milter_port}@127.0.0.1"
-
-
-@pytest.fixture
-def start_daemon(folder, milter_socket):
-    """start_daemon(lists=[…], verdict={…}) starts rblmilter and waits until it accepts;
-    at the end it must stop cleanly. conf= gives a whole conf file instead."""
-    running = []
-
-    def start(conf=None, arguments=(), preexec=None, socket=milter_socket, wait=True, **settings):
-        text = conf or conf_text(folder, socket, **settings)
-        daemon = Daemon(folder, text, socket, arguments, preexec)
-        running.append(daemon)
-        return daemon.wait_ready() if wait else daemon
-
-    yield start
-    for daemon in running:
-        if not daemon.stopped:
-            daemon.terminate()
-            daemon.check_clean()
-
-
-@pytest.fixture
-def send(postfix):
-    """send(addr=…, sender=…) sends one mail through Postfix; harness/smtp.py."""
-
-    def send(port=postfix.smtp_port, **what):
-        return send_mail(port, **what)
-
-    return send
-
-
-@pytest.fixture
-def milter(milter_socket):
-    """milter() is a new session of the milter protocol, negotiated."""
-    clients = []
-
-    def connect(negotiate=True, socket=milter_socket):
-        client = MilterClient(socket)
-        clients.append(client)
-        return client.negotiate() if negotiate else client
-
-    yield connect
-    for client in clients:
-        client.close()
+@pytest.fixture(scope="module")
+def module_lab(session_dir, postfix):
+    """The same for all tests of a file, where they share one daemon. Such a file has no
+    test with a daemon of its own on Postfix's socket."""
+    with open_lab(session_dir, postfix) as lab:
+        yield lab
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -149,7 +70,7 @@ def pytest_runtest_makereport(item, call):
     """Adds the daemon's log to a failure."""
     outcome = yield
     report = outcome.get_result()
-    folder = getattr(item, "funcargs", {}).get("folder")
-    if report.failed and folder is not None:
-        for log in sorted(folder.glob("*.log")):
+    labs = [v for v in getattr(item, "funcargs", {}).values() if isinstance(v, Lab)]
+    if report.failed and labs:
+        for log in sorted(labs[0].dir.glob("*.log")):
             report.sections.append((log.name, log.read_text(errors="replace")[-20000:]))

@@ -25,21 +25,21 @@ def test_postfix_is_any_client_for_us(postfix):
         postfix.log.wait_for("relay=none.*status=sent|discard.*status=sent", mark)
 
 
-def test_sink_keeps_what_is_delivered(postfix, sink, send):
-    attempt = send(port=postfix.plain_port, recipients=["x@sink.test"], message="Subject: kept\n\nbody\n")
+def test_sink_keeps_what_is_delivered(lab, sink):
+    attempt = lab.send(port=lab.postfix.plain_port, recipients=["x@sink.test"], message="Subject: kept\n\nbody\n")
     assert attempt.accepted, attempt.replies
     mail = sink.next_mail()
     assert "Subject: kept\n" in mail and mail.endswith("\n\nbody\n")
 
 
-def test_without_the_daemon_mail_is_deferred(postfix, send):
+def test_without_the_daemon_mail_is_deferred(lab):
     """So a test that forgot its daemon fails."""
-    attempt = send()
+    attempt = lab.send()
     assert attempt.reply.startswith("451 4.7.1"), attempt.replies
 
 
-def test_rbldnsd_answers(rbldnsd):
-    server = rbldnsd([("bl.test", "ip4set", ":127.0.0.2:listed $\n192.0.2.0/24\n")])
+def test_rbldnsd_answers(lab):
+    server = lab.rbldnsd([("bl.test", "ip4set", ":127.0.0.2:listed $\n192.0.2.0/24\n")])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(5)
         s.connect(("127.0.0.1", server.port))
@@ -48,8 +48,8 @@ def test_rbldnsd_answers(rbldnsd):
     assert answer[:2] == b"\x12\x34" and answer.endswith(bytes([127, 0, 0, 2]))
 
 
-def test_scripted_name_server_answers_and_logs(dns):
-    server = dns(listed("192.0.2.1", "bl.test", "127.0.0.2"))
+def test_scripted_name_server_answers_and_logs(lab):
+    server = lab.dns(listed("192.0.2.1", "bl.test", "127.0.0.2"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(5)
         s.connect(("127.0.0.1", server.port))

@@ -58,11 +58,14 @@ def connect(milter_socket, timeout=10):
 
 
 class Daemon:
-    def __init__(self, folder, conf, milter_socket, arguments=(), preexec=None, env=None):
+    def __init__(self, folder, conf, milter_socket, arguments=(), preexec=None, env=None,
+                 exclusive=True):  # fmt: skip
         self.dir = pathlib.Path(folder)
         self.milter_socket = milter_socket
         self.conf = self.dir / "rblmilter.conf"
         self.conf.write_text(conf)
+        if exclusive and can_connect(milter_socket):
+            raise AssertionError(f"another daemon listens on {milter_socket}")
         self.process = subprocess.Popen(
             [binary(), "-c", self.conf, *arguments],
             stdin=subprocess.DEVNULL,
@@ -79,9 +82,11 @@ class Daemon:
         return self.process.pid
 
     def wait_ready(self, timeout=20):
+        """Until the milter socket accepts: then all was read (design.md, 6)."""
         deadline = time.monotonic() + timeout
         while not can_connect(self.milter_socket):
             if self.process.poll() is not None:
+                self.stopped = True
                 self.log.wait_end()
                 raise AssertionError(
                     f"rblmilter ended with {self.process.returncode}\n{self.log.text()}"

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,8 +15,6 @@ class Rbldnsd:
 
     def __init__(self, folder, zones):
         self.dir = pathlib.Path(folder)
-        self.dir.mkdir()
-        os.chmod(self.dir, 0o755)
         self.port = free_port()
         specs = []
         for number, (zone, kind, text) in enumerate(zones):
@@ -57,6 +54,3 @@ class Rbldnsd:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(10)
 
-
-def missing():
-    return None if shutil.which("rbldnsd") else "rbldnsd is not installed"

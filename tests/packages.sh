@@ -1,0 +1,39 @@
+# shellcheck shell=bash
+# The Debian 12 packages that check.sh and quickstart.sh need, and how they are installed.
+
+# shellcheck disable=SC2034 # for those who source this file
+build_packages=(build-essential autoconf automake autoconf-archive pkg-config libmilter-dev
+    libc-ares-dev libconfuse-dev libsqlite3-dev libjansson-dev libsmartcols-dev uthash-dev
+    libpsl-dev libidn2-dev nettle-dev libsystemd-dev publicsuffix)
+
+# Installs what is missing; the words of apt-get go to LOG. No service that a package
+# brings is started, and Postfix stays unconfigured: whoever needs one starts their own.
+install_packages() { # install_packages LOG PACKAGE...
+    local log=$1 package missing=() policy=/usr/sbin/policy-rc.d made='' rc
+    shift
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok' ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        echo "missing, and only root can install them: ${missing[*]}"
+        return 1
+    fi
+    echo "installing ${missing[*]}"
+    if [ ! -e $policy ]; then
+        made=1
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod 755 $policy
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    {
+        echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+        apt-get update -q
+        apt-get install -q -y --no-install-recommends "${missing[@]}"
+    } >"$log" 2>&1
+    rc=$?
+    [ -z "$made" ] || rm -f $policy
+    [ $rc = 0 ] || tail -n 20 "$log"
+    return $rc
+}

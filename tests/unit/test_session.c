@@ -1,0 +1,367 @@
+/* Sessions from their facts to the decision, against a scripted name server. */
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "nameserver.h"
+#include "policy/session.h"
+
+/* 192.0.2.N is listed by what the name of its zone's rules says. */
+static const char rules[] =
+    "[{\"name\":\"1.2.0.192.one.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
+    " {\"name\":\"1.2.0.192.one.test\",\"type\":\"TXT\",\"txt\":[\"see "
+    "https://one.test/1\"]},"
+    " {\"name\":\"2.2.0.192.one.test\",\"type\":\"A\",\"a\":[\"127.0.0.4\"]},"
+    " {\"name\":\"3.2.0.192.one.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
+    " {\"name\":\"3.2.0.192.white.test\",\"type\":\"A\",\"a\":[\"127.0.3.3\"]},"
+    " {\"name\":\"4.2.0.192.one.test\",\"silent\":true},"
+    " {\"name\":\"5.2.0.192.two.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
+    " {\"name\":\"5.2.0.192.one.test\",\"type\":\"A\",\"a\":[\"127.0.0.4\"],\"delay_ms\":"
+    "100},"
+    " {\"name\":\"6.2.0.192.one.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
+    " {\"name\":\"6.2.0.192.two.test\",\"silent\":true},"
+    " {\"name\":\"7.2.0.192.null.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
+    " {\"name\":\"8.2.0.192.far.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
+    " {\"name\":\"9.2.0.192.one.test\",\"rcode\":\"REFUSED\"},"
+    " {\"name\":\"10.2.0.192.watch.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
+    " {\"name\":\"bad.example.names.test\",\"type\":\"A\",\"a\":[\"127.0.1.2\"]}]";
+
+static const char conf[] =
+    "user = \"\"\n"
+    "resolver { servers = {\"%s\"} timeout = \"200ms\" attempts = 2\n"
+    "           deadline = \"600ms\" min-ttl = \"1s\" }\n"
+    "list \"one\" { zone = \"one.test\" codes \"127.0.0.2\" { weight = 8 }\n"
+    "             codes \"127.0.0.4\" { weight = 4 } }\n"
+    "list \"two\" { zone = \"two.test\" weight = 4 }\n"
+    "list \"white\" { zone = \"white.test\" codes \"127.0.*.3\" { weight = -5 } }\n"
+    "list \"null\" { zone = \"null.test\" when = \"null-sender\" }\n"
+    "list \"far\" { zone = \"far.test\" after = {\"one\", \"two\"} }\n"
+    "list \"watch\" { zone = \"watch.test\" mode = \"monitor\" }\n"
+    "list \"names\" { zone = \"names.test\" check = {\"helo\", \"sender-domain\"} }\n"
+    "exempt { senders = {\"@partner.example\"} networks = {\"198.51.100.0/24\"} }\n";
+
+struct world {
+    struct nameserver *server;
+    struct resolver *resolver;
+    struct dnsbl_registry *registry;
+    struct policy *policy;
+};
+
+static void report(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "%s\n", text);
+}
+
+static struct config *load(const char *address)
+{
+    char path[] = "/tmp/test_session-XXXXXX";
+    int fd = mkstemp(path);
+    struct config *config;
+
+    assert_true(fd >= 0);
+    assert_true(dprintf(fd, conf, address) > 0);
+    close(fd);
+    config = config_load(path, report, NULL);
+    unlink(path);
+    assert_non_null(config);
+    return config;
+}
+
+static int set_up(void **state)
+{
+    static const struct resolver_settings settings = {.timeout_ms = 200,
+                                                      .attempts = 2,
+                                                      .deadline_ms = 600,
+                                                      .cache_size = 1000,
+                                                      .min_ttl_s = 1,
+                                                      .max_ttl_s = 60,
+                                                      .negative_ttl_s = 60,
+                                                      .max_queries = 1000};
+    struct world *w = calloc(1, sizeof *w);
+
+    assert_non_null(w);
+    w->server = nameserver_new(rules);
+    w->resolver = resolver_new(&settings);
+    w->registry = dnsbl_registry_new();
+    struct config *config = load(nameserver_address(w->server));
+    w->policy = policy_new(config, w->resolver, w->registry, NULL);
+    config_unref(config);
+    assert_non_null(w->policy);
+    *state = w;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+
+    policy_unref(w->policy);
+    resolver_free(w->resolver);
+    dnsbl_registry_free(w->registry);
+    nameserver_free(w->server);
+    free(w);
+    return 0;
+}
+
+struct message {
+    const char *client, *name, *helo, *sender, *login;
+};
+
+static struct session *begin(struct policy *policy, const struct message *m)
+{
+    struct session *s = session_new(policy);
+    struct ipaddr client;
+
+    assert_non_null(s);
+    assert_int_equal(ipaddr_parse(m->client, &client), 0);
+    assert_int_equal(session_connect(s, &client, m->name), 0);
+    if (m->helo != NULL)
+        assert_int_equal(session_helo(s, m->helo), 0);
+    assert_int_equal(session_mail(s, m->sender, m->login), 0);
+    return s;
+}
+
+static void decisions(void **state)
+{
+    static const struct {
+        const char *label;
+        struct message message;
+        enum verdict verdict;
+        int score;
+        const char *exempt, *reply;
+    } cases[] = {
+        {"listed",
+         {"192.0.2.1", NULL, "h.example", "a@b.example", NULL},
+         VERDICT_REJECT,
+         8,
+         NULL,
+         "Service unavailable; Client host [192.0.2.1] blocked using one; see "
+         "https://one.test/1"},
+        {"a code below the threshold tags",
+         {"192.0.2.2", NULL, NULL, "a@b.example", NULL},
+         VERDICT_TAG,
+         4,
+         NULL,
+         ""},
+        {"an allow list takes off",
+         {"192.0.2.3", NULL, NULL, "a@b.example", NULL},
+         VERDICT_ACCEPT,
+         3,
+         NULL,
+         ""},
+        {"silence counts as not listed",
+         {"192.0.2.4", NULL, NULL, "a@b.example", NULL},
+         VERDICT_ACCEPT,
+         0,
+         NULL,
+         ""},
+        {"two lists add up, the first gives the reply",
+         {"192.0.2.5", NULL, NULL, "a@b.example", NULL},
+         VERDICT_REJECT,
+         8,
+         NULL,
+         "Service unavailable; Client host [192.0.2.5] blocked using one"},
+        {"null-sender lists: not for others",
+         {"192.0.2.7", NULL, NULL, "a@b.example", NULL},
+         VERDICT_ACCEPT,
+         0,
+         NULL,
+         ""},
+        {"null-sender lists: for bounces",
+         {"192.0.2.7", NULL, NULL, "<>", NULL},
+         VERDICT_REJECT,
+         8,
+         NULL,
+         "Service unavailable; Client host [192.0.2.7] blocked using null"},
+        {"a list that waits for others",
+         {"192.0.2.8", NULL, NULL, "a@b.example", NULL},
+         VERDICT_REJECT,
+         8,
+         NULL,
+         "Service unavailable; Client host [192.0.2.8] blocked using far"},
+        {"REFUSED is no listing",
+         {"192.0.2.9", NULL, NULL, "a@b.example", NULL},
+         VERDICT_ACCEPT,
+         0,
+         NULL,
+         ""},
+        {"monitor weighs nothing",
+         {"192.0.2.10", NULL, NULL, "a@b.example", NULL},
+         VERDICT_ACCEPT,
+         0,
+         NULL,
+         ""},
+        {"HELO",
+         {"192.0.2.99", NULL, "Bad.Example", "a@b.example", NULL},
+         VERDICT_REJECT,
+         8,
+         NULL,
+         "Service unavailable; Helo command [bad.example] blocked using names"},
+        {"sender domain",
+         {"192.0.2.99", NULL, "h.example", "<x@BAD.example>", NULL},
+         VERDICT_REJECT,
+         8,
+         NULL,
+         "Service unavailable; Sender domain [bad.example] blocked using names"},
+        {"both of one list count once",
+         {"192.0.2.99", NULL, "bad.example", "<x@bad.example>", NULL},
+         VERDICT_REJECT,
+         8,
+         NULL,
+         "Service unavailable; Helo command [bad.example] blocked using names"},
+        {"a HELO in brackets is not asked about",
+         {"192.0.2.99", NULL, "[192.0.2.1]", "<>", NULL},
+         VERDICT_ACCEPT,
+         0,
+         NULL,
+         ""},
+        {"exempt network",
+         {"198.51.100.7", NULL, "bad.example", "a@b.example", NULL},
+         VERDICT_ACCEPT,
+         0,
+         "network",
+         ""},
+        {"exempt sender",
+         {"192.0.2.1", NULL, NULL, "a@partner.example", NULL},
+         VERDICT_ACCEPT,
+         0,
+         "sender",
+         ""},
+        {"logged in",
+         {"192.0.2.1", NULL, NULL, "a@b.example", "anna"},
+         VERDICT_ACCEPT,
+         0,
+         "authenticated",
+         ""},
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct session *s = begin(w->policy, &cases[i].message);
+        const struct decision *d = session_decide(s, NULL, NULL);
+        bool exempt_same = (d->exempt == NULL) == (cases[i].exempt == NULL) &&
+                           (d->exempt == NULL || strcmp(d->exempt, cases[i].exempt) == 0);
+
+        if (d->verdict != cases[i].verdict || d->score != cases[i].score ||
+            !exempt_same || strcmp(d->reply, cases[i].reply) != 0)
+            fail_msg("%s: %s, score %d, exempt %s, \"%s\"", cases[i].label,
+                     verdict_name(d->verdict), d->score, d->exempt, d->reply);
+        session_free(s);
+    }
+}
+
+/* one says 8; two is silent and cannot change that, white and far (not asked yet) could
+ * not either. */
+static void decided_before_all_is_answered(void **state)
+{
+    static const struct message m = {"192.0.2.6", NULL, NULL, "a@b.example", NULL};
+    struct world *w = *state;
+    struct session *s = begin(w->policy, &m);
+    const struct decision *d;
+    bool two_open = false, white_counted = false;
+
+    d = session_decide(s, NULL, NULL);
+    assert_int_equal(d->verdict, VERDICT_REJECT);
+    for (const struct question *q = inquiry_next(s->inquiry, NULL); q != NULL;
+         q = inquiry_next(s->inquiry, q)) {
+        two_open |= !q->counted && strcmp(q->dnsbl->list->name, "two") == 0;
+        white_counted |= q->counted && strcmp(q->dnsbl->list->name, "white") == 0;
+    }
+    assert_true(two_open);
+    assert_true(white_counted); /* it could have saved the message */
+    assert_true(d->took_ms < 600);
+    session_free(s);
+}
+
+/* A session that ends with questions open leaves nothing behind (run under ASan). */
+static void ends_with_questions_open(void **state)
+{
+    static const struct message m = {"192.0.2.4", NULL, NULL, "a@b.example", NULL};
+    struct world *w = *state;
+
+    for (int i = 0; i < 50; i++)
+        session_free(begin(w->policy, &m));
+}
+
+static void second_message_is_judged_anew(void **state)
+{
+    static const struct message m = {"192.0.2.99", NULL, "h.example", "x@bad.example",
+                                     NULL};
+    struct world *w = *state;
+    struct session *s = begin(w->policy, &m);
+
+    assert_int_equal(session_decide(s, NULL, NULL)->verdict, VERDICT_REJECT);
+    assert_int_equal(session_mail(s, "x@good.example", NULL), 0);
+    assert_int_equal(session_decide(s, NULL, NULL)->verdict, VERDICT_ACCEPT);
+    assert_string_equal(session_decide(s, NULL, NULL)->reply, "");
+    session_free(s);
+}
+
+/* Threads judge while the policy in force is swapped (run under TSan). */
+struct swap {
+    struct policy_slot slot;
+    atomic_bool stop;
+};
+
+static void *judge_on(void *context)
+{
+    static const struct message m = {"192.0.2.1", NULL, "h.example", "a@b.example", NULL};
+    struct swap *swap = context;
+
+    while (!atomic_load(&swap->stop)) {
+        struct policy *policy = policy_slot_get(&swap->slot);
+        struct session *s = begin(policy, &m);
+
+        policy_unref(policy);
+        assert_int_equal(session_decide(s, NULL, NULL)->verdict, VERDICT_REJECT);
+        session_free(s);
+    }
+    return NULL;
+}
+
+static void swapped_under_way(void **state)
+{
+    struct world *w = *state;
+    struct swap swap = {.stop = false};
+    pthread_t threads[4];
+
+    assert_int_equal(policy_slot_init(&swap.slot, policy_ref(w->policy)), 0);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, judge_on, &swap), 0);
+    for (int i = 0; i < 50; i++) {
+        struct config *config = load(nameserver_address(w->server));
+        struct policy *policy = policy_new(config, w->resolver, w->registry, NULL);
+
+        assert_non_null(policy);
+        config_unref(config);
+        policy_slot_set(&swap.slot, policy);
+    }
+    atomic_store(&swap.stop, true);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    policy_slot_clear(&swap.slot);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decisions),
+        cmocka_unit_test(decided_before_all_is_answered),
+        cmocka_unit_test(ends_with_questions_open),
+        cmocka_unit_test(second_message_is_judged_anew),
+        cmocka_unit_test(swapped_under_way),
+    };
+
+    return cmocka_run_group_tests_name("session", tests, set_up, tear_down);
+}
