@@ -59,8 +59,8 @@ def described():
     return found
 
 
-def defaults(folder):
-    conf = folder / "defaults.conf"
+def defaults(tmp_path):
+    conf = tmp_path / "defaults.conf"
     conf.write_text(LIST)
     result = check(conf)
     assert result.returncode == 0, result.stderr
@@ -68,13 +68,13 @@ def defaults(folder):
 
 
 @pytest.fixture
-def etc(folder):
+def etc(tmp_path):
     """What examples expect below /etc/rblmilter."""
-    shutil.copytree(ROOT / "etc/lists.d", folder / "lists.d")
-    key = folder / "spamhaus.key"
+    shutil.copytree(ROOT / "etc/lists.d", tmp_path / "lists.d")
+    key = tmp_path / "spamhaus.key"
     key.write_text("abcdefghijklmnopqrstuvwxyz\n")
     key.chmod(0o640)
-    return folder
+    return tmp_path
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda e: e.split("\n")[0])
@@ -85,14 +85,14 @@ def test_example_loads(etc, example):
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_every_option_has_an_example(folder):
+def test_every_option_has_an_example(tmp_path):
     text = "\n".join(examples())
-    missing = [o for s, o in defaults(folder) if not re.search(rf"\b{o}\s*\+?=", text)]
+    missing = [o for s, o in defaults(tmp_path) if not re.search(rf"\b{o}\s*\+?=", text)]
     assert missing == []
 
 
-def test_defaults_are_as_described(folder):
-    told, real = described(), defaults(folder)
+def test_defaults_are_as_described(tmp_path):
+    told, real = described(), defaults(tmp_path)
     assert told.keys() == real.keys()
     for option in DEPENDS | GIVEN:
         del told[option], real[option]
