@@ -139,6 +139,7 @@ static void check_list(struct build *b, size_t index, const char *path)
         list_warning(b, path, "organizational",
                      "organizational is of no use: list \"%s\" is not asked for names",
                      list->name);
+    check_risks(b, list, path);
     check_stage(b, list, path);
     check_servers(b, list->servers, parse_place(b->parse, path, "servers", 0));
 }

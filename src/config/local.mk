@@ -9,10 +9,11 @@ librblmilter_a_SOURCES += \
 	src/config/list_build.c \
 	src/config/list_zone.c \
 	src/config/options.c src/config/options.h \
-	src/config/outline.c src/config/outline.h \
+	src/config/outline.c src/config/outline.h src/config/outline_read.c \
 	src/config/parse.c src/config/parse.h \
 	src/config/print.c \
 	src/config/reload.c \
 	src/config/report.c src/config/report.h \
+	src/config/risky_zones.c \
 	src/config/tokens.c src/config/tokens.h \
-	src/config/values.c src/config/values.h
+	src/config/value_free.c src/config/value_read.c src/config/value_write.c src/config/values.h

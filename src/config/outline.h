@@ -29,6 +29,11 @@ int outline_read(struct outline *outline, struct report *report, const char *fil
 #define OUTLINE_JOIN "\n"
 bool outline_find(const struct outline *outline, const char *path, struct place *out);
 
+/* Notes a place; path becomes the outline's. NULL says that there was no memory for it:
+ * the outline is not whole any more. */
+void outline_add(struct outline *outline, char *path, struct place place);
+bool outline_is_whole(const struct outline *outline);
+
 /* Joins two parts of a path; parent NULL: the file. The caller frees; NULL: no memory. */
 char *outline_join(const char *parent, const char *part);
 

@@ -11,6 +11,14 @@
 
 #define EXPECTED_SIZE 512
 
+/* An option's field, and its count, in the struct of its section. */
+#define FIELD(type, option, base) ((type *)(void *)((char *)(base) + (option)->field))
+#define COUNT(option, base)       ((size_t *)(void *)((char *)(base) + (option)->count))
+#define CONST_FIELD(type, option, base)                                                  \
+    ((const type *)(const void *)((const char *)(base) + (option)->field))
+#define CONST_COUNT(option, base)                                                        \
+    (*(const size_t *)(const void *)((const char *)(base) + (option)->count))
+
 /* Reads one value into option's field of base; a list's value is added to the ones that
  * are there. Returns 0, or -1 with what was expected ("a time span such as …") in
  * expected, base as it was. */

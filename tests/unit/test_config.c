@@ -115,6 +115,9 @@ static const struct {
     {"the second value's line",
      "resolver {\n servers = {\n  \"127.0.0.1\",\n  \"x\"\n }\n}",
      {"main.conf:4: servers = \"x\""}},
+    {"the line of what is added",
+     "exempt {\n networks += {\n  \"x\" }\n networks += {\n  \"y\" }\n}",
+     {"main.conf:3: networks = \"x\"", "main.conf:5: networks = \"y\""}},
     {"network",
      "exempt { networks = { \"10.0.0.0/33\" } }",
      {"networks = \"10.0.0.0/33\": expected an IP address or network"}},
@@ -319,6 +322,8 @@ static const struct {
      "list \"a\" { zone = \"a.b\" when = \"null-sender\" }",
      "main.conf:2: warning: when = \"null-sender\" is never so"},
     {"timeout", "resolver { timeout = \"6s\" }", "warning: timeout is longer"},
+    {"no such variable", "\nuser = \"a${RBLMILTER_TEST_NONE}b\"",
+     "main.conf:2: warning: ${RBLMILTER_TEST_NONE}: no such variable"},
     {"public resolver", "resolver { servers = { \"8.8.8.8\" } }",
      "warning: servers: DNS lists do not answer public resolvers"},
     {"dying", "list \"a\" { zone = \"x.sorbs.net\" }",
@@ -328,6 +333,26 @@ static const struct {
     {"organizational", "list \"a\" { zone = \"a.b\" organizational = true }",
      "warning: organizational is of no use"},
 };
+
+/* The same zones, asked as they should be. */
+static void test_no_warnings(void **state)
+{
+    static const char *const texts[] = {
+        "list \"a\" { zone = \"list.dnswl.org\" weight = 0\n"
+        " codes \"127.0.*.3\" { weight = -3 } }",
+        "list \"a\" { zone = \"dnsbl-3.uceprotect.net\" mode = \"monitor\" }",
+        "list \"a\" { zone = \"ips.backscatterer.org\" when = \"null-sender\" }",
+        "list \"a\" { zone = \"a.b\" }\n"
+        "list \"b\" { zone = \"a.b\" check = { \"helo\" } organizational = true }\n"
+        "list \"c\" { zone = \"a.b\" mode = \"off\" weight = 0 }",
+        "milter { reject-at = \"eom\" } verdict { tag = 8 tempfail = 8 }",
+        "milter { reject-at = \"mail\" } exempt { recipients = {} }",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        config_unref(load_good(texts[i]));
+}
 
 static void test_warnings(void **state)
 {
@@ -504,6 +529,23 @@ static void test_rules_and_servers(void **state)
     config_unref(c);
 }
 
+/* What is in the environment, has a value for when it is not, or is no variable. */
+static void test_environment(void **state)
+{
+    struct config *c = load_good("user = \"${RBLMILTER_TEST_NONE:-a}\\${b}\"");
+
+    (void)state;
+    assert_string_equal(c->user, "a${b}");
+    config_unref(c);
+    setenv("RBLMILTER_TEST_USER", "u", 1);
+    c = load_good("user = ${RBLMILTER_TEST_USER} log { level = 'debug' }");
+    assert_string_equal(c->user, "u");
+    config_unref(c);
+    c = load_good("user = '${RBLMILTER_TEST_NONE}'");
+    assert_string_equal(c->user, "${RBLMILTER_TEST_NONE}");
+    config_unref(c);
+}
+
 static void test_include(void **state)
 {
     struct config *c = load_good("include(\"list.conf\")\nuser = ''\n"
@@ -657,6 +699,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_include),
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_refs),
+        cmocka_unit_test(test_no_warnings),
+        cmocka_unit_test(test_environment),
         cmocka_unit_test(test_reload),
     };
 

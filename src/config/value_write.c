@@ -1,0 +1,173 @@
+#include "config/values.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "base/domain.h"
+#include "base/ipaddr.h"
+#include "base/span.h"
+#include "base/template.h"
+#include "config/config.h"
+#include "config/endpoints.h"
+
+void value_write_text(const char *text, FILE *out)
+{
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        if (strchr("\"\\$", *text) != NULL) /* "${NAME}" is the environment's */
+            fputc('\\', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static void write_span(int value, int unit_ms, FILE *out)
+{
+    char text[SPAN_TEXT_SIZE];
+
+    span_text((int64_t)value * unit_ms, text);
+    value_write_text(text, out);
+}
+
+static void write_choices(const struct option *o, unsigned bits, FILE *out)
+{
+    const char *separator = " ";
+
+    for (unsigned i = 0; o->choices[i] != NULL; i++) {
+        if ((bits & 1u << i) == 0)
+            continue;
+        fputs(separator, out);
+        value_write_text(o->choices[i], out);
+        separator = ", ";
+    }
+}
+
+static void write_servers(const char *servers, FILE *out)
+{
+    const char *separator = " ";
+    char text[ENDPOINT_SIZE];
+
+    while (servers != NULL && *servers != '\0') {
+        size_t length = strcspn(servers, ",");
+
+        snprintf(text, sizeof text, "%.*s", (int)length, servers);
+        fputs(separator, out);
+        value_write_text(text, out);
+        separator = ", ";
+        servers += length + (servers[length] == ',');
+    }
+}
+
+static void write_networks(const struct network *networks, size_t count, FILE *out)
+{
+    char text[NETWORK_TEXT_SIZE];
+
+    for (size_t i = 0; i < count; i++) {
+        network_text(&networks[i], text);
+        fputs(i > 0 ? ", " : " ", out);
+        value_write_text(text, out);
+    }
+}
+
+/* A local part of unusual characters goes back into its quotes. */
+static void address_text(const struct exempt_address *a, char *out, size_t size)
+{
+    size_t used = 0;
+    bool quoted = a->local != NULL && strpbrk(a->local, " \"\\@<>:,;()[]") != NULL;
+
+    for (const char *p = a->local; p != NULL && *p != '\0' && used + 4 < size; p++) {
+        if (p == a->local && quoted)
+            out[used++] = '"';
+        if (*p == '"' || *p == '\\')
+            out[used++] = '\\';
+        out[used++] = *p;
+    }
+    snprintf(out + used, size - used, "%s%s%s", quoted ? "\"" : "",
+             a->domain != NULL ? "@" : "", a->domain != NULL ? a->domain : "");
+}
+
+static void write_addresses(const struct exempt_address *addresses, size_t count,
+                            FILE *out)
+{
+    char text[2 * LOCAL_PART_SIZE + DOMAIN_SIZE + 8];
+
+    for (size_t i = 0; i < count; i++) {
+        address_text(&addresses[i], text, sizeof text);
+        fputs(i > 0 ? ", " : " ", out);
+        value_write_text(text, out);
+    }
+}
+
+static void write_list(const struct option *o, const void *base, FILE *out)
+{
+    fputs("{", out);
+    if (o->kind == KIND_CHOICES)
+        write_choices(o, *CONST_FIELD(unsigned, o, base), out);
+    else if (o->kind == KIND_SERVERS)
+        write_servers(*CONST_FIELD(char *, o, base), out);
+    else if (o->kind == KIND_NETWORKS)
+        write_networks(*CONST_FIELD(struct network *, o, base), CONST_COUNT(o, base),
+                       out);
+    else
+        write_addresses(*CONST_FIELD(struct exempt_address *, o, base),
+                        CONST_COUNT(o, base), out);
+    fputs(" }", out);
+}
+
+static void write_template(const struct template *t, FILE *out)
+{
+    value_write_text(t != NULL ? template_source(t) : "", out);
+}
+
+static void write_string(const char *text, FILE *out)
+{
+    value_write_text(text != NULL ? text : "", out);
+}
+
+void value_write(const struct option *o, const void *base, FILE *out)
+{
+    unsigned index;
+
+    switch (o->kind) {
+    case KIND_TEXT:
+    case KIND_PATH:
+    case KIND_SOCKET:
+        write_string(*CONST_FIELD(char *, o, base), out);
+        return;
+    case KIND_SECRET:
+        write_string(*CONST_FIELD(char *, o, base) != NULL ? "***" : "", out);
+        return;
+    case KIND_NUMBER:
+        fprintf(out, "%d", *CONST_FIELD(int, o, base));
+        return;
+    case KIND_SPAN_MS:
+        write_span(*CONST_FIELD(int, o, base), 1, out);
+        return;
+    case KIND_SPAN_S:
+        write_span(*CONST_FIELD(int, o, base), 1000, out);
+        return;
+    case KIND_BOOL:
+        fputs(*CONST_FIELD(bool, o, base) ? "true" : "false", out);
+        return;
+    case KIND_CHOICE:
+        memcpy(&index, CONST_FIELD(void, o, base), sizeof index);
+        value_write_text(o->choices[index], out);
+        return;
+    case KIND_MODE:
+        fprintf(out, "\"%04o\"", (unsigned)*CONST_FIELD(mode_t, o, base));
+        return;
+    case KIND_TEMPLATE:
+    case KIND_OWN_TEMPLATE:
+        write_template(*CONST_FIELD(struct template *, o, base), out);
+        return;
+    case KIND_CHOICES:
+    case KIND_SERVERS:
+    case KIND_NETWORKS:
+    case KIND_ADDRESSES:
+        write_list(o, base, out);
+        return;
+    case KIND_NAMES:
+        return;
+    }
+}
