@@ -49,11 +49,17 @@ struct format_sink {
  * row callback ended it. Lines longer than 64 KiB are bad lines. */
 int format_read(struct format_reader *reader, FILE *in, const struct format_sink *sink);
 
-/* Writing: start, each row, end. They return 0, 1 for a row that the format cannot
- * express (host: in rbldnsd …: left out, count them), or -1 when writing failed. */
-int format_write_start(const struct format *format, FILE *out);
-int format_write_row(const struct format *format, FILE *out, const struct format_row *row,
-                     bool first);
-int format_write_end(const struct format *format, FILE *out);
+/* One file being written. */
+struct format_writer;
+
+/* Starts it. NULL: no memory, no temporary file (errno). Borrows out until the end. */
+struct format_writer *format_writer_new(const struct format *format, FILE *out);
+
+/* Returns 0, 1 for a row that the format cannot express (host: in rbldnsd …: left out,
+ * count them), or -1 when writing failed. */
+int format_writer_row(struct format_writer *writer, const struct format_row *row);
+
+/* Ends it and frees the writer. Returns 0, or -1 when writing failed (errno). */
+int format_writer_end(struct format_writer *writer);
 
 #endif

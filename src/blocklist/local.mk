@@ -5,7 +5,10 @@ librblmilter_a_SOURCES += \
 	src/blocklist/change.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
 	src/blocklist/filter.c src/blocklist/filter.h \
-	src/blocklist/format.h \
+	src/blocklist/format.c src/blocklist/format.h src/blocklist/format_table.h \
+	src/blocklist/format_csv.c src/blocklist/format_json.c \
+	src/blocklist/format_plain.c src/blocklist/format_postfix.c \
+	src/blocklist/format_rbldnsd.c src/blocklist/format_rspamd.c \
 	src/blocklist/hits.c src/blocklist/hits.h \
 	src/blocklist/import.c \
 	src/blocklist/index.c src/blocklist/index.h \

@@ -12,3 +12,7 @@ blocklist_helper = tests/unit/blocklist_helper.c tests/unit/blocklist_helper.h
 check_PROGRAMS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(blocklist_helper)
 tests_unit_test_store_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_format
+tests_unit_test_format_SOURCES = tests/unit/test_format.c
+tests_unit_test_format_LDADD = $(unit_libs)

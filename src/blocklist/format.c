@@ -1,0 +1,205 @@
+#include "blocklist/format.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "blocklist/format_table.h"
+
+static const struct format *const formats[] = {&format_plain,   &format_csv,
+                                               &format_json,    &format_postfix,
+                                               &format_rbldnsd, &format_rspamd};
+#define FORMAT_COUNT (sizeof formats / sizeof formats[0])
+
+static const char *const names[FORMAT_COUNT + 1] = {"plain",   "csv",     "json",
+                                                    "postfix", "rbldnsd", "rspamd"};
+
+const struct format *format_find(const char *name)
+{
+    for (size_t i = 0; i < FORMAT_COUNT; i++)
+        if (strcmp(formats[i]->name, name) == 0)
+            return formats[i];
+    return NULL;
+}
+
+const char *format_name(const struct format *format)
+{
+    return format->name;
+}
+
+bool format_can_export(const struct format *format)
+{
+    return format->write_row != NULL;
+}
+
+const char *const *format_names(void)
+{
+    return names;
+}
+
+struct format_reader *format_reader_new(const struct format *format)
+{
+    struct format_reader *reader = calloc(1, sizeof *reader);
+
+    if (reader != NULL)
+        reader->format = format;
+    return reader;
+}
+
+void format_reader_free(struct format_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    free(reader->text);
+    free(reader);
+}
+
+void reader_row(struct format_reader *reader, const struct format_row *row)
+{
+    if (!reader->stopped && !reader->sink->row(reader->sink->context, reader->line, row))
+        reader->stopped = true;
+}
+
+void reader_bad(struct format_reader *reader, const char *format, ...)
+{
+    char text[FORMAT_ERROR_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    if (vsnprintf(text, sizeof text, format, args) < 0)
+        text[0] = '\0';
+    va_end(args);
+    if (!reader->stopped)
+        reader->sink->bad(reader->sink->context, reader->line, text);
+}
+
+void reader_entry(struct format_reader *reader, const char *text, bool allow,
+                  const char *reason)
+{
+    struct format_row row = {.allow = allow, .reason = reason};
+    char error[ENTRY_ERROR_SIZE], shown[64];
+
+    if (entry_parse(text, &row.entry, error) == 0) {
+        reader_row(reader, &row);
+        return;
+    }
+    (void)text_clean(text, shown, sizeof shown); /* cut where longer */
+    reader_bad(reader, "\"%s\": %s", shown, error);
+}
+
+char *format_trim(char *text)
+{
+    size_t length;
+
+    text += strspn(text, " \t\r");
+    length = strlen(text);
+    while (length > 0 && strchr(" \t\r", text[length - 1]) != NULL)
+        length--;
+    text[length] = '\0';
+    return text;
+}
+
+int format_time_parse(const char *text, time_t *out)
+{
+    struct tm tm = {0};
+    char *end;
+    long long number;
+
+    *out = 0;
+    if (*text == '\0')
+        return 0;
+    end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    if (end != NULL && *end == '\0') {
+        *out = timegm(&tm);
+        return *out >= 0 ? 0 : -1;
+    }
+    errno = 0;
+    number = strtoll(text, &end, 10);
+    if (errno != 0 || *end != '\0' || *text < '0' || *text > '9')
+        return -1;
+    *out = (time_t)number;
+    return 0;
+}
+
+void format_time_text(time_t time, char out[static 32])
+{
+    struct tm tm;
+
+    out[0] = '\0';
+    if (time != 0 && gmtime_r(&time, &tm) != NULL &&
+        strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        out[0] = '\0';
+}
+
+static void take_line(struct format_reader *reader, char *line, size_t length)
+{
+    reader->line++;
+    if (length > 0 && line[length - 1] == '\n')
+        line[--length] = '\0';
+    if (reader->line == 1 && strncmp(line, "\xef\xbb\xbf", 3) == 0) {
+        line += 3; /* a byte order mark, as some editors put it */
+        length -= 3;
+    }
+    if (length > FORMAT_LINE_MAX)
+        reader_bad(reader, "the line is longer than %d bytes", FORMAT_LINE_MAX);
+    else if (strlen(line) != length)
+        reader_bad(reader, "the line has a NUL character in it");
+    else
+        reader->format->line(reader, line);
+}
+
+int format_read(struct format_reader *reader, FILE *in, const struct format_sink *sink)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+    int rc;
+
+    reader->sink = sink;
+    while (!reader->stopped && (length = getline(&line, &size, in)) >= 0)
+        take_line(reader, line, (size_t)length);
+    rc = reader->stopped || ferror(in) ? -1 : 0;
+    if (rc == 0 && reader->format->end != NULL)
+        reader->format->end(reader);
+    free(line);
+    return reader->stopped ? -1 : rc;
+}
+
+struct format_writer *format_writer_new(const struct format *format, FILE *out)
+{
+    struct format_writer *writer = calloc(1, sizeof *writer);
+
+    if (writer == NULL)
+        return NULL;
+    writer->format = format;
+    writer->out = out;
+    if (format->write_start != NULL && format->write_start(writer) != 0) {
+        (void)format_writer_end(writer); /* what failed is told already */
+        return NULL;
+    }
+    return writer;
+}
+
+int format_writer_row(struct format_writer *writer, const struct format_row *row)
+{
+    int rc = writer->format->write_row(writer, row);
+
+    if (rc == 0)
+        writer->begun = true;
+    return rc;
+}
+
+int format_writer_end(struct format_writer *writer)
+{
+    int rc = writer->format->write_end != NULL ? writer->format->write_end(writer) : 0;
+
+    for (size_t i = 0; i < sizeof writer->parts / sizeof writer->parts[0]; i++)
+        if (writer->parts[i] != NULL)
+            fclose(writer->parts[i]); /* a temporary file */
+    if (fflush(writer->out) != 0 || ferror(writer->out))
+        rc = -1;
+    free(writer);
+    return rc;
+}

@@ -1,0 +1,324 @@
+/* Import and export formats: what each line becomes, what is refused, and that what we
+ * write reads back as the same. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "blocklist/format.h"
+
+/* What was read, as "!entry=reason@expires%source;" and "line:bad;". */
+struct seen {
+    char text[4096];
+    char last_error[FORMAT_ERROR_SIZE];
+    unsigned long rows, stop_after;
+};
+
+static void append(struct seen *seen, const char *text)
+{
+    assert_true(strlen(seen->text) + strlen(text) < sizeof seen->text);
+    strcat(seen->text, text);
+}
+
+static bool take_row(void *context, unsigned long line, const struct format_row *row)
+{
+    struct seen *seen = context;
+    char number[40];
+
+    assert_true(line > 0);
+    append(seen, row->allow ? "!" : "");
+    append(seen, row->entry.text);
+    if (row->reason != NULL) {
+        append(seen, "=");
+        append(seen, row->reason);
+    }
+    if (row->expires != 0) {
+        snprintf(number, sizeof number, "@%lld", (long long)row->expires);
+        append(seen, number);
+    }
+    if (row->source != NULL) {
+        append(seen, "%");
+        append(seen, row->source);
+    }
+    append(seen, ";");
+    return ++seen->rows != seen->stop_after;
+}
+
+static void take_bad(void *context, unsigned long line, const char *text)
+{
+    struct seen *seen = context;
+    char number[40];
+
+    snprintf(number, sizeof number, "%lu:bad;", line);
+    append(seen, number);
+    snprintf(seen->last_error, sizeof seen->last_error, "%s", text);
+    assert_true(strlen(text) > 5);
+}
+
+static int read_text(const char *format, const char *text, size_t length,
+                     struct seen *seen)
+{
+    struct format_reader *reader = format_reader_new(format_find(format));
+    struct format_sink sink = {take_row, take_bad, seen};
+    FILE *in = fmemopen((void *)(uintptr_t)text, length, "r");
+    int rc;
+
+    assert_non_null(in);
+    rc = format_read(reader, in, &sink);
+    fclose(in);
+    format_reader_free(reader);
+    return rc;
+}
+
+static const struct {
+    const char *label, *format, *in, *want;
+} cases[] = {
+    {"plain", "plain", "Anna@Domain.XYZ\n\n# comment\n!192.0.2.7/24\nhost:a.example",
+     "anna@domain.xyz;!192.0.2.0/24;host:a.example;"},
+    {"plain: bad lines stop nothing", "plain", "a..b\ndomain.xyz\n1.2.3\n",
+     "1:bad;domain.xyz;3:bad;"},
+    {"plain: comment behind", "plain", "domain.xyz # why\n\"a #b\"@c.example\n",
+     "domain.xyz;\"a #b\"@c.example;"},
+    {"plain: CRLF, byte order mark", "plain",
+     "\xef\xbb\xbf"
+     "domain.xyz\r\nb.example\r\n",
+     "domain.xyz;b.example;"},
+    {"csv: no header", "csv", "domain.xyz,bulk\nb.example\n",
+     "domain.xyz=bulk;b.example;"},
+    {"csv: header, any order", "csv",
+     "Reason,entry,x,expires,source,allow\n\"a, "
+     "\"\"b\"\"\",domain.xyz,1,1900000000,feed,yes\n",
+     "!domain.xyz=a, \"b\"@1900000000%feed;"},
+    {"csv: ISO time", "csv", "entry,expires\nb.example,2030-01-01T00:00:00Z\n",
+     "b.example@1893456000;"},
+    {"csv: bad ones", "csv",
+     "entry,allow,expires\nb.example,perhaps,\nb.example,,soon\n\"b.example\nc.example,,"
+     "\n",
+     "2:bad;3:bad;4:bad;c.example;"},
+    {"csv: allow by a mark", "csv", "!b.example\n", "!b.example;"},
+    {"json: array", "json",
+     "[{\"entry\":\"domain.xyz\",\"reason\":\"a } \\\" {\",\"expires\":1900000000},\n"
+     "{\"entry\":\"b.example\",\"allow\":true,\"source\":\"feed\"}]\n",
+     "domain.xyz=a } \" {@1900000000;!b.example%feed;"},
+    {"json: one a line", "json", "{\"entry\":\"a.example\"}\n{\"entry\":\"b.example\"}\n",
+     "a.example;b.example;"},
+    {"json: over several lines", "json", "[\n{\n\"entry\":\n\"a.example\"\n}\n]\n",
+     "a.example;"},
+    {"json: bad ones", "json",
+     "[{\"entry\":1},\n{\"entry\":\"a..b\"},\n{\"x\":},\n{\"entry\":\"c.example\"}\n",
+     "1:bad;2:bad;3:bad;c.example;"},
+    {"json: none at all", "json", "hello\n{\"entry\":\"c.example\"}\n",
+     "1:bad;c.example;"},
+    {"json: does not end", "json", "[\n{\"entry\":\"c.example\"\n", "2:bad;"},
+    {"postfix", "postfix",
+     "# table\nanna@domain.xyz  REJECT 5.7.1 bulk mail\n  continued\n"
+     "domain.xyz 550 go away\n192.0.2 REJECT\n192.0.2.1\tOK\n10 DISCARD\n"
+     "198.51.100.0/24 reject\n2001:db8::/32 REJECT\n<> REJECT\n",
+     "anna@domain.xyz=bulk mail;domain.xyz=go away;192.0.2.0/24;!192.0.2.1;7:bad;"
+     "198.51.100.0/24;2001:db8::/32;<>;"},
+    {"postfix: what cannot be taken over", "postfix",
+     "/^a/ REJECT\nanna@ REJECT\na.example DUNNO\na.example\n!1.2.3.4 OK\nb.example OK\n",
+     "1:bad;2:bad;3:bad;4:bad;5:bad;!b.example;"},
+    {"rbldnsd: ip4set", "rbldnsd",
+     "$SOA 0 a b 0 0 0 0 0\n:127.0.0.2:default $\n192.0.2.0/24 :127.0.0.3:own $\n"
+     "192.0.2.7\n!192.0.2.9\n198.51.100 text\n127.0.0.1-255\n1.2.3.4-1.2.3.5 ; c\n",
+     "192.0.2.0/24=own 192.0.2.0/24;192.0.2.7=default 192.0.2.7;!192.0.2.9;"
+     "198.51.100.0/24=text;"
+     "127.0.0.1=default 127.0.0.1-255;127.0.0.2/31=default 127.0.0.1-255;"
+     "127.0.0.4/30=default 127.0.0.1-255;127.0.0.8/29=default 127.0.0.1-255;"
+     "127.0.0.16/28=default 127.0.0.1-255;127.0.0.32/27=default 127.0.0.1-255;"
+     "127.0.0.64/26=default 127.0.0.1-255;127.0.0.128/25=default 127.0.0.1-255;"
+     "1.2.3.4/31=default 1.2.3.4-1.2.3.5;"},
+    {"rbldnsd: prefixes of its manual", "rbldnsd", "127/8\n127.16-31\n127.16/12\n",
+     "127.0.0.0/8;127.16.0.0/12;127.16.0.0/12;"},
+    {"rbldnsd: all of it", "rbldnsd", "0/0\n0.0.0.0-255.255.255.255\n",
+     "0.0.0.0/0;0.0.0.0/0;"},
+    {"rbldnsd: dnset", "rbldnsd",
+     ".domain.xyz\n*.b.example :2:x\n!.good.example\nc.example\n",
+     "domain.xyz;b.example=x;!good.example;c.example;"},
+    {"rbldnsd: ip6trie", "rbldnsd", "2001:21ab:c000/36\n2605:6001:42::/52\n2001:db8\n",
+     "2001:21ab:c000::/36;2605:6001:42::/52;2001:db8::/32;"},
+    {"rbldnsd: bad ones", "rbldnsd", "1.2.3.4-1.2.3.3\n1.2.3.400\n1.2.3.4/33\na..b\n",
+     "1:bad;2:bad;3:bad;4:bad;"},
+    {"rspamd", "rspamd",
+     "# map\nanna@domain.xyz 5.0\ndomain.xyz # why\n192.0.2.0/24\n!b.example\n",
+     "anna@domain.xyz;domain.xyz;192.0.2.0/24;!b.example;"},
+    {"rspamd: expressions", "rspamd", "/^a.*b$/i\nfoo*@domain.xyz\ndomain.xyz\n",
+     "1:bad;2:bad;domain.xyz;"},
+};
+
+static void test_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct seen seen = {.stop_after = 0};
+
+        assert_int_equal(
+            read_text(cases[i].format, cases[i].in, strlen(cases[i].in), &seen), 0);
+        if (strcmp(seen.text, cases[i].want) != 0)
+            fail_msg("%s:\nwant %s\ngot  %s (%s)", cases[i].label, cases[i].want,
+                     seen.text, seen.last_error);
+    }
+}
+
+static void test_odd_lines(void **state)
+{
+    struct seen seen = {.stop_after = 0};
+    size_t length = 70000;
+    char *text = malloc(length + 20);
+
+    (void)state;
+    memset(text, 'a', length);
+    memcpy(text + length, "\na\0b\nb.example\n", 16);
+    assert_int_equal(read_text("plain", text, length + 15, &seen), 0);
+    assert_string_equal(seen.text, "1:bad;2:bad;b.example;");
+    free(text);
+}
+
+static void test_stop(void **state)
+{
+    struct seen seen = {.stop_after = 2};
+    const char *text = "a.example\nb.example\nc.example\n";
+
+    (void)state;
+    assert_int_equal(read_text("plain", text, strlen(text), &seen), -1);
+    assert_string_equal(seen.text, "a.example;b.example;");
+}
+
+static const char *const kinds[] = {
+    "anna@domain.xyz", "\"a b\"@domain.xyz", "domain.xyz",      "192.0.2.0/24",
+    "192.0.2.0/23",    "192.0.2.1",          "2001:db8::/32",   "2001:db8::1",
+    "host:a.example",  "user:anna b",        "\"!x\"@c.example"};
+#define KIND_COUNT (sizeof kinds / sizeof kinds[0])
+
+/* What each can express of the above, all allowed ones after all listed ones. */
+static const struct {
+    const char *format;
+    unsigned written;
+    const char *back; /* NULL: all, in order, with reasons */
+} exports[] = {
+    {"plain", 2 * KIND_COUNT, NULL},
+    {"csv", 2 * KIND_COUNT, NULL},
+    {"json", 2 * KIND_COUNT, NULL},
+    {"postfix", 10,
+     "anna@domain.xyz=why, \"$\";domain.xyz=why, \"$\";192.0.2.0/24=why, \"$\";"
+     "192.0.2.1=why, \"$\";2001:db8::1=why, \"$\";"
+     "!anna@domain.xyz;!domain.xyz;!192.0.2.0/24;!192.0.2.1;!2001:db8::1;"},
+    {"rbldnsd", 12,
+     "192.0.2.0/24=why, \"S\";192.0.2.0/23=why, \"S\";192.0.2.1=why, \"S\";"
+     "!192.0.2.0/24;!192.0.2.0/23;!192.0.2.1;"
+     "2001:db8::/32=why, \"S\";2001:db8::1=why, \"S\";!2001:db8::/32;!2001:db8::1;"
+     "domain.xyz=why, \"S\";!domain.xyz;"},
+};
+
+static void expect_all(const char *format, const char *got)
+{
+    char want[4096] = "";
+
+    for (int allow = 0; allow < 2; allow++)
+        for (size_t k = 0; k < KIND_COUNT; k++) {
+            strcat(want, allow ? "!" : "");
+            strcat(want, kinds[k]);
+            if (strcmp(format, "plain") != 0)
+                strcat(want, "=why, \"$\"@1900000000%feed");
+            strcat(want, ";");
+        }
+    assert_string_equal(got, want);
+}
+
+static void test_write(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof exports / sizeof exports[0]; i++) {
+        char *text = NULL;
+        size_t length = 0;
+        FILE *out = open_memstream(&text, &length);
+        struct format_writer *writer =
+            format_writer_new(format_find(exports[i].format), out);
+        struct seen seen = {.stop_after = 0};
+        unsigned written = 0;
+
+        assert_non_null(writer);
+        for (int allow = 0; allow < 2; allow++)
+            for (size_t k = 0; k < KIND_COUNT; k++) {
+                struct format_row row = {.allow = allow,
+                                         .source = "feed",
+                                         .reason = "why, \"$\"",
+                                         .since = 1800000000,
+                                         .expires = 1900000000};
+                char error[ENTRY_ERROR_SIZE];
+
+                assert_int_equal(entry_parse(kinds[k], &row.entry, error), 0);
+                written += format_writer_row(writer, &row) == 0;
+            }
+        assert_int_equal(format_writer_end(writer), 0);
+        fclose(out);
+        assert_int_equal(read_text(exports[i].format, text, length, &seen), 0);
+        if (exports[i].back != NULL)
+            assert_string_equal(seen.text, exports[i].back);
+        else
+            expect_all(exports[i].format, seen.text);
+        if (written != exports[i].written)
+            fail_msg("%s: %u written", exports[i].format, written);
+        free(text);
+    }
+}
+
+static void test_empty(void **state)
+{
+    (void)state;
+    for (const char *const *name = format_names(); *name != NULL; name++) {
+        struct seen seen = {.stop_after = 0};
+        char *text = NULL;
+        size_t length = 0;
+        FILE *out = open_memstream(&text, &length);
+
+        assert_string_equal(format_name(format_find(*name)), *name);
+        if (format_can_export(format_find(*name))) {
+            assert_int_equal(
+                format_writer_end(format_writer_new(format_find(*name), out)), 0);
+        }
+        fclose(out);
+        if (length > 0)
+            assert_int_equal(read_text(*name, text, length, &seen), 0);
+        assert_string_equal(seen.text, "");
+        free(text);
+    }
+    assert_null(format_find("xml"));
+}
+
+static void test_full_disk(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof exports / sizeof exports[0]; i++) {
+        FILE *out = fopen("/dev/full", "w");
+        struct format_writer *writer;
+        struct format_row row = {.since = 1800000000};
+        char error[ENTRY_ERROR_SIZE];
+
+        if (out == NULL)
+            skip();
+        writer = format_writer_new(format_find(exports[i].format), out);
+        assert_int_equal(entry_parse("192.0.2.1", &row.entry, error), 0);
+        (void)format_writer_row(writer, &row);
+        assert_int_equal(format_writer_end(writer), -1);
+        fclose(out);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read),  cmocka_unit_test(test_odd_lines),
+        cmocka_unit_test(test_stop),  cmocka_unit_test(test_write),
+        cmocka_unit_test(test_empty), cmocka_unit_test(test_full_disk),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
