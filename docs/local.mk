@@ -2,8 +2,10 @@
 docsdir = $(docdir)/docs
 dist_doc_DATA = README.md
 dist_docs_DATA = \
+	docs/control-protocol.md \
 	docs/design.md \
 	docs/lists.md \
+	docs/operate.md \
 	docs/performance.md \
 	docs/postfix.md \
 	docs/sendmail.md

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "control/commands.h"
+#include "control/import_session.h"
 #include "control/protocol.h"
 
 struct command {
@@ -13,6 +14,16 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"add", RIGHT_CHANGE, true, cmd_add},
+    {"allow", RIGHT_CHANGE, true, cmd_allow},
+    {"remove", RIGHT_CHANGE, true, cmd_remove},
+    {"list", RIGHT_ASK, true, cmd_list},
+    {"show", RIGHT_ASK, true, cmd_show},
+    {"log", RIGHT_ASK, true, cmd_log},
+    {"import-begin", RIGHT_CHANGE, true, cmd_import_begin},
+    {"import-rows", RIGHT_CHANGE, true, cmd_import_rows},
+    {"import-commit", RIGHT_CHANGE, true, cmd_import_commit},
+    {"check", RIGHT_ASK, true, cmd_check},
     {"status", RIGHT_ASK, false, cmd_status},
     {"stats", RIGHT_ASK, false, cmd_stats},
     {"reload", RIGHT_CHANGE, true, cmd_reload},
@@ -84,5 +95,6 @@ json_t *command_run(const struct command *command, struct control_session *sessi
 
 void command_session_end(struct control_session *session)
 {
-    (void)session;
+    import_session_free(session->import);
+    session->import = NULL;
 }

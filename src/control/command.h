@@ -14,9 +14,11 @@
 struct control_session {
     const struct control_daemon *daemon;
     struct peer peer;
+    struct import_session *import; /* an import under way, or NULL */
 };
 
 struct command;
+struct import_session;
 
 /* How many there are. */
 size_t command_count(void);

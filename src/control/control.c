@@ -40,8 +40,7 @@ static int open_descriptors(struct control *s)
     return epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->wake_fd, &wake);
 }
 
-struct control *control_new(const struct control_settings *settings,
-                            const struct control_daemon *daemon, char *error,
+struct control *control_new(const struct control_settings *settings, char *error,
                             size_t error_size)
 {
     struct control *s = calloc(1, sizeof *s);
@@ -50,7 +49,6 @@ struct control *control_new(const struct control_settings *settings,
         snprintf(error, error_size, "no memory");
         return NULL;
     }
-    s->daemon = *daemon;
     s->owner = settings->uid;
     s->group = settings->gid;
     s->epoll_fd = s->wake_fd = -1;
@@ -75,10 +73,11 @@ failed:
     return NULL;
 }
 
-int control_start(struct control *control)
+int control_start(struct control *control, const struct control_daemon *daemon)
 {
     int rc;
 
+    control->daemon = *daemon;
     control->workers = workers_new(WORKERS);
     if (control->workers == NULL)
         return -1;

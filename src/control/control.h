@@ -85,14 +85,13 @@ struct control;
 
 /* Takes the socket's place in the file system: mode 0660, owned by uid and gid (where we
  * are root). A stale socket is replaced; a live one, or a file that is no socket, never.
- * Nothing is answered yet. Copies settings and daemon. Returns NULL with a sentence in
- * error. */
-struct control *control_new(const struct control_settings *settings,
-                            const struct control_daemon *daemon, char *error,
+ * Clients can connect from now on, and are answered after the start. Copies settings.
+ * Returns NULL with a sentence in error. */
+struct control *control_new(const struct control_settings *settings, char *error,
                             size_t error_size);
 
-/* Starts the threads. Returns 0, or -1 with errno set. */
-int control_start(struct control *control);
+/* Starts the threads. Copies daemon. Returns 0, or -1 with errno set. */
+int control_start(struct control *control, const struct control_daemon *daemon);
 
 /* Ends them: running commands are waited for, waiting ones are dropped; removes the
  * socket. May be called without a start, and twice. */

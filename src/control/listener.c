@@ -20,7 +20,8 @@
 /* Holds PATH.lock for the life of the listener, so that of two daemons that start at once
  * only one takes the socket. The file stays: to remove it would let a third one lock
  * another file of the same name. */
-static int lock_path(struct listener *listener, char *error, size_t error_size)
+static int lock_path(struct listener *listener, uid_t owner, gid_t group, char *error,
+                     size_t error_size)
 {
     char *name = NULL;
 
@@ -33,6 +34,11 @@ static int lock_path(struct listener *listener, char *error, size_t error_size)
         snprintf(error, error_size, "%s: %s", name, strerror(errno));
     else if (flock(listener->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         snprintf(error, error_size, "%s: another rblmilter holds it", name);
+        close(listener->lock_fd);
+        listener->lock_fd = -1;
+    } else if (geteuid() == 0 && fchown(listener->lock_fd, owner, group) != 0) {
+        /* the next one may be started as that user */
+        snprintf(error, error_size, "%s: %s", name, strerror(errno));
         close(listener->lock_fd);
         listener->lock_fd = -1;
     }
@@ -113,7 +119,7 @@ int listener_open(struct listener *listener, const char *path, uid_t owner, gid_
         snprintf(error, error_size, "no memory");
         return -1;
     }
-    if (lock_path(listener, error, error_size) != 0)
+    if (lock_path(listener, owner, group, error, error_size) != 0)
         goto failed;
     if (make_room(&address, error, error_size) != 0)
         goto failed;

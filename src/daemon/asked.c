@@ -7,18 +7,24 @@
 #include <string.h>
 
 #include "blocklist/admin.h"
+#include "control/protocol.h"
 #include "daemon/check.h"
 #include "daemon/daemon.h"
 #include "milter/milter.h"
 
 static void append_message(void *context, const char *text)
 {
-    json_array_append_new(context, json_string(text));
+    json_array_append_new(context, protocol_text(text));
 }
 
 static int asked_reload(void *context, json_t *messages)
 {
-    return daemon_reload(context, append_message, messages);
+    struct daemon *daemon = context;
+
+    if (daemon_reload(daemon, append_message, messages) != 0)
+        return -1;
+    blocklist_trust_clock(daemon->blocklist); /* an admin looks: the time is right now */
+    return 0;
 }
 
 static void asked_flush_cache(void *context)
@@ -26,6 +32,38 @@ static void asked_flush_cache(void *context)
     struct daemon *daemon = context;
 
     resolver_flush_cache(daemon->resolver);
+}
+
+/* What is wrong, where something is, stands first. */
+static json_t *blocklist_section(struct daemon *daemon)
+{
+    struct blocklist_status b;
+    json_t *out = json_object();
+    json_int_t entries = 0;
+
+    blocklist_status(daemon->blocklist, &b);
+    if (b.error[0] != '\0')
+        json_object_set_new(out, "wrong", json_string(b.error));
+    if (b.clock[0] != '\0')
+        json_object_set_new(out, "clock", json_string(b.clock));
+    for (int kind = 0; kind < ENTRY_KIND_COUNT; kind++)
+        entries += (json_int_t)b.entries[kind];
+    json_object_set_new(out, "database", json_string(b.database));
+    json_object_set_new(out, "entries", b.counted ? json_integer(entries) : json_null());
+    for (int kind = 0; kind < ENTRY_KIND_COUNT && b.counted; kind++)
+        json_object_set_new(out, entry_kind_name((enum entry_kind)kind),
+                            json_integer((json_int_t)b.entries[kind]));
+    json_object_set_new(out, "allow", json_integer((json_int_t)b.allow));
+    json_object_set_new(out, "database_bytes",
+                        json_integer((json_int_t)b.database_bytes));
+    json_object_set_new(out, "wal_bytes", json_integer((json_int_t)b.wal_bytes));
+    json_object_set_new(out, "filter",
+                        json_string(b.filter_ready ? "ready" : "building"));
+    json_object_set_new(out, "filter_bytes", json_integer((json_int_t)b.filter_bytes));
+    json_object_set_new(out, "hits_dropped", json_integer((json_int_t)b.hits_dropped));
+    json_object_set_new(out, "last_backup_at", json_integer((json_int_t)b.last_backup));
+    json_object_set_new(out, "checked", json_boolean(b.checked));
+    return out;
 }
 
 static json_t *asked_status(void *context)
@@ -38,15 +76,15 @@ static json_t *asked_status(void *context)
 
     milter_stats(&milter_now);
     resolver_stats(daemon->resolver, &resolver_now);
-    out =
-        json_pack("{s:s, s:I, s:s, s:s, s:i, s:{s:I, s:I}, s:{s:I, s:I, s:I}}", "version",
-                  PACKAGE_VERSION, "started", (json_int_t)daemon->started_at,
-                  "configuration", daemon->path, "socket", policy->config->milter.socket,
-                  "lists", (int)policy->lists.count, "sessions", "open",
-                  (json_int_t)milter_now.open, "waiting", (json_int_t)milter_now.waiting,
-                  "resolver", "open", (json_int_t)resolver_now.open, "cached answers",
-                  (json_int_t)resolver_now.cache_count, "cache bytes",
-                  (json_int_t)resolver_now.cache_bytes);
+    out = json_pack(
+        "{s:s, s:I, s:s, s:s, s:i, s:{s:I, s:I}, s:{s:I, s:I, s:I}, s:o}", "version",
+        PACKAGE_VERSION, "started_at", (json_int_t)daemon->started_at, "configuration",
+        daemon->path, "socket", policy->config->milter.socket, "lists",
+        (int)policy->lists.count, "sessions", "open", (json_int_t)milter_now.open,
+        "waiting", (json_int_t)milter_now.waiting, "resolver", "open",
+        (json_int_t)resolver_now.open, "cached answers",
+        (json_int_t)resolver_now.cache_count, "cache_bytes",
+        (json_int_t)resolver_now.cache_bytes, "blocklist", blocklist_section(daemon));
     policy_unref(policy);
     return out;
 }
@@ -106,11 +144,23 @@ static json_t *asked_dnsbl(void *context)
     return rows;
 }
 
+static struct config *asked_config(void *context)
+{
+    struct daemon *daemon = context;
+    struct policy *policy = policy_slot_get(&daemon->slot);
+    struct config *config = config_ref(policy->config);
+
+    policy_unref(policy);
+    return config;
+}
+
 struct control_daemon daemon_control(struct daemon *daemon)
 {
     return (struct control_daemon){
         .context = daemon,
         .blocklist = daemon->blocklist,
+        .suffixes = daemon->suffixes,
+        .config = asked_config,
         .reload = asked_reload,
         .status = asked_status,
         .stats = asked_stats,

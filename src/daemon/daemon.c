@@ -54,14 +54,15 @@ static int open_blocklist(struct daemon *daemon, const struct config *config)
     return daemon->blocklist != NULL ? 0 : -1;
 }
 
-static int open_control(struct daemon *daemon, const struct config *config)
+/* Before the milter's: whoever can reach that one can reach rblctl's, too. */
+static int open_control(struct daemon *daemon, const struct config *config,
+                        const struct user *user)
 {
     struct control_settings settings = {
-        .socket = config->control.socket, .uid = geteuid(), .gid = getegid()};
-    struct control_daemon functions = daemon_control(daemon);
+        .socket = config->control.socket, .uid = user->uid, .gid = user->gid};
     char error[512];
 
-    daemon->control = control_new(&settings, &functions, error, sizeof error);
+    daemon->control = control_new(&settings, error, sizeof error);
     if (daemon->control == NULL)
         log_error("control: %s", error);
     return daemon->control != NULL ? 0 : -1;
@@ -75,6 +76,7 @@ static int start_parts(struct daemon *daemon, struct config *config)
 
     if (open_blocklist(daemon, config) != 0)
         return -1;
+    daemon->suffixes = suffix_list_new();
     daemon->registry = dnsbl_registry_new();
     daemon->resolver = resolver_new(&settings);
     if (daemon->registry == NULL || daemon->resolver == NULL) {
@@ -91,15 +93,17 @@ static int start_parts(struct daemon *daemon, struct config *config)
 
 int daemon_start(struct daemon *daemon, struct config *config)
 {
+    struct control_daemon functions;
     struct user user;
 
     pthread_mutex_init(&daemon->reload_lock, NULL);
     daemon->started_at = time(NULL);
-    if (user_find(config->user, &user) != 0 || milter_open(config, &daemon->slot) != 0 ||
-        user_become(&user) != 0 || start_parts(daemon, config) != 0 ||
-        open_control(daemon, config) != 0)
+    if (user_find(config->user, &user) != 0 || open_control(daemon, config, &user) != 0 ||
+        milter_open(config, &daemon->slot) != 0 || user_become(&user) != 0 ||
+        start_parts(daemon, config) != 0)
         return -1;
-    if (control_start(daemon->control) != 0) {
+    functions = daemon_control(daemon);
+    if (control_start(daemon->control, &functions) != 0) {
         log_error("control: cannot start: %s", strerror(errno));
         return -1;
     }
@@ -114,6 +118,7 @@ void daemon_stop(struct daemon *daemon)
     resolver_free(daemon->resolver);
     dnsbl_registry_free(daemon->registry);
     blocklist_close(daemon->blocklist);
+    suffix_list_free(daemon->suffixes);
     pthread_mutex_destroy(&daemon->reload_lock);
 }
 

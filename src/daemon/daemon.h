@@ -19,6 +19,7 @@ struct daemon {
     struct resolver *resolver;
     struct dnsbl_registry *registry;
     struct blocklist *blocklist;
+    struct suffix_list *suffixes; /* for what an admin lists; NULL: there is none */
     struct policy_slot slot;
     struct control *control;
 };

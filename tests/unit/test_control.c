@@ -49,9 +49,9 @@ static const struct control_daemon daemon_stub = {
 static struct control *start(const char *path, char *error, size_t error_size)
 {
     struct control_settings settings = {path, geteuid(), getegid()};
-    struct control *control = control_new(&settings, &daemon_stub, error, error_size);
+    struct control *control = control_new(&settings, error, error_size);
 
-    if (control != NULL && control_start(control) != 0) {
+    if (control != NULL && control_start(control, &daemon_stub) != 0) {
         control_free(control);
         return NULL;
     }

@@ -125,10 +125,24 @@ static void test_rights(void **state)
         const char *command;
         enum right needed;
     } cases[] = {
-        {"status", RIGHT_ASK},          {"stats", RIGHT_ASK},
-        {"reload", RIGHT_CHANGE},       {"flush-cache", RIGHT_CHANGE},
-        {"doctor", RIGHT_ASK},          {"dnsbl", RIGHT_ASK},
-        {"dnsbl-change", RIGHT_CHANGE}, {"dnsbl-try", RIGHT_ASK},
+        {"add", RIGHT_CHANGE},
+        {"allow", RIGHT_CHANGE},
+        {"remove", RIGHT_CHANGE},
+        {"list", RIGHT_ASK},
+        {"show", RIGHT_ASK},
+        {"log", RIGHT_ASK},
+        {"import-begin", RIGHT_CHANGE},
+        {"import-rows", RIGHT_CHANGE},
+        {"import-commit", RIGHT_CHANGE},
+        {"check", RIGHT_ASK},
+        {"status", RIGHT_ASK},
+        {"stats", RIGHT_ASK},
+        {"reload", RIGHT_CHANGE},
+        {"flush-cache", RIGHT_CHANGE},
+        {"doctor", RIGHT_ASK},
+        {"dnsbl", RIGHT_ASK},
+        {"dnsbl-change", RIGHT_CHANGE},
+        {"dnsbl-try", RIGHT_ASK},
     };
 
     (void)state;
