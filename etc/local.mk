@@ -69,3 +69,6 @@ uninstall-local:
 		if cmp -s "$(srcdir)/$$f" "$$to"; then rm -f "$$to"; fi; \
 	done
 	-@rmdir "$(DESTDIR)$(confdir)/lists.d" "$(DESTDIR)$(confdir)" 2>/dev/null
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = etc/completion/rblctl

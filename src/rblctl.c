@@ -72,6 +72,7 @@ int main(int argc, char **argv)
     struct ctl ctl = {.socket = PROTOCOL_SOCKET, .terminal = isatty(STDOUT_FILENO) == 1};
     int option;
 
+    opterr = 0;
     setlocale(LC_ALL, "");
     while ((option = getopt_long(argc, argv, "+s:jhV", options, NULL)) != -1)
         switch (option) {
@@ -88,7 +89,10 @@ int main(int argc, char **argv)
             printf("rblctl %s\n", PACKAGE_VERSION);
             return finish(OUTCOME_DONE);
         default:
-            return OUTCOME_USAGE;
+            return ctl_error(OUTCOME_USAGE,
+                             "%s: no such option, or it needs a value; \"rblctl --help\" "
+                             "shows what is possible",
+                             argv[optind - 1]);
         }
     if (optind == argc) {
         help();

@@ -16,7 +16,7 @@ static const struct option_row {
     const char *argument; /* NULL: a flag */
     const char *help;
 } option_rows[OPTION_COUNT] = {
-    [OPTION_REASON] = {"reason", 'r', "TEXT", "why; list: only entries with TEXT in it"},
+    [OPTION_REASON] = {"reason", 'r', "TEXT", "why; of list: a part of it"},
     [OPTION_EXPIRES] = {"expires", 'e', "SPAN", "ends after SPAN: 12h, 30d"},
     [OPTION_SOURCE] = {"source", 0, "NAME", "who lists it: a feed, a program"},
     [OPTION_FORCE] = {"force", 'f', NULL, "also where an entry is very wide"},
@@ -30,7 +30,8 @@ static const struct option_row {
     [OPTION_SENDER] = {"sender", 0, "ADDRESS", "envelope sender of the message"},
     [OPTION_HELO] = {"helo", 0, "NAME", "HELO name of the client"},
     [OPTION_NAME] = {"name", 0, "NAME", "host name of the client"},
-    [OPTION_FORMAT] = {"format", 0, "FORMAT", "what the file looks like"},
+    [OPTION_FORMAT] = {"format", 0, "FORMAT",
+                       "plain, csv, json, postfix, rbldnsd or rspamd"},
     [OPTION_REPLACE] = {"replace", 0, NULL, "remove what the source has beyond the file"},
     [OPTION_JSON] = {"json", 'j', NULL, "print one JSON document"},
     [OPTION_SOCKET] = {"socket", 's', "PATH", "the daemon's control socket"},

@@ -6,9 +6,42 @@
 
 #include "ctl/commands.h"
 
+#define MANY INT_MAX
+
 static const struct ctl_command commands[] = {
+    {"add", "ENTRY…", 1, MANY,
+     TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
+         TAKES(OPTION_FORCE),
+     "list senders; on disk when it returns", ctl_add},
+    {"allow", "ENTRY…", 1, MANY,
+     TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
+         TAKES(OPTION_FORCE),
+     "let senders pass, whatever is listed", ctl_allow},
+    {"remove", "ENTRY…", 1, MANY,
+     TAKES(OPTION_REASON) | TAKES(OPTION_SOURCE) | TAKES(OPTION_DRY_RUN),
+     "take entries off; their history stays", ctl_remove},
+    {"list", "[ENTRY-PATTERN]", 0, 1,
+     TAKES(OPTION_KIND) | TAKES(OPTION_SOURCE) | TAKES(OPTION_REASON) |
+         TAKES(OPTION_SINCE) | TAKES(OPTION_EXPIRING) | TAKES(OPTION_SORT) |
+         TAKES(OPTION_LIMIT) | TAKES(OPTION_OUTPUT),
+     "what is on the list", ctl_list},
+    {"show", "ENTRY", 1, 1, 0, "an entry and all that happened to it", ctl_show},
+    {"check", "SUBJECT…", 1, MANY,
+     TAKES(OPTION_SENDER) | TAKES(OPTION_HELO) | TAKES(OPTION_NAME),
+     "what would become of a message, and why", ctl_check},
+    {"import", "FILE", 1, 1,
+     TAKES(OPTION_FORMAT) | TAKES(OPTION_SOURCE) | TAKES(OPTION_REASON) |
+         TAKES(OPTION_REPLACE) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_FORCE),
+     "list what is in a file (-: standard input)", ctl_import},
+    {"export", "", 0, 0, TAKES(OPTION_FORMAT), "print the whole list", ctl_export},
+    {"log", "[ENTRY-PATTERN]", 0, 1,
+     TAKES(OPTION_SINCE) | TAKES(OPTION_LIMIT) | TAKES(OPTION_OUTPUT), "who changed what",
+     ctl_log},
+    {"dnsbl", "[suspend|resume|test NAME | try ZONE]", 0, 2, TAKES(OPTION_OUTPUT),
+     "each DNS list: health, hits, latency", ctl_dnsbl},
     {"status", "", 0, 0, 0, "how the daemon is, and what is wrong with it", ctl_status},
     {"stats", "", 0, 0, 0, "what it has counted since its start", ctl_stats},
+    {"doctor", "", 0, 0, 0, "what is wrong around it, and what to do", ctl_doctor},
     {"reload", "", 0, 0, 0, "read the conf file anew", ctl_reload},
     {"flush-cache", "", 0, 0, 0, "forget all DNS answers", ctl_flush_cache},
 };
@@ -25,8 +58,7 @@ const struct ctl_command *ctl_command_find(const char *name)
 void ctl_commands_help(void)
 {
     for (size_t i = 0; i < command_count; i++)
-        printf("  %-12s %-24s %s\n", commands[i].name, commands[i].words,
-               commands[i].summary);
+        printf("  %-12s %s\n", commands[i].name, commands[i].summary);
 }
 
 void ctl_command_help(const struct ctl_command *command)

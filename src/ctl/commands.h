@@ -6,10 +6,35 @@
 #include "ctl/arguments.h"
 #include "ctl/ctl.h"
 
+/* change.c */
+enum outcome ctl_add(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_allow(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_remove(struct ctl *ctl, const struct arguments *arguments);
+
+/* list.c */
+enum outcome ctl_list(struct ctl *ctl, const struct arguments *arguments);
+
+/* show.c */
+enum outcome ctl_show(struct ctl *ctl, const struct arguments *arguments);
+
+/* log.c */
+enum outcome ctl_log(struct ctl *ctl, const struct arguments *arguments);
+
+/* check.c */
+enum outcome ctl_check(struct ctl *ctl, const struct arguments *arguments);
+
+/* import.c, export.c */
+enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments);
+
+/* dnsbl.c */
+enum outcome ctl_dnsbl(struct ctl *ctl, const struct arguments *arguments);
+
 /* daemon.c */
 enum outcome ctl_status(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_stats(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_reload(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_flush_cache(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/protocol.h"
@@ -19,6 +20,22 @@ enum outcome ctl_error(enum outcome outcome, const char *format, ...)
     va_end(args);
     fputc('\n', stderr);
     return outcome;
+}
+
+static enum outcome outcome_of(enum protocol_error error)
+{
+    switch (error) {
+    case PROTOCOL_USAGE:
+        return OUTCOME_USAGE;
+    case PROTOCOL_NO_ENTRY:
+        return OUTCOME_NO;
+    case PROTOCOL_DENIED:
+    case PROTOCOL_REFUSED:
+    case PROTOCOL_BUSY:
+    case PROTOCOL_FAILED:
+        return OUTCOME_REFUSED;
+    }
+    abort();
 }
 
 enum outcome ctl_refused(const json_t *answer)
@@ -39,8 +56,7 @@ enum outcome ctl_refused(const json_t *answer)
     shown_text(text == NULL ? "the daemon gave no reason" : text, clean, sizeof clean);
     if (name != NULL)
         (void)protocol_error_parse(name, &error); /* an unknown one: FAILED */
-    return ctl_error(error == PROTOCOL_USAGE ? OUTCOME_USAGE : OUTCOME_REFUSED, "%s",
-                     clean);
+    return ctl_error(outcome_of(error), "%s", clean);
 }
 
 static enum outcome not_reached(const struct ctl *ctl)
@@ -111,6 +127,31 @@ json_t *ctl_ask(struct ctl *ctl, json_t *request, enum outcome *outcome)
 json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome)
 {
     return only_ok(ask(ctl, request, true, outcome), outcome);
+}
+
+json_t *ctl_request(const char *command)
+{
+    return json_pack("{s:s}", "command", command);
+}
+
+static void set(json_t **request, const char *name, json_t *value)
+{
+    if (json_object_set_new(*request, name, value) == 0)
+        return;
+    json_decref(*request);
+    *request = NULL;
+}
+
+void ctl_set_text(json_t **request, const char *name, const char *text)
+{
+    if (text != NULL)
+        set(request, name, json_string(text));
+}
+
+void ctl_set_number(json_t **request, const char *name, json_int_t number)
+{
+    if (number != -1)
+        set(request, name, json_integer(number));
 }
 
 void ctl_end(struct ctl *ctl)

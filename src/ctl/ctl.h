@@ -36,6 +36,14 @@ json_t *ctl_ask_any(struct ctl *ctl, json_t *request, enum outcome *outcome);
  * the connection meanwhile (it does after a minute without a request). */
 json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome);
 
+/* The request for command, an object to be filled. */
+json_t *ctl_request(const char *command);
+
+/* Sets a member of a request; a NULL text and a number of -1 are left out. Where a text
+ * is not UTF-8, the request is spoilt and ctl_ask says so. */
+void ctl_set_text(json_t **request, const char *name, const char *text);
+void ctl_set_number(json_t **request, const char *name, json_int_t number);
+
 /* Prints the error of an answer of "ok":false; returns the exit status for it. */
 enum outcome ctl_refused(const json_t *answer);
 

@@ -164,6 +164,7 @@ void shown_object(const json_t *object)
 {
     char left[64], right[2048];
     const char *name;
+    bool first = true;
     json_t *value;
 
     json_object_foreach((json_t *)object, name, value)
@@ -173,14 +174,16 @@ void shown_object(const json_t *object)
         shown_name(name, left, sizeof left);
         shown_value(name, value, right, sizeof right);
         printf("%-20s  %s\n", left, right);
+        first = false;
     }
     json_object_foreach((json_t *)object, name, value)
     {
         if (!is_section(value))
             continue;
         shown_name(name, left, sizeof left);
-        printf("\n%s\n", left);
+        printf("%s%s\n", first ? "" : "\n", left);
         shown_object(value);
+        first = false;
     }
 }
 

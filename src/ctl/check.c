@@ -1,0 +1,131 @@
+/* check: what would become of a message, subject by subject. */
+
+#include "ctl/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/shown.h"
+#include "ctl/table.h"
+
+static const struct column check_columns[] = {
+    {"subject", "SUBJECT", COLUMN_TEXT}, {"what", "WHAT", COLUMN_TEXT},
+    {"list", "LIST", COLUMN_TEXT},       {"state", "STATE", COLUMN_TEXT},
+    {"code", "CODE", COLUMN_TEXT},       {"label", "LABEL", COLUMN_TEXT},
+    {"weight", "WEIGHT", COLUMN_NUMBER}, {"ms", "MS", COLUMN_NUMBER},
+    {"reason", "REASON", COLUMN_TEXT},   {"url", "DELISTING", COLUMN_TEXT},
+};
+static const size_t check_column_count = sizeof check_columns / sizeof check_columns[0];
+
+static const char *state_color(const json_t *row)
+{
+    const char *state = json_string_value(json_object_get(row, "state"));
+
+    if (state == NULL || strcmp(state, "none") == 0)
+        return NULL;
+    if (strcmp(state, "listed") == 0 || strcmp(state, "block") == 0)
+        return json_integer_value(json_object_get(row, "weight")) < 0 ? "green" : "red";
+    return strcmp(state, "allow") == 0 ? "green" : "yellow";
+}
+
+/* The blocklist's entries as rows of the same table, before the lists'. */
+static json_t *all_rows(const json_t *check)
+{
+    const json_t *entries = json_object_get(check, "blocklist");
+    json_t *rows = json_array();
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach(entries, i, entry)
+    {
+        json_t *row = json_pack("{s:s}", "list", "blocklist");
+
+        json_object_set(row, "subject", json_object_get(entry, "subject"));
+        json_object_set(row, "what", json_object_get(entry, "entry"));
+        json_object_set(row, "state", json_object_get(entry, "action"));
+        json_object_set(row, "reason", json_object_get(entry, "reason"));
+        json_array_append_new(rows, row);
+    }
+    json_array_extend(rows, json_object_get(check, "rows"));
+    return rows;
+}
+
+static void print_verdict(const json_t *check)
+{
+    const char *subject = json_string_value(json_object_get(check, "subject"));
+    const char *verdict = json_string_value(json_object_get(check, "verdict"));
+    const char *reply = json_string_value(json_object_get(check, "reply"));
+    const json_t *threshold = json_object_get(check, "threshold");
+    char text[1200];
+
+    shown_text(subject == NULL ? "" : subject, text, sizeof text);
+    printf("%s: %s", text, verdict == NULL ? "no verdict" : verdict);
+    printf(" (score %lld",
+           (long long)json_integer_value(json_object_get(check, "score")));
+    if (json_integer_value(threshold) > 0)
+        printf(" of %lld", (long long)json_integer_value(threshold));
+    puts(")");
+    if (reply != NULL && reply[0] != '\0') {
+        shown_text(reply, text, sizeof text);
+        printf("%s\n", text);
+    }
+}
+
+static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first)
+{
+    json_t *rows = all_rows(check);
+    int rc;
+
+    if (!first)
+        putchar('\n');
+    print_verdict(check);
+    rc = json_array_size(rows) == 0 ? 0
+                                    : table_of(check_columns, check_column_count, NULL,
+                                               state_color, ctl->terminal, rows);
+    json_decref(rows);
+    return rc == 0 ? OUTCOME_DONE : OUTCOME_REFUSED;
+}
+
+/* Asks about one subject. Returns the check, a new reference, or NULL with *outcome. */
+static json_t *ask(struct ctl *ctl, const char *subject,
+                   const struct arguments *arguments, enum outcome *outcome)
+{
+    json_t *request = ctl_request("check");
+    json_t *answer, *check;
+
+    ctl_set_text(&request, "subject", subject);
+    ctl_set_text(&request, "sender", arguments->option[OPTION_SENDER]);
+    ctl_set_text(&request, "helo", arguments->option[OPTION_HELO]);
+    ctl_set_text(&request, "name", arguments->option[OPTION_NAME]);
+    answer = ctl_ask(ctl, request, outcome);
+    check = json_incref(json_object_get(answer, "check"));
+    if (answer != NULL && check == NULL)
+        *outcome = ctl_error(OUTCOME_REFUSED, "the daemon's answer has no check");
+    json_decref(answer);
+    return check;
+}
+
+enum outcome ctl_check(struct ctl *ctl, const struct arguments *arguments)
+{
+    json_t *document = json_pack("{s:[]}", "checks");
+    json_t *checks = json_object_get(document, "checks");
+    enum outcome outcome = OUTCOME_DONE, found = OUTCOME_DONE;
+
+    for (int i = 0; i < arguments->word_count && outcome == OUTCOME_DONE; i++) {
+        json_t *check = ask(ctl, arguments->words[i], arguments, &outcome);
+
+        if (check == NULL)
+            break;
+        if (json_is_true(json_object_get(check, "listed")))
+            found = OUTCOME_NO;
+        if (ctl->json)
+            json_array_append(checks, check);
+        else
+            outcome = print_check(ctl, check, i == 0);
+        json_decref(check);
+    }
+    if (ctl->json && outcome == OUTCOME_DONE)
+        shown_json(document, ctl->terminal);
+    json_decref(document);
+    return outcome == OUTCOME_DONE ? found : outcome;
+}

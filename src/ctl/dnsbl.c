@@ -1,0 +1,97 @@
+/* dnsbl: the DNS lists, and an admin's word on one. */
+
+#include "ctl/commands.h"
+
+#include <string.h>
+
+#include "ctl/shown.h"
+#include "ctl/table.h"
+
+static const struct column list_columns[] = {
+    {"list", "LIST", COLUMN_TEXT},
+    {"mode", "MODE", COLUMN_TEXT},
+    {"health", "HEALTH", COLUMN_TEXT},
+    {"since", "SINCE", COLUMN_TIME},
+    {"queries", "QUERIES", COLUMN_NUMBER},
+    {"cached", "CACHED", COLUMN_NUMBER},
+    {"hits", "HITS", COLUMN_NUMBER},
+    {"errors", "ERRORS", COLUMN_NUMBER},
+    {"p50_ms", "P50 MS", COLUMN_NUMBER},
+    {"p95_ms", "P95 MS", COLUMN_NUMBER},
+    {"p99_ms", "P99 MS", COLUMN_NUMBER},
+    {"why", "WHY", COLUMN_TEXT},
+    {"zone", NULL, COLUMN_TEXT},
+    {"unique_hits", NULL, COLUMN_NUMBER},
+    {"decided_alone", NULL, COLUMN_NUMBER},
+};
+static const size_t list_column_count = sizeof list_columns / sizeof list_columns[0];
+
+static const char *health_color(const json_t *row)
+{
+    const char *health = json_string_value(json_object_get(row, "health"));
+
+    if (health == NULL || strcmp(health, "healthy") == 0)
+        return NULL;
+    return strcmp(health, "slow") == 0 ? "yellow" : "red";
+}
+
+static enum outcome show_lists(struct ctl *ctl, const struct arguments *arguments)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, ctl_request("dnsbl"), &outcome);
+
+    if (answer == NULL)
+        return outcome;
+    json_object_del(answer, "ok");
+    if (ctl->json)
+        shown_json(answer, ctl->terminal);
+    else if (table_of(list_columns, list_column_count, arguments->option[OPTION_OUTPUT],
+                      health_color, ctl->terminal, json_object_get(answer, "lists")) != 0)
+        outcome = OUTCOME_USAGE;
+    json_decref(answer);
+    return outcome;
+}
+
+/* Asks, and prints the answer's member. */
+static enum outcome show_member(struct ctl *ctl, json_t *request, const char *name)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, request, &outcome);
+    const json_t *member = json_object_get(answer, name);
+
+    if (answer == NULL)
+        return outcome;
+    if (ctl->json)
+        shown_json(member, ctl->terminal);
+    else
+        shown_object(member);
+    json_decref(answer);
+    return OUTCOME_DONE;
+}
+
+enum outcome ctl_dnsbl(struct ctl *ctl, const struct arguments *arguments)
+{
+    static const char *const actions[] = {"suspend", "resume", "test"};
+    char **words = arguments->words;
+    json_t *request;
+
+    if (arguments->word_count == 0)
+        return show_lists(ctl, arguments);
+    if (arguments->word_count == 2 && strcmp(words[0], "try") == 0) {
+        request = ctl_request("dnsbl-try");
+        ctl_set_text(&request, "zone", words[1]);
+        return show_member(ctl, request, "trial");
+    }
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        if (arguments->word_count != 2 || strcmp(words[0], actions[i]) != 0)
+            continue;
+        request = ctl_request("dnsbl-change");
+        ctl_set_text(&request, "action", words[0]);
+        ctl_set_text(&request, "list", words[1]);
+        return show_member(ctl, request, "list");
+    }
+    return ctl_error(OUTCOME_USAGE,
+                     "dnsbl %s: possible are dnsbl, dnsbl suspend NAME, "
+                     "dnsbl resume NAME, dnsbl test NAME, dnsbl try ZONE",
+                     words[0]);
+}

@@ -1,0 +1,120 @@
+/* export: the whole list in one of the formats. */
+
+#include "ctl/commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "blocklist/format.h"
+#include "ctl/pages.h"
+
+struct exporting {
+    struct format_writer *writer;
+    bool sources; /* it says them: csv, json */
+    unsigned long written, left_out;
+    /* the row before: several sources may list the same */
+    struct entry last;
+    bool last_allow;
+};
+
+/* An entry as the daemon has it. Returns 0, or -1 for an answer that is none. */
+static int read_row(const json_t *value, struct format_row *row)
+{
+    const char *entry = json_string_value(json_object_get(value, "entry"));
+    const char *kind = json_string_value(json_object_get(value, "kind"));
+    const char *action = json_string_value(json_object_get(value, "action"));
+
+    *row = (struct format_row){0};
+    if (entry == NULL || kind == NULL || action == NULL ||
+        entry_kind_parse(kind, &row->entry.kind) != 0 ||
+        !text_copy(entry, row->entry.text, sizeof row->entry.text))
+        return -1;
+    row->allow = strcmp(action, "allow") == 0;
+    row->source = json_string_value(json_object_get(value, "source"));
+    row->reason = json_string_value(json_object_get(value, "reason"));
+    row->since = (time_t)json_integer_value(json_object_get(value, "since"));
+    row->expires = (time_t)json_integer_value(json_object_get(value, "expires"));
+    return 0;
+}
+
+/* A format that has no sources says each entry once. */
+static bool is_said(struct exporting *ex, const struct format_row *row)
+{
+    bool said = !ex->sources && ex->written > 0 && ex->last_allow == row->allow &&
+                strcmp(ex->last.text, row->entry.text) == 0;
+
+    ex->last = row->entry;
+    ex->last_allow = row->allow;
+    return said;
+}
+
+static enum outcome write_page(void *context, const json_t *rows)
+{
+    struct exporting *ex = context;
+    struct format_row row;
+    const json_t *value;
+    size_t i;
+
+    json_array_foreach(rows, i, value)
+    {
+        int rc;
+
+        if (read_row(value, &row) != 0)
+            return ctl_error(OUTCOME_REFUSED,
+                             "the daemon's answer has a row that is none");
+        if (is_said(ex, &row))
+            continue;
+        rc = format_writer_row(ex->writer, &row);
+        if (rc < 0)
+            return OUTCOME_REFUSED; /* main tells why */
+        if (rc == 0)
+            ex->written++;
+        else
+            ex->left_out++;
+    }
+    return OUTCOME_DONE;
+}
+
+static const struct format *find_format(const char *name)
+{
+    const struct format *format = format_find(name);
+
+    if (format != NULL && format_can_export(format))
+        return format;
+    fprintf(stderr, "rblctl: no export format \"%s\"; possible are", name);
+    for (const char *const *p = format_names(); *p != NULL; p++)
+        if (format_can_export(format_find(*p)))
+            fprintf(stderr, " %s", *p);
+    fputc('\n', stderr);
+    return NULL;
+}
+
+enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments)
+{
+    const char *name = arguments->option[OPTION_FORMAT];
+    const struct format *format;
+    struct exporting ex = {0};
+    enum outcome outcome;
+    json_t *request;
+
+    if (name == NULL)
+        name = ctl->json ? "json" : "plain";
+    format = find_format(name);
+    if (format == NULL)
+        return OUTCOME_USAGE;
+    ex.sources = strcmp(name, "csv") == 0 || strcmp(name, "json") == 0;
+    ex.writer = format_writer_new(format, stdout);
+    if (ex.writer == NULL)
+        return ctl_error(OUTCOME_REFUSED, "%s", strerror(errno));
+    request = ctl_request("list");
+    ctl_set_text(&request, "sort", "entry"); /* what is_said rests on */
+    outcome = pages_ask(ctl, request, "rows", "cursor", -1, write_page, &ex);
+    if (format_writer_end(ex.writer) != 0 && outcome == OUTCOME_DONE)
+        outcome = ctl_error(OUTCOME_REFUSED, "cannot write: %s", strerror(errno));
+    if (ex.left_out > 0)
+        ctl_error(OUTCOME_DONE, "%lu entries left out: %s cannot say them", ex.left_out,
+                  name);
+    return outcome;
+}

@@ -1,0 +1,242 @@
+/* import: a file's rows, read here so that an error names its line, sent to the daemon in
+ * batches, and made one change there. */
+
+#include "ctl/commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "blocklist/format.h"
+#include "control/protocol.h"
+#include "ctl/progress.h"
+#include "ctl/shown.h"
+
+/* Bad lines told one by one; the others are counted. */
+#define BAD_SHOWN_MAX 100
+
+struct importing {
+    struct ctl *ctl;
+    const char *name;                          /* of the file */
+    json_t *rows;                              /* the batch */
+    unsigned long lines[PROTOCOL_IMPORT_ROWS]; /* where they stand in the file */
+    size_t batch_bytes;                        /* what it may take as JSON at most */
+    unsigned long good, bad;
+    struct progress progress;
+    enum outcome outcome;
+};
+
+static void tell_bad(void *context, unsigned long line, const char *text)
+{
+    struct importing *im = context;
+    char clean[1024];
+
+    if (++im->bad > BAD_SHOWN_MAX)
+        return;
+    progress_clear(&im->progress);
+    shown_text(text, clean, sizeof clean);
+    fprintf(stderr, "rblctl: %s:%lu: %s\n", im->name, line, clean);
+}
+
+/* Sends the batch, and tells what the daemon refused of it. */
+static bool send_batch(struct importing *im)
+{
+    json_t *request = ctl_request("import-rows");
+    const json_t *refused, *one;
+    json_t *answer;
+    size_t i;
+
+    json_object_set_new(request, "rows", im->rows);
+    im->rows = json_array();
+    im->batch_bytes = 0;
+    answer = ctl_ask(im->ctl, request, &im->outcome);
+    if (answer == NULL)
+        return false;
+    refused = json_object_get(answer, "refused");
+    json_array_foreach(refused, i, one)
+    {
+        size_t row = (size_t)json_integer_value(json_object_get(one, "row"));
+        const char *text = json_string_value(json_object_get(one, "text"));
+
+        im->good--;
+        tell_bad(im, row < PROTOCOL_IMPORT_ROWS ? im->lines[row] : 0,
+                 text == NULL ? "refused" : text);
+    }
+    json_decref(answer);
+    return true;
+}
+
+static json_t *row_value(const struct format_row *row)
+{
+    json_t *value;
+
+    if (!row->allow && row->source == NULL && row->reason == NULL && row->expires == 0)
+        return json_string(row->entry.text); /* most rows of a large file */
+    value = json_pack("{s:s, s:s*, s:s*}", "entry", row->entry.text, "source",
+                      row->source, "reason", row->reason);
+    if (row->allow)
+        json_object_set_new(value, "allow", json_true());
+    if (row->expires != 0)
+        json_object_set_new(value, "expires", json_integer((json_int_t)row->expires));
+    return value;
+}
+
+/* What a text may take as JSON: six characters for one. */
+static size_t json_bytes(const char *text)
+{
+    return text == NULL ? 0 : 6 * strlen(text);
+}
+
+static bool take_row(void *context, unsigned long line, const struct format_row *row)
+{
+    struct importing *im = context;
+    size_t bytes = 100 + json_bytes(row->entry.text) + json_bytes(row->source) +
+                   json_bytes(row->reason);
+    json_t *value;
+
+    if (bytes > PROTOCOL_REQUEST_MAX / 2) {
+        tell_bad(im, line, "the reason is too long");
+        return true;
+    }
+    if ((json_array_size(im->rows) == PROTOCOL_IMPORT_ROWS ||
+         im->batch_bytes + bytes > PROTOCOL_REQUEST_MAX - 1024) &&
+        !send_batch(im))
+        return false;
+    value = row_value(row);
+    if (value == NULL) {
+        tell_bad(im, line, "not valid UTF-8");
+        return true;
+    }
+    im->lines[json_array_size(im->rows)] = line;
+    json_array_append_new(im->rows, value);
+    im->batch_bytes += bytes;
+    im->good++;
+    progress_show(&im->progress, im->good);
+    return true;
+}
+
+static bool begin(struct importing *im, const struct arguments *arguments)
+{
+    json_t *request = ctl_request("import-begin");
+    json_t *answer;
+
+    ctl_set_text(&request, "source", arguments->option[OPTION_SOURCE]);
+    ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
+    ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
+    if (arguments->option[OPTION_REPLACE] != NULL)
+        json_object_set_new(request, "replace", json_true());
+    if (arguments->option[OPTION_FORCE] != NULL)
+        json_object_set_new(request, "force", json_true());
+    answer = ctl_ask(im->ctl, request, &im->outcome);
+    json_decref(answer);
+    return answer != NULL;
+}
+
+static void print_counts(const struct importing *im, const json_t *answer, bool dry_run)
+{
+    static const char *const names[] = {"added", "changed", "unchanged", "removed"};
+
+    printf("%s%lu row%s", dry_run ? "would import: " : "", im->good,
+           im->good == 1 ? "" : "s");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        printf(", %lld %s",
+               (long long)json_integer_value(json_object_get(answer, names[i])),
+               names[i]);
+    printf(", %lu bad line%s\n", im->bad, im->bad == 1 ? "" : "s");
+}
+
+static enum outcome commit(struct importing *im, bool dry_run)
+{
+    json_t *request = ctl_request("import-commit");
+    json_t *answer;
+
+    if (dry_run)
+        json_object_set_new(request, "dry_run", json_true());
+    progress_commit(&im->progress);
+    answer = ctl_ask(im->ctl, request, &im->outcome);
+    progress_clear(&im->progress);
+    if (answer == NULL)
+        return im->outcome;
+    json_object_del(answer, "ok");
+    json_object_set_new(answer, "bad", json_integer((json_int_t)im->bad));
+    if (im->ctl->json)
+        shown_json(answer, im->ctl->terminal);
+    else
+        print_counts(im, answer, dry_run);
+    json_decref(answer);
+    return OUTCOME_DONE;
+}
+
+static enum outcome read_file(struct importing *im, struct format_reader *reader,
+                              FILE *in, const struct arguments *arguments)
+{
+    struct format_sink sink = {take_row, tell_bad, im};
+    int rc;
+
+    if (!begin(im, arguments))
+        return im->outcome;
+    rc = format_read(reader, in, &sink);
+    if (rc == 0 && json_array_size(im->rows) > 0 && !send_batch(im))
+        rc = -1;
+    progress_clear(&im->progress);
+    if (im->bad > BAD_SHOWN_MAX)
+        ctl_error(OUTCOME_DONE, "%s: %lu more bad lines", im->name,
+                  im->bad - BAD_SHOWN_MAX);
+    if (rc != 0)
+        return im->outcome != OUTCOME_DONE
+                   ? im->outcome
+                   : ctl_error(OUTCOME_REFUSED, "%s: %s; nothing was changed", im->name,
+                               strerror(errno));
+    /* A download that failed, or another format: it must not empty a source. */
+    if (im->good == 0 && arguments->option[OPTION_FORCE] == NULL)
+        return ctl_error(OUTCOME_REFUSED,
+                         "%s: no entry in it; nothing was changed (--force imports it "
+                         "all the same)",
+                         im->name);
+    return commit(im, arguments->option[OPTION_DRY_RUN] != NULL);
+}
+
+static const struct format *find_format(const struct arguments *arguments)
+{
+    const char *name = arguments->option[OPTION_FORMAT];
+    const struct format *format = format_find(name == NULL ? "plain" : name);
+
+    if (format != NULL)
+        return format;
+    fprintf(stderr, "rblctl: no format \"%s\"; possible are", name);
+    for (const char *const *p = format_names(); *p != NULL; p++)
+        fprintf(stderr, " %s", *p);
+    fputc('\n', stderr);
+    return NULL;
+}
+
+enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments)
+{
+    const struct format *format = find_format(arguments);
+    const char *path = arguments->words[0];
+    bool standard = strcmp(path, "-") == 0;
+    struct importing im = {.ctl = ctl, .name = standard ? "standard input" : path};
+    struct format_reader *reader = NULL;
+    enum outcome outcome;
+    FILE *in;
+
+    if (format == NULL)
+        return OUTCOME_USAGE;
+    in = standard ? stdin : fopen(path, "re");
+    if (in == NULL)
+        return ctl_error(OUTCOME_USAGE, "%s: %s", path, strerror(errno));
+    reader = format_reader_new(format);
+    im.rows = json_array();
+    progress_begin(&im.progress, in);
+    outcome = reader == NULL ? ctl_error(OUTCOME_REFUSED, "no memory")
+                             : read_file(&im, reader, in, arguments);
+    json_decref(im.rows);
+    format_reader_free(reader);
+    if (!standard)
+        fclose(in);
+    return outcome;
+}

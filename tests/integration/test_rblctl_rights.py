@@ -1,0 +1,95 @@
+"""Who may do what over the control socket (design.md, 7)."""
+
+import os
+import pwd
+
+import pytest
+
+from harness.rblctl import Rblctl
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be someone else")
+
+NOBODY = pwd.getpwnam("nobody")
+STRANGER = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
+# the daemon of these tests runs as root, so its group is 0
+MEMBER = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": [0]}
+
+ASK = [
+    ("list",), ("show", "a.example"), ("check", "a.example"), ("export",), ("log",),
+    ("dnsbl",), ("status",), ("stats",),
+]  # fmt: skip
+CHANGE = [
+    ("add", "b.example"), ("allow", "b.example"), ("remove", "a.example"),
+    ("import", "-"), ("reload",), ("flush-cache",), ("dnsbl", "suspend", "bl"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def rblctl(lab):
+    lab.daemon()
+    rblctl = Rblctl(lab.dir)
+    assert rblctl("add", "a.example").status == 0
+    return rblctl
+
+
+@pytest.mark.parametrize("command", ASK, ids=" ".join)
+def test_member_may_ask(rblctl, command):
+    result = rblctl(*command, **MEMBER)
+    assert result.status in (0, 1), result
+    assert "root" not in result.err, result
+
+
+@pytest.mark.parametrize("command", CHANGE, ids=" ".join)
+def test_member_may_not_change(rblctl, command):
+    before = rblctl("list", "--json").out, rblctl("log", "--json").out
+    result = rblctl(*command, stdin="c.example\n", **MEMBER)
+    assert result.status == 4 and "for root and the daemon's own user only" in result.err, result
+    assert (rblctl("list", "--json").out, rblctl("log", "--json").out) == before
+
+
+def test_stranger_cannot_connect(rblctl):
+    result = rblctl("status", **STRANGER)
+    assert result.status == 4 and "permission denied" in result.err, result
+
+
+@pytest.mark.parametrize("command", ASK + CHANGE, ids=" ".join)
+def test_stranger_is_turned_away(rblctl, command):
+    """Also where the socket's mode would let everybody in."""
+    os.chmod(rblctl.socket, 0o666)
+    result = rblctl(*command, stdin="c.example\n", **STRANGER)
+    assert result.status == 4 and result.out == "", result
+    assert rblctl("list", "--json").json["entries"][0]["entry"] == "a.example"
+
+
+def test_socket_mode_and_owner(rblctl):
+    st = os.stat(rblctl.socket)
+    assert (st.st_mode & 0o777, st.st_uid, st.st_gid) == (0o660, 0, 0)
+
+
+def test_sudo_is_recorded_as_a_claim(rblctl):
+    assert rblctl("add", "b.example", env={"SUDO_USER": "anna"}).status == 0
+    event = rblctl("log", "b.example", "--json").json["events"][0]
+    assert event["who"] == "root (sudo: anna)" and event["uid"] == 0
+
+
+def test_claim_gives_no_right(rblctl):
+    result = rblctl("add", "b.example", env={"SUDO_USER": "root"}, **MEMBER)
+    assert result.status == 4
+
+
+def test_claim_cannot_break_a_line(rblctl):
+    """A login of a stranger's making is cleaned and cut before it is kept."""
+    rblctl("add", "b.example", env={"SUDO_USER": "x\n\x1b[31m" + "y" * 500})
+    who = rblctl("log", "b.example", "--json").json["events"][0]["who"]
+    assert who.isprintable() and len(who) < 200
+
+
+def test_daemon_of_another_user(lab):
+    """root may change what is not its own; a stranger's socket is the daemon's."""
+    os.chown(lab.dir, NOBODY.pw_uid, NOBODY.pw_gid)
+    lab.daemon(user="nobody")
+    rblctl = Rblctl(lab.dir)
+    assert rblctl("add", "a.example").status == 0
+    assert rblctl("remove", "a.example", **STRANGER).status == 0  # here the owner
+    st = os.stat(rblctl.socket)
+    assert (st.st_uid, st.st_gid) == (NOBODY.pw_uid, NOBODY.pw_gid)
