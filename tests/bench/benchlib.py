@@ -17,6 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.environ.get("BENCH_BUILD", os.path.dirname(os.path.dirname(HERE)))
+DAEMON = os.environ.get("RBLMILTER", os.path.join(TOP, "rblmilter"))
 MARK = "RBL_BENCH_NAMESPACE"
 
 
@@ -97,7 +98,7 @@ class Bench:
             out.write(CONF.format(dir=self.dir, name=name, socket=socket,
                                   lists="\n".join(lists), settings=settings))
         log = self.stack.enter_context(open(self.path(name + ".log"), "w", encoding="utf-8"))
-        process = self.start([os.path.join(TOP, "rblmilter"), "-c", conf], stderr=log,
+        process = self.start([DAEMON, "-c", conf], stderr=log,
                              stdout=log)
         daemon = Filter(process, socket, log.name)
         daemon.control = self.path(name + ".control")
