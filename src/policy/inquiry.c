@@ -33,11 +33,12 @@ struct list_sum {
 struct inquiry {
     pthread_mutex_t lock; /* of refs, waiting, the chain of batches and their answers */
     pthread_cond_t answered;
-    unsigned refs; /* the session, and each batch with open questions */
-    bool waiting;
-    struct policy *policy;  /* a reference */
-    struct batch *first;    /* of the session; in the order of asking */
-    struct list_sum sums[]; /* one a list of the policy; the session's thread only */
+    unsigned refs;              /* the session, and each batch with open questions */
+    const struct wait *waiting; /* while the session sleeps: what for; else NULL */
+    struct policy *policy;      /* a reference */
+    struct batch *first;        /* of the session; in the order of asking */
+    struct list_sum sums[]; /* one a list of the policy; the session's thread only, but
+                               for a tally while it sleeps */
 };
 
 struct inquiry *inquiry_new(struct policy *policy)
@@ -133,6 +134,18 @@ static void take_answer(struct question *q, struct dns_answer *answer, bool cach
     dnsbl_count(q->dnsbl, answer, &q->listing, cached);
 }
 
+static bool settled(struct inquiry *inquiry, const struct wait *wait, bool *turn);
+
+/* Whether the sleeping session has something to do now that an answer of the batch came.
+ * To wake it for each of them costs more than all else that is done for an answer. The
+ * lock is held. */
+static bool ends_wait(struct inquiry *inquiry, const struct batch *batch)
+{
+    bool turn;
+
+    return batch->is_reason || settled(inquiry, inquiry->waiting, &turn) || turn;
+}
+
 /* The resolver's call: on its thread, under no lock. */
 static void on_answer(struct dns_lookup *lookup, struct dns_answer *answer)
 {
@@ -143,7 +156,7 @@ static void on_answer(struct dns_lookup *lookup, struct dns_answer *answer)
     pthread_mutex_lock(&inquiry->lock);
     q->took_ms = (int)(clock_ms() - batch->asked_ms);
     take_answer(q, answer, false);
-    if (inquiry->waiting)
+    if (inquiry->waiting != NULL && ends_wait(inquiry, batch))
         pthread_cond_signal(&inquiry->answered);
     if (--batch->open > 0) {
         pthread_mutex_unlock(&inquiry->lock);
@@ -371,9 +384,9 @@ static void wait_once(struct inquiry *inquiry, const struct wait *wait, int64_t 
                                    wait->on_wait != NULL
                                ? *call_ms
                                : wait->deadline_ms);
-    inquiry->waiting = true;
+    inquiry->waiting = wait;
     pthread_cond_timedwait(&inquiry->answered, &inquiry->lock, &until);
-    inquiry->waiting = false;
+    inquiry->waiting = NULL;
 }
 
 void inquiry_wait(struct inquiry *inquiry, const struct wait *wait)
