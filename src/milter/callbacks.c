@@ -235,6 +235,13 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     return leave(answer_refuse(ctx, d));
 }
 
+/* See never_read in negotiate.c. */
+sfsistat milter_data(SMFICTX *ctx)
+{
+    (void)ctx;
+    return SMFIS_CONTINUE;
+}
+
 sfsistat milter_header(SMFICTX *ctx, char *name, char *value)
 {
     struct connection *c = enter(ctx);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -16,6 +17,7 @@
 
 #define BACKLOG        1024
 #define RESERVED_FILES 64 /* the database, DNS, control, the log */
+#define STACK_BYTES    (512 * 1024)
 
 struct milter milter;
 
@@ -49,6 +51,7 @@ static int register_filter(void)
         .xxfi_helo = milter_helo,
         .xxfi_envfrom = milter_mail,
         .xxfi_envrcpt = milter_rcpt,
+        .xxfi_data = milter_data,
         .xxfi_header = milter_header,
         .xxfi_eom = milter_eom,
         .xxfi_abort = milter_abort,
@@ -133,6 +136,7 @@ int milter_open(const struct config *config, struct policy_slot *slot)
         log_error("milter: socket = \"%s\": no such address", config->milter.socket);
         return -1;
     }
+    milter.over_tcp = path == NULL;
     if (path != NULL && remove_stale(path, &endpoint) != 0)
         return -1;
     if (nudger_init(&milter.nudger, &endpoint) != 0 || register_filter() != 0 ||
@@ -145,8 +149,24 @@ int milter_open(const struct config *config, struct policy_slot *slot)
     return open_socket(config, path);
 }
 
+/* libmilter ends and starts its threads all the time. The C library keeps the stacks of
+ * ended ones for the next, but no more than 40 MB of them: five of the usual 8 MB. Ours
+ * need a tenth of this. */
+static void use_small_stacks(void)
+{
+    pthread_attr_t attr;
+
+    if (pthread_attr_init(&attr) != 0)
+        return;
+    if (pthread_attr_setstacksize(&attr, STACK_BYTES) != 0 ||
+        pthread_setattr_default_np(&attr) != 0)
+        log_warning("milter: threads keep stacks of the usual size");
+    pthread_attr_destroy(&attr);
+}
+
 int milter_run(void)
 {
+    use_small_stacks();
     return smfi_main() == MI_SUCCESS ? 0 : -1;
 }
 

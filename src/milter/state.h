@@ -15,6 +15,7 @@ struct milter {
     struct policy_slot *slot;
     struct nudger nudger;
     unsigned max_open; /* sessions; more are not judged */
+    bool over_tcp;     /* the MTA comes by an inet socket */
     atomic_bool stopping;
     atomic_uint in_flight; /* callbacks */
     atomic_uint open, waiting;
@@ -46,6 +47,7 @@ sfsistat milter_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr);
 sfsistat milter_helo(SMFICTX *ctx, char *helo);
 sfsistat milter_mail(SMFICTX *ctx, char **argv);
 sfsistat milter_rcpt(SMFICTX *ctx, char **argv);
+sfsistat milter_data(SMFICTX *ctx);
 sfsistat milter_header(SMFICTX *ctx, char *name, char *value);
 sfsistat milter_eom(SMFICTX *ctx);
 sfsistat milter_abort(SMFICTX *ctx);
