@@ -204,14 +204,15 @@ send() { # send CLIENT SENDER
         --helo client.example --from "$2" --to anna@example.org \
         --header "Subject: from $1" --body "Hello" >"$dir/swaks.log" 2>&1
     grep -E '^( ->|<-|<\*\*)' "$dir/swaks.log" | sed -n '/MAIL FROM/,/^<.*250 .*queued\|^<\*\* /p' |
-        grep -vE '^ -> ?($|Date:|To:|From:|Message-Id:|X-Mailer:)' | sed 's/^/    /'
+        grep -vE '^ -> *($|Date:|To:|From:|Message-Id:|X-Mailer:)' | sed 's/^/    /'
 }
 
-# Looks for a line, shows it, and counts what is missing as a failure.
+# Looks for a line, shows it (the session's own were shown already), and counts what is
+# missing as a failure.
 expect() { # expect WHAT FILE REGEX
     local line
     if line=$(wait_for_line "$2" "$3"); then
-        printf '  %s\n    %s\n' "$1" "$line"
+        [ "$2" = "$dir/swaks.log" ] || printf '  %s\n    %s\n' "$1" "$line"
     else
         printf '  %s\n    MISSING: no line fits %s\n' "$1" "$3"
         failures=$((failures + 1))

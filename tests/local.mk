@@ -5,6 +5,7 @@ include tests/unit/config.mk
 include tests/unit/dns.mk
 include tests/unit/dnsbl.mk
 include tests/unit/blocklist.mk
+include tests/unit/presets.mk
 include tests/unit/policy.mk
 include tests/unit/control.mk
 include tests/fuzz/local.mk

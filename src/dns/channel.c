@@ -21,6 +21,7 @@ struct channel {
     ares_channel ares;
     unsigned asked, open;
     int server_count;
+    unsigned first;
     int64_t retired_ms; /* 0: in use */
 };
 
@@ -133,17 +134,30 @@ static void on_socket(void *data, ares_socket_t fd, int readable, int writable)
     set->by_fd[fd] = channel;
 }
 
-static int count_servers(struct channel *channel)
+/* Counts the servers, and has c-ares begin with another one than the first of them. */
+static int order_servers(struct channel *channel, unsigned first)
 {
-    struct ares_addr_port_node *servers = NULL;
-    int count = 0;
+    struct ares_addr_port_node *servers = NULL, *last = NULL;
+    int rc = ares_get_servers_ports(channel->ares, &servers);
 
-    if (ares_get_servers_ports(channel->ares, &servers) != ARES_SUCCESS)
-        return 1;
-    for (struct ares_addr_port_node *s = servers; s != NULL; s = s->next)
-        count++;
+    if (rc != ARES_SUCCESS)
+        return rc;
+    for (struct ares_addr_port_node *s = servers; s != NULL; s = s->next) {
+        channel->server_count++;
+        last = s;
+    }
+    channel->first =
+        channel->server_count > 0 ? first % (unsigned)channel->server_count : 0;
+    for (unsigned i = 0; i < channel->first; i++) {
+        last->next = servers; /* to the end */
+        last = servers;
+        servers = servers->next;
+        last->next = NULL;
+    }
+    if (channel->first > 0)
+        rc = ares_set_servers_ports(channel->ares, servers);
     ares_free_data(servers);
-    return count;
+    return rc;
 }
 
 static int init_ares(struct channel *channel, const struct channel_settings *settings)
@@ -176,7 +190,7 @@ static int init_ares(struct channel *channel, const struct channel_settings *set
     }
     if (settings->servers[0] != '\0')
         rc = ares_set_servers_ports_csv(channel->ares, settings->servers);
-    return rc;
+    return rc == ARES_SUCCESS ? order_servers(channel, settings->first) : rc;
 }
 
 struct channel *channel_new(struct channel_set *set,
@@ -198,7 +212,6 @@ struct channel *channel_new(struct channel_set *set,
         channel_free(channel);
         return NULL;
     }
-    channel->server_count = count_servers(channel);
     return channel;
 }
 
@@ -239,7 +252,7 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *packet
 {
     struct channel_query *query = arg;
 
-    (void)timeouts;
+    query->retried = timeouts > 0;
     query->channel->open--;
     query->channel = NULL;
     if (packet != NULL && size > 0)
@@ -255,6 +268,7 @@ void channel_ask(struct channel *channel, enum dns_type type, const char *name,
     channel->open++;
     query->channel = channel;
     query->server_count = channel->server_count;
+    query->first = channel->first;
     ares_query(channel->ares, name, ns_c_in, type == DNS_A ? ns_t_a : ns_t_txt, on_answer,
                query);
 }

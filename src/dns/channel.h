@@ -46,6 +46,7 @@ void channel_set_reap(struct channel_set *set, int64_t now_ms, int linger_ms);
 
 struct channel_settings {
     const char *servers; /* "127.0.0.1:5300,[::1]:53"; "": /etc/resolv.conf's */
+    unsigned first;      /* which of them is asked first, modulo their number */
     int timeout_ms, attempts;
     bool failover; /* c-ares asks the next server after SERVFAIL or REFUSED by itself,
                       and what they said is lost; else the first one's word is final */
@@ -70,7 +71,10 @@ struct channel_query {
     void (*done)(struct channel_query *query, enum dns_status failure,
                  const uint8_t *packet, size_t size);
     struct channel *channel;
-    int server_count; /* of the channel that it was asked through */
+    /* Of the channel that it was asked through, for done: */
+    int server_count;
+    unsigned first;
+    bool retried; /* an attempt was in vain before the packet came */
 };
 
 void channel_ask(struct channel *channel, enum dns_type type, const char *name,

@@ -3,41 +3,46 @@
 #include <string.h>
 #include <uthash.h>
 
-/* A letter, digit, "-" or "_" in lower case; 0 for all else. */
-static uint8_t label_octet(uint8_t c)
-{
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_')
-        return c;
-    if (c >= 'A' && c <= 'Z')
-        return (uint8_t)(c - 'A' + 'a');
-    return 0;
-}
+#define LETTER(upper, lower) [upper] = lower, [lower] = lower
+
+/* What stands in a label, in lower case; 0 for all else. A table, as every question comes
+ * by here. */
+static const uint8_t label_octets[256] = {
+    LETTER('A', 'a'), LETTER('B', 'b'), LETTER('C', 'c'), LETTER('D', 'd'),
+    LETTER('E', 'e'), LETTER('F', 'f'), LETTER('G', 'g'), LETTER('H', 'h'),
+    LETTER('I', 'i'), LETTER('J', 'j'), LETTER('K', 'k'), LETTER('L', 'l'),
+    LETTER('M', 'm'), LETTER('N', 'n'), LETTER('O', 'o'), LETTER('P', 'p'),
+    LETTER('Q', 'q'), LETTER('R', 'r'), LETTER('S', 's'), LETTER('T', 't'),
+    LETTER('U', 'u'), LETTER('V', 'v'), LETTER('W', 'w'), LETTER('X', 'x'),
+    LETTER('Y', 'y'), LETTER('Z', 'z'), ['0'] = '0',      ['1'] = '1',
+    ['2'] = '2',      ['3'] = '3',      ['4'] = '4',      ['5'] = '5',
+    ['6'] = '6',      ['7'] = '7',      ['8'] = '8',      ['9'] = '9',
+    ['-'] = '-',      ['_'] = '_',
+};
 
 /* Copies a name that may be asked. Returns its length, or 0. */
 static size_t copy_name(const char *name, uint8_t out[static DNS_NAME_MAX + 1])
 {
-    size_t size = 0, label = 0;
+    const uint8_t *in = (const uint8_t *)name;
+    size_t size = 0;
 
-    for (; name[size] != '\0'; size++) {
-        uint8_t c = (uint8_t)name[size];
+    for (;;) {
+        size_t label = size;
 
-        if (size == DNS_NAME_MAX)
-            return 0;
-        if (c == '.') {
-            if (label == 0)
-                return 0;
-            label = 0;
-        } else {
-            c = label_octet(c);
-            if (c == 0 || ++label > DNS_LABEL_MAX)
-                return 0;
+        while (size < DNS_NAME_MAX && label_octets[in[size]] != 0) {
+            out[size] = label_octets[in[size]];
+            size++;
         }
-        out[size] = c;
+        if (size == label || size - label > DNS_LABEL_MAX)
+            return 0;
+        if (in[size] == '\0') {
+            out[size] = '\0';
+            return size;
+        }
+        if (in[size] != '.' || size == DNS_NAME_MAX)
+            return 0;
+        out[size++] = '.';
     }
-    if (label == 0)
-        return 0;
-    out[size] = '\0';
-    return size;
 }
 
 bool dns_key_make(struct dns_key *key, uint64_t secret, uint32_t upstream,

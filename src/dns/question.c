@@ -171,8 +171,12 @@ static void on_reply(struct channel_query *query, enum dns_status failure,
     struct reply reply;
 
     reply.status = failure;
-    if (packet != NULL)
+    if (packet != NULL) {
         reply_parse(packet, size, dns_key_type(&q->key), dns_key_name(&q->key), &reply);
+        if (!q->second_try)
+            upstream_answered(q->upstream, query->first, query->server_count,
+                              query->retried);
+    }
     if (try_others(qs, q, reply.status, query->server_count))
         return;
     if (reply.status == DNS_FOUND || reply.status == DNS_NONE)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
+
 struct upstream *upstream_new(struct resolver *resolver, uint32_t id, const char *servers)
 {
     struct upstream *upstream = calloc(1, sizeof *upstream);
@@ -43,6 +45,43 @@ static bool worn_out(const struct slot *slot, int64_t now_ms)
            now_ms - slot->since_ms >= UPSTREAM_CHANNEL_AGE_MS;
 }
 
+static void begin_with(struct upstream *upstream, unsigned first)
+{
+    log_notice("resolver: servers=\"%s\" asked first: no. %u, no longer no. %u",
+               upstream->servers, first + 1, upstream->first + 1);
+    upstream->first = first;
+    upstream->silences = 0;
+    upstream->probe_at_ms = 0;
+    upstream_retire_channels(upstream);
+}
+
+void upstream_answered(struct upstream *upstream, unsigned first, int server_count,
+                       bool retried)
+{
+    if (server_count < 2)
+        return;
+    if (first != upstream->first) {
+        if (first == 0 && !retried)
+            begin_with(upstream, 0); /* it is back */
+    } else if (!retried) {
+        upstream->silences = 0;
+    } else if (++upstream->silences >= UPSTREAM_SILENCES_MAX) {
+        begin_with(upstream, (first + 1) % (unsigned)server_count);
+    }
+}
+
+/* Now and then one channel begins with the very first server again. */
+static unsigned first_server(struct upstream *upstream,
+                             const struct resolver_settings *settings, int64_t now_ms)
+{
+    bool probe = upstream->probe_at_ms != 0 && now_ms >= upstream->probe_at_ms;
+
+    if (upstream->first != 0 && (probe || upstream->probe_at_ms == 0))
+        upstream->probe_at_ms =
+            now_ms + (int64_t)settings->deadline_ms * UPSTREAM_PROBE_LIVES;
+    return probe ? 0 : upstream->first;
+}
+
 struct channel *upstream_channel(struct upstream *upstream, struct channel_set *set,
                                  const struct resolver_settings *settings, bool failover,
                                  int64_t now_ms)
@@ -57,6 +96,7 @@ struct channel *upstream_channel(struct upstream *upstream, struct channel_set *
     if (slot->channel == NULL) {
         struct channel_settings of_channel = {
             .servers = upstream->servers,
+            .first = failover ? 0 : first_server(upstream, settings, now_ms),
             .timeout_ms = settings->timeout_ms,
             .attempts = settings->attempts,
             .failover = failover,

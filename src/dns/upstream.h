@@ -17,6 +17,11 @@
 #define UPSTREAM_CHANNEL_ASKS   100
 #define UPSTREAM_CHANNEL_AGE_MS 4000
 
+/* How many silences in a row make a server stand back, and after how many times a
+ * question's longest life the first one has another chance. */
+#define UPSTREAM_SILENCES_MAX 3
+#define UPSTREAM_PROBE_LIVES  4
+
 TAILQ_HEAD(upstream_list, upstream);
 
 struct upstream {
@@ -31,6 +36,9 @@ struct upstream {
         int64_t since_ms;
     } slots[UPSTREAM_CHANNELS], failover;
     unsigned turn;
+    unsigned first;      /* the server that is asked first: the first one that answers */
+    unsigned silences;   /* of it, one after another */
+    int64_t probe_at_ms; /* when the very first one is tried again */
 };
 
 /* Returns NULL without memory. */
@@ -45,6 +53,13 @@ void upstream_free(struct upstream *upstream);
 struct channel *upstream_channel(struct upstream *upstream, struct channel_set *set,
                                  const struct resolver_settings *settings, bool failover,
                                  int64_t now_ms);
+
+/* Tells that an answer came to a question that began with server first of server_count,
+ * and whether that one let an attempt pass. After some of these another server becomes
+ * the first: c-ares 1.18 would wait for the silent one each time. The resolver's thread.
+ */
+void upstream_answered(struct upstream *upstream, unsigned first, int server_count,
+                       bool retried);
 
 /* New settings: the channels in use give way. The resolver's thread. */
 void upstream_retire_channels(struct upstream *upstream);

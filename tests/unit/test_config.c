@@ -155,6 +155,15 @@ static const struct {
       "closing"}},
     {"comment without end", "\n/* user = 1", {"main.conf:2: ", "expected */"}},
     {"bad escape", "user = \"\\999\"", {"main.conf:1: bad escape"}},
+    {"bad escape behind what was left out",
+     "nope {\n a = 1\n}\nuser = \"\\999\"",
+     {"main.conf:4: bad escape"}},
+    {"bad escape behind an include",
+     "include(\"list.conf\")\nuser = \"\\999\"",
+     {"main.conf:2: bad escape"}},
+    {"span too long", "resolver { timeout = \"26s\" }", {"from 10ms to 25s"}},
+    {"span too short", "resolver { timeout = \"9ms\" }", {"from 10ms to 25s"}},
+    {"delete", "user = \"a\\x7f\"", {"without control characters"}},
     {"list without zone", "\nlist \"a\" { }", {"main.conf:2: list \"a\" has no zone"}},
     {"two of one name",
      "list \"a\" { zone = \"a.b\" }\nlist \"a\" { zone = \"c.d\" }\nnope = 1",
@@ -173,6 +182,9 @@ static const struct {
     {"a bad key is not shown",
      "list \"a\" { zone = \"%{key}.b\" key = \"s3cret key\" }",
      {"zone = \"%{key}.b\": expected a domain name", "(with the key in it)"}},
+    {"nor is one with a line end in it",
+     "list \"a\" { zone = \"%{key}.b\" key = \"s3cret\\n\" }",
+     {"main.conf:1: key: expected a text without control characters"}},
     {"both keys",
      "list \"a\" { zone = \"%{key}.b\" key = \"k\" key-file = \"good.key\" }",
      {"both key and key-file"}},
@@ -537,6 +549,9 @@ static void test_environment(void **state)
     (void)state;
     assert_string_equal(c->user, "a${b}");
     config_unref(c);
+    c = load_good("user = \"${RBLMILTER_TEST_NONE:-a\"b}\" log { }");
+    assert_string_equal(c->user, "a\"b");
+    config_unref(c);
     setenv("RBLMILTER_TEST_USER", "u", 1);
     c = load_good("user = ${RBLMILTER_TEST_USER} log { level = 'debug' }");
     assert_string_equal(c->user, "u");
@@ -638,6 +653,11 @@ static void test_reload(void **state)
     assert_string_equal(told.text, "");
     assert_int_equal(c->list_count, 1);
     config_unref(c);
+
+    setenv("RBLMILTER_TEST_NO", "1", 1);
+    assert_null(config_reload(path_of("main.conf"), tell, &told));
+    assert_string_equal(told.text, "the child says no\n");
+    unsetenv("RBLMILTER_TEST_NO");
 }
 
 static int set_up(void **state)
@@ -680,6 +700,10 @@ static int check_only(const char *path)
 {
     struct config *config = config_load(path, tell_stderr, NULL);
 
+    if (getenv("RBLMILTER_TEST_NO") != NULL) {
+        fprintf(stderr, "the child says no\n");
+        _exit(1);
+    }
     config_unref(config);
     return config != NULL ? 0 : 1;
 }

@@ -134,6 +134,7 @@ static const struct {
     {"quoted", "<\"a b\"@c.d>", 0, "a b", "c.d", false, false},
     {"quoted without need", "<\"anna\"@c.d>", 0, "anna", "c.d", false, false},
     {"at in quotes", "<\"a@b\"@c.d>", 0, "a@b", "c.d", false, false},
+    {"at in quotes, no domain", "<\"a@b\">", 0, "a@b", "", false, false},
     {"quote in quotes", "<\"a\\\"b\"@c.d>", 0, "a\"b", "c.d", false, false},
     {"> in quotes", "<\"a>b\"@c.d>", 0, "a>b", "c.d", false, false},
     {"escaped", "<a\\ b@c.d>", 0, "a b", "c.d", false, false},

@@ -362,6 +362,46 @@ static void test_other_server_after_failure(void **state)
     nameserver_free(second);
 }
 
+/* The first of two servers falls silent: after a few questions nobody waits for it any
+ * more, and when it is back it is asked first again. */
+static void test_silent_first_server(void **state)
+{
+    struct nameserver *second = nameserver_new("[{\"a\": [\"127.0.0.2\"]}]");
+    struct resolver_settings s = usual;
+    char both[80], name[32];
+    int64_t start_ms = 0;
+
+    (void)state;
+    s.deadline_ms = 500;
+    resolver_configure(resolver, &s);
+    snprintf(both, sizeof both, "%s,%s", nameserver_address(ns),
+             nameserver_address(second));
+    struct upstream *u = resolver_upstream(resolver, both);
+    assert_non_null(u);
+    nameserver_rules(ns, "[{\"silent\": true}]");
+    for (int i = 0; i < 10; i++) {
+        if (i == 4)
+            start_ms = clock_ms();
+        snprintf(name, sizeof name, "n%d.t", i);
+        assert_asked(resolver, u, DNS_A, name, "found 127.0.0.2");
+    }
+    assert_true(clock_ms() - start_ms < 250);
+    nameserver_rules(ns, "[{\"a\": [\"127.0.0.1\"]}]");
+    struct dns_answer *answer = NULL;
+    for (int i = 0;
+         i < 80 && (i == 0 || answer->addresses[0].s_addr != htonl(0x7f000001)); i++) {
+        usleep(100000);
+        dns_answer_unref(answer);
+        snprintf(name, sizeof name, "m%d.t", i);
+        answer = asker_get(resolver, u, DNS_A, name);
+        assert_int_equal(answer->status, DNS_FOUND);
+    }
+    assert_int_equal(answer->addresses[0].s_addr, htonl(0x7f000001));
+    dns_answer_unref(answer);
+    upstream_unref(u);
+    nameserver_free(second);
+}
+
 static void test_back_after_outage(void **state)
 {
     (void)state;
@@ -458,6 +498,7 @@ int main(void)
         TEST(test_stale),
         TEST(test_max_queries),
         TEST(test_other_server_after_failure),
+        TEST(test_silent_first_server),
         TEST(test_back_after_outage),
         TEST(test_source_ports),
         TEST(test_upstreams_apart),

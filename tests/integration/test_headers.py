@@ -1,0 +1,110 @@
+"""The headers that are added, and the forged ones that are removed."""
+
+import re
+
+import pytest
+
+from harness.conf import dnsbl
+from harness.dns import listed
+
+HALF, CLEAN, ALLOWED = "192.0.2.4", "192.0.2.10", "192.0.2.20"
+
+FORGED = (
+    "Subject: test\n"
+    "X-RBL-Score: -100/8\n"
+    "x-rbl-lists: forged(127.0.0.2:1)\n"
+    "X-Other: stays\n"
+    "X-RBL-SCORE: 1\n"
+    "X-Rbl-Score: folded\n  away\n"
+    "\n"
+    "X-RBL-Score: in the body\n"
+)
+
+
+@pytest.fixture(scope="module")
+def world(module_lab):
+    rules = (
+        listed(HALF, "one.test", "127.0.0.2")
+        + listed(HALF, "two.test", "127.0.0.9")
+        + listed(ALLOWED, "wl.test", "127.0.9.3")
+    )
+    module_lab.daemon(
+        module_lab.dns(rules),
+        lists=[
+            dnsbl("one", "one.test", weight=3),
+            dnsbl("two", "two.test", weight=2),
+            dnsbl("wl", "wl.test", weight=-5),
+        ],
+        verdict={"reject": 8, "tag": 4},
+    )
+    return module_lab
+
+
+def headers_of(mail):
+    """Header fields as (name, value), unfolded; the body is left out."""
+    head = mail.partition("\n\n")[0]
+    return re.findall(r"^([^\s:]+): *((?:.|\n[ \t])*)$", head, re.M)
+
+
+def values(mail, name):
+    return [re.sub(r"\n\s+", " ", v) for n, v in headers_of(mail) if n.lower() == name.lower()]
+
+
+def deliver(world, sink, **mail):
+    attempt = world.send(recipients=["x@sink.test"], **mail)
+    assert attempt.accepted, attempt.replies
+    return sink.next_mail()
+
+
+def test_tagged_mail_says_why(world, sink):
+    mail = deliver(world, sink, addr=HALF)
+    assert values(mail, "X-RBL-Score") == ["5/8"]
+    assert values(mail, "X-RBL-Lists") == ["one(127.0.0.2:3), two(127.0.0.9:2)"]
+
+
+def test_clean_mail_has_no_header(world, sink):
+    mail = deliver(world, sink, addr=CLEAN)
+    assert values(mail, "X-RBL-Score") == values(mail, "X-RBL-Lists") == []
+    assert values(mail, "Authentication-Results") == []
+
+
+def test_forged_headers_are_removed_from_clean_mail(world, sink):
+    mail = deliver(world, sink, addr=CLEAN, message=FORGED)
+    assert values(mail, "X-RBL-Score") == values(mail, "X-RBL-Lists") == []
+    assert values(mail, "X-Other") == ["stays"] and values(mail, "Subject") == ["test"]
+    assert mail.endswith("\n\nX-RBL-Score: in the body\n")
+
+
+def test_forged_headers_are_replaced_in_tagged_mail(world, sink):
+    mail = deliver(world, sink, addr=HALF, message=FORGED)
+    assert values(mail, "X-RBL-Score") == ["5/8"]
+    assert values(mail, "X-RBL-Lists") == ["one(127.0.0.2:3), two(127.0.0.9:2)"]
+    assert values(mail, "X-Other") == ["stays"]
+
+
+def test_forged_headers_are_removed_where_nobody_is_asked(world, sink):
+    """From exempt networks, too: who reads the header trusts it."""
+    mail = deliver(world, sink, addr="127.0.0.9", message=FORGED)
+    assert values(mail, "X-RBL-Score") == values(mail, "X-RBL-Lists") == []
+
+
+def test_allow_list_is_told_as_rfc_8904_says(world, sink):
+    mail = deliver(world, sink, addr=ALLOWED)
+    assert values(mail, "Authentication-Results") == [
+        "mx.test; dnswl=pass dns.zone=wl.test policy.ip=127.0.9.3"
+    ]
+
+
+def test_second_message_of_a_session_keeps_its_own_headers(world, sink):
+    """Counts of forged headers belong to a message, not to the session."""
+    from harness.smtp import Smtp
+
+    with Smtp(world.postfix.smtp_port) as smtp:
+        smtp.xclient(HALF)
+        smtp.ehlo()
+        for message in (FORGED, "Subject: plain\n\nbody\n"):
+            smtp.mail()
+            smtp.rcpt("x@sink.test")
+            assert smtp.data(message).code == 250
+            mail = sink.next_mail()
+            assert values(mail, "X-RBL-Score") == ["5/8"]

@@ -1,0 +1,100 @@
+"""reject-at: the stage at which Postfix is told."""
+
+import pytest
+
+from harness.conf import dnsbl
+from harness.dns import listed
+from harness.smtp import Smtp
+
+CLIENT = "192.0.2.1"
+TEXT = f"554 5.7.1 Service unavailable; Client host [{CLIENT}] blocked using bl; why"
+
+
+def start(lab, stage, **settings):
+    rules = (
+        listed(CLIENT, "bl.test", txt="why")
+        + listed("bad.example", "he.test")
+        + listed("bad.example", "sd.test")
+    )
+    return lab.daemon(
+        lab.dns(rules),
+        lists=[
+            dnsbl("bl", "bl.test"),
+            dnsbl("he", "he.test", check=["helo"]),
+            dnsbl("sd", "sd.test", check=["sender-domain"]),
+        ],
+        milter={"reject_at": stage},
+        **settings,
+    )
+
+
+# reject-at, the stage at which a listed client is refused
+CLIENT_ROWS = [("mail", "mail"), ("rcpt", "rcpt"), ("eom", "data")]
+
+
+@pytest.mark.parametrize("stage,refused", CLIENT_ROWS)
+def test_listed_client(lab, stage, refused):
+    start(lab, stage)
+    attempt = lab.send(addr=CLIENT)
+    assert (attempt.stage, attempt.reply) == (refused, TEXT)
+
+
+def test_connect(lab):
+    """Postfix lets nobody in; libmilter knows no own text there."""
+    daemon = start(lab, "connect")
+    with Smtp(lab.postfix.smtp_port) as smtp:
+        reply = smtp.xclient(CLIENT)
+        if reply.code == 220:
+            reply = smtp.ehlo()
+        assert reply.startswith("554 "), reply
+    line = daemon.log.wait_for("reject:")
+    assert " from=" not in line and " to=" not in line
+
+
+def test_helo(lab):
+    """Postfix answers EHLO all the same, and tells the refusal at each command after it."""
+    start(lab, "helo")
+    attempt = lab.send(addr=CLIENT)
+    assert (attempt.stage, attempt.reply) == ("mail", TEXT)
+
+
+@pytest.mark.parametrize(
+    "stage,refused", [("connect", "mail"), ("helo", "mail"), ("mail", "mail"), ("rcpt", "rcpt")]
+)
+def test_listed_helo(lab, stage, refused):
+    """A fact that comes after reject-at still counts at the stages that follow."""
+    start(lab, stage)
+    attempt = lab.send(addr="192.0.2.50", helo="bad.example")
+    assert (attempt.stage, attempt.reply) == (
+        refused,
+        "554 5.7.1 Service unavailable; Helo command [bad.example] blocked using he",
+    )
+
+
+@pytest.mark.parametrize("stage", ["connect", "helo", "mail", "rcpt", "eom"])
+def test_listed_sender_domain(lab, stage):
+    start(lab, stage)
+    attempt = lab.send(addr="192.0.2.50", sender="x@bad.example")
+    assert not attempt.accepted
+    assert attempt.reply == (
+        "554 5.7.1 Service unavailable; Sender domain [bad.example] blocked using sd"
+    )
+
+
+@pytest.mark.parametrize("stage", ["connect", "helo", "mail", "rcpt", "eom"])
+def test_clean_mail_passes(lab, stage):
+    start(lab, stage)
+    assert lab.send(addr="192.0.2.50").accepted
+
+
+def test_tempfail_at_the_end_of_message(lab):
+    start(lab, "eom", verdict={"reject": 0, "tempfail": 8})
+    attempt = lab.send(addr=CLIENT)
+    assert (attempt.stage, attempt.reply) == ("data", TEXT.replace("554 5.7.1", "451 4.7.1"))
+
+
+def test_exempt_recipient_saves_the_message_at_eom(lab):
+    """One answer for all recipients there, and the exempt one must get the mail."""
+    start(lab, "eom")
+    assert lab.send(addr=CLIENT, recipients=["d@e.f", "postmaster@e.f"]).accepted
+    assert lab.send(addr=CLIENT, recipients=["d@e.f"]).reply == TEXT
