@@ -65,9 +65,8 @@ static void check_resolver(struct build *b)
         report_warning(b->report, parse_place(b->parse, "resolver", "timeout", 0),
                        "timeout is longer than deadline: no question is asked twice");
     if (c->resolver.min_ttl_s > c->resolver.max_ttl_s)
-        report_mistake(b->report, parse_place(b->parse, "resolver", "min-ttl", 0),
-                       "min-ttl is longer than max-ttl, expected min-ttl to be the "
-                       "smaller one");
+        report_warning(b->report, parse_place(b->parse, "resolver", "min-ttl", 0),
+                       "min-ttl is longer than max-ttl: max-ttl counts");
 }
 
 static void check_servers(struct build *b, const char *servers, struct place place)

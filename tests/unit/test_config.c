@@ -242,7 +242,6 @@ static const struct {
     {"test point",
      "list \"a\" { zone = \"a.b\" test-listed = \"a b\" }",
      {"test-listed = \"a b\": expected"}},
-    {"TTLs", "resolver { min-ttl = \"2h\" max-ttl = \"1h\" }", {"min-ttl is longer"}},
     {"include, unknown name",
      "include(\"bad.conf\")\nnope = 1",
      {"bad.conf:2: unknown name \"bogus\"", "bad.conf:3: level = \"x\"",
