@@ -333,6 +333,8 @@ static const struct {
      "list \"a\" { zone = \"a.b\" when = \"null-sender\" }",
      "main.conf:2: warning: when = \"null-sender\" is never so"},
     {"timeout", "resolver { timeout = \"6s\" }", "warning: timeout is longer"},
+    {"TTLs", "resolver { max-ttl = \"30s\" }",
+     "warning: min-ttl is longer than max-ttl: max-ttl counts"},
     {"no such variable", "\nuser = \"a${RBLMILTER_TEST_NONE}b\"",
      "main.conf:2: warning: ${RBLMILTER_TEST_NONE}: no such variable"},
     {"public resolver", "resolver { servers = { \"8.8.8.8\" } }",
