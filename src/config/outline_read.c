@@ -16,6 +16,7 @@ struct scan {
     char *text;
     struct lexer lexer;
     struct token token; /* the one to look at */
+    bool secret;        /* the statement is a key's: what stands there is not shown */
     bool open_ended;    /* the file ends in a string: of course its braces are missing */
 };
 
@@ -55,6 +56,8 @@ static void token_shown(const struct scan *s, const struct token *t,
 
     if (t->kind == TOKEN_END)
         snprintf(out, NAME_SIZE, "the end of the file");
+    else if (s->secret)
+        snprintf(out, NAME_SIZE, "something else");
     else if (s->text[t->start] == '"' || s->text[t->start] == '\'')
         snprintf(out, NAME_SIZE, "%.*s", length < 60 ? length : 60, s->text + t->start);
     else
@@ -393,6 +396,7 @@ static void read_statement(struct scan *s, const struct scope *scope, int depth)
         goto out;
     }
     option = section_option(scope->section, name);
+    s->secret = option != NULL && option->kind == KIND_SECRET;
     section = section_section(scope->section, name);
     if (option != NULL) {
         outline_add(s->outline, strdup(path), place_of(s, start.line));
@@ -439,7 +443,7 @@ static void read_block(struct scan *s, const struct scope *scope, int depth)
 
 int outline_read(struct outline *o, struct report *report, const char *file, char *text)
 {
-    struct scan s = {o, report, file, text, {text, 0, 1}, {0}, false};
+    struct scan s = {o, report, file, text, {text, 0, 1}, {0}, false, false};
     struct scope scope = {&file_section, NULL, "the file", {file, 0}};
 
     advance(&s);
