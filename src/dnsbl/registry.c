@@ -1,0 +1,493 @@
+#include "dnsbl/registry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "dnsbl/registry_state.h"
+
+#define DOWN_RETRY_MS  3000  /* a resolver's return is to be seen within five seconds */
+#define CONFIRM_MS     500   /* a second look, before a healthy list is called down */
+#define OTHER_RETRY_MS 15000 /* doubled each time, up to the interval */
+#define NOT_BEFORE_MS  500   /* between two tests asked for by what was seen */
+#define STATE_WRITE_MS 2000  /* after a change: several come together */
+#define STATE_EVERY_MS 600000
+#define SLOW_P95_MS    1000
+#define UNWATCHED_MS   INT64_MAX
+
+struct dnsbl_registry {
+    pthread_mutex_t lock; /* taken before no record's lock is, and after it may be */
+    pthread_cond_t changed;
+    struct dnsbl_record *first;
+    struct resolver *resolver;
+    pthread_t thread;
+    bool running, stopping;
+    char *state_path;
+    int64_t write_ms; /* when the state file is due */
+};
+
+struct dnsbl_registry *registry_new(const char *state_path)
+{
+    struct dnsbl_registry *registry = calloc(1, sizeof *registry);
+    pthread_condattr_t monotonic;
+
+    if (registry == NULL)
+        return NULL;
+    if (state_path != NULL)
+        registry->state_path = strdup(state_path);
+    if (state_path != NULL && registry->state_path == NULL) {
+        free(registry);
+        return NULL;
+    }
+    pthread_mutex_init(&registry->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&registry->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    registry->write_ms = clock_ms() + STATE_EVERY_MS;
+    return registry;
+}
+
+static void record_free(struct dnsbl_record *record)
+{
+    pthread_mutex_destroy(&record->lock);
+    dns_answer_unref(record->listed.answer);
+    dns_answer_unref(record->unlisted.answer);
+    free(record->name);
+    free(record);
+}
+
+void registry_free(struct dnsbl_registry *registry)
+{
+    if (registry == NULL)
+        return;
+    for (struct dnsbl_record *r = registry->first, *next; r != NULL; r = next) {
+        next = r->next;
+        record_free(r);
+    }
+    pthread_cond_destroy(&registry->changed);
+    pthread_mutex_destroy(&registry->lock);
+    free(registry->state_path);
+    free(registry);
+}
+
+static struct dnsbl_record *record_new(struct dnsbl_registry *registry, const char *name)
+{
+    struct dnsbl_record *record = calloc(1, sizeof *record);
+
+    if (record == NULL)
+        return NULL;
+    record->name = strdup(name);
+    if (record->name == NULL) {
+        free(record);
+        return NULL;
+    }
+    record->registry = registry;
+    record->check_ms = UNWATCHED_MS;
+    pthread_mutex_init(&record->lock, NULL);
+    surge_init(&record->surge);
+    if (registry->state_path != NULL)
+        registry_state_read(registry->state_path, record);
+    return record;
+}
+
+/* The registry's lock is held. */
+static struct dnsbl_record *find(struct dnsbl_registry *registry, const char *name)
+{
+    struct dnsbl_record *record = registry->first;
+
+    while (record != NULL && strcmp(record->name, name) != 0)
+        record = record->next;
+    return record;
+}
+
+struct dnsbl_record *registry_find(struct dnsbl_registry *registry, const char *name)
+{
+    struct dnsbl_record *record;
+
+    pthread_mutex_lock(&registry->lock);
+    record = find(registry, name);
+    pthread_mutex_unlock(&registry->lock);
+    return record;
+}
+
+/* Gives up what a record holds of a configuration; the registry's lock is held, the
+ * caller unrefs what it gets after releasing it. */
+struct held {
+    struct config *config;
+    struct upstream *upstream;
+};
+
+static struct held unwatch(struct dnsbl_record *record)
+{
+    struct held held = {record->config, record->upstream};
+
+    record->config = NULL;
+    record->list = NULL;
+    record->upstream = NULL;
+    record->check_ms = UNWATCHED_MS;
+    return held;
+}
+
+static void release(struct held held)
+{
+    upstream_unref(held.upstream);
+    config_unref(held.config);
+}
+
+struct dnsbl_record *registry_watch(struct dnsbl_registry *registry,
+                                    struct config *config, const struct list *list,
+                                    struct upstream *upstream)
+{
+    struct held old = {NULL, NULL};
+    struct dnsbl_record *record;
+
+    pthread_mutex_lock(&registry->lock);
+    record = find(registry, list->name);
+    if (record == NULL) {
+        record = record_new(registry, list->name);
+        if (record == NULL)
+            goto out;
+        record->next = registry->first;
+        registry->first = record;
+    }
+    old = unwatch(record);
+    record->config = config_ref(config);
+    record->list = list;
+    record->upstream = upstream_ref(upstream);
+    record->check_ms = clock_ms();
+    pthread_cond_broadcast(&registry->changed);
+out:
+    pthread_mutex_unlock(&registry->lock);
+    release(old);
+    return record;
+}
+
+void registry_forget_others(struct dnsbl_registry *registry, const struct config *config)
+{
+    struct dnsbl_record *record = registry->first;
+
+    /* records are only ever added, at the front */
+    for (; record != NULL; record = record->next) {
+        struct held old = {NULL, NULL};
+
+        pthread_mutex_lock(&registry->lock);
+        if (record->config != NULL && record->config != config)
+            old = unwatch(record);
+        pthread_mutex_unlock(&registry->lock);
+        release(old);
+    }
+}
+
+void registry_wait_checked(struct dnsbl_registry *registry,
+                           const struct dnsbl_record *record, int64_t deadline_ms)
+{
+    struct timespec until = clock_timespec(deadline_ms);
+
+    if (atomic_load(&record->health) != HEALTH_UNCHECKED)
+        return;
+    pthread_mutex_lock(&registry->lock);
+    while (atomic_load(&record->health) == HEALTH_UNCHECKED && clock_ms() < deadline_ms)
+        pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
+    pthread_mutex_unlock(&registry->lock);
+}
+
+/* A record's lock may be held here, so that the registry's must never be held while a
+ * record's is taken. */
+void registry_state_changed(struct dnsbl_registry *registry)
+{
+    int64_t soon_ms = clock_ms() + STATE_WRITE_MS;
+
+    pthread_mutex_lock(&registry->lock);
+    if (soon_ms < registry->write_ms)
+        registry->write_ms = soon_ms;
+    pthread_cond_broadcast(&registry->changed);
+    pthread_mutex_unlock(&registry->lock);
+}
+
+void registry_check_soon(struct dnsbl_record *record)
+{
+    struct dnsbl_registry *registry = record->registry;
+    int64_t soon_ms;
+
+    pthread_mutex_lock(&registry->lock);
+    soon_ms = record->checked_ms + NOT_BEFORE_MS;
+    if (record->config != NULL && soon_ms < record->check_ms) {
+        record->check_ms = soon_ms;
+        pthread_cond_broadcast(&registry->changed);
+    }
+    pthread_mutex_unlock(&registry->lock);
+}
+
+/* --- the thread that asks test points --- */
+
+static void on_probe(struct dns_lookup *lookup, struct dns_answer *answer)
+{
+    struct probe *probe = (struct probe *)lookup;
+    struct dnsbl_registry *registry = probe->record->registry;
+
+    pthread_mutex_lock(&registry->lock);
+    probe->answer = dns_answer_ref(answer);
+    probe->open = false;
+    pthread_cond_broadcast(&registry->changed);
+    pthread_mutex_unlock(&registry->lock);
+}
+
+/* Asks one test point, if the list has it. No lock is held: an answer may come at once.
+ */
+static void start_probe(struct dnsbl_record *record, struct probe *probe,
+                        const char *point, const struct list *list,
+                        struct upstream *upstream)
+{
+    char name[DOMAIN_SIZE];
+    struct dns_answer *answer;
+
+    if (health_test_name(list, point, name) != 0) {
+        probe->open = false;
+        return;
+    }
+    probe->lookup.done = on_probe;
+    answer = resolver_ask_anew(record->registry->resolver, upstream, DNS_A, name,
+                               &probe->lookup);
+    if (answer == NULL)
+        return;
+    on_probe(&probe->lookup, answer);
+    dns_answer_unref(answer);
+}
+
+/* Begins a test; the registry's lock is held, and released meanwhile. */
+static void begin_test(struct dnsbl_registry *registry, struct dnsbl_record *record)
+{
+    struct config *config = config_ref(record->config);
+    struct upstream *upstream = upstream_ref(record->upstream);
+    const struct list *list = record->list;
+
+    record->probing = true;
+    record->checked_ms = clock_ms();
+    record->listed = (struct probe){.record = record, .open = true};
+    record->unlisted = (struct probe){.record = record, .open = true};
+    pthread_mutex_unlock(&registry->lock);
+    start_probe(record, &record->listed, list->test_listed, list, upstream);
+    start_probe(record, &record->unlisted, list->test_unlisted, list, upstream);
+    upstream_unref(upstream);
+    config_unref(config);
+    pthread_mutex_lock(&registry->lock);
+}
+
+/* A list that answers, but so slowly that people notice. */
+static enum health slow_or_healthy(struct dnsbl_record *record, char *why, size_t size)
+{
+    int p95_ms = latency_percentile(&record->latency, 95);
+
+    if (p95_ms < SLOW_P95_MS)
+        return HEALTH_HEALTHY;
+    snprintf(why, size, "one answer in twenty takes longer than %d ms", p95_ms);
+    return HEALTH_SLOW;
+}
+
+/* Takes a test's result over; the record's lock is held, the registry's is not. Returns
+ * whether it was a good one. */
+static bool apply_result(struct dnsbl_record *record, enum health found, char *why,
+                         size_t size)
+{
+    enum health was = atomic_load(&record->health);
+
+    if (was == HEALTH_SUSPENDED)
+        return true;
+    if (found == HEALTH_HEALTHY)
+        found = slow_or_healthy(record, why, size);
+    if (health_counts(found) && atomic_load(&record->surge_hold)) {
+        if (!surge_is_calm(&record->surge))
+            return false; /* its test points are right, but what it says of clients is not
+                           */
+        atomic_store(&record->surge_hold, false);
+    }
+    /* one lost packet is no reason to do without a list */
+    if (found == HEALTH_DOWN && health_counts(was) && record->retries == 0)
+        return false;
+    record_enter(record, found, why);
+    return health_counts(found);
+}
+
+/* When to look again, ms from now: the interval with a tenth of jitter, or a retry. */
+static int64_t next_test_in_ms(const struct dnsbl_record *record, enum health health,
+                               bool good)
+{
+    int64_t interval_ms = (int64_t)record->config->health.interval_s * 1000, retry_ms;
+
+    if (good)
+        return interval_ms - interval_ms / 10 + random() % (interval_ms / 5 + 1);
+    if (health_counts(health))
+        return CONFIRM_MS;
+    if (health == HEALTH_DOWN)
+        return DOWN_RETRY_MS;
+    retry_ms = (int64_t)OTHER_RETRY_MS << (record->retries < 8 ? record->retries : 8);
+    return retry_ms < interval_ms ? retry_ms : interval_ms;
+}
+
+/* Ends a test whose answers are there; the registry's lock is held, and released
+ * meanwhile. */
+static void end_test(struct dnsbl_registry *registry, struct dnsbl_record *record)
+{
+    struct config *config = config_ref(record->config);
+    const struct list *list = record->list;
+    struct dns_answer *listed = record->listed.answer,
+                      *unlisted = record->unlisted.answer;
+    char why[WHY_SIZE];
+    bool good;
+
+    record->listed.answer = record->unlisted.answer = NULL;
+    pthread_mutex_unlock(&registry->lock);
+    enum health found = health_judge(list, listed, unlisted, why, sizeof why);
+    dns_answer_unref(listed);
+    dns_answer_unref(unlisted);
+    config_unref(config);
+    pthread_mutex_lock(&record->lock);
+    good = apply_result(record, found, why, sizeof why);
+    pthread_mutex_unlock(&record->lock);
+    pthread_mutex_lock(&registry->lock);
+    record->probing = false;
+    if (record->config != NULL)
+        record->check_ms =
+            clock_ms() + next_test_in_ms(record, atomic_load(&record->health), good);
+    record->retries = good ? 0 : record->retries + 1;
+    pthread_cond_broadcast(&registry->changed);
+}
+
+/* Does what is due for one record; returns when to look at it again. Lock held, and
+ * released meanwhile. */
+static int64_t look_after(struct dnsbl_registry *registry, struct dnsbl_record *record)
+{
+    if (record->probing) {
+        if (record->listed.open || record->unlisted.open)
+            return UNWATCHED_MS;      /* the answer wakes us */
+        if (record->config == NULL) { /* taken out of the configuration meanwhile */
+            record->probing = false;
+            return UNWATCHED_MS;
+        }
+        end_test(registry, record);
+    }
+    if (record->config == NULL)
+        return UNWATCHED_MS;
+    if (record->check_ms > clock_ms())
+        return record->check_ms;
+    if (atomic_load(&record->health) == HEALTH_SUSPENDED) {
+        record->check_ms = UNWATCHED_MS;
+        return UNWATCHED_MS;
+    }
+    begin_test(registry, record);
+    return clock_ms(); /* its answers may be there already */
+}
+
+/* Writes the state file when it is due; lock held, and released meanwhile. */
+static void write_when_due(struct dnsbl_registry *registry)
+{
+    struct dnsbl_record *first = registry->first;
+
+    if (registry->state_path == NULL || clock_ms() < registry->write_ms)
+        return;
+    registry->write_ms = clock_ms() + STATE_EVERY_MS;
+    pthread_mutex_unlock(&registry->lock);
+    registry_state_write(registry->state_path, first);
+    pthread_mutex_lock(&registry->lock);
+}
+
+static void *look_after_all(void *context)
+{
+    struct dnsbl_registry *registry = context;
+
+    pthread_mutex_lock(&registry->lock);
+    while (!registry->stopping) {
+        int64_t next_ms = clock_ms() + STATE_EVERY_MS;
+
+        for (struct dnsbl_record *r = registry->first; r != NULL; r = r->next) {
+            int64_t at_ms = look_after(registry, r);
+
+            if (at_ms < next_ms)
+                next_ms = at_ms;
+        }
+        write_when_due(registry);
+        if (registry->write_ms < next_ms)
+            next_ms = registry->write_ms;
+        if (registry->stopping || next_ms <= clock_ms())
+            continue;
+        struct timespec until = clock_timespec(next_ms);
+        pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
+    }
+    pthread_mutex_unlock(&registry->lock);
+    return NULL;
+}
+
+int registry_start(struct dnsbl_registry *registry, struct resolver *resolver)
+{
+    registry->resolver = resolver;
+    registry->running =
+        pthread_create(&registry->thread, NULL, look_after_all, registry) == 0;
+    return registry->running ? 0 : -1;
+}
+
+void registry_stop(struct dnsbl_registry *registry)
+{
+    if (registry == NULL)
+        return;
+    pthread_mutex_lock(&registry->lock);
+    registry->stopping = true;
+    pthread_cond_broadcast(&registry->changed);
+    pthread_mutex_unlock(&registry->lock);
+    if (registry->running) {
+        pthread_join(registry->thread, NULL);
+        if (registry->state_path != NULL)
+            registry_state_write(registry->state_path, registry->first);
+    }
+    registry->running = false;
+    registry_forget_others(registry, NULL);
+}
+
+/* --- an admin's word --- */
+
+bool registry_suspend(struct dnsbl_record *record, const char *who)
+{
+    char why[WHY_SIZE];
+    bool changes;
+
+    snprintf(why, sizeof why, "suspended by %s", who);
+    pthread_mutex_lock(&record->lock);
+    changes = atomic_load(&record->health) != HEALTH_SUSPENDED;
+    if (changes)
+        record_enter(record, HEALTH_SUSPENDED, why);
+    pthread_mutex_unlock(&record->lock);
+    return changes;
+}
+
+bool registry_resume(struct dnsbl_record *record)
+{
+    bool changes;
+
+    pthread_mutex_lock(&record->lock);
+    changes = atomic_load(&record->health) == HEALTH_SUSPENDED;
+    if (changes)
+        record_enter(record, HEALTH_UNCHECKED,
+                     "resumed: its test points are asked first");
+    pthread_mutex_unlock(&record->lock);
+    if (changes)
+        registry_check_soon(record);
+    return changes;
+}
+
+void registry_test(struct dnsbl_record *record, int64_t deadline_ms)
+{
+    struct dnsbl_registry *registry = record->registry;
+    struct timespec until = clock_timespec(deadline_ms);
+    int64_t began_ms = clock_ms();
+
+    pthread_mutex_lock(&registry->lock);
+    if (record->config != NULL)
+        record->check_ms = began_ms;
+    pthread_cond_broadcast(&registry->changed);
+    while (record->config != NULL && clock_ms() < deadline_ms &&
+           (record->probing || record->checked_ms < began_ms))
+        pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
+    pthread_mutex_unlock(&registry->lock);
+}

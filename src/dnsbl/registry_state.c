@@ -1,0 +1,98 @@
+#include "dnsbl/registry_state.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+static json_t *load(const char *path)
+{
+    json_error_t error;
+    json_t *root;
+
+    if (access(path, F_OK) != 0)
+        return NULL;
+    root = json_load_file(path, 0, &error);
+    if (root == NULL)
+        log_warning("%s:%d: %s: the lists' states begin anew", path, error.line,
+                    error.text);
+    return root;
+}
+
+void registry_state_read(const char *path, struct dnsbl_record *record)
+{
+    json_t *root = load(path), *list = json_object_get(root, record->name);
+    const char *health = "", *why = "";
+    json_int_t since = 0, day = 0, used = 0, history = 0;
+    double share = 0;
+    enum health state;
+
+    if (list != NULL &&
+        json_unpack(list, "{s:s, s:s, s:I, s:I, s:I, s:F, s:I}", "health", &health, "why",
+                    &why, "since", &since, "quota-day", &day, "quota-used", &used,
+                    "share", &share, "history", &history) == 0) {
+        record->since = (time_t)since;
+        snprintf(record->why, sizeof record->why, "%s", why);
+        record->quota_day = day;
+        record->quota_used = (uint64_t)used;
+        if (share >= 0 && share <= 1 && history > 0) {
+            record->surge.share = share;
+            record->surge.history = (uint64_t)history;
+        }
+        if (health_parse(health, &state) == 0 && state == HEALTH_SUSPENDED)
+            atomic_store(&record->health, HEALTH_SUSPENDED);
+    }
+    json_decref(root);
+}
+
+static json_t *state_of(struct dnsbl_record *record)
+{
+    json_t *state;
+
+    pthread_mutex_lock(&record->lock);
+    state =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:I}", "health",
+                  health_name(atomic_load(&record->health)), "why", record->why, "since",
+                  (json_int_t)record->since, "quota-day", (json_int_t)record->quota_day,
+                  "quota-used", (json_int_t)record->quota_used, "share",
+                  record->surge.share, "history", (json_int_t)record->surge.history);
+    pthread_mutex_unlock(&record->lock);
+    return state;
+}
+
+/* Writes the text and makes sure of it before it takes the old file's place. */
+static int write_whole(const char *path, json_t *root)
+{
+    char temporary[4096];
+    int n = snprintf(temporary, sizeof temporary, "%s.new", path);
+    FILE *file;
+    int rc = -1;
+
+    if (n < 0 || (size_t)n >= sizeof temporary)
+        return -1;
+    file = fopen(temporary, "we");
+    if (file == NULL)
+        return -1;
+    if (json_dumpf(root, file, JSON_INDENT(2) | JSON_SORT_KEYS) == 0 &&
+        fflush(file) == 0 && fsync(fileno(file)) == 0)
+        rc = 0;
+    if (fclose(file) != 0)
+        rc = -1;
+    if (rc == 0)
+        rc = rename(temporary, path);
+    return rc;
+}
+
+void registry_state_write(const char *path, struct dnsbl_record *first)
+{
+    json_t *root = json_object();
+
+    for (struct dnsbl_record *r = first; r != NULL; r = r->next)
+        json_object_set_new(root, r->name, state_of(r));
+    if (root == NULL || write_whole(path, root) != 0)
+        log_warning("%s: the lists' states cannot be written: %s", path, strerror(errno));
+    json_decref(root);
+}
