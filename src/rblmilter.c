@@ -77,8 +77,8 @@ static void print_versions(void)
 {
     char libmilter[32];
 
-    printf("rblmilter %s\nlibmilter %s\nc-ares %s\nlibconfuse %s\nSQLite %s\n", PACKAGE_VERSION,
-           milter_library_version(libmilter), resolver_library_version(),
+    printf("rblmilter %s\nlibmilter %s\nc-ares %s\nlibconfuse %s\nSQLite %s\n",
+           PACKAGE_VERSION, milter_library_version(libmilter), resolver_library_version(),
            config_library_version(), blocklist_library_version());
 }
 

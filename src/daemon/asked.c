@@ -10,6 +10,7 @@
 #include "control/protocol.h"
 #include "daemon/check.h"
 #include "daemon/daemon.h"
+#include "daemon/lists.h"
 #include "milter/milter.h"
 
 static void append_message(void *context, const char *text)
@@ -115,35 +116,6 @@ static json_t *asked_stats(void *context)
         (json_int_t)r.not_asked, "answers", statuses);
 }
 
-static json_t *dnsbl_row(const struct dnsbl *dnsbl)
-{
-    static const char *const modes[] = {"enforce", "monitor", "off"};
-    struct dnsbl_counters *c = dnsbl->counters;
-    json_int_t failed = 0;
-
-    failed += (json_int_t)atomic_load(&c->by_state[LISTING_ERROR]);
-    failed += (json_int_t)atomic_load(&c->by_state[LISTING_FOREIGN]);
-    failed += (json_int_t)atomic_load(&c->by_state[LISTING_FAILED]);
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "list", dnsbl->list->name,
-                     "zone", dnsbl->list->zone_shown, "mode", modes[dnsbl->list->mode],
-                     "queries", (json_int_t)atomic_load(&c->questions), "cached",
-                     (json_int_t)atomic_load(&c->cached), "hits",
-                     (json_int_t)atomic_load(&c->by_state[LISTING_LISTED]), "errors",
-                     failed);
-}
-
-static json_t *asked_dnsbl(void *context)
-{
-    struct daemon *daemon = context;
-    struct policy *policy = policy_slot_get(&daemon->slot);
-    json_t *rows = json_array();
-
-    for (size_t i = 0; i < policy->lists.count; i++)
-        json_array_append_new(rows, dnsbl_row(&policy->lists.items[i]));
-    policy_unref(policy);
-    return rows;
-}
-
 static struct config *asked_config(void *context)
 {
     struct daemon *daemon = context;
@@ -164,7 +136,8 @@ struct control_daemon daemon_control(struct daemon *daemon)
         .reload = asked_reload,
         .status = asked_status,
         .stats = asked_stats,
-        .dnsbl = asked_dnsbl,
+        .dnsbl = dnsbl_rows,
+        .dnsbl_change = dnsbl_change,
         .check = check_message,
         .flush_cache = asked_flush_cache,
     };

@@ -68,6 +68,21 @@ static int open_control(struct daemon *daemon, const struct config *config,
     return daemon->control != NULL ? 0 : -1;
 }
 
+/* The lists' states are kept beside the blocklist. */
+static struct dnsbl_registry *new_registry(const struct config *config)
+{
+    const char *database = config->blocklist.database, *slash = strrchr(database, '/');
+    int length = slash != NULL ? (int)(slash - database) + 1 : 0;
+    struct dnsbl_registry *registry;
+    char *path;
+
+    if (asprintf(&path, "%.*sdnsbl-state.json", length, database) < 0)
+        return NULL;
+    registry = registry_new(path);
+    free(path);
+    return registry;
+}
+
 /* What needs no rights of root: the database, the threads, the first policy. */
 static int start_parts(struct daemon *daemon, struct config *config)
 {
@@ -77,9 +92,10 @@ static int start_parts(struct daemon *daemon, struct config *config)
     if (open_blocklist(daemon, config) != 0)
         return -1;
     daemon->suffixes = suffix_list_new();
-    daemon->registry = dnsbl_registry_new();
+    daemon->registry = new_registry(config);
     daemon->resolver = resolver_new(&settings);
-    if (daemon->registry == NULL || daemon->resolver == NULL) {
+    if (daemon->registry == NULL || daemon->resolver == NULL ||
+        registry_start(daemon->registry, daemon->resolver) != 0) {
         log_error("the resolver cannot be started: %s", strerror(errno));
         return -1;
     }
@@ -115,8 +131,9 @@ void daemon_stop(struct daemon *daemon)
     control_free(daemon->control);
     if (daemon->slot.policy != NULL)
         policy_slot_clear(&daemon->slot);
+    registry_stop(daemon->registry);
     resolver_free(daemon->resolver);
-    dnsbl_registry_free(daemon->registry);
+    registry_free(daemon->registry);
     blocklist_close(daemon->blocklist);
     suffix_list_free(daemon->suffixes);
     pthread_mutex_destroy(&daemon->reload_lock);
@@ -174,6 +191,7 @@ static int apply(struct daemon *daemon, struct config *config, config_report *re
                         config->blocklist.strip_tags);
     log_open(config->log.target, config->log.level, daemon->foreground);
     policy_slot_set(&daemon->slot, policy);
+    registry_forget_others(daemon->registry, config);
     return 0;
 }
 

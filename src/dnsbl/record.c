@@ -8,8 +8,9 @@
 #include "base/log.h"
 #include "dnsbl/registry.h"
 
-#define FAILURES_DOWN 3 /* questions in a row without an answer: nobody waits any more   \
-                         */
+#define FAILURES_DOWN                                                                    \
+    3 /* questions in a row without an answer: nobody waits any more                     \
+       */
 #define DAY_S      86400
 #define QUOTA_WARN 80 /* per cent */
 

@@ -167,9 +167,11 @@ out:
 
 void registry_forget_others(struct dnsbl_registry *registry, const struct config *config)
 {
-    struct dnsbl_record *record = registry->first;
+    struct dnsbl_record *record;
 
-    /* records are only ever added, at the front */
+    pthread_mutex_lock(&registry->lock);
+    record = registry->first; /* others are only ever added before it */
+    pthread_mutex_unlock(&registry->lock);
     for (; record != NULL; record = record->next) {
         struct held old = {NULL, NULL};
 
@@ -181,9 +183,9 @@ void registry_forget_others(struct dnsbl_registry *registry, const struct config
     }
 }
 
-void registry_wait_checked(struct dnsbl_registry *registry,
-                           const struct dnsbl_record *record, int64_t deadline_ms)
+void registry_wait_checked(const struct dnsbl_record *record, int64_t deadline_ms)
 {
+    struct dnsbl_registry *registry = record->registry;
     struct timespec until = clock_timespec(deadline_ms);
 
     if (atomic_load(&record->health) != HEALTH_UNCHECKED)

@@ -33,8 +33,7 @@ struct dnsbl_record *registry_find(struct dnsbl_registry *registry, const char *
 
 /* Waits until the record's first check is over, deadline_ms (CLOCK_MONOTONIC) at the
  * longest. Any thread. */
-void registry_wait_checked(struct dnsbl_registry *registry,
-                           const struct dnsbl_record *record, int64_t deadline_ms);
+void registry_wait_checked(const struct dnsbl_record *record, int64_t deadline_ms);
 
 /* Has the test points of a list asked soon. Any thread. */
 void registry_check_soon(struct dnsbl_record *record);

@@ -29,6 +29,9 @@ struct question {
     bool open;    /* asked, not answered */
     bool counted; /* answered before the verdict: it counted */
     bool cached, stale;
+    bool remembered; /* of a list that is down or over its limit: not asked anew */
+    bool aside;      /* not asked: the list is set aside; why is its record's affair */
+    int weight;      /* once counted: what it adds to the score */
     enum dns_status status;
     int took_ms; /* from asking to answer; 0 from the cache */
     struct listing listing;
@@ -84,7 +87,12 @@ struct tally inquiry_settle(struct inquiry *inquiry);
 const struct question *inquiry_next(const struct inquiry *inquiry,
                                     const struct question *previous);
 
-/* What a question adds to the score: 0 unless listed, and in monitor. */
+/* What a question adds to the score: 0 unless listed, in monitor, and where the list's
+ * health does not let it count. */
 int question_weight(const struct question *question);
+
+/* After inquiry_settle: counts for each list what it alone had and decided, and shows its
+ * health the clients that speak against it. */
+void inquiry_account(const struct inquiry *inquiry, const struct tally *tally);
 
 #endif

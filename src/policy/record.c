@@ -42,6 +42,8 @@ static void add_failures(struct buffer *line, const struct session *session)
 
         if (!q->counted)
             why = "no-answer";
+        else if (q->aside)
+            why = record_aside_reason(q->dnsbl->record);
         else if (q->listing.state == LISTING_FAILED)
             why = dns_status_name(q->status);
         else if (q->listing.state == LISTING_ERROR || q->listing.state == LISTING_FOREIGN)

@@ -118,6 +118,7 @@ static void decide_by_score(struct session *session, const struct wait *wait)
 
     inquiry_wait(session->inquiry, wait);
     tally = inquiry_settle(session->inquiry);
+    inquiry_account(session->inquiry, &tally);
     d->score = tally.score;
     d->verdict = verdict_of(session->policy->config, tally.score);
     if (d->verdict < VERDICT_TEMPFAIL)

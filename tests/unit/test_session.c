@@ -40,14 +40,21 @@ static const char conf[] =
     "user = \"\"\n"
     "resolver { servers = {\"%s\"} timeout = \"200ms\" attempts = 2\n"
     "           deadline = \"600ms\" min-ttl = \"1s\" }\n"
-    "list \"one\" { zone = \"one.test\" codes \"127.0.0.2\" { weight = 8 }\n"
+    "list \"one\" { test-listed = \"\" test-unlisted = \"\" zone = \"one.test\" codes "
+    "\"127.0.0.2\" { weight = 8 }\n"
     "             codes \"127.0.0.4\" { weight = 4 } }\n"
-    "list \"two\" { zone = \"two.test\" weight = 4 }\n"
-    "list \"white\" { zone = \"white.test\" codes \"127.0.*.3\" { weight = -5 } }\n"
-    "list \"null\" { zone = \"null.test\" when = \"null-sender\" }\n"
-    "list \"far\" { zone = \"far.test\" after = {\"one\", \"two\"} }\n"
-    "list \"watch\" { zone = \"watch.test\" mode = \"monitor\" }\n"
-    "list \"names\" { zone = \"names.test\" check = {\"helo\", \"sender-domain\"} }\n"
+    "list \"two\" { test-listed = \"\" test-unlisted = \"\" zone = \"two.test\" weight = "
+    "4 }\n"
+    "list \"white\" { test-listed = \"\" test-unlisted = \"\" zone = \"white.test\" "
+    "codes \"127.0.*.3\" { weight = -5 } }\n"
+    "list \"null\" { test-listed = \"\" test-unlisted = \"\" zone = \"null.test\" when = "
+    "\"null-sender\" }\n"
+    "list \"far\" { test-listed = \"\" test-unlisted = \"\" zone = \"far.test\" after = "
+    "{\"one\", \"two\"} }\n"
+    "list \"watch\" { test-listed = \"\" test-unlisted = \"\" zone = \"watch.test\" mode "
+    "= \"monitor\" }\n"
+    "list \"names\" { test-listed = \"\" test-unlisted = \"\" zone = \"names.test\" "
+    "check = {\"helo\", \"sender-domain\"} }\n"
     "exempt { senders = {\"@partner.example\"} networks = {\"198.51.100.0/24\"} }\n";
 
 struct world {
@@ -93,7 +100,8 @@ static int set_up(void **state)
     assert_non_null(w);
     w->server = nameserver_new(rules);
     w->resolver = resolver_new(&settings);
-    w->registry = dnsbl_registry_new();
+    w->registry = registry_new(NULL);
+    assert_int_equal(registry_start(w->registry, w->resolver), 0);
     struct config *config = load(nameserver_address(w->server));
     w->policy = policy_new(config, w->resolver, w->registry, NULL);
     config_unref(config);
@@ -107,8 +115,9 @@ static int tear_down(void **state)
     struct world *w = *state;
 
     policy_unref(w->policy);
+    registry_stop(w->registry);
     resolver_free(w->resolver);
-    dnsbl_registry_free(w->registry);
+    registry_free(w->registry);
     nameserver_free(w->server);
     free(w);
     return 0;

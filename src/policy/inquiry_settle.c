@@ -1,0 +1,81 @@
+#include "policy/inquiry_parts.h"
+
+static int weight_now(const struct question *q)
+{
+    if (q->listing.state != LISTING_LISTED || q->dnsbl->list->mode != LIST_ENFORCE ||
+        !record_counts(q->dnsbl->record, q->remembered))
+        return 0;
+    return q->listing.weight;
+}
+
+int question_weight(const struct question *question)
+{
+    return question->counted ? question->weight : weight_now(question);
+}
+
+static void settle_question(struct question *q)
+{
+    q->counted = !q->open;
+    if (q->counted)
+        q->weight = weight_now(q);
+}
+
+struct tally inquiry_settle(struct inquiry *inquiry)
+{
+    struct tally tally;
+
+    pthread_mutex_lock(&inquiry->lock);
+    for (struct batch *batch = inquiry->first; batch != NULL; batch = batch->next)
+        for (size_t i = 0; i < batch->count; i++)
+            settle_question(&batch->questions[i]);
+    tally = inquiry_tally(inquiry, true);
+    pthread_mutex_unlock(&inquiry->lock);
+    return tally;
+}
+
+/* Whether a list of the other sort speaks for, or another one of the same sort speaks
+ * against, the client: then it is no witness about this list. */
+static bool is_on_block_list(const struct inquiry *inquiry, const struct question *but)
+{
+    for (const struct question *q = inquiry_next(inquiry, NULL); q != NULL;
+         q = inquiry_next(inquiry, q))
+        if (q != but && q->counted && q->check == CHECK_CLIENT &&
+            q->listing.state == LISTING_LISTED && q->listing.weight > 0 &&
+            health_counts(atomic_load(&q->dnsbl->record->health)))
+            return true;
+    return false;
+}
+
+/* See surge.h for which clients are watched. Only fresh answers: so each counts once. */
+static void watch(const struct inquiry *inquiry, const struct question *q)
+{
+    bool listed = q->listing.state == LISTING_LISTED, on_block_list;
+    int least, most;
+
+    if (q->cached || q->check != CHECK_CLIENT ||
+        (!listed && q->listing.state != LISTING_NONE))
+        return;
+    listing_bounds(q->dnsbl->list, &least, &most);
+    on_block_list = is_on_block_list(inquiry, q);
+    if ((most <= 0 && least < 0) == on_block_list)
+        record_watch(q->dnsbl->record, listed, inquiry->policy->config->health.surge);
+}
+
+void inquiry_account(const struct inquiry *inquiry, const struct tally *tally)
+{
+    int reject = inquiry->policy->config->verdict.reject;
+
+    for (const struct question *q = inquiry_next(inquiry, NULL); q != NULL;
+         q = inquiry_next(inquiry, q)) {
+        if (!q->counted)
+            continue;
+        watch(inquiry, q);
+        if (q->listing.state != LISTING_LISTED || q->listing.weight <= 0)
+            continue;
+        if (!is_on_block_list(inquiry, q))
+            atomic_fetch_add_explicit(&q->dnsbl->record->alone, 1, memory_order_relaxed);
+        if (reject > 0 && tally->score >= reject && tally->score - q->weight < reject)
+            atomic_fetch_add_explicit(&q->dnsbl->record->decided, 1,
+                                      memory_order_relaxed);
+    }
+}

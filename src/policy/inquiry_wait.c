@@ -1,0 +1,152 @@
+#include "base/clock.h"
+#include "policy/inquiry_parts.h"
+
+bool inquiry_must_wait(const struct inquiry *inquiry, const struct list *list)
+{
+    const struct dnsbl_set *lists = &inquiry->policy->lists;
+    const struct list *all = inquiry->policy->config->lists;
+
+    for (size_t i = 0; i < list->after_count; i++) {
+        const struct list *before = &all[list->after[i]];
+
+        for (size_t k = 0; k < lists->count; k++) {
+            if (lists->items[k].list != before)
+                continue;
+            if (inquiry->sums[k].open ||
+                (before->after_count > 0 && !inquiry->sums[k].had_turn))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* When a question is given up: a list has its own deadline, from how long it takes as a
+ * rule. */
+static int64_t overdue_ms(const struct question *q)
+{
+    int deadline_ms =
+        atomic_load_explicit(&q->dnsbl->record->deadline_ms, memory_order_relaxed);
+
+    return deadline_ms > 0 ? q->batch->asked_ms + deadline_ms : INT64_MAX;
+}
+
+/* The first moment at which an open question is given up; lock held. */
+static int64_t next_overdue_ms(const struct inquiry *inquiry, int64_t now_ms)
+{
+    int64_t next_ms = INT64_MAX;
+
+    for (const struct question *q = inquiry_next(inquiry, NULL); q != NULL;
+         q = inquiry_next(inquiry, q)) {
+        int64_t at_ms = q->open ? overdue_ms(q) : INT64_MAX;
+
+        if (at_ms > now_ms && at_ms < next_ms)
+            next_ms = at_ms;
+    }
+    return next_ms;
+}
+
+struct tally inquiry_tally(struct inquiry *inquiry, bool settled)
+{
+    const struct dnsbl_set *lists = &inquiry->policy->lists;
+    struct tally tally = {0};
+    int64_t now_ms = clock_ms();
+
+    for (size_t i = 0; i < lists->count; i++) {
+        inquiry->sums[i].weight = 0;
+        inquiry->sums[i].open = false;
+    }
+    for (const struct question *q = inquiry_next(inquiry, NULL); q != NULL;
+         q = inquiry_next(inquiry, q)) {
+        struct list_sum *sum = &inquiry->sums[q->dnsbl - lists->items];
+
+        if (q->open)
+            sum->open |= now_ms < overdue_ms(q);
+        else if (!settled || q->counted)
+            sum->weight = listing_heavier(sum->weight, question_weight(q));
+    }
+    for (size_t i = 0; i < lists->count; i++) {
+        struct list_sum *sum = &inquiry->sums[i];
+        const struct dnsbl *dnsbl = &lists->items[i];
+        bool moves = sum->open || (dnsbl->list->after_count > 0 && !sum->had_turn);
+
+        tally.score += sum->weight;
+        tally.least += moves && sum->weight <= 0 && dnsbl->least < sum->weight
+                           ? dnsbl->least
+                           : sum->weight;
+        tally.most += moves && dnsbl->most > sum->weight ? dnsbl->most : sum->weight;
+    }
+    return tally;
+}
+
+bool inquiry_is_settled(struct inquiry *inquiry, const struct wait *wait, bool *turn)
+{
+    struct tally tally = inquiry_tally(inquiry, false);
+    const struct dnsbl_set *lists = &inquiry->policy->lists;
+    bool open = false;
+
+    *turn = false;
+    if (!wait->all && verdict_is_decided(inquiry->policy->config, &tally))
+        return true;
+    for (size_t i = 0; i < lists->count; i++) {
+        const struct list *list = lists->items[i].list;
+
+        open |= inquiry->sums[i].open;
+        if (list->after_count > 0 && !inquiry->sums[i].had_turn &&
+            !inquiry_must_wait(inquiry, list))
+            *turn = true;
+    }
+    return !open && !*turn;
+}
+
+void inquiry_wait_once(struct inquiry *inquiry, const struct wait *wait, int64_t *call_ms)
+{
+    int64_t now_ms = clock_ms(), until_ms = next_overdue_ms(inquiry, now_ms);
+    struct timespec until;
+
+    if (wait->on_wait != NULL && *call_ms >= 0 && now_ms >= *call_ms) {
+        pthread_mutex_unlock(&inquiry->lock);
+        int again_ms = wait->on_wait(wait->context);
+
+        *call_ms = again_ms < 0 ? -1 : now_ms + again_ms;
+        pthread_mutex_lock(&inquiry->lock);
+        return; /* an answer may have come meanwhile: look before waiting */
+    }
+    if (wait->deadline_ms < until_ms)
+        until_ms = wait->deadline_ms;
+    if (wait->on_wait != NULL && *call_ms >= 0 && *call_ms < until_ms)
+        until_ms = *call_ms;
+    until = clock_timespec(until_ms);
+    inquiry->waiting = wait;
+    pthread_cond_timedwait(&inquiry->answered, &inquiry->lock, &until);
+    inquiry->waiting = NULL;
+}
+
+/* The first test of a list comes before the first verdict that counts it. */
+static void wait_for_first_tests(const struct inquiry *inquiry, int64_t deadline_ms)
+{
+    const struct dnsbl_set *lists = &inquiry->policy->lists;
+
+    for (size_t i = 0; i < lists->count; i++)
+        registry_wait_checked(lists->items[i].record, deadline_ms);
+}
+
+void inquiry_wait(struct inquiry *inquiry, const struct wait *wait)
+{
+    int64_t call_ms = 0;
+    bool turn;
+
+    wait_for_first_tests(inquiry, wait->deadline_ms);
+    pthread_mutex_lock(&inquiry->lock);
+    while (!inquiry_is_settled(inquiry, wait, &turn) && clock_ms() < wait->deadline_ms) {
+        if (!turn) {
+            inquiry_wait_once(inquiry, wait, &call_ms);
+            continue;
+        }
+        pthread_mutex_unlock(&inquiry->lock);
+        int asked = inquiry_ask(inquiry, STAGE_RCPT, wait->facts);
+        pthread_mutex_lock(&inquiry->lock);
+        if (asked != 0)
+            break; /* no memory: what is known must do */
+    }
+    pthread_mutex_unlock(&inquiry->lock);
+}
