@@ -13,16 +13,19 @@ static const struct column list_columns[] = {
     {"health", "HEALTH", COLUMN_TEXT},
     {"since", "SINCE", COLUMN_TIME},
     {"queries", "QUERIES", COLUMN_NUMBER},
-    {"cached", "CACHED", COLUMN_NUMBER},
+    {"cached_percent", "CACHED %", COLUMN_NUMBER},
     {"hits", "HITS", COLUMN_NUMBER},
+    {"unique_hits", "UNIQUE", COLUMN_NUMBER},
+    {"decided_alone", "DECIDED", COLUMN_NUMBER},
     {"errors", "ERRORS", COLUMN_NUMBER},
     {"p50_ms", "P50 MS", COLUMN_NUMBER},
     {"p95_ms", "P95 MS", COLUMN_NUMBER},
     {"p99_ms", "P99 MS", COLUMN_NUMBER},
     {"why", "WHY", COLUMN_TEXT},
     {"zone", NULL, COLUMN_TEXT},
-    {"unique_hits", NULL, COLUMN_NUMBER},
-    {"decided_alone", NULL, COLUMN_NUMBER},
+    {"not_asked", NULL, COLUMN_NUMBER},
+    {"asked_today", NULL, COLUMN_NUMBER},
+    {"daily_limit", NULL, COLUMN_NUMBER},
 };
 static const size_t list_column_count = sizeof list_columns / sizeof list_columns[0];
 

@@ -24,12 +24,12 @@ static json_t *state_of(struct dnsbl_record *record)
     json_t *state;
 
     pthread_mutex_lock(&record->lock);
-    state = json_pack("{s:s, s:I, s:s, s:i, s:i, s:i, s:I}", "state",
+    state = json_pack("{s:s, s:I, s:s, s:i, s:i, s:i, s:I}", "health",
                       health_name(atomic_load(&record->health)), "since",
-                      (json_int_t)record->since, "why", record->why, "p50",
-                      latency_percentile(&record->latency, 50), "p95",
-                      latency_percentile(&record->latency, 95), "p99",
-                      latency_percentile(&record->latency, 99), "today",
+                      (json_int_t)record->since, "why", record->why, "p50_ms",
+                      latency_percentile(&record->latency, 50), "p95_ms",
+                      latency_percentile(&record->latency, 95), "p99_ms",
+                      latency_percentile(&record->latency, 99), "asked_today",
                       (json_int_t)record->quota_used);
     pthread_mutex_unlock(&record->lock);
     return state;
@@ -45,10 +45,10 @@ static json_t *row_of(const struct dnsbl *dnsbl)
                   dnsbl->list->name, "zone", dnsbl->list->zone_shown, "mode",
                   modes[dnsbl->list->mode], "queries", questions, "hits",
                   count(&r->by_state[LISTING_LISTED]), "errors", errors_of(r),
-                  "not-asked", count(&r->aside), "cached%",
-                  questions > 0 ? (int)(count(&r->cached) * 100 / questions) : 0, "alone",
-                  count(&r->alone), "decided", count(&r->decided), "daily-limit",
-                  dnsbl->list->daily_limit);
+                  "not_asked", count(&r->aside), "cached_percent",
+                  questions > 0 ? (int)(count(&r->cached) * 100 / questions) : 0,
+                  "unique_hits", count(&r->alone), "decided_alone", count(&r->decided),
+                  "daily_limit", dnsbl->list->daily_limit);
     json_t *state = state_of(r);
 
     if (row != NULL && state != NULL)
