@@ -116,6 +116,7 @@ static sigset_t our_signals(void)
     sigaddset(&set, SIGUSR1); /* reload */
     sigaddset(&set, SIGTERM); /* stop */
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);  /* libmilter would stop, too */
     sigaddset(&set, SIGUSR2); /* milter_run has returned */
     return set;
 }
@@ -156,6 +157,7 @@ static bool serve(struct daemon *daemon)
             return false;
         case SIGTERM:
         case SIGINT:
+        case SIGHUP:
             return true;
         }
     }
@@ -167,6 +169,7 @@ static int run(struct daemon *daemon, const struct options *options, int ready_f
     struct milter_thread m = {.main = pthread_self()};
     struct policy *policy;
     int64_t deadline_ms;
+    bool told_to_stop;
 
     if (pthread_create(&m.thread, NULL, run_milter, &m) != 0) {
         log_error("the milter's thread cannot be started");
@@ -177,10 +180,13 @@ static int run(struct daemon *daemon, const struct options *options, int ready_f
     notify("READY=1");
     if (ready_fd >= 0)
         detach_ready(ready_fd);
-    if (serve(daemon))
+    told_to_stop = serve(daemon);
+    if (told_to_stop)
         milter_stop();
     notify("STOPPING=1");
     pthread_join(m.thread, NULL);
+    if (told_to_stop)
+        m.result = 0; /* libmilter fails if it has not begun yet */
     policy = policy_slot_get(&daemon->slot);
     deadline_ms = clock_ms() + policy->config->resolver.deadline_ms;
     policy_unref(policy);

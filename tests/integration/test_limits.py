@@ -1,0 +1,58 @@
+"""Out of descriptors: mail is let through or deferred, never refused."""
+
+import resource
+
+import pytest
+
+from harness.conf import dnsbl
+from harness.dns import listed
+
+CLIENT = "192.0.2.1"
+
+
+def few_files():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))
+
+
+@pytest.mark.parametrize("on_error,kinds", [("accept", {"accept", "continue"}), ("tempfail", {"tempfail", "continue"})])
+def test_more_sessions_than_descriptors(lab, on_error, kinds):
+    """Those that find no place are told so at once; those that have one are judged, and
+    when the crowd has gone, all are again."""
+    dns = lab.dns(listed(CLIENT, "bl.test", txt="why"))
+    daemon = lab.daemon(
+        dns, lists=[dnsbl("bl", "bl.test")], milter={"on_error": on_error}, preexec=few_files
+    )
+    seen = set()
+    crowd = [lab.milter(negotiate=False) for _ in range(90)]
+    answered = []
+    for client in crowd:
+        client.sock.settimeout(0.1)
+        try:
+            client.negotiate()
+            seen.add(client.connect("198.51.100.9").kind)
+            answered.append(client)
+        except (TimeoutError, ConnectionError, OSError):
+            pass  # not accepted: Postfix takes its milter_default_action
+    assert seen <= kinds and kinds & seen
+    assert len(answered) >= 10, "most are served"
+    for client in crowd:
+        client.close()
+    daemon.log.wait_for(r"descriptors|not judged|Too many open files")
+    for _ in range(50):
+        attempt = lab.send(addr=CLIENT)
+        assert attempt.reply.code != 554 or "blocked using bl; why" in attempt.reply
+        if attempt.reply.code == 554:
+            break
+    assert attempt.reply.code == 554, "judged again after the crowd has gone"
+
+
+def test_more_questions_than_max_queries(lab):
+    """Lookups are left out, mail is not, and the record says so."""
+    dns = lab.dns([{"suffix": "test", "silent": True}])
+    daemon = lab.daemon(
+        dns,
+        lists=[dnsbl(f"l{n}", f"l{n}.test") for n in range(4)],
+        resolver={"max_queries": 2, "deadline": "1s", "timeout": "1s"},
+    )
+    assert lab.send(addr=CLIENT).accepted
+    assert "(not-asked)" in daemon.log.wait_for("accept:")

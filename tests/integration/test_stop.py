@@ -1,0 +1,87 @@
+"""SIGTERM: what is open is answered, and the end comes within the deadline."""
+
+import signal
+import threading
+import time
+
+from harness.conf import dnsbl
+
+CLIENT = "192.0.2.1"
+SLACK = 1.5  # seconds: sanitizers and a busy machine
+
+
+def silent_world(lab, deadline="2s"):
+    dns = lab.dns([{"suffix": "bl.test", "silent": True}])
+    return lab.daemon(
+        dns, lists=[dnsbl("bl", "bl.test")], resolver={"timeout": "9s", "deadline": deadline}
+    )
+
+
+def test_idle_daemon_stops_at_once(lab):
+    daemon = silent_world(lab)
+    assert daemon.terminate() < SLACK
+    daemon.check_clean()
+    daemon.log.wait_for("stopped")
+
+
+def test_idle_sessions_do_not_delay_the_end(lab):
+    daemon = silent_world(lab)
+    for _ in range(20):
+        lab.milter().connect(CLIENT)
+    assert daemon.terminate() < SLACK
+    daemon.check_clean()
+
+
+def test_waiting_sessions_get_their_answer(lab):
+    daemon = silent_world(lab)
+    replies = []
+
+    def session(number):
+        client = lab.milter()
+        client.connect(f"198.51.100.{number}")
+        client.helo()
+        client.mail()
+        started.release()
+        replies.append(client.rcpt().kind)
+
+    started = threading.Semaphore(0)
+    threads = [threading.Thread(target=session, args=(n,)) for n in range(10)]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        started.acquire()
+    time.sleep(0.3)  # so that RCPT has arrived and waits
+    seconds = daemon.terminate()
+    for thread in threads:
+        thread.join()
+    assert replies == ["continue"] * 10
+    assert seconds < 2 + SLACK
+    daemon.check_clean()
+
+
+def test_sigint_and_sighup(lab):
+    """libmilter owns HUP: it stops; in the foreground Ctrl-C does, too."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        daemon = silent_world(lab)
+        start = time.monotonic()
+        daemon.process.send_signal(number)
+        daemon.process.wait(10)
+        assert time.monotonic() - start < 5 + SLACK
+        daemon.terminate()
+        daemon.check_clean()
+
+
+def test_restart_on_the_same_port(lab):
+    for _ in range(3):
+        daemon = silent_world(lab)
+        lab.milter().connect("10.0.0.1")
+        daemon.terminate()
+        daemon.check_clean()
+
+
+def test_kill_9_and_restart(lab):
+    daemon = silent_world(lab)
+    lab.milter().connect(CLIENT)
+    daemon.kill()
+    silent_world(lab)
+    assert lab.send(addr="10.0.0.1").accepted
