@@ -94,12 +94,19 @@ int backup_copy(sqlite3 *db, const char *path, backup_go_on *go_on, void *contex
                 char *error, size_t error_size)
 {
     char part[PATH_MAX];
+    int fd;
 
     if (!join(part, sizeof part, path, ".part")) {
         text_sentence(error, error_size, "%s: the path is too long", path);
         return -1;
     }
     (void)unlink(part); /* of an earlier try, perhaps */
+    fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        text_sentence(error, error_size, "%s: %s", part, strerror(errno));
+        return -1;
+    }
+    close(fd);
     if (copy_to(db, part, go_on, context, error, error_size) != 0) {
         (void)unlink(part);
         return -1;

@@ -104,6 +104,16 @@ static bool was_lost(const char *path)
            backup_newest(path, backup, sizeof backup, &made);
 }
 
+/* Made by ourselves, as SQLite would let everybody read it: reasons may name people. Its
+ * -wal and -shm have the same mode. */
+static void make_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd); /* otherwise it is there, or SQLite tells why it cannot be made */
+}
+
 static enum schema_result try_open(struct blocklist *blocklist, sqlite3 **db, char *error)
 {
     enum schema_result result;
@@ -115,6 +125,7 @@ static enum schema_result try_open(struct blocklist *blocklist, sqlite3 **db, ch
                       blocklist->path);
         return SCHEMA_DAMAGED;
     }
+    make_file(blocklist->path);
     result = schema_connect(blocklist->path, SCHEMA_WRITE, db, error,
                             BLOCKLIST_OPEN_ERROR_SIZE);
     if (result == SCHEMA_OK)
@@ -153,9 +164,11 @@ static int mend(const char *path, enum blocklist_on_damage on_damage, char *erro
 static enum schema_result open_empty(struct blocklist *blocklist, sqlite3 **db,
                                      char *error)
 {
-    enum schema_result result = schema_connect(blocklist->path, SCHEMA_WRITE, db, error,
-                                               BLOCKLIST_OPEN_ERROR_SIZE);
+    enum schema_result result;
 
+    make_file(blocklist->path);
+    result = schema_connect(blocklist->path, SCHEMA_WRITE, db, error,
+                            BLOCKLIST_OPEN_ERROR_SIZE);
     if (result == SCHEMA_OK)
         result = schema_prepare(*db, error, BLOCKLIST_OPEN_ERROR_SIZE);
     return result;

@@ -58,6 +58,17 @@ static bool read_pattern(const char *pattern, char *out, char *prefix)
     return true;
 }
 
+/* Hosts and logins stand together, by their prefix. */
+static void prefix_of_kind(unsigned kinds, char *prefix)
+{
+    if (*prefix != '\0')
+        return;
+    if (kinds == 1u << ENTRY_HOST)
+        (void)text_copy("host:", prefix, PATTERN_SIZE); /* fits */
+    else if (kinds == 1u << ENTRY_USER)
+        (void)text_copy("user:", prefix, PATTERN_SIZE);
+}
+
 static bool contains(const char *text, const char *part)
 {
     return strcasestr(text, part) != NULL;
@@ -300,6 +311,7 @@ enum blocklist_result blocklist_list(struct blocklist *blocklist,
         text_sentence(error, BLOCKLIST_ERROR_SIZE, "the pattern is too long");
         return BLOCKLIST_REFUSED;
     }
+    prefix_of_kind(filter->kinds, search.prefix);
     page = page_new();
     if (page == NULL) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE, "no memory");

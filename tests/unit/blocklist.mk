@@ -16,3 +16,11 @@ tests_unit_test_store_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_format
 tests_unit_test_format_SOURCES = tests/unit/test_format.c
 tests_unit_test_format_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_import
+tests_unit_test_import_SOURCES = tests/unit/test_import.c $(blocklist_helper)
+tests_unit_test_import_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_list
+tests_unit_test_list_SOURCES = tests/unit/test_list.c $(blocklist_helper)
+tests_unit_test_list_LDADD = $(unit_libs)

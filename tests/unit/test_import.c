@@ -1,0 +1,211 @@
+/* Imports into the store: all or nothing, replace, counts, and that a running one holds
+ * up nobody. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "blocklist/store.h"
+#include "blocklist_helper.h"
+
+static const struct blocklist_actor actor = {"cron", 0};
+
+static struct blocklist_import *begin(struct box *box, bool replace)
+{
+    struct blocklist_import_options options = {
+        .source = "feed", .reason = "fed", .replace = replace, .actor = &actor};
+    struct blocklist_import *import =
+        blocklist_import_begin(box->blocklist, &options, box->error);
+
+    if (import == NULL)
+        fail_msg("%s", box->error);
+    return import;
+}
+
+static enum blocklist_result feed(struct box *box, struct blocklist_import *import,
+                                  const char *text, const char *source, time_t expires)
+{
+    bool allow = *text == '!';
+    struct entry entry = box_entry(text + allow);
+    struct blocklist_row_in row = {&entry, allow, source, NULL, expires};
+
+    return blocklist_import_row(import, &row, box->error);
+}
+
+static struct blocklist_import_counts commit(struct box *box,
+                                             struct blocklist_import *import,
+                                             bool dry_run)
+{
+    struct blocklist_import_counts counts;
+
+    if (blocklist_import_commit(import, dry_run, &counts, box->error) != BLOCKLIST_OK)
+        fail_msg("%s", box->error);
+    return counts;
+}
+
+static void expect(const char *label, struct blocklist_import_counts got, unsigned rows,
+                   unsigned added, unsigned changed, unsigned unchanged, unsigned removed)
+{
+    if (got.rows != rows || got.added != added || got.changed != changed ||
+        got.unchanged != unchanged || got.removed != removed)
+        fail_msg("%s: rows %u added %u changed %u unchanged %u removed %u", label,
+                 (unsigned)got.rows, (unsigned)got.added, (unsigned)got.changed,
+                 (unsigned)got.unchanged, (unsigned)got.removed);
+}
+
+static void test_one(void **state)
+{
+    struct blocklist_import *import;
+    struct blocklist_match match;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    import = begin(&box, false);
+    assert_int_equal(feed(&box, import, "a.example", NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(feed(&box, import, "!b.example", "other", 0), BLOCKLIST_OK);
+    assert_int_equal(feed(&box, import, "192.0.2.0/24", NULL, START_TIME + 10),
+                     BLOCKLIST_OK);
+    assert_int_equal(feed(&box, import, "c.example", "not a name", 0), BLOCKLIST_REFUSED);
+    assert_int_equal(feed(&box, import, "c.example", NULL, START_TIME),
+                     BLOCKLIST_REFUSED);
+    /* Nothing is there before the commit, and others can change meanwhile */
+    assert_int_equal(box_ask(&box, "x@a.example", NULL), BLOCKLIST_NONE);
+    assert_int_equal(box_add(&box, "d.example", false, NULL, 0), BLOCKLIST_OK);
+    expect("first", commit(&box, import, false), 3, 3, 0, 0, 0);
+    assert_int_equal(box_ask(&box, "x@a.example", &match), BLOCKLIST_BLOCK);
+    assert_string_equal(match.reason, "fed");
+    assert_int_equal(box_ask(&box, "x@b.example", NULL), BLOCKLIST_ALLOW);
+    assert_int_equal(box_ask(&box, "192.0.2.9", NULL), BLOCKLIST_BLOCK);
+    box_pass(&box, 10);
+    assert_int_equal(box_ask(&box, "192.0.2.9", NULL), BLOCKLIST_NONE);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM audit WHERE action = 'import'"
+                                      " AND login = 'cron' AND after ->> 'added' = 3"),
+                     1);
+    box_end(&box);
+}
+
+static void test_abort_and_dry_run(void **state)
+{
+    struct blocklist_import *import;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    import = begin(&box, false);
+    assert_int_equal(feed(&box, import, "a.example", NULL, 0), BLOCKLIST_OK);
+    blocklist_import_abort(import);
+    import = begin(&box, false);
+    assert_int_equal(feed(&box, import, "a.example", NULL, 0), BLOCKLIST_OK);
+    expect("dry run", commit(&box, import, true), 1, 1, 0, 0, 0);
+    assert_int_equal(box_ask(&box, "x@a.example", NULL), BLOCKLIST_NONE);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM audit"), 0);
+    box_end(&box);
+}
+
+static void test_replace(void **state)
+{
+    struct blocklist_import *import;
+    struct blocklist_status status;
+    char trail[200];
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    assert_int_equal(box_add(&box, "gone.example", false, "feed", 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "gone.example", true, "feed", 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "mine.example", false, "manual", 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "stays.example", false, "feed", 0), BLOCKLIST_OK);
+    box_pass(&box, 5);
+    import = begin(&box, true);
+    assert_int_equal(feed(&box, import, "stays.example", NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(feed(&box, import, "new.example", NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(feed(&box, import, "x.example", "other", 0), BLOCKLIST_REFUSED);
+    /* the reason of stays.example was "test", is "fed" now */
+    expect("replace", commit(&box, import, false), 2, 1, 1, 0, 2);
+    assert_int_equal(box_ask(&box, "x@gone.example", NULL), BLOCKLIST_NONE);
+    assert_int_equal(box_ask(&box, "x@mine.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_ask(&box, "x@stays.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_number(&box, "SELECT since FROM listing WHERE entry ="
+                                      " 'stays.example'"),
+                     START_TIME);
+    box_trail(&box, "gone.example", trail, sizeof trail);
+    assert_string_equal(trail, "add add import import");
+    blocklist_status(box.blocklist, &status);
+    assert_int_equal(status.entries[ENTRY_DOMAIN], 3);
+    assert_int_equal(status.allow, 0);
+    import = begin(&box, true);
+    assert_int_equal(feed(&box, import, "stays.example", NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(feed(&box, import, "new.example", NULL, 0), BLOCKLIST_OK);
+    expect("the same again", commit(&box, import, false), 2, 0, 0, 2, 0);
+    box_end(&box);
+}
+
+static void test_too_wide(void **state)
+{
+    struct entry_limits limits = {NULL, NULL, 0};
+    struct blocklist_import_options options = {.limits = &limits, .actor = &actor};
+    struct blocklist_import *import;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    import = blocklist_import_begin(box.blocklist, &options, box.error);
+    assert_int_equal(feed(&box, import, "gmail.com", NULL, 0), BLOCKLIST_REFUSED);
+    assert_non_null(strstr(box.error, "gmail.com"));
+    assert_int_equal(feed(&box, import, "!gmail.com", NULL, 0), BLOCKLIST_OK);
+    expect("allowed only", commit(&box, import, false), 1, 1, 0, 0, 0);
+    box_end(&box);
+}
+
+/* More rows than the filter was made for: it must be built anew, and never say no. */
+static void test_many(void **state)
+{
+    struct blocklist_import *import;
+    struct blocklist_status status;
+    char text[80];
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    import = begin(&box, false);
+    for (unsigned i = 0; i < 100000; i++) {
+        snprintf(text, sizeof text, "user%u@d%u.example", i * 7919 % 100000, i % 100);
+        assert_int_equal(feed(&box, import, text, NULL, 0), BLOCKLIST_OK);
+    }
+    expect("many", commit(&box, import, false), 100000, 100000, 0, 0, 0);
+    for (int i = 0; i < 500; i++) {
+        for (unsigned k = i; k < 100000; k += 997) {
+            snprintf(text, sizeof text, "user%u@d%u.example", k * 7919 % 100000, k % 100);
+            if (box_ask(&box, text, NULL) != BLOCKLIST_BLOCK)
+                fail_msg("%s is not listed", text);
+        }
+        blocklist_status(box.blocklist, &status);
+        if (status.filter_bytes > 200000 && i > 5)
+            break;
+    }
+    assert_true(status.filter_bytes > 200000);
+    assert_int_equal(status.entries[ENTRY_ADDRESS], 100000);
+    box_end(&box);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one),     cmocka_unit_test(test_abort_and_dry_run),
+        cmocka_unit_test(test_replace), cmocka_unit_test(test_too_wide),
+        cmocka_unit_test(test_many),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
