@@ -219,13 +219,12 @@ static int restore_from(const char *backup, const char *database, char *error,
                         size_t error_size)
 {
     sqlite3 *db = NULL;
-    bool whole;
     int rc = -1;
 
     if (sqlite3_open_v2(backup, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
         text_sentence(error, error_size, "%s: %s", backup,
                       db != NULL ? sqlite3_errmsg(db) : "no memory");
-    else if (schema_check(db, 0, &whole, error, error_size) == SCHEMA_OK)
+    else if (schema_check(db, error, error_size) == SCHEMA_OK)
         rc = backup_copy(db, database, always, NULL, error, error_size);
     sqlite3_close(db);
     return rc;

@@ -18,8 +18,8 @@
 #include "blocklist/sql.h"
 #include "blocklist/store.h"
 
-/* A large file is not read whole before the first answer: the keeper goes on. */
-#define START_CHECK_MS 500
+/* A larger file is not read whole before the first answer: the keeper does it then. */
+#define START_CHECK_BYTES (64 << 20)
 
 void store_trouble(struct blocklist *blocklist, const char *error, bool damage)
 {
@@ -93,6 +93,17 @@ static int take_lock(struct blocklist *blocklist, char *error)
     return -1;
 }
 
+static uint64_t file_size(const char *path, const char *suffix)
+{
+    char name[PATH_MAX];
+    struct stat st;
+    int n = snprintf(name, sizeof name, "%s%s", path, suffix);
+
+    return n >= 0 && (size_t)n < sizeof name && stat(name, &st) == 0
+               ? (uint64_t)st.st_size
+               : 0;
+}
+
 /* A database that is not there although backups of it are was lost; an empty file too. */
 static bool was_lost(const char *path)
 {
@@ -130,9 +141,10 @@ static enum schema_result try_open(struct blocklist *blocklist, sqlite3 **db, ch
                             BLOCKLIST_OPEN_ERROR_SIZE);
     if (result == SCHEMA_OK)
         result = schema_prepare(*db, error, BLOCKLIST_OPEN_ERROR_SIZE);
-    if (result == SCHEMA_OK)
-        result = schema_check(*db, START_CHECK_MS, &blocklist->checked, error,
-                              BLOCKLIST_OPEN_ERROR_SIZE);
+    if (result == SCHEMA_OK && file_size(blocklist->path, "") <= START_CHECK_BYTES) {
+        result = schema_check(*db, error, BLOCKLIST_OPEN_ERROR_SIZE);
+        blocklist->checked = result == SCHEMA_OK;
+    }
     if (result != SCHEMA_OK) {
         sqlite3_close(*db);
         *db = NULL;
@@ -349,17 +361,6 @@ time_t blocklist_now(const struct blocklist *blocklist)
 void blocklist_trust_clock(struct blocklist *blocklist)
 {
     walltime_trust(&blocklist->walltime);
-}
-
-static uint64_t file_size(const char *path, const char *suffix)
-{
-    char name[PATH_MAX];
-    struct stat st;
-    int n = snprintf(name, sizeof name, "%s%s", path, suffix);
-
-    return n >= 0 && (size_t)n < sizeof name && stat(name, &st) == 0
-               ? (uint64_t)st.st_size
-               : 0;
 }
 
 void blocklist_status(struct blocklist *blocklist, struct blocklist_status *out)

@@ -118,17 +118,16 @@ static void build_filter(struct blocklist *blocklist)
 static bool check_file(struct blocklist *blocklist)
 {
     char error[BLOCKLIST_ERROR_SIZE];
-    bool whole;
 
-    if (schema_check(blocklist->keeper_db, 0, &whole, error, sizeof error) != SCHEMA_OK) {
+    if (schema_check(blocklist->keeper_db, error, sizeof error) != SCHEMA_OK) {
         if (!store_is_stopping(blocklist))
             store_trouble(blocklist, error, true);
         return false;
     }
     pthread_mutex_lock(&blocklist->state_lock);
-    blocklist->checked = whole;
+    blocklist->checked = true;
     pthread_mutex_unlock(&blocklist->state_lock);
-    return whole;
+    return true;
 }
 
 static bool go_on(void *context)

@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 
 #define BUSY_MS       5000
-#define CHECK_STEPS   10000 /* of SQLite's machine, between two looks at the clock */
 #define JOURNAL_LIMIT "67108864"
 
 /* What brings a file from version i to i + 1. A row, once released, is never changed:
@@ -124,16 +122,16 @@ static int read_number(sqlite3 *db, const char *sql, int64_t *out)
     return rc;
 }
 
-static int migrate(sqlite3 *db, int64_t version)
+int schema_migrate(sqlite3 *db, const char *const *steps, int from, int to)
 {
     char sql[80];
     int rc = SQLITE_OK;
 
-    for (int64_t i = version; i < SCHEMA_VERSION && rc == SQLITE_OK; i++)
-        rc = schema_exec(db, migrations[i]);
+    for (int i = from; i < to && rc == SQLITE_OK; i++)
+        rc = schema_exec(db, steps[i]);
     (void)snprintf(sql, sizeof sql,
                    "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-                   SCHEMA_APPLICATION_ID, SCHEMA_VERSION); /* fits */
+                   SCHEMA_APPLICATION_ID, to); /* fits */
     return rc == SQLITE_OK ? schema_exec(db, sql) : rc;
 }
 
@@ -160,7 +158,8 @@ static enum schema_result adopt(sqlite3 *db, const char *path, char *error, size
     }
     if (tables == 0)
         version = 0;
-    if (version < SCHEMA_VERSION && migrate(db, version) != SQLITE_OK)
+    if (version < SCHEMA_VERSION &&
+        schema_migrate(db, migrations, (int)version, SCHEMA_VERSION) != SQLITE_OK)
         return failed(db, path, error, size);
     return SCHEMA_OK;
 }
@@ -180,39 +179,24 @@ enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size)
     return result;
 }
 
-static int past_deadline(void *context)
-{
-    return clock_ms() >= *(const int64_t *)context;
-}
-
-enum schema_result schema_check(sqlite3 *db, int limit_ms, bool *whole, char *error,
-                                size_t error_size)
+enum schema_result schema_check(sqlite3 *db, char *error, size_t error_size)
 {
     const char *path = sqlite3_db_filename(db, "main");
-    int64_t deadline = clock_ms() + limit_ms;
     enum schema_result result = SCHEMA_OK;
     sqlite3_stmt *stmt = NULL;
-    int rc;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
 
-    *whole = false;
-    if (limit_ms > 0)
-        sqlite3_progress_handler(db, CHECK_STEPS, past_deadline, &deadline);
-    rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW) {
+    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(stmt, 0);
 
-        *whole = true;
         if (text == NULL || strcmp(text, "ok") != 0) {
             text_sentence(error, error_size, "%s: damaged: %s", path,
                           text != NULL ? text : "no memory");
             result = SCHEMA_DAMAGED;
         }
-    } else if (rc != SQLITE_INTERRUPT) {
+    } else {
         result = failed(db, path, error, error_size);
     }
     sqlite3_finalize(stmt);
-    sqlite3_progress_handler(db, 0, NULL, NULL);
     return result;
 }

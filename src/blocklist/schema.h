@@ -28,10 +28,13 @@ enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlit
  * transaction. */
 enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size);
 
-/* Reads the file and checks it (PRAGMA quick_check), at most that long (0: to the end).
- * Returns OK also when the time was over; *whole says which. */
-enum schema_result schema_check(sqlite3 *db, int limit_ms, bool *whole, char *error,
-                                size_t error_size);
+/* Runs steps[from] to steps[to - 1] and notes the version to. Within the caller's
+ * transaction. Returns SQLite's code. */
+int schema_migrate(sqlite3 *db, const char *const *steps, int from, int to);
+
+/* Reads the whole file and checks it (PRAGMA quick_check). OK, DAMAGED, or REFUSED when
+ * it was interrupted. */
+enum schema_result schema_check(sqlite3 *db, char *error, size_t error_size);
 
 /* Whether a result code of SQLite says that the file is broken. */
 bool schema_is_damage(int rc);

@@ -24,3 +24,11 @@ tests_unit_test_import_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_list
 tests_unit_test_list_SOURCES = tests/unit/test_list.c $(blocklist_helper)
 tests_unit_test_list_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_damage
+tests_unit_test_damage_SOURCES = tests/unit/test_damage.c $(blocklist_helper)
+tests_unit_test_damage_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_walltime
+tests_unit_test_walltime_SOURCES = tests/unit/test_walltime.c
+tests_unit_test_walltime_LDADD = $(unit_libs)
