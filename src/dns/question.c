@@ -276,14 +276,6 @@ int questions_next_ms(const struct questions *qs, int64_t now_ms)
     return q->deadline_ms <= now_ms ? 0 : (int)(q->deadline_ms - now_ms);
 }
 
-void questions_stop(struct questions *qs)
-{
-    struct question *q;
-
-    while ((q = TAILQ_FIRST(&qs->deadlines)) != NULL)
-        close_failed(qs, q, DNS_NOT_ASKED);
-}
-
 void question_leave_out(struct questions *qs, struct question *q)
 {
     struct dns_answer *answer = dns_answer_failure(DNS_NOT_ASKED);

@@ -68,9 +68,6 @@ void questions_expire(struct questions *qs, int64_t now_ms);
 /* The time to the next deadline, 0 if it is past; -1 without any question. */
 int questions_next_ms(const struct questions *qs, int64_t now_ms);
 
-/* Ends all with DNS_NOT_ASKED; c-ares may hold some still, until its channels go. */
-void questions_stop(struct questions *qs);
-
 /* Ends one that was never started with DNS_NOT_ASKED. */
 void question_leave_out(struct questions *qs, struct question *question);
 

@@ -263,10 +263,9 @@ void resolver_free(struct resolver *r)
         TAILQ_REMOVE(&r->handed_over, q, link);
         question_leave_out(&r->questions, q);
     }
-    questions_stop(&r->questions);
     retire_channels(&r->upstreams);
     retire_channels(&r->graves);
-    channel_set_free(&r->channels);
+    channel_set_free(&r->channels); /* ends what is open */
     free_graves(&r->graves);
     free_graves(&r->upstreams);
     resolver_destroy(r);

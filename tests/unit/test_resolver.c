@@ -415,6 +415,34 @@ static void test_back_after_outage(void **state)
     assert_asked(resolver, upstream, DNS_A, "one.t", "found 127.0.0.2");
 }
 
+/* The same with a server that says nothing, under traffic: once it talks again, so do we.
+ */
+static void test_back_after_silence(void **state)
+{
+    struct resolver_settings s = usual;
+    struct asker askers[60];
+    char name[32];
+
+    (void)state;
+    s.deadline_ms = 400;
+    resolver_configure(resolver, &s);
+    nameserver_rules(ns, "[{\"silent\": true}]");
+    for (int i = 0; i < 60; i++) {
+        snprintf(name, sizeof name, "n%d.t", i);
+        asker_ask(&askers[i], resolver, upstream, DNS_A, name);
+        usleep(20000);
+    }
+    nameserver_rules(ns, "[{\"a\": [\"127.0.0.2\"]}]");
+    int64_t start_ms = clock_ms();
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "m%d.t", i);
+        assert_asked(resolver, upstream, DNS_A, name, "found 127.0.0.2");
+    }
+    assert_true(clock_ms() - start_ms < 1000);
+    for (int i = 0; i < 60; i++)
+        dns_answer_unref(asker_wait(&askers[i]));
+}
+
 static void test_source_ports(void **state)
 {
     char name[32];
@@ -500,6 +528,7 @@ int main(void)
         TEST(test_other_server_after_failure),
         TEST(test_silent_first_server),
         TEST(test_back_after_outage),
+        TEST(test_back_after_silence),
         TEST(test_source_ports),
         TEST(test_upstreams_apart),
         TEST(test_bad_servers),
