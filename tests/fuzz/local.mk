@@ -25,3 +25,8 @@ fuzzers += tests/fuzz/fuzz_reply
 tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c
 tests_fuzz_fuzz_reply_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_reply_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_control
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c
+tests_fuzz_fuzz_control_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_control_LDFLAGS = $(fuzz_ldflags)
