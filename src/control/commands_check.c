@@ -71,14 +71,17 @@ static json_t *check_one(const struct control_daemon *daemon, const char *subjec
                          const struct control_question *shared, json_t **answer)
 {
     struct control_question question = *shared;
-    char error[1024] = "", sender[ENTRY_TEXT_SIZE + 16];
+    char why[ENTRY_ERROR_SIZE], error[1024] = "", sender[ENTRY_TEXT_SIZE + 16];
     struct network network;
     struct entry entry;
     json_t *check;
 
     *answer = NULL;
-    if (entry_parse(subject, &entry, error) != 0 ||
-        add_subject(&question, &entry, &network, sender, sizeof sender, error,
+    if (entry_parse(subject, &entry, why) != 0) {
+        *answer = protocol_error_answer(PROTOCOL_USAGE, "%s: %s", subject, why);
+        return NULL;
+    }
+    if (add_subject(&question, &entry, &network, sender, sizeof sender, error,
                     sizeof error) != 0) {
         *answer = protocol_error_answer(PROTOCOL_USAGE, "%s", error);
         return NULL;

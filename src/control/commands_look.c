@@ -170,7 +170,7 @@ json_t *cmd_show(struct control_session *session, const json_t *request)
     if (request_text(request, "entry", &text, &answer) != 0)
         return answer;
     if (entry_parse(text, &entry, error) != 0)
-        return protocol_error_answer(PROTOCOL_USAGE, "%s", error);
+        return protocol_error_answer(PROTOCOL_USAGE, "%s: %s", text, error);
     page.rows = json_array();
     result = blocklist_show(session->daemon->blocklist, &entry, add_row, &page, error);
     if (result == BLOCKLIST_NO_SUCH_ENTRY)

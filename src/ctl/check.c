@@ -55,6 +55,7 @@ static void print_verdict(const json_t *check)
     const char *subject = json_string_value(json_object_get(check, "subject"));
     const char *verdict = json_string_value(json_object_get(check, "verdict"));
     const char *reply = json_string_value(json_object_get(check, "reply"));
+    const char *exempt = json_string_value(json_object_get(check, "exempt"));
     const json_t *threshold = json_object_get(check, "threshold");
     char text[1200];
 
@@ -64,6 +65,10 @@ static void print_verdict(const json_t *check)
            (long long)json_integer_value(json_object_get(check, "score")));
     if (json_integer_value(threshold) > 0)
         printf(" of %lld", (long long)json_integer_value(threshold));
+    if (exempt != NULL && exempt[0] != '\0') {
+        shown_text(exempt, text, sizeof text);
+        printf("; exempt: %s", text);
+    }
     puts(")");
     if (reply != NULL && reply[0] != '\0') {
         shown_text(reply, text, sizeof text);
