@@ -12,7 +12,8 @@ import sys
 import benchlib
 import svgplot
 
-NAMES = ["cached", "delayed", "uncached_rspamd", "postfix", "burst", "memory", "growth"]
+NAMES = ["cached", "delayed", "uncached_rspamd", "postfix", "burst", "memory", "growth",
+         "blocklist"]
 DOCS = os.path.join(os.path.dirname(os.path.dirname(benchlib.HERE)), "docs")
 
 
