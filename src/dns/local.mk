@@ -6,4 +6,5 @@ librblmilter_a_SOURCES += \
 	src/dns/question.c src/dns/question.h \
 	src/dns/reply.c src/dns/reply.h \
 	src/dns/resolver.c src/dns/resolver.h \
+	src/dns/thread.c src/dns/thread.h \
 	src/dns/upstream.c src/dns/upstream.h

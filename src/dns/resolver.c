@@ -1,182 +1,15 @@
 #include "dns/resolver.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "dns/question.h"
-#include "dns/upstream.h"
-
-#define READY_MAX 64
-#define LINGER_MS 1000 /* for answers that come just too late: the cache wants them */
-#define TICK_MS   50   /* how often c-ares looks for attempts that took too long */
-
-struct resolver {
-    struct cache *cache;
-    uint64_t secret; /* of the hash */
-    pthread_t thread;
-    int epoll_fd, wake_fd;
-
-    pthread_mutex_t lock; /* of what follows; held for a few instructions only */
-    struct question_list handed_over;
-    struct resolver_settings settings;
-    bool settings_changed;
-    bool stopping;
-    struct upstream_list upstreams;
-    struct upstream_list graves; /* without a reference: for the thread to free */
-    uint32_t last_upstream;
-
-    struct channel_set channels; /* the thread's own, and what follows */
-    struct questions questions;
-    int64_t last_tick_ms;
-    atomic_uint_fast64_t not_asked;
-
-    /* The thread waits, or is about to: wake it. Set and looked at under the lock;
-     * cleared also without, as the thread takes the work before it sleeps again. */
-    atomic_bool asleep;
-};
-
-/* What the thread took over in one go. */
-struct work {
-    struct question_list questions;
-    struct upstream_list graves;
-    bool stopping;
-};
-
-static void wake(struct resolver *r)
-{
-    uint64_t one = 1;
-
-    /* The thread sees the edge and never reads: cannot fail before 2^64 writes. */
-    if (write(r->wake_fd, &one, sizeof one) != sizeof one)
-        log_error("resolver: wake: %m");
-}
-
-static void retire_channels(struct upstream_list *list)
-{
-    struct upstream *upstream;
-
-    TAILQ_FOREACH(upstream, list, link)
-    {
-        upstream_retire_channels(upstream);
-    }
-}
-
-/* Takes what was handed over; with nothing to do the thread is asleep from here on. */
-static void take_work(struct resolver *r, struct work *work)
-{
-    TAILQ_INIT(&work->questions);
-    TAILQ_INIT(&work->graves);
-    pthread_mutex_lock(&r->lock);
-    TAILQ_CONCAT(&work->questions, &r->handed_over, link);
-    TAILQ_CONCAT(&work->graves, &r->graves, link);
-    if (r->settings_changed) {
-        r->questions.settings = r->settings;
-        retire_channels(&r->upstreams);
-        r->settings_changed = false;
-    }
-    work->stopping = r->stopping;
-    r->asleep = TAILQ_EMPTY(&work->questions);
-    pthread_mutex_unlock(&r->lock);
-}
-
-static void free_graves(struct upstream_list *graves)
-{
-    struct upstream *upstream;
-
-    while ((upstream = TAILQ_FIRST(graves)) != NULL) {
-        TAILQ_REMOVE(graves, upstream, link);
-        upstream_free(upstream);
-    }
-}
-
-static void start_questions(struct resolver *r, struct question_list *list)
-{
-    struct question *q;
-    int64_t now_ms = clock_ms();
-
-    while ((q = TAILQ_FIRST(list)) != NULL) {
-        TAILQ_REMOVE(list, q, link);
-        questions_start(&r->questions, q, now_ms);
-    }
-}
-
-static void tick(struct resolver *r, int64_t now_ms)
-{
-    if (now_ms - r->last_tick_ms < TICK_MS)
-        return;
-    r->last_tick_ms = now_ms;
-    channel_set_tick(&r->channels);
-    channel_set_reap(&r->channels, now_ms, r->questions.settings.deadline_ms + LINGER_MS);
-}
-
-/* How long nothing can happen but by a socket or a new question. */
-static int idle_ms(const struct resolver *r, int64_t now_ms)
-{
-    int deadline_ms = questions_next_ms(&r->questions, now_ms);
-
-    if (r->questions.held == 0)
-        return -1;
-    return deadline_ms >= 0 && deadline_ms < TICK_MS ? deadline_ms : TICK_MS;
-}
-
-static void wait_for_sockets(struct resolver *r, int timeout_ms)
-{
-    struct epoll_event ready[READY_MAX];
-    int n = epoll_wait(r->epoll_fd, ready, READY_MAX, timeout_ms);
-
-    r->asleep = false;
-    for (int i = 0; i < n; i++)
-        if (ready[i].data.fd != r->wake_fd)
-            channel_set_ready(&r->channels, ready[i].data.fd,
-                              ready[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP),
-                              ready[i].events & EPOLLOUT);
-}
-
-static void *run(void *arg)
-{
-    struct resolver *r = arg;
-    struct work work;
-
-    for (take_work(r, &work); !work.stopping; take_work(r, &work)) {
-        bool busy = !TAILQ_EMPTY(&work.questions);
-
-        start_questions(r, &work.questions);
-        free_graves(&work.graves);
-        int64_t now_ms = clock_ms();
-        questions_expire(&r->questions, now_ms);
-        tick(r, now_ms);
-        wait_for_sockets(r, busy ? 0 : idle_ms(r, now_ms));
-    }
-    /* What came with the word to stop goes back, for resolver_free to end. */
-    pthread_mutex_lock(&r->lock);
-    TAILQ_CONCAT(&r->handed_over, &work.questions, link);
-    TAILQ_CONCAT(&r->graves, &work.graves, link);
-    pthread_mutex_unlock(&r->lock);
-    return NULL;
-}
-
-/* The thread takes no signals: they are the main's. Returns an errno. */
-static int start_thread(struct resolver *r)
-{
-    sigset_t all, before;
-    int rc;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&r->thread, NULL, run, r);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0)
-        pthread_setname_np(r->thread, "resolver");
-    return rc;
-}
+#include "dns/thread.h"
 
 static int open_descriptors(struct resolver *r)
 {
@@ -236,7 +69,7 @@ struct resolver *resolver_new(const struct resolver_settings *settings)
     channel_set_init(&r->channels, r->epoll_fd);
     questions_init(&r->questions, &r->channels, r->cache);
     r->questions.settings = *settings;
-    failed = start_thread(r);
+    failed = thread_start(r);
     if (failed == 0)
         return r;
 fail:
@@ -256,18 +89,18 @@ void resolver_free(struct resolver *r)
     pthread_mutex_lock(&r->lock);
     r->stopping = true;
     pthread_mutex_unlock(&r->lock);
-    wake(r);
+    thread_wake(r);
     pthread_join(r->thread, NULL);
     /* From here on we are the thread; nothing is handed over any more. */
     while ((q = TAILQ_FIRST(&r->handed_over)) != NULL) {
         TAILQ_REMOVE(&r->handed_over, q, link);
         question_leave_out(&r->questions, q);
     }
-    retire_channels(&r->upstreams);
-    retire_channels(&r->graves);
+    upstream_list_retire(&r->upstreams);
+    upstream_list_retire(&r->graves);
     channel_set_free(&r->channels); /* ends what is open */
-    free_graves(&r->graves);
-    free_graves(&r->upstreams);
+    upstream_list_free(&r->graves);
+    upstream_list_free(&r->upstreams);
     resolver_destroy(r);
     channel_library_cleanup();
 }
@@ -279,7 +112,7 @@ void resolver_configure(struct resolver *r, const struct resolver_settings *sett
     r->settings_changed = true;
     pthread_mutex_unlock(&r->lock);
     cache_resize(r->cache, (size_t)settings->cache_size);
-    wake(r);
+    thread_wake(r);
 }
 
 /* Puts it before the thread, unless there are too many. */
@@ -299,7 +132,7 @@ static bool hand_over(struct resolver *r, struct question *q, int64_t now_ms)
     }
     pthread_mutex_unlock(&r->lock);
     if (must_wake)
-        wake(r);
+        thread_wake(r);
     return taken;
 }
 
@@ -448,7 +281,7 @@ void upstream_unref(struct upstream *upstream)
     }
     pthread_mutex_unlock(&r->lock);
     if (last)
-        wake(r);
+        thread_wake(r);
 }
 
 void resolver_stats(struct resolver *r, struct resolver_stats *out)

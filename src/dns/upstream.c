@@ -39,6 +39,26 @@ void upstream_free(struct upstream *upstream)
     free(upstream);
 }
 
+void upstream_list_retire(struct upstream_list *list)
+{
+    struct upstream *upstream;
+
+    TAILQ_FOREACH(upstream, list, link)
+    {
+        upstream_retire_channels(upstream);
+    }
+}
+
+void upstream_list_free(struct upstream_list *list)
+{
+    struct upstream *upstream;
+
+    while ((upstream = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, upstream, link);
+        upstream_free(upstream);
+    }
+}
+
 static bool worn_out(const struct slot *slot, int64_t now_ms)
 {
     return channel_asked(slot->channel) >= UPSTREAM_CHANNEL_ASKS ||

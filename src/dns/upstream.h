@@ -48,6 +48,12 @@ struct upstream *upstream_new(struct resolver *resolver, uint32_t id,
 /* Retires its channels. The resolver's thread, or when there is none any more. */
 void upstream_free(struct upstream *upstream);
 
+/* The same for all of a list, which is empty then. */
+void upstream_list_free(struct upstream_list *list);
+
+/* upstream_retire_channels for all of a list. */
+void upstream_list_retire(struct upstream_list *list);
+
 /* The channel to ask now: one after another; or, with failover, the one that tries all
  * servers. NULL if it cannot be had. The resolver's thread. */
 struct channel *upstream_channel(struct upstream *upstream, struct channel_set *set,
