@@ -30,7 +30,9 @@ failures=0
 rbldnsd_pid=
 milter_pid=
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold='' plain=''
+[ ! -t 1 ] || bold=$'\033[1m' plain=$'\033[0m'
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
 give_up() {
     echo "quickstart.sh: $1"

@@ -10,6 +10,21 @@ include tests/unit/policy.mk
 include tests/unit/control.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
+
+# What the tests reach, line by line, as coverage/index.html: in a tree configured with
+# --enable-coverage, with lcov and pytest at hand.
+coverage: all
+	find . -name '*.gcda' -exec rm -f {} +
+	$(MAKE) check
+	BUILD_DIR=$(abs_builddir) /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+		$(srcdir)/tests/integration
+	lcov -q --capture --directory . --output-file coverage.info
+	lcov -q --extract coverage.info '*/src/*' --output-file coverage.info
+	genhtml -q --output-directory coverage coverage.info
+	lcov --summary coverage.info
+.PHONY: coverage
+CLEANFILES += coverage.info
+
 EXTRA_DIST += tests/nameserver.py
 EXTRA_DIST += tests/integration tests/packages.sh
 
