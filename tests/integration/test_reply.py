@@ -147,7 +147,7 @@ def test_strange_helo_and_sender(lab, row):
     assert len(wire) + 2 <= 512
     line = daemon.log.wait_for("reject:", since)
     assert re.fullmatch(r"[ -~]+", line), ascii(line)
-    assert daemon.log.count() == since + 1, "one verdict, one line"
+    assert len(daemon.log.matching("client=", since)) == 1, "one verdict, one line"
     pattern = r"reject: client=unknown\[192\.0\.2\.1\]( from=<[^<> ]*>)? to=<[^<> ]*> helo=<[^<> ]*> score=8/8 lists="
     assert re.search(pattern, line), line
 
