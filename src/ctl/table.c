@@ -178,10 +178,16 @@ static void keep_widths(struct table *table)
 {
     for (size_t i = 0; i < table->count; i++) {
         struct libscols_column *column = scols_table_get_column(table->scols, i);
+        const char *title = scols_cell_get_data(scols_column_get_header(column));
+        size_t width = scols_column_get_width(column);
         int flags = scols_column_get_flags(column);
 
-        scols_column_set_whint(column, (double)scols_column_get_width(column));
-        scols_column_set_flags(column, flags | SCOLS_FL_STRICTWIDTH);
+        /* A hint is heeded by a column that is strict and wider than its heading; the
+         * heading's width by one that is not strict. */
+        if (width > strlen(title))
+            flags |= SCOLS_FL_STRICTWIDTH;
+        scols_column_set_whint(column, (double)width);
+        scols_column_set_flags(column, flags);
     }
     scols_table_enable_noheadings(table->scols, 1);
 }
