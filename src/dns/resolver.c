@@ -122,8 +122,7 @@ static bool hand_over(struct resolver *r, struct question *q, int64_t now_ms)
 
     pthread_mutex_lock(&r->lock);
     taken =
-        !r->stopping && atomic_load_explicit(&r->questions.open, memory_order_relaxed) <=
-                            (size_t)r->settings.max_queries;
+        !r->stopping && (q->anew || resolver_load(r) <= (size_t)r->settings.max_queries);
     if (taken) {
         q->deadline_ms = now_ms + r->settings.deadline_ms;
         TAILQ_INSERT_TAIL(&r->handed_over, q, link);
@@ -210,6 +209,23 @@ struct dns_answer *resolver_remembered(struct resolver *r, struct upstream *upst
         return answer;
     dns_answer_unref(answer);
     return NULL;
+}
+
+struct dns_answer *resolver_leave_out(struct resolver *r, struct upstream *upstream,
+                                      enum dns_type type, const char *name)
+{
+    struct dns_key key;
+    struct dns_answer *answer;
+
+    if (!dns_key_make(&key, r->secret, upstream->id, type, name))
+        return dns_answer_failure(DNS_INVALID);
+    answer = cache_get(r->cache, &key, clock_ms());
+    return answer != NULL ? answer : not_asked(r, &key);
+}
+
+size_t resolver_load(struct resolver *r)
+{
+    return atomic_load_explicit(&r->questions.open, memory_order_relaxed);
 }
 
 struct dns_answer *resolver_cached(struct resolver *r, struct upstream *upstream,

@@ -64,8 +64,9 @@ struct dns_answer *resolver_ask(struct resolver *resolver, struct upstream *upst
                                 enum dns_type type, const char *name,
                                 struct dns_lookup *lookup);
 
-/* The same without the cache: what the servers say now, for test points. Only what is
- * stale may still be given for a failure, and is marked so. */
+/* The same without the cache, and whatever is under way: what the servers say now, for
+ * test points, which must not call a list down because we are busy. Only what is stale may
+ * still be given for a failure, and is marked so. */
 struct dns_answer *resolver_ask_anew(struct resolver *resolver, struct upstream *upstream,
                                      enum dns_type type, const char *name,
                                      struct dns_lookup *lookup);
@@ -75,6 +76,15 @@ struct dns_answer *resolver_ask_anew(struct resolver *resolver, struct upstream 
 struct dns_answer *resolver_remembered(struct resolver *resolver,
                                        struct upstream *upstream, enum dns_type type,
                                        const char *name);
+
+/* In place of asking, where there is too much under way: a cached answer, a stale one, or
+ * DNS_NOT_ASKED; counted as not asked unless cached. The caller's reference. Any thread. */
+struct dns_answer *resolver_leave_out(struct resolver *resolver,
+                                      struct upstream *upstream, enum dns_type type,
+                                      const char *name);
+
+/* How many queries are under way. Any thread; cheap. */
+size_t resolver_load(struct resolver *resolver);
 
 /* What the cache says, if anything; never asks. The caller's reference, or NULL. */
 struct dns_answer *resolver_cached(struct resolver *resolver, struct upstream *upstream,

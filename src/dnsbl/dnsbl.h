@@ -17,6 +17,7 @@ struct dnsbl {
     struct upstream *upstream;
     struct dnsbl_record *record; /* the registry's */
     int least, most;             /* what its answer can add to a score; 0 in monitor */
+    int most_load; /* with so many queries under way it is not asked any more: shed.h */
 };
 
 struct dnsbl_set {

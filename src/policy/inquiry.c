@@ -117,6 +117,7 @@ static void on_answer(struct dns_lookup *lookup, struct dns_answer *answer)
     struct batch *batch = q->batch;
     struct inquiry *inquiry = batch->inquiry;
 
+    shed_answered(&inquiry->policy->shed, batch->network);
     pthread_mutex_lock(&inquiry->lock);
     q->took_ms = (int)(clock_ms() - batch->asked_ms);
     take_answer(q, answer, false);
@@ -131,6 +132,37 @@ static void on_answer(struct dns_lookup *lookup, struct dns_answer *answer)
     unlock_and_unref(inquiry);
 }
 
+/* Whether there is too much under way for this question: see shed.h. */
+static bool is_left_out(const struct question *q, enum dns_type type)
+{
+    const struct policy *policy = q->batch->inquiry->policy;
+    int most = type == DNS_A ? q->dnsbl->most_load
+                             : shed_first(policy->config->resolver.max_queries);
+
+    return resolver_load(policy->resolver) >= (size_t)most ||
+           !shed_has_place(&policy->shed, q->batch->network);
+}
+
+/* Asks, or gives what is known without asking where the question is left out. NULL:
+ * asked.
+ */
+static struct dns_answer *ask_or_leave_out(struct question *q, enum dns_type type,
+                                           const char *name)
+{
+    struct policy *policy = q->batch->inquiry->policy;
+    struct dnsbl *dnsbl = q->dnsbl;
+    struct dns_answer *answer;
+
+    if (is_left_out(q, type))
+        return resolver_leave_out(policy->resolver, dnsbl->upstream, type, name);
+    answer = resolver_ask(policy->resolver, dnsbl->upstream, type, name, &q->lookup);
+    if (answer == NULL) {
+        shed_asked(&policy->shed, q->batch->network);
+        record_asked(dnsbl->record, dnsbl->list);
+    }
+    return answer;
+}
+
 /* Puts a question before the resolver, or answers it with what is known, as far as the
  * list's health allows. Returns true while its answer is open. */
 static bool put(struct question *q, enum dns_type type, const char *name)
@@ -141,11 +173,9 @@ static bool put(struct question *q, enum dns_type type, const char *name)
 
     switch (record_way(dnsbl->record, dnsbl->list)) {
     case DNSBL_ASK:
-        answer = resolver_ask(policy->resolver, dnsbl->upstream, type, name, &q->lookup);
-        if (answer == NULL) {
-            record_asked(dnsbl->record, dnsbl->list);
+        answer = ask_or_leave_out(q, type, name);
+        if (answer == NULL)
             return true;
-        }
         break;
     case DNSBL_REMEMBER:
         answer = resolver_remembered(policy->resolver, dnsbl->upstream, type, name);
@@ -190,7 +220,8 @@ static bool ask(struct batch *batch, struct dnsbl *dnsbl, enum check check,
 
 /* Opens a batch for at most count questions, held open by the asking itself so that an
  * early answer does not end it. */
-static struct batch *batch_open(struct inquiry *inquiry, enum stage stage, size_t count)
+static struct batch *batch_open(struct inquiry *inquiry, enum stage stage, size_t count,
+                                const struct facts *facts)
 {
     struct batch *batch = calloc(1, sizeof *batch + count * sizeof batch->questions[0]);
 
@@ -200,6 +231,8 @@ static struct batch *batch_open(struct inquiry *inquiry, enum stage stage, size_
     batch->stage = stage;
     batch->asked_ms = clock_ms();
     batch->open = (unsigned)count;
+    batch->network = shed_network_of(&inquiry->policy->shed,
+                                     facts->has_client ? &facts->client : NULL);
     pthread_mutex_lock(&inquiry->lock);
     inquiry->refs++;
     pthread_mutex_unlock(&inquiry->lock);
@@ -260,7 +293,7 @@ int inquiry_ask(struct inquiry *inquiry, enum stage stage, const struct facts *f
     pthread_mutex_unlock(&inquiry->lock);
     if (count == 0)
         return 0;
-    batch = batch_open(inquiry, stage, count);
+    batch = batch_open(inquiry, stage, count, facts);
     if (batch == NULL)
         return -1;
     for (size_t i = 0; i < lists->count; i++)
@@ -274,7 +307,7 @@ int inquiry_ask(struct inquiry *inquiry, enum stage stage, const struct facts *f
 int inquiry_ask_reason(struct inquiry *inquiry, const struct question *listed,
                        const struct facts *facts)
 {
-    struct batch *batch = batch_open(inquiry, STAGE_EOM, 1);
+    struct batch *batch = batch_open(inquiry, STAGE_EOM, 1, facts);
 
     if (batch == NULL)
         return -1;

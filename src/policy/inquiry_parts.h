@@ -18,6 +18,7 @@ struct batch {
     bool is_reason; /* one TXT question */
     bool forgotten;
     int64_t asked_ms;
+    struct shed_network network; /* the client's, where open lookups are counted */
     unsigned open;
     size_t count;
     struct question questions[];

@@ -10,4 +10,5 @@ librblmilter_a_SOURCES += \
 	src/policy/record.c src/policy/record.h \
 	src/policy/reply.c src/policy/reply.h \
 	src/policy/session.c src/policy/session.h \
+	src/policy/shed.c src/policy/shed.h \
 	src/policy/verdict.c src/policy/verdict.h

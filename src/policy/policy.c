@@ -15,6 +15,8 @@ struct policy *policy_new(struct config *config, struct resolver *resolver,
         free(policy);
         return NULL;
     }
+    shed_init(&policy->shed, config->resolver.max_queries);
+    shed_rank(&policy->lists, config->resolver.max_queries);
     atomic_init(&policy->refs, 1);
     policy->config = config_ref(config);
     policy->resolver = resolver;

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
+#include "policy/shed.h"
 
 struct policy {
     atomic_uint refs;
@@ -20,6 +21,7 @@ struct policy {
     unsigned checks;             /* what any list asks about: 1u << CHECK_… */
     struct resolver *resolver;   /* the daemon's */
     struct blocklist *blocklist; /* the daemon's; NULL: none */
+    struct shed shed; /* what is under way by network: the one part that moves */
 };
 
 /* Takes a reference to config of its own; resolver, registry and blocklist are borrowed

@@ -2,3 +2,7 @@ check_PROGRAMS += tests/unit/test_session
 tests_unit_test_session_SOURCES = tests/unit/test_session.c tests/unit/nameserver.c \
 	tests/unit/nameserver.h
 tests_unit_test_session_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_shed
+tests_unit_test_shed_SOURCES = tests/unit/test_shed.c
+tests_unit_test_shed_LDADD = $(unit_libs)
