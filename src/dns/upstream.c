@@ -61,7 +61,7 @@ void upstream_list_free(struct upstream_list *list)
 
 static bool worn_out(const struct slot *slot, int64_t now_ms)
 {
-    return channel_asked(slot->channel) >= UPSTREAM_CHANNEL_ASKS ||
+    return channel_asked(slot->channel) >= (slot->probe ? 1 : UPSTREAM_CHANNEL_ASKS) ||
            now_ms - slot->since_ms >= UPSTREAM_CHANNEL_AGE_MS;
 }
 
@@ -90,7 +90,7 @@ void upstream_answered(struct upstream *upstream, unsigned first, int server_cou
     }
 }
 
-/* Now and then one channel begins with the very first server again. */
+/* Now and then one channel, so one question, begins with the very first server again. */
 static unsigned first_server(struct upstream *upstream,
                              const struct resolver_settings *settings, int64_t now_ms)
 {
@@ -122,6 +122,7 @@ struct channel *upstream_channel(struct upstream *upstream, struct channel_set *
             .failover = failover,
         };
         slot->channel = channel_new(set, &of_channel);
+        slot->probe = !failover && of_channel.first != upstream->first;
         slot->since_ms = now_ms;
     }
     return slot->channel;

@@ -34,6 +34,7 @@ struct upstream {
     struct slot {
         struct channel *channel;
         int64_t since_ms;
+        bool probe; /* of the very first server, while another one is asked first */
     } slots[UPSTREAM_CHANNELS], failover;
     unsigned turn;
     unsigned first;      /* the server that is asked first: the first one that answers */
