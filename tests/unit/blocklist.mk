@@ -32,3 +32,11 @@ tests_unit_test_damage_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_walltime
 tests_unit_test_walltime_SOURCES = tests/unit/test_walltime.c
 tests_unit_test_walltime_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_model
+tests_unit_test_model_SOURCES = tests/unit/test_model.c $(blocklist_helper)
+tests_unit_test_model_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_durability
+tests_unit_test_durability_SOURCES = tests/unit/test_durability.c $(blocklist_helper)
+tests_unit_test_durability_LDADD = $(unit_libs)
