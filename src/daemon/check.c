@@ -69,7 +69,7 @@ static json_t *rows_of(struct policy *policy, const struct facts *facts)
 {
     struct inquiry *inquiry = inquiry_new(policy);
     struct wait wait = {.deadline_ms = clock_ms() + policy->config->resolver.deadline_ms,
-                        .all = true,
+                        .what = WAIT_ALL,
                         .facts = facts};
     json_t *rows = json_array();
     const struct question *q;

@@ -84,6 +84,15 @@ static const struct decision *decide(struct connection *c)
     return d;
 }
 
+/* Only where a header of ours may come of it. */
+static void await_allow_lists(struct connection *c)
+{
+    struct nudge_wait wait = {.nudger = &milter.nudger};
+
+    if (c->session->decided && c->session->decision.exempt == NULL)
+        session_await_allow_lists(c->session, nudge_on_wait, &wait);
+}
+
 static void account(const struct connection *c, const struct decision *d)
 {
     atomic_fetch_add(&milter.verdicts[d->verdict], 1);
@@ -273,6 +282,7 @@ sfsistat milter_eom(SMFICTX *ctx)
         }
         log_accept(c, NULL);
     }
+    await_allow_lists(c);
     answer_headers(ctx, c);
     return leave(SMFIS_CONTINUE);
 }

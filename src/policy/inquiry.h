@@ -60,10 +60,17 @@ int inquiry_ask_reason(struct inquiry *inquiry, const struct question *listed,
  * none. */
 void inquiry_reason(struct inquiry *inquiry, char *out, size_t size);
 
+/* What to wait for. */
+enum wait_for {
+    WAIT_VERDICT,     /* until no open answer can change it */
+    WAIT_ALLOW_LISTS, /* until the allow lists have answered */
+    WAIT_ALL
+};
+
 /* How to wait for answers. */
 struct wait {
-    int64_t deadline_ms;       /* CLOCK_MONOTONIC */
-    bool all;                  /* also for answers that cannot change the verdict */
+    int64_t deadline_ms; /* CLOCK_MONOTONIC */
+    enum wait_for what;
     const struct facts *facts; /* for the lists whose turn comes while waiting (after) */
     /* Called before the first wait, and again each time that as many ms have passed as
      * the last call returned; -1: no more. May be NULL. */
@@ -71,8 +78,7 @@ struct wait {
     void *context;
 };
 
-/* Waits until no open answer can change the verdict, all is answered, or the deadline has
- * passed. */
+/* Waits until what was wanted is there, all is answered, or the deadline has passed. */
 void inquiry_wait(struct inquiry *inquiry, const struct wait *wait);
 
 /* The same for the reason: until it is answered. */
@@ -81,6 +87,9 @@ void inquiry_wait_reason(struct inquiry *inquiry, const struct wait *wait);
 /* Marks what is answered now as counted; the marks and these answers do not change any
  * more. Returns the tally of just those. */
 struct tally inquiry_settle(struct inquiry *inquiry);
+
+/* Whether a question is answered now, also after the verdict. */
+bool inquiry_is_answered(struct inquiry *inquiry, const struct question *question);
 
 /* Walks the questions in the order of asking, TXT questions left out: NULL begins, NULL
  * ends. */

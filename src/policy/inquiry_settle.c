@@ -20,6 +20,16 @@ static void settle_question(struct question *q)
         q->weight = weight_now(q);
 }
 
+bool inquiry_is_answered(struct inquiry *inquiry, const struct question *question)
+{
+    bool answered;
+
+    pthread_mutex_lock(&inquiry->lock);
+    answered = !question->open;
+    pthread_mutex_unlock(&inquiry->lock);
+    return answered;
+}
+
 struct tally inquiry_settle(struct inquiry *inquiry)
 {
     struct tally tally;

@@ -78,6 +78,17 @@ struct tally inquiry_tally(struct inquiry *inquiry, bool settled)
     return tally;
 }
 
+/* By the sums of a tally just made. */
+static bool is_allow_list_open(const struct inquiry *inquiry)
+{
+    const struct dnsbl_set *lists = &inquiry->policy->lists;
+
+    for (size_t i = 0; i < lists->count; i++)
+        if (inquiry->sums[i].open && lists->items[i].least < 0)
+            return true;
+    return false;
+}
+
 bool inquiry_is_settled(struct inquiry *inquiry, const struct wait *wait, bool *turn)
 {
     struct tally tally = inquiry_tally(inquiry, false);
@@ -85,7 +96,9 @@ bool inquiry_is_settled(struct inquiry *inquiry, const struct wait *wait, bool *
     bool open = false;
 
     *turn = false;
-    if (!wait->all && verdict_is_decided(inquiry->policy->config, &tally))
+    if (wait->what == WAIT_ALLOW_LISTS)
+        return !is_allow_list_open(inquiry);
+    if (wait->what == WAIT_VERDICT && verdict_is_decided(inquiry->policy->config, &tally))
         return true;
     for (size_t i = 0; i < lists->count; i++) {
         const struct list *list = lists->items[i].list;

@@ -125,6 +125,13 @@ void record_log(const struct session *session, const char *recipient,
     log_line(level, "%s", text);
 }
 
+/* Of an allow list that is well; it may have answered after the verdict. */
+static bool is_listed_well(const struct question *q)
+{
+    return q->listing.state == LISTING_LISTED && q->listing.weight < 0 &&
+           record_counts(q->dnsbl->record, q->remembered);
+}
+
 bool record_dnswl(const struct session *session, const char *host,
                   char out[static RECORD_LISTS_SIZE])
 {
@@ -135,8 +142,8 @@ bool record_dnswl(const struct session *session, const char *host,
     buffer_add(&line, "%s", host);
     for (const struct question *q = inquiry_next(session->inquiry, NULL); q != NULL;
          q = inquiry_next(session->inquiry, q)) {
-        if (!is_counted_listing(q) || q->listing.weight >= 0 ||
-            q->check != CHECK_CLIENT ||
+        if (q->check != CHECK_CLIENT || q->aside ||
+            !inquiry_is_answered(session->inquiry, q) || !is_listed_well(q) ||
             inet_ntop(AF_INET, &q->listing.code, code, sizeof code) == NULL)
             continue;
         buffer_add(&line, ";\n\tdnswl=pass dns.zone=%s policy.ip=%s",

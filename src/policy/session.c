@@ -7,6 +7,8 @@
 #include "policy/exempt.h"
 #include "policy/reply.h"
 
+#define ALLOW_LISTS_MS 500
+
 struct session *session_new(struct policy *policy)
 {
     struct session *session = calloc(1, sizeof *session);
@@ -160,4 +162,25 @@ const struct decision *session_decide(struct session *session,
     d->took_ms = (int)(clock_ms() - began_ms);
     session->decided = true;
     return d;
+}
+
+static bool has_allow_list(const struct dnsbl_set *lists)
+{
+    for (size_t i = 0; i < lists->count; i++)
+        if (lists->items[i].least < 0)
+            return true;
+    return false;
+}
+
+void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),
+                               void *context)
+{
+    struct wait wait = {.deadline_ms = clock_ms() + ALLOW_LISTS_MS,
+                        .what = WAIT_ALLOW_LISTS,
+                        .facts = &session->facts,
+                        .on_wait = on_wait,
+                        .context = context};
+
+    if (has_allow_list(&session->policy->lists))
+        inquiry_wait(session->inquiry, &wait);
 }

@@ -54,4 +54,9 @@ int session_mail(struct session *session, const char *sender, const char *login)
 const struct decision *session_decide(struct session *session,
                                       int (*on_wait)(void *context), void *context);
 
+/* At the end of a message: gives allow lists that could not change the verdict, and so
+ * were not waited for, half a second more, so that the header can tell of them. */
+void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),
+                               void *context);
+
 #endif
