@@ -67,6 +67,7 @@ struct dnsbl_record {
     int retries;               /* tests in a row that were not good */
     struct probe listed, unlisted;
     bool probing;
+    bool outdated; /* the test under way is of a configuration that is no more */
 };
 
 /* What a session may do with the list now. */
