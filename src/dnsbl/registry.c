@@ -137,12 +137,23 @@ static void release(struct held held)
     config_unref(held.config);
 }
 
+/* A list of the same name, but under another zone, or back after a while: what was known
+ * of it does not count. */
+static void test_first(struct dnsbl_record *record)
+{
+    pthread_mutex_lock(&record->lock);
+    if (health_counts(atomic_load(&record->health)))
+        record_enter(record, HEALTH_UNCHECKED, "its zone is new: tested first");
+    pthread_mutex_unlock(&record->lock);
+}
+
 struct dnsbl_record *registry_watch(struct dnsbl_registry *registry,
                                     struct config *config, const struct list *list,
                                     struct upstream *upstream)
 {
     struct held old = {NULL, NULL};
     struct dnsbl_record *record;
+    bool other_zone = false;
 
     pthread_mutex_lock(&registry->lock);
     record = find(registry, list->name);
@@ -153,7 +164,9 @@ struct dnsbl_record *registry_watch(struct dnsbl_registry *registry,
         record->next = registry->first;
         registry->first = record;
     }
+    other_zone = record->config == NULL || strcmp(record->list->zone, list->zone) != 0;
     old = unwatch(record);
+    record->outdated = record->probing;
     record->config = config_ref(config);
     record->list = list;
     record->upstream = upstream_ref(upstream);
@@ -162,6 +175,8 @@ struct dnsbl_record *registry_watch(struct dnsbl_registry *registry,
 out:
     pthread_mutex_unlock(&registry->lock);
     release(old);
+    if (record != NULL && other_zone)
+        test_first(record);
     return record;
 }
 
@@ -358,18 +373,27 @@ static void end_test(struct dnsbl_registry *registry, struct dnsbl_record *recor
     pthread_cond_broadcast(&registry->changed);
 }
 
+/* Forgets a test whose list was taken out of the configuration, or changed, meanwhile. */
+static void drop_test(struct dnsbl_record *record)
+{
+    dns_answer_unref(record->listed.answer);
+    dns_answer_unref(record->unlisted.answer);
+    record->listed.answer = record->unlisted.answer = NULL;
+    record->probing = false;
+    record->outdated = false;
+}
+
 /* Does what is due for one record; returns when to look at it again. Lock held, and
  * released meanwhile. */
 static int64_t look_after(struct dnsbl_registry *registry, struct dnsbl_record *record)
 {
     if (record->probing) {
         if (record->listed.open || record->unlisted.open)
-            return UNWATCHED_MS;      /* the answer wakes us */
-        if (record->config == NULL) { /* taken out of the configuration meanwhile */
-            record->probing = false;
-            return UNWATCHED_MS;
-        }
-        end_test(registry, record);
+            return UNWATCHED_MS; /* the answer wakes us */
+        if (record->config == NULL || record->outdated)
+            drop_test(record);
+        else
+            end_test(registry, record);
     }
     if (record->config == NULL)
         return UNWATCHED_MS;
