@@ -30,3 +30,13 @@ fuzzers += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c
 tests_fuzz_fuzz_control_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_control_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_entry
+tests_fuzz_fuzz_entry_SOURCES = tests/fuzz/fuzz_entry.c
+tests_fuzz_fuzz_entry_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_entry_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_import
+tests_fuzz_fuzz_import_SOURCES = tests/fuzz/fuzz_import.c
+tests_fuzz_fuzz_import_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_import_LDFLAGS = $(fuzz_ldflags)
