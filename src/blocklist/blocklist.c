@@ -264,6 +264,7 @@ static struct blocklist *allocate(const struct blocklist_options *options)
     blocklist->lock_fd = -1;
     blocklist_configure(blocklist, options->backups, options->strip_tags);
     pthread_mutex_init(&blocklist->writing.lock, NULL);
+    pthread_cond_init(&blocklist->writing.released, NULL);
     pthread_mutex_init(&blocklist->looker.lock, NULL);
     pthread_mutex_init(&blocklist->wake_lock, NULL);
     pthread_mutex_init(&blocklist->state_lock, NULL);
@@ -335,6 +336,7 @@ void blocklist_close(struct blocklist *blocklist)
     index_destroy(&blocklist->index);
     pthread_mutex_destroy(&blocklist->looker.lock);
     pthread_mutex_destroy(&blocklist->writing.lock);
+    pthread_cond_destroy(&blocklist->writing.released);
     pthread_mutex_destroy(&blocklist->wake_lock);
     pthread_mutex_destroy(&blocklist->state_lock);
     pthread_cond_destroy(&blocklist->wake);

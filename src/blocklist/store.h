@@ -11,7 +11,7 @@
  *   keeper.c   the thread that builds the filter, checks the file, makes backups
  *   blocklist.c  opening and closing, status
  *
- * All writing goes under the lock of struct writing: in transactions that begin with it.
+ * All writing goes through struct writing, which one thread takes at a time.
  * No lock is ever taken on a message's way that is held while something is written. */
 
 #include <pthread.h>
@@ -37,9 +37,12 @@ struct reader {
     sqlite3_stmt *find;
 };
 
-/* The connection that writes. */
+/* The connection that writes. Whoever writes takes it (write_lock) and may keep it long;
+ * the lock itself is held for moments. */
 struct writing {
     pthread_mutex_t lock;
+    pthread_cond_t released;
+    bool taken; /* under lock */
     sqlite3 *db;
     bool lazy; /* commits do not wait for the disk at present */
     struct trail trail;

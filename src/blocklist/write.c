@@ -54,12 +54,28 @@ enum blocklist_result write_check_file(struct blocklist *blocklist,
     return BLOCKLIST_FAILED;
 }
 
+/* A flag and a condition rather than a mutex held so long: waiting has a limit, by the
+ * steady clock. */
+static bool take(struct writing *writing, int wait_ms)
+{
+    struct timespec until = clock_timespec(clock_ms() + wait_ms);
+    bool taken;
+    int rc = 0;
+
+    pthread_mutex_lock(&writing->lock);
+    while (writing->taken && wait_ms > 0 && rc == 0)
+        rc = pthread_cond_clockwait(&writing->released, &writing->lock, CLOCK_MONOTONIC,
+                                    &until);
+    taken = !writing->taken;
+    writing->taken = true;
+    pthread_mutex_unlock(&writing->lock);
+    return taken;
+}
+
 enum blocklist_result write_lock(struct blocklist *blocklist, int wait_ms,
                                  char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct timespec until = clock_timespec(clock_ms() + wait_ms);
-
-    if (pthread_mutex_clocklock(&blocklist->writing.lock, CLOCK_MONOTONIC, &until) == 0)
+    if (take(&blocklist->writing, wait_ms))
         return BLOCKLIST_OK;
     text_sentence(
         error, BLOCKLIST_ERROR_SIZE,
@@ -70,7 +86,12 @@ enum blocklist_result write_lock(struct blocklist *blocklist, int wait_ms,
 
 void write_unlock(struct blocklist *blocklist)
 {
-    pthread_mutex_unlock(&blocklist->writing.lock);
+    struct writing *writing = &blocklist->writing;
+
+    pthread_mutex_lock(&writing->lock);
+    writing->taken = false;
+    pthread_cond_signal(&writing->released);
+    pthread_mutex_unlock(&writing->lock);
 }
 
 /* SQLite takes the setting only outside of a transaction. */

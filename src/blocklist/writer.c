@@ -111,11 +111,11 @@ static void checkpoint(struct blocklist *blocklist, sqlite3 *db)
     int length = snprintf(wal, sizeof wal, "%s-wal", blocklist->path);
     bool large = length > 0 && (size_t)length < sizeof wal && stat(wal, &st) == 0 &&
                  st.st_size > WAL_TRUNCATE_SIZE;
+    char error[BLOCKLIST_ERROR_SIZE];
     int rc;
 
     rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (rc == SQLITE_OK && large &&
-        pthread_mutex_trylock(&blocklist->writing.lock) == 0) {
+    if (rc == SQLITE_OK && large && write_lock(blocklist, 0, error) == BLOCKLIST_OK) {
         (void)sqlite3_busy_timeout(db, 0);
         rc =
             sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);

@@ -15,7 +15,7 @@
 
 struct box {
     char folder[64], path[96];
-    int64_t wall_ns, steady_ns;
+    _Atomic int64_t wall_ns, steady_ns; /* the store's threads read them */
     struct blocklist_clock clock;
     struct blocklist *blocklist;
     char error[BLOCKLIST_ERROR_SIZE];

@@ -373,10 +373,10 @@ static void change_until_stopped(struct box *box, int fd, unsigned first,
         blocklist_hit(box->blocklist, &match);
         if (i % 7 == 6) {
             writer_work(box->blocklist);
-            pthread_mutex_lock(&box->blocklist->writing.lock);
+            (void)write_lock(box->blocklist, 10000, box->error);
             sqlite3_wal_checkpoint_v2(box->blocklist->writing.db, "main",
                                       SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-            pthread_mutex_unlock(&box->blocklist->writing.lock);
+            write_unlock(box->blocklist);
         }
         if (power_after > 0 && i >= power_after)
             lose_power();
