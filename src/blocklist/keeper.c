@@ -135,14 +135,12 @@ static bool go_on(void *context)
     return !store_is_stopping(context);
 }
 
-int keeper_backup(struct blocklist *blocklist)
+/* Makes the backup at path, unless it is there already. */
+static int make_backup(struct blocklist *blocklist, const char *path)
 {
-    int keep = atomic_load(&blocklist->backups);
-    char path[PATH_MAX], error[BLOCKLIST_ERROR_SIZE];
+    char error[BLOCKLIST_ERROR_SIZE];
     struct stat st;
 
-    if (keep <= 0 || !backup_path(blocklist->path, time(NULL), path, sizeof path))
-        return 0;
     if (stat(path, &st) != 0) {
         /* A copy of a broken file must not push out the last good one. */
         if (!check_file(blocklist))
@@ -155,11 +153,23 @@ int keeper_backup(struct blocklist *blocklist)
         }
         log_info("blocklist: backup=%s", path);
     }
-    backup_prune(blocklist->path, keep);
+    return 0;
+}
+
+int keeper_backup(struct blocklist *blocklist)
+{
+    int keep = atomic_load(&blocklist->backups), rc;
+    char path[PATH_MAX];
+
+    if (keep <= 0 || !backup_path(blocklist->path, time(NULL), path, sizeof path))
+        return 0;
+    rc = make_backup(blocklist, path);
+    if (rc == 0)
+        backup_prune(blocklist->path, keep);
     pthread_mutex_lock(&blocklist->state_lock);
     (void)backup_newest(blocklist->path, path, sizeof path, &blocklist->last_backup);
     pthread_mutex_unlock(&blocklist->state_lock);
-    return 0;
+    return rc;
 }
 
 /* Whether somebody asked for a new filter since the last time. */

@@ -4,27 +4,13 @@
 #include <string.h>
 
 #include "config/build.h"
+#include "config/public_resolvers.h"
 
 /* Where in a session what a check asks about becomes known. */
 static const enum stage check_stages[CHECK_COUNT] = {
     [CHECK_CLIENT] = STAGE_CONNECT, [CHECK_CLIENT_NAME] = STAGE_CONNECT,
     [CHECK_HELO] = STAGE_HELO,      [CHECK_SENDER_DOMAIN] = STAGE_MAIL,
     [CHECK_SENDER] = STAGE_MAIL,
-};
-
-/* Nearly every free list blocks these, or answers them with an error code. */
-static const char *const public_resolvers[] = {
-    "8.8.8.8:53",
-    "8.8.4.4:53",
-    "1.1.1.1:53",
-    "1.0.0.1:53",
-    "9.9.9.9:53",
-    "149.112.112.112:53",
-    "208.67.222.222:53",
-    "208.67.220.220:53",
-    "[2001:4860:4860::8888]:53",
-    "[2606:4700:4700::1111]:53",
-    "[2620:fe::fe]:53",
 };
 
 static void check_verdict(struct build *b)
@@ -71,12 +57,14 @@ static void check_resolver(struct build *b)
 
 static void check_servers(struct build *b, const char *servers, struct place place)
 {
-    for (size_t i = 0; i < sizeof public_resolvers / sizeof public_resolvers[0]; i++)
-        if (servers != NULL && strstr(servers, public_resolvers[i]) != NULL)
-            report_warning(b->report, place,
-                           "servers: DNS lists do not answer public resolvers such as "
-                           "%s: use a resolver of your own",
-                           public_resolvers[i]);
+    size_t index = 0;
+
+    for (const char *found = public_resolver_next(servers, &index); found != NULL;
+         found = public_resolver_next(servers, &index))
+        report_warning(b->report, place,
+                       "servers: DNS lists do not answer public resolvers such as %s: "
+                       "use a resolver of your own",
+                       found);
 }
 
 static bool all_weights_are_0(const struct list *list)

@@ -12,6 +12,7 @@ librblmilter_a_SOURCES += \
 	src/config/outline.c src/config/outline.h src/config/outline_read.c \
 	src/config/parse.c src/config/parse.h \
 	src/config/print.c \
+	src/config/public_resolvers.c src/config/public_resolvers.h \
 	src/config/reload.c \
 	src/config/report.c src/config/report.h \
 	src/config/risky_zones.c \

@@ -30,11 +30,13 @@ enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments);
 /* dnsbl.c */
 enum outcome ctl_dnsbl(struct ctl *ctl, const struct arguments *arguments);
 
+/* doctor.c */
+enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments);
+
 /* daemon.c */
 enum outcome ctl_status(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_stats(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_reload(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_flush_cache(struct ctl *ctl, const struct arguments *arguments);
-enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments);
 
 #endif

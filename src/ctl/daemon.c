@@ -1,12 +1,10 @@
-/* The daemon itself: status, stats, doctor, reload, flush-cache. */
+/* The daemon itself: status, stats, reload, flush-cache. */
 
 #include "ctl/commands.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "ctl/shown.h"
-#include "ctl/table.h"
 
 /* Asks for what the command of that name answers, and prints the member of that name. */
 static enum outcome show_member(struct ctl *ctl, const char *name)
@@ -80,57 +78,6 @@ enum outcome ctl_flush_cache(struct ctl *ctl, const struct arguments *arguments)
     (void)arguments;
     if (answer != NULL && ctl->json)
         shown_json(answer, ctl->terminal);
-    json_decref(answer);
-    return outcome;
-}
-
-static const struct column finding_columns[] = {
-    {"level", "LEVEL", COLUMN_TEXT},
-    {"what", "WHAT", COLUMN_TEXT},
-    {"advice", "WHAT TO DO", COLUMN_TEXT},
-};
-
-static const char *level_color(const json_t *row)
-{
-    const char *level = json_string_value(json_object_get(row, "level"));
-
-    if (level == NULL || strcmp(level, "ok") == 0)
-        return NULL;
-    return strcmp(level, "error") == 0 ? "red" : "yellow";
-}
-
-/* Whether one of the findings is an error: then the exit status is NO. */
-static enum outcome worst(const json_t *findings)
-{
-    const json_t *finding;
-    size_t i;
-
-    json_array_foreach(findings, i, finding)
-    {
-        const char *level = json_string_value(json_object_get(finding, "level"));
-
-        if (level != NULL && strcmp(level, "error") == 0)
-            return OUTCOME_NO;
-    }
-    return OUTCOME_DONE;
-}
-
-enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments)
-{
-    enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, ctl_request("doctor"), &outcome);
-    const json_t *findings = json_object_get(answer, "findings");
-
-    (void)arguments;
-    if (answer == NULL)
-        return outcome;
-    json_object_del(answer, "ok");
-    outcome = worst(findings);
-    if (ctl->json)
-        shown_json(answer, ctl->terminal);
-    else if (table_of(finding_columns, 3, NULL, level_color, ctl->terminal, findings) !=
-             0)
-        outcome = OUTCOME_REFUSED;
     json_decref(answer);
     return outcome;
 }

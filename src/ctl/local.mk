@@ -10,11 +10,13 @@ rblctl_SOURCES = src/rblctl.c \
 	src/ctl/ctl.c src/ctl/ctl.h \
 	src/ctl/daemon.c \
 	src/ctl/dnsbl.c \
+	src/ctl/doctor.c \
 	src/ctl/export.c \
 	src/ctl/import.c \
 	src/ctl/list.c \
 	src/ctl/log.c \
 	src/ctl/pages.c src/ctl/pages.h \
+	src/ctl/postfix.c src/ctl/postfix.h \
 	src/ctl/progress.c src/ctl/progress.h \
 	src/ctl/show.c \
 	src/ctl/shown.c src/ctl/shown.h \

@@ -10,6 +10,7 @@
 #include "control/protocol.h"
 #include "daemon/check.h"
 #include "daemon/daemon.h"
+#include "daemon/doctor.h"
 #include "daemon/lists.h"
 #include "milter/milter.h"
 
@@ -139,6 +140,7 @@ struct control_daemon daemon_control(struct daemon *daemon)
         .dnsbl = dnsbl_rows,
         .dnsbl_change = dnsbl_change,
         .check = check_message,
+        .doctor = doctor_findings,
         .flush_cache = asked_flush_cache,
     };
 }

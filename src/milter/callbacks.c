@@ -135,6 +135,8 @@ static const char *confirmed_name(SMFICTX *ctx)
     const char *resolved = smfi_getsymval(ctx, "{client_resolve}");
     const char *name = smfi_getsymval(ctx, "{client_name}");
 
+    if (resolved == NULL && name == NULL)
+        atomic_fetch_add(&milter.unnamed, 1);
     if (resolved != NULL && strcmp(resolved, "OK") != 0)
         return NULL;
     if (name == NULL || strcmp(name, "unknown") == 0 || name[0] == '[')

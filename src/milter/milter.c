@@ -213,6 +213,7 @@ bool milter_drain(int64_t deadline_ms)
 void milter_stats(struct milter_stats *out)
 {
     out->connections = atomic_load(&milter.connections);
+    out->unnamed = atomic_load(&milter.unnamed);
     out->messages = atomic_load(&milter.messages);
     for (int v = 0; v <= VERDICT_REJECT; v++)
         out->verdicts[v] = atomic_load(&milter.verdicts[v]);

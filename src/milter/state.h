@@ -19,7 +19,7 @@ struct milter {
     atomic_bool stopping;
     atomic_uint in_flight; /* callbacks */
     atomic_uint open, waiting;
-    atomic_uint_fast64_t connections, messages, blocklisted, turned_away;
+    atomic_uint_fast64_t connections, unnamed, messages, blocklisted, turned_away;
     atomic_uint_fast64_t verdicts[VERDICT_REJECT + 1];
 };
 extern struct milter milter;

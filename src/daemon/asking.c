@@ -1,0 +1,87 @@
+#include "daemon/asking.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+struct round;
+
+struct place {
+    struct dns_lookup lookup; /* must be first */
+    struct asking *asking;
+    struct round *round;
+    int64_t asked_ms;
+};
+
+struct round {
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    size_t open;
+};
+
+static void on_answer(struct dns_lookup *lookup, struct dns_answer *answer)
+{
+    struct place *place = (struct place *)lookup;
+    struct round *round = place->round;
+
+    pthread_mutex_lock(&round->lock);
+    place->asking->answer = dns_answer_ref(answer);
+    place->asking->took_ms = (int)(clock_ms() - place->asked_ms);
+    if (--round->open == 0)
+        pthread_cond_signal(&round->done);
+    pthread_mutex_unlock(&round->lock);
+}
+
+static void ask(struct resolver *resolver, struct round *round, struct place *place,
+                struct asking *asking)
+{
+    struct dns_answer *answer;
+
+    *place = (struct place){.lookup = {.done = on_answer},
+                            .asking = asking,
+                            .round = round,
+                            .asked_ms = clock_ms()};
+    pthread_mutex_lock(&round->lock);
+    round->open++;
+    pthread_mutex_unlock(&round->lock);
+    answer = resolver_ask_anew(resolver, asking->upstream, DNS_A, asking->name,
+                               &place->lookup);
+    if (answer == NULL)
+        return;
+    on_answer(&place->lookup, answer);
+    dns_answer_unref(answer);
+}
+
+void asking_all(struct resolver *resolver, struct asking *askings, size_t count)
+{
+    struct round round = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                          .done = PTHREAD_COND_INITIALIZER};
+    struct place *places = calloc(count + 1, sizeof *places);
+
+    for (size_t i = 0; i < count; i++) {
+        askings[i].answer = NULL;
+        askings[i].took_ms = 0;
+        if (askings[i].name[0] == '\0')
+            continue;
+        if (places != NULL)
+            ask(resolver, &round, &places[i], &askings[i]);
+        else
+            askings[i].answer = dns_answer_failure(DNS_NOT_ASKED);
+    }
+    pthread_mutex_lock(&round.lock);
+    while (round.open > 0)
+        pthread_cond_wait(&round.done, &round.lock);
+    pthread_mutex_unlock(&round.lock);
+    pthread_cond_destroy(&round.done);
+    pthread_mutex_destroy(&round.lock);
+    free(places);
+}
+
+void asking_clear(struct asking *askings, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        dns_answer_unref(askings[i].answer);
+        askings[i].answer = NULL;
+    }
+}

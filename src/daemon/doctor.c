@@ -1,0 +1,49 @@
+#include "daemon/doctor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "control/protocol.h"
+#include "daemon/doctor_parts.h"
+
+void doctor_say(struct doctor *doctor, enum level level, const char *advice,
+                const char *what, ...)
+{
+    static const char *const names[LEVEL_COUNT] = {"error", "warning", "ok"};
+    char text[1024];
+    va_list args;
+
+    va_start(args, what);
+    vsnprintf(text, sizeof text, what, args); /* a sentence that is too long is cut */
+    va_end(args);
+    json_array_append_new(doctor->findings[level],
+                          json_pack("{s:s, s:o, s:s}", "level", names[level], "what",
+                                    protocol_text(text), "advice", advice));
+}
+
+size_t doctor_wrong(const struct doctor *doctor)
+{
+    return json_array_size(doctor->findings[LEVEL_ERROR]) +
+           json_array_size(doctor->findings[LEVEL_WARNING]);
+}
+
+json_t *doctor_findings(void *context)
+{
+    struct daemon *daemon = context;
+    struct doctor doctor = {.daemon = daemon, .policy = policy_slot_get(&daemon->slot)};
+    json_t *all = json_array();
+
+    for (int level = 0; level < LEVEL_COUNT; level++)
+        doctor.findings[level] = json_array();
+    doctor_resolver(&doctor);
+    doctor_lists(&doctor);
+    doctor_twins(&doctor);
+    doctor_files(&doctor);
+    doctor_state(&doctor);
+    for (int level = 0; level < LEVEL_COUNT; level++) {
+        json_array_extend(all, doctor.findings[level]);
+        json_decref(doctor.findings[level]);
+    }
+    policy_unref(doctor.policy);
+    return all;
+}

@@ -1,0 +1,160 @@
+#include "daemon/doctor_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "daemon/asking.h"
+#include "milter/milter.h"
+
+#define IPV6_POINT "::FFFF:7F00:2" /* RFC 5782, 5 */
+/* After so many messages a list that was never asked has some reason for it. */
+#define MESSAGES_TELLING 50
+
+static void say_health(struct doctor *doctor, const struct dnsbl *dnsbl,
+                       enum health health, const char *why)
+{
+    const char *name = dnsbl->list->name;
+    bool has_key = dnsbl->list->key != NULL;
+
+    switch (health) {
+    case HEALTH_HEALTHY:
+        break;
+    case HEALTH_UNCHECKED:
+        doctor_say(doctor, LEVEL_WARNING, "ask again in a moment",
+                   "list %s: its first test is under way", name);
+        break;
+    case HEALTH_SLOW:
+        doctor_say(doctor, LEVEL_WARNING,
+                   "use a resolver or a mirror that is nearer, or do without the list",
+                   "list %s is slow: %s", name, why);
+        break;
+    case HEALTH_EMPTY:
+        doctor_say(doctor, LEVEL_ERROR,
+                   has_key ? "compare the key with the one in your account there; some "
+                             "lists answer a wrong key with \"not listed\""
+                           : "look whether the zone is right and the list still runs "
+                             "(docs/lists.md); if it has no test point, set test-listed "
+                             "= \"\"",
+                   has_key ? "list %s: its key is not accepted, it seems: %s"
+                           : "list %s is empty: %s",
+                   name, why);
+        break;
+    case HEALTH_LYING:
+        doctor_say(doctor, LEVEL_ERROR,
+                   "look whether the list still runs (docs/lists.md) and whether the "
+                   "resolver invents answers; take a dead one out",
+                   "list %s lists what it must not: %s", name, why);
+        break;
+    case HEALTH_BLOCKED:
+        doctor_say(doctor, LEVEL_ERROR,
+                   has_key ? "look into your account there: the key, the subscription, "
+                             "the number of queries"
+                           : "lists refuse public and forwarding resolvers, and who asks "
+                             "too much: run a resolver of your own, or get a key",
+                   "list %s says no to us: %s", name, why);
+        break;
+    case HEALTH_DOWN:
+        doctor_say(doctor, LEVEL_ERROR,
+                   "if all lists are, the resolver is; else look whether the list still "
+                   "runs (docs/lists.md)",
+                   "list %s does not answer: %s", name, why);
+        break;
+    case HEALTH_SUSPENDED:
+        doctor_say(doctor, LEVEL_WARNING, "rblctl dnsbl resume NAME takes it back",
+                   "list %s is %s", name, why);
+        break;
+    }
+}
+
+/* Waits where a list's first test is still under way. Returns whether it is well. */
+static bool look_at_health(struct doctor *doctor, const struct dnsbl *dnsbl)
+{
+    struct dnsbl_record *record = dnsbl->record;
+    char why[WHY_SIZE];
+    enum health health;
+
+    registry_wait_checked(record,
+                          clock_ms() + doctor->policy->config->resolver.deadline_ms);
+    pthread_mutex_lock(&record->lock);
+    health = atomic_load(&record->health);
+    memcpy(why, record->why, sizeof why);
+    pthread_mutex_unlock(&record->lock);
+    say_health(doctor, dnsbl, health, why);
+    return health == HEALTH_HEALTHY;
+}
+
+/* Whether the list has an IPv4 test point, and is asked about IPv6 clients, too. */
+static bool claims_ipv6(const struct dnsbl *dnsbl)
+{
+    const struct list *list = dnsbl->list;
+    struct ipaddr point;
+
+    return list->ipv6 && (list->checks & 1u << CHECK_CLIENT) != 0 &&
+           ipaddr_parse(list->test_listed, &point) == 0 && point.family == 4 &&
+           strchr(list->test_listed, ':') == NULL &&
+           health_counts(atomic_load(&dnsbl->record->health));
+}
+
+static void look_for_ipv6(struct doctor *doctor)
+{
+    const struct dnsbl_set *lists = &doctor->policy->lists;
+    struct asking *askings = calloc(lists->count + 1, sizeof *askings);
+
+    if (askings == NULL)
+        return;
+    for (size_t i = 0; i < lists->count; i++) {
+        askings[i].upstream = lists->items[i].upstream;
+        if (!claims_ipv6(&lists->items[i]) ||
+            health_test_name(lists->items[i].list, IPV6_POINT, askings[i].name) != 0)
+            askings[i].name[0] = '\0';
+    }
+    asking_all(doctor->daemon->resolver, askings, lists->count);
+    for (size_t i = 0; i < lists->count; i++)
+        if (askings[i].answer != NULL && askings[i].answer->status == DNS_NONE)
+            doctor_say(doctor, LEVEL_WARNING,
+                       "set ipv6 = false in it, unless its operator says that it knows "
+                       "IPv6 and has no such test point",
+                       "list %s is asked about IPv6 clients, but does not list "
+                       "the test point " IPV6_POINT,
+                       lists->items[i].list->name);
+    asking_clear(askings, lists->count);
+    free(askings);
+}
+
+static void look_for_unasked(struct doctor *doctor, const struct dnsbl *dnsbl)
+{
+    const struct list *list = dnsbl->list;
+    struct milter_stats stats;
+
+    milter_stats(&stats);
+    if (stats.messages >= MESSAGES_TELLING && list->when == WHEN_ANY &&
+        list->after_count == 0 && atomic_load(&dnsbl->record->questions) == 0 &&
+        atomic_load(&dnsbl->record->aside) == 0)
+        doctor_say(
+            doctor, LEVEL_WARNING,
+            "look at its check (are names confirmed, do clients have IPv6?) and at "
+            "the exempt section; rblctl check shows what is asked",
+            "list %s was never asked in %llu messages since the start", list->name,
+            (unsigned long long)stats.messages);
+}
+
+void doctor_lists(struct doctor *doctor)
+{
+    const struct dnsbl_set *lists = &doctor->policy->lists;
+    size_t well = 0;
+
+    if (lists->count == 0)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "include(\"/etc/rblmilter/lists.d/NAME.conf\") takes one of those in "
+                   "docs/lists.md",
+                   "no DNS list is configured");
+    for (size_t i = 0; i < lists->count; i++) {
+        well += look_at_health(doctor, &lists->items[i]);
+        look_for_unasked(doctor, &lists->items[i]);
+    }
+    if (well > 0)
+        doctor_say(doctor, LEVEL_OK, "", "%zu of %zu DNS lists answer as they must", well,
+                   lists->count);
+    look_for_ipv6(doctor);
+}

@@ -1,0 +1,158 @@
+#include "daemon/doctor_parts.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/buffer.h"
+#include "config/public_resolvers.h"
+#include "daemon/asking.h"
+
+#define RESOLV_CONF "/etc/resolv.conf"
+#define OWN_RESOLVER                                                                     \
+    "run a resolver of your own (unbound, without forward-zone), and set "               \
+    "resolver { servers = { \"127.0.0.1\" } }"
+
+/* The servers of resolv.conf(5), as resolver.servers would have them. */
+static void read_resolv_conf(const char *path, char *out, size_t size)
+{
+    struct buffer servers = buffer_over(out, size);
+    FILE *file = fopen(path, "re");
+    char line[512], server[64];
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, " nameserver %63s", server) == 1)
+            buffer_add(&servers, strchr(server, ':') != NULL ? "%s[%s]:53" : "%s%s:53",
+                       servers.used > 0 ? "," : "", server);
+    if (file != NULL)
+        fclose(file);
+}
+
+static void look_for_public(struct doctor *doctor, const char *servers, const char *whose)
+{
+    size_t index = 0;
+
+    for (const char *found = public_resolver_next(servers, &index); found != NULL;
+         found = public_resolver_next(servers, &index))
+        doctor_say(doctor, LEVEL_ERROR, OWN_RESOLVER,
+                   "%s: %s is a public resolver: most lists refuse it, or answer it with "
+                   "error codes",
+                   whose, found);
+}
+
+static void look_at_servers(struct doctor *doctor)
+{
+    const struct config *config = doctor->policy->config;
+    char servers[512] = "";
+
+    if (config->resolver.servers == NULL) {
+        read_resolv_conf(RESOLV_CONF, servers, sizeof servers);
+        look_for_public(doctor, servers, RESOLV_CONF);
+        if (strstr(servers, "127.0.0.53:53") != NULL)
+            doctor_say(doctor, LEVEL_WARNING, OWN_RESOLVER,
+                       RESOLV_CONF ": systemd-resolved forwards to other resolvers: the "
+                                   "lists see those, and may refuse them");
+    }
+    look_for_public(doctor, config->resolver.servers, "resolver.servers");
+    for (size_t i = 0; i < config->list_count; i++)
+        if (config->lists[i].mode != LIST_OFF)
+            look_for_public(doctor, config->lists[i].servers, config->lists[i].name);
+}
+
+/* A name that nobody has, below an end that there is, or is not. */
+static void random_name(const char *end, char out[static DOMAIN_SIZE])
+{
+    uint64_t random = 0;
+
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+        random = (uintptr_t)out;
+    snprintf(out, DOMAIN_SIZE, "rblmilter-test-%016llx.%s", (unsigned long long)random,
+             end);
+}
+
+static void look_at_answer(struct doctor *doctor, const struct asking *asking)
+{
+    char address[INET_ADDRSTRLEN] = "";
+
+    if (asking->answer->status != DNS_FOUND || asking->answer->address_count == 0)
+        return;
+    inet_ntop(AF_INET, &asking->answer->addresses[0], address, sizeof address);
+    doctor_say(doctor, LEVEL_ERROR, OWN_RESOLVER,
+               "the resolver invents answers: %s for %s, which does not exist. To lists "
+               "that is a listing of everybody, or an answer from outside 127.0.0.0/8",
+               address, asking->name);
+}
+
+static bool is_answered(const struct asking *asking)
+{
+    return asking->answer->status == DNS_FOUND || asking->answer->status == DNS_NONE;
+}
+
+/* Asks the resolver and each list's own for names that do not exist. */
+static void look_for_rewriting(struct doctor *doctor)
+{
+    static const char *const ends[] = {"invalid", "com", "org"};
+    const size_t end_count = sizeof ends / sizeof ends[0];
+    const struct dnsbl_set *lists = &doctor->policy->lists;
+    struct resolver *resolver = doctor->daemon->resolver;
+    struct upstream *own =
+        resolver_upstream(resolver, doctor->policy->config->resolver.servers);
+    size_t count = (lists->count + 1) * end_count;
+    struct asking *askings = calloc(count, sizeof *askings);
+    bool answered = false;
+
+    if (own == NULL || askings == NULL)
+        goto out;
+    for (size_t i = 0; i < count; i++) {
+        size_t list = i / end_count;
+
+        askings[i].upstream = list == 0 ? own : lists->items[list - 1].upstream;
+        if (list == 0 || lists->items[list - 1].list->servers != NULL)
+            random_name(ends[i % end_count], askings[i].name);
+    }
+    asking_all(resolver, askings, count);
+    for (size_t i = 0; i < count; i++) {
+        if (askings[i].answer != NULL)
+            look_at_answer(doctor, &askings[i]);
+        answered |= i < end_count && is_answered(&askings[i]);
+    }
+    if (!answered)
+        doctor_say(doctor, LEVEL_ERROR,
+                   "look whether it runs, and whether a firewall stands between "
+                   "(dig @SERVER example.com)",
+                   "the resolver does not answer: %s",
+                   dns_status_name(askings[0].answer->status));
+    asking_clear(askings, count);
+out:
+    upstream_unref(own);
+    free(askings);
+}
+
+static void look_at_load(struct doctor *doctor)
+{
+    struct resolver_stats stats;
+
+    resolver_stats(doctor->daemon->resolver, &stats);
+    if (stats.not_asked > 0)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "raise resolver.max-queries, or look for a flood (log lines with "
+                   "not-asked) and for a resolver that is slow (rblctl dnsbl)",
+                   "%llu lookups were left out since the start: resolver.max-queries = "
+                   "%d, of which one network has a tenth at most",
+                   (unsigned long long)stats.not_asked,
+                   doctor->policy->config->resolver.max_queries);
+}
+
+void doctor_resolver(struct doctor *doctor)
+{
+    size_t before = doctor_wrong(doctor);
+
+    look_at_servers(doctor);
+    look_for_rewriting(doctor);
+    if (doctor_wrong(doctor) == before)
+        doctor_say(doctor, LEVEL_OK, "",
+                   "the resolver answers, and invents no names that do not exist");
+    look_at_load(doctor);
+}
