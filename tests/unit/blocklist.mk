@@ -40,3 +40,7 @@ tests_unit_test_model_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_durability
 tests_unit_test_durability_SOURCES = tests/unit/test_durability.c $(blocklist_helper)
 tests_unit_test_durability_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_threads
+tests_unit_test_threads_SOURCES = tests/unit/test_threads.c $(blocklist_helper)
+tests_unit_test_threads_LDADD = $(unit_libs)
