@@ -46,6 +46,7 @@ struct blocklist_row_in {
     const char *source; /* NULL or "": BLOCKLIST_DEFAULT_SOURCE */
     const char *reason; /* NULL: none */
     time_t expires;     /* wall clock; 0 never */
+    time_t since;       /* of an import: when it was first listed elsewhere; 0 now */
 };
 
 /* The time that ends are reckoned from: the wall clock, but steady across jumps. */

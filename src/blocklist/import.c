@@ -46,7 +46,7 @@ static int open_stage(struct blocklist_import *import, char *error)
 {
     static const char sql[] =
         "PRAGMA cache_size = -32768; PRAGMA temp.cache_size = -8192;"
-        "CREATE TEMP TABLE staged (entry, kind, allow, source, reason, expires);"
+        "CREATE TEMP TABLE staged (entry, kind, allow, source, reason, expires, since);"
         "BEGIN";
     struct blocklist *blocklist = import->blocklist;
 
@@ -57,7 +57,7 @@ static int open_stage(struct blocklist_import *import, char *error)
             SQLITE_OK &&
         schema_exec(import->db, sql) == SQLITE_OK &&
         sqlite3_prepare_v2(import->db,
-                           "INSERT INTO temp.staged VALUES (?, ?, ?, ?, ?, ?)", -1,
+                           "INSERT INTO temp.staged VALUES (?, ?, ?, ?, ?, ?, ?)", -1,
                            &import->stage, NULL) == SQLITE_OK)
         return 0;
     (void)write_failed(blocklist, import->db, error);
@@ -121,6 +121,11 @@ static bool row_is_fine(struct blocklist_import *import,
                       row->entry->text);
         return false;
     }
+    if (row->since < 0 || row->since > blocklist_now(import->blocklist)) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: it was listed in the future",
+                      row->entry->text);
+        return false;
+    }
     return true;
 }
 
@@ -135,9 +140,9 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
     error[0] = '\0';
     if (!row_is_fine(import, row, source, reason, error))
         return BLOCKLIST_REFUSED;
-    if (sql_bind(import->stage, "tiittz", row->entry->text, (int64_t)row->entry->kind,
-                 (int64_t)row->allow, source, reason,
-                 (int64_t)row->expires) != SQLITE_OK ||
+    if (sql_bind(import->stage, "tiittzz", row->entry->text, (int64_t)row->entry->kind,
+                 (int64_t)row->allow, source, reason, (int64_t)row->expires,
+                 (int64_t)row->since) != SQLITE_OK ||
         sql_run(import->stage) != SQLITE_OK)
         return write_failed(import->blocklist, import->db, error);
     import->rows++;
@@ -185,7 +190,8 @@ static int move_rows(struct blocklist_import *import, int64_t now)
      * comes twice is changed by its second one. */
     static const char sql[] =
         "INSERT INTO listing (entry, kind, allow, source, reason, who, since, expires)"
-        " SELECT entry, kind, allow, source, reason, ?1, ?2, expires FROM temp.staged"
+        " SELECT entry, kind, allow, source, reason, ?1, coalesce(since, ?2), expires"
+        " FROM temp.staged"
         " WHERE true ORDER BY entry, allow, source, rowid"
         " ON CONFLICT (entry, allow, source)"
         " DO UPDATE SET reason = excluded.reason, expires = excluded.expires"

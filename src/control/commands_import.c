@@ -76,18 +76,21 @@ static int read_row(const json_t *value, struct entry *entry,
 {
     const char *text = json_string_value(value);
     const json_t *expires = json_object_get(value, "expires");
+    const json_t *since = json_object_get(value, "since");
 
     *row = (struct blocklist_row_in){.entry = entry};
     if (text == NULL)
         text = json_string_value(json_object_get(value, "entry"));
     if (text == NULL || !row_text(value, "source", &row->source) ||
         !row_text(value, "reason", &row->reason) ||
-        (expires != NULL && !json_is_integer(expires))) {
+        (expires != NULL && !json_is_integer(expires)) ||
+        (since != NULL && !json_is_integer(since))) {
         strcpy(error, "a row is a text, or an object with \"entry\"");
         return -1;
     }
     row->allow = json_is_true(json_object_get(value, "allow"));
     row->expires = (time_t)json_integer_value(expires);
+    row->since = (time_t)json_integer_value(since);
     return entry_parse(text, entry, error);
 }
 

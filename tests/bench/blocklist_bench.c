@@ -116,7 +116,7 @@ static int import_rows(const char *path, uint64_t count)
 
     for (uint64_t i = 0; import != NULL && i < count; i++) {
         struct entry entry;
-        struct blocklist_row_in row = {&entry, false, NULL, NULL, 0};
+        struct blocklist_row_in row = {.entry = &entry};
 
         row_text(i, "", text);
         if (entry_parse(text, &entry, why) != 0 ||

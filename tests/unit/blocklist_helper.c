@@ -102,8 +102,10 @@ enum blocklist_result box_add(struct box *box, const char *text, bool allow,
 {
     struct entry entry = box_entry(text);
     struct blocklist_row_in row = {
-        &entry, allow, source, "test",
-        expires_in != 0 ? blocklist_now(box->blocklist) + expires_in : 0};
+        .entry = &entry, .allow = allow, .source = source, .reason = "test"};
+
+    if (expires_in != 0)
+        row.expires = blocklist_now(box->blocklist) + expires_in;
 
     return blocklist_add(box->blocklist, &row, 1, NULL, &actor, NULL, box->error);
 }

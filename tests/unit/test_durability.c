@@ -332,8 +332,7 @@ static struct entry numbered(const char *format, unsigned number)
 static void add_pair(struct box *box, unsigned number)
 {
     struct entry a = numbered("a%u.example", number), b = numbered("b%u.example", number);
-    struct blocklist_row_in rows[] = {{&a, false, NULL, "why", 0},
-                                      {&b, false, NULL, "", 0}};
+    struct blocklist_row_in rows[] = {{.entry = &a, .reason = "why"}, {.entry = &b}};
     struct blocklist_actor actor = {"test", 0};
 
     if (blocklist_add(box->blocklist, rows, 2, NULL, &actor, NULL, box->error) !=

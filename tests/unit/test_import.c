@@ -32,7 +32,8 @@ static enum blocklist_result feed(struct box *box, struct blocklist_import *impo
 {
     bool allow = *text == '!';
     struct entry entry = box_entry(text + allow);
-    struct blocklist_row_in row = {&entry, allow, source, NULL, expires};
+    struct blocklist_row_in row = {
+        .entry = &entry, .allow = allow, .source = source, .expires = expires};
 
     return blocklist_import_row(import, &row, box->error);
 }
@@ -88,6 +89,26 @@ static void test_one(void **state)
     assert_int_equal(box_number(&box, "SELECT count(*) FROM audit WHERE action = 'import'"
                                       " AND login = 'cron' AND after ->> 'added' = 3"),
                      1);
+    box_end(&box);
+}
+
+/* Moved from another host: when it was listed there is kept, and not in the future. */
+static void test_since(void **state)
+{
+    struct entry entry = box_entry("a.example");
+    struct blocklist_row_in row = {.entry = &entry, .since = START_TIME - 100};
+    struct blocklist_import *import;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    import = begin(&box, false);
+    assert_int_equal(blocklist_import_row(import, &row, box.error), BLOCKLIST_OK);
+    row.since = START_TIME + 100;
+    assert_int_equal(blocklist_import_row(import, &row, box.error), BLOCKLIST_REFUSED);
+    expect("moved", commit(&box, import, false), 1, 1, 0, 0, 0);
+    assert_int_equal(box_number(&box, "SELECT since FROM listing"), START_TIME - 100);
     box_end(&box);
 }
 
@@ -204,7 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one),     cmocka_unit_test(test_abort_and_dry_run),
         cmocka_unit_test(test_replace), cmocka_unit_test(test_too_wide),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_many),    cmocka_unit_test(test_since),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,7 +203,7 @@ static void step_import(struct box *box, struct model *model)
         size_t e = roll(&after, COUNT(entries));
         int allow = roll(&after, 3) == 0;
         struct entry entry = box_entry(entries[e]);
-        struct blocklist_row_in row = {&entry, allow, NULL, NULL, 0};
+        struct blocklist_row_in row = {.entry = &entry, .allow = allow};
 
         if (roll(&after, 3) == 0)
             row.expires = after.now + 1 + roll(&after, 60);
