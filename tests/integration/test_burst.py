@@ -9,7 +9,7 @@ from harness.dns import listed
 
 SESSIONS = 200
 WAIT = 2.0  # seconds that the slow list takes
-SLOW = {"suffix": "51.198.slow.test", "type": "A", "a": ["127.0.0.2"]}
+SLOW = {"suffix": "51.198.slow.test", "rcode": "NXDOMAIN"}
 
 
 def test_waiting_sessions_hold_up_nobody(lab):
@@ -34,7 +34,7 @@ def test_waiting_sessions_hold_up_nobody(lab):
         reply = client.envelope(f"198.51.{number // 100}.{number % 100 + 1}" if slow else "203.0.113.1")
         seconds = time.monotonic() - start
         (waiting if slow else quick).append(seconds)
-        if reply.kind != "reply" or not reply.text.startswith("554 5.7.1 "):
+        if reply.kind != ("continue" if slow else "reply"):
             wrong.append((number, reply))
 
     threads = [threading.Thread(target=session, args=(n,)) for n in range(SESSIONS)]
@@ -47,6 +47,7 @@ def test_waiting_sessions_hold_up_nobody(lab):
     # Bounds far above what an idle machine shows, far below what the pool does by itself.
     assert max(quick) < 1.5, sorted(quick)[-5:]
     assert max(waiting) < WAIT + 1.5, sorted(waiting)[-5:]
+    assert min(waiting) > WAIT * 0.9, "they did wait"
 
 
 def test_burst_through_postfix(lab):
@@ -67,4 +68,4 @@ def test_burst_through_postfix(lab):
         thread.join()
     assert time.monotonic() - start < 15
     for number, attempt in attempts.items():
-        assert attempt.reply.code == (554 if number % 2 == 0 else 250), attempt.replies
+        assert attempt.accepted, (number, attempt.replies)

@@ -7,6 +7,7 @@ import pytest
 from harness.conf import dnsbl
 from harness.dns import listed, reversed_name
 
+STAMP = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d rblmilter: "
 CLIENT = "192.0.2.1"
 NAME = reversed_name(CLIENT, "bl.test")
 DEFAULT = f"554 5.7.1 Service unavailable; Client host [{CLIENT}] blocked using bl"
@@ -147,6 +148,8 @@ def test_strange_helo_and_sender(lab, row):
     assert len(wire) + 2 <= 512
     line = daemon.log.wait_for("reject:", since)
     assert re.fullmatch(r"[ -~]+", line), ascii(line)
+    for other in daemon.log.matching("", since):
+        assert re.match(STAMP, other), "a line was broken: " + ascii(other)
     assert len(daemon.log.matching("client=", since)) == 1, "one verdict, one line"
     pattern = r"reject: client=unknown\[192\.0\.2\.1\]( from=<[^<> ]*>)? to=<[^<> ]*> helo=<[^<> ]*> score=8/8 lists="
     assert re.search(pattern, line), line
