@@ -89,7 +89,7 @@ part_style() {
     mapfile -t c_files < <(git ls-files '*.c' '*.h')
     mapfile -t scripts < <(git grep -lE '^#!/bin/(ba)?sh' -- . ':!*.py')
     check clang-format clang-format-14 --dry-run --Werror "${c_files[@]}"
-    check shellcheck shellcheck "${scripts[@]}"
+    check shellcheck shellcheck -x "${scripts[@]}"
     check mandoc mandoc -T lint -W warning man/*.[0-9]
 }
 

@@ -412,9 +412,11 @@ static void write_when_due(struct dnsbl_registry *registry)
 {
     struct dnsbl_record *first = registry->first;
 
-    if (registry->state_path == NULL || clock_ms() < registry->write_ms)
+    if (clock_ms() < registry->write_ms)
         return;
     registry->write_ms = clock_ms() + STATE_EVERY_MS;
+    if (registry->state_path == NULL)
+        return;
     pthread_mutex_unlock(&registry->lock);
     registry_state_write(registry->state_path, first);
     pthread_mutex_lock(&registry->lock);

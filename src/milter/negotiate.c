@@ -120,8 +120,10 @@ sfsistat milter_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
     if (c != NULL) {
         c->silent = silent_stages(policy) & f1;
         *pf1 |= c->silent;
-        /* a second negotiation on one connection replaces the first */
-        milter_close(ctx);
+        /* A second negotiation on one connection replaces the first. (Without a first
+         * one, a close would be taken for a nudge that came through.) */
+        if (smfi_getpriv(ctx) != NULL)
+            milter_close(ctx);
         smfi_setpriv(ctx, c);
         if (*pf0 & SMFIF_SETSYMLIST)
             ask_for_macros(ctx);

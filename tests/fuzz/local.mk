@@ -40,3 +40,8 @@ fuzzers += tests/fuzz/fuzz_import
 tests_fuzz_fuzz_import_SOURCES = tests/fuzz/fuzz_import.c
 tests_fuzz_fuzz_import_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_import_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_milter
+tests_fuzz_fuzz_milter_SOURCES = tests/fuzz/fuzz_milter.c
+tests_fuzz_fuzz_milter_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_milter_LDFLAGS = $(fuzz_ldflags)

@@ -192,6 +192,9 @@ def test_random_commands(world, seed):
         try:
             client.send_raw(NEGOTIATE)
             for _ in range(rng.randint(1, 30)):
+                value = rng.randbytes(rng.randint(0, 300)).replace(b"\0", b"")
+                macros = rng.choice([b"C{client_name}", b"M{auth_authen}", b"Ri", b"Ej"])
+                client.send_raw(packet(b"D", macros + b"\0" + value + b"\0"))
                 command = rng.choice([b"A", b"B", b"C", b"E", b"H", b"K", b"L", b"M"]
                                      + [b"N", b"O", b"Q", b"R", b"T", b"U"])  # fmt: skip
                 client.send_raw(packet(command, rng.randbytes(rng.choice([0, 1, 5, 40, 300]))))
