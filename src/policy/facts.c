@@ -17,8 +17,17 @@ void facts_connect(struct facts *facts, const struct ipaddr *client, const char 
         facts->client_name[0] = '\0';
 }
 
+/* What is of one message. */
+static void forget_message(struct facts *facts)
+{
+    facts->has_sender = false;
+    facts->sender_text[0] = facts->login[0] = facts->queue_id[0] = '\0';
+    memset(&facts->sender, 0, sizeof facts->sender);
+}
+
 void facts_helo(struct facts *facts, const char *helo)
 {
+    forget_message(facts);
     snprintf(facts->helo_text, sizeof facts->helo_text, "%s", helo);
     if (domain_canonical(helo, facts->helo) != 0)
         facts->helo[0] = '\0';
@@ -41,7 +50,7 @@ void facts_envelope_text(const char *address, char out[static ENVELOPE_SIZE])
 
 void facts_mail(struct facts *facts, const char *sender, const char *login)
 {
-    facts->queue_id[0] = '\0';
+    forget_message(facts);
     facts_envelope_text(sender, facts->sender_text);
     /* unreadable: nothing is asked about it, but the message goes on */
     facts->has_sender = mail_address_parse(sender, &facts->sender) == 0;

@@ -33,6 +33,7 @@ struct facts {
  * the MTA confirmed it, else NULL. */
 void facts_connect(struct facts *facts, const struct ipaddr *client, const char *name);
 
+/* Ends the message at hand, too (RFC 5321, 4.1.4). */
 void facts_helo(struct facts *facts, const char *helo);
 
 /* Begins a message: sender as in MAIL FROM, with or without <>; login NULL when none. */

@@ -28,6 +28,7 @@ struct question {
     enum check check;
     bool open;    /* asked, not answered */
     bool counted; /* answered before the verdict: it counted */
+    bool watched; /* its list's health was shown the client (record_watch) */
     bool cached, stale;
     bool remembered; /* of a list that is down or over its limit: not asked anew */
     bool aside;      /* not asked: the list is set aside; why is its record's affair */
@@ -101,7 +102,7 @@ const struct question *inquiry_next(const struct inquiry *inquiry,
 int question_weight(const struct question *question);
 
 /* After inquiry_settle: counts for each list what it alone had and decided, and shows its
- * health the clients that speak against it. */
-void inquiry_account(const struct inquiry *inquiry, const struct tally *tally);
+ * health the clients that speak against it, each once a session. */
+void inquiry_account(struct inquiry *inquiry, const struct tally *tally);
 
 #endif

@@ -40,13 +40,15 @@ static void hide_key(char *text, const char *key)
 void inquiry_reason(struct inquiry *inquiry, char *out, size_t size)
 {
     const struct question *q = reason_question(inquiry);
+    char clean[4 * DNS_TEXT_MAX + 1] = ""; /* whole: a cut key would not be found */
 
     out[0] = '\0';
     if (q == NULL)
         return;
     pthread_mutex_lock(&inquiry->lock);
     if (!q->open && q->text != NULL && q->text->text != NULL)
-        text_clean(q->text->text, out, size);
+        text_clean(q->text->text, clean, sizeof clean);
     pthread_mutex_unlock(&inquiry->lock);
-    hide_key(out, q->dnsbl->list->key);
+    hide_key(clean, q->dnsbl->list->key);
+    text_clean(clean, out, size);
 }

@@ -56,36 +56,42 @@ static bool is_on_block_list(const struct inquiry *inquiry, const struct questio
     return false;
 }
 
-/* See surge.h for which clients are watched. Only fresh answers: so each counts once. */
-static void watch(const struct inquiry *inquiry, const struct question *q)
+/* See surge.h for which clients are watched. Only fresh answers, and each but once,
+ * however many messages the session has: nobody may speak against a list many times. */
+static void watch(const struct inquiry *inquiry, struct question *q)
 {
     bool listed = q->listing.state == LISTING_LISTED, on_block_list;
     int least, most;
 
-    if (q->cached || q->check != CHECK_CLIENT ||
+    if (q->watched || q->cached || q->check != CHECK_CLIENT ||
         (!listed && q->listing.state != LISTING_NONE))
         return;
+    q->watched = true;
     listing_bounds(q->dnsbl->list, &least, &most);
     on_block_list = is_on_block_list(inquiry, q);
     if ((most <= 0 && least < 0) == on_block_list)
         record_watch(q->dnsbl->record, listed, inquiry->policy->config->health.surge);
 }
 
-void inquiry_account(const struct inquiry *inquiry, const struct tally *tally)
+static void account_question(const struct inquiry *inquiry, struct question *q,
+                             const struct tally *tally)
 {
     int reject = inquiry->policy->config->verdict.reject;
 
-    for (const struct question *q = inquiry_next(inquiry, NULL); q != NULL;
-         q = inquiry_next(inquiry, q)) {
-        if (!q->counted)
-            continue;
-        watch(inquiry, q);
-        if (q->listing.state != LISTING_LISTED || q->listing.weight <= 0)
-            continue;
-        if (!is_on_block_list(inquiry, q))
-            atomic_fetch_add_explicit(&q->dnsbl->record->alone, 1, memory_order_relaxed);
-        if (reject > 0 && tally->score >= reject && tally->score - q->weight < reject)
-            atomic_fetch_add_explicit(&q->dnsbl->record->decided, 1,
-                                      memory_order_relaxed);
-    }
+    if (!q->counted)
+        return;
+    watch(inquiry, q);
+    if (q->listing.state != LISTING_LISTED || q->listing.weight <= 0)
+        return;
+    if (!is_on_block_list(inquiry, q))
+        atomic_fetch_add_explicit(&q->dnsbl->record->alone, 1, memory_order_relaxed);
+    if (reject > 0 && tally->score >= reject && tally->score - q->weight < reject)
+        atomic_fetch_add_explicit(&q->dnsbl->record->decided, 1, memory_order_relaxed);
+}
+
+void inquiry_account(struct inquiry *inquiry, const struct tally *tally)
+{
+    for (struct batch *batch = inquiry->first; batch != NULL; batch = batch->next)
+        for (size_t i = 0; i < batch->count && !batch->is_reason; i++)
+            account_question(inquiry, &batch->questions[i], tally);
 }

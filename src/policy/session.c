@@ -75,8 +75,6 @@ int session_helo(struct session *session, const char *helo)
 {
     inquiry_forget(session->inquiry, STAGE_HELO);
     facts_helo(&session->facts, helo);
-    session->facts.has_sender = false;
-    session->facts.login[0] = '\0';
     return ask_lists(session, STAGE_HELO);
 }
 

@@ -16,6 +16,8 @@
 #include "nameserver.h"
 #include "policy/session.h"
 
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 /* 192.0.2.N is listed by what the name of its zone's rules says. */
 static const char rules[] =
     "[{\"name\":\"1.2.0.192.one.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
@@ -34,6 +36,13 @@ static const char rules[] =
     " {\"name\":\"8.2.0.192.far.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
     " {\"name\":\"9.2.0.192.one.test\",\"rcode\":\"REFUSED\"},"
     " {\"name\":\"10.2.0.192.watch.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
+    " {\"name\":\"11.2.0.192.one.test\",\"type\":\"A\",\"a\":[\"127.0.0.4\"]},"
+    " {\"name\":\"12.2.0.192.secretkey.keyed.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]}"
+    ","
+    " {\"name\":\"12.2.0.192.secretkey.keyed.test\",\"type\":\"TXT\",\"txt\":[\"" X50 X50
+        X50 X50 X50 X50 X50 X50 X50 "yyyyyyyyyyyyyyyyyyyy"
+    "yyyyyyyyyyyyyyyyyyyyyyyyySecretKey\"]},"
+    " {\"name\":\"late.example.late.test\",\"type\":\"A\",\"a\":[\"127.0.0.2\"]},"
     " {\"name\":\"bad.example.names.test\",\"type\":\"A\",\"a\":[\"127.0.1.2\"]}]";
 
 static const char conf[] =
@@ -55,6 +64,10 @@ static const char conf[] =
     "= \"monitor\" }\n"
     "list \"names\" { test-listed = \"\" test-unlisted = \"\" zone = \"names.test\" "
     "check = {\"helo\", \"sender-domain\"} }\n"
+    "list \"keyed\" { test-listed = \"\" test-unlisted = \"\" zone = "
+    "\"%%{key}.keyed.test\" key = \"secretkey\" reply = \"%%{reason}\" }\n"
+    "list \"late\" { test-listed = \"\" test-unlisted = \"\" zone = \"late.test\" "
+    "check = {\"sender-domain\"} after = {\"one\"} }\n"
     "exempt { senders = {\"@partner.example\"} networks = {\"198.51.100.0/24\"} }\n";
 
 struct world {
@@ -317,6 +330,56 @@ static void second_message_is_judged_anew(void **state)
     session_free(s);
 }
 
+/* A HELO ends the message before it: what waits for other lists (after) must not be asked
+ * about a sender that is no more. */
+static void helo_forgets_the_sender(void **state)
+{
+    static const struct message m = {"192.0.2.99", NULL, "h.example", "x@late.example",
+                                     NULL};
+    struct world *w = *state;
+    struct session *s = begin(w->policy, &m);
+
+    assert_int_equal(session_decide(s, NULL, NULL)->verdict, VERDICT_REJECT);
+    assert_int_equal(session_helo(s, "h.example"), 0);
+    assert_int_equal(session_decide(s, NULL, NULL)->verdict, VERDICT_ACCEPT);
+    session_free(s);
+}
+
+/* A client that sends message after message is one client that speaks against the list,
+ * not many: else it could have the list set aside. */
+static void a_client_is_watched_once(void **state)
+{
+    static const struct message m = {"192.0.2.11", NULL, "h.example", "a@b.example",
+                                     NULL};
+    struct world *w = *state;
+    struct session *s = begin(w->policy, &m);
+    struct dnsbl_record *record = registry_find(w->registry, "one");
+    uint32_t before;
+
+    assert_non_null(record);
+    before = record->surge.window;
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(session_decide(s, NULL, NULL)->verdict, VERDICT_TAG);
+        assert_int_equal(session_mail(s, "a@b.example", NULL), 0);
+    }
+    assert_int_equal(record->surge.window, before + 1);
+    session_free(s);
+}
+
+/* The list's key is hidden before its text is cut: a part of it is a leak, too. */
+static void key_is_hidden_where_the_text_is_cut(void **state)
+{
+    static const struct message m = {"192.0.2.12", NULL, NULL, "a@b.example", NULL};
+    struct world *w = *state;
+    struct session *s = begin(w->policy, &m);
+    const char *reply = session_decide(s, NULL, NULL)->reply;
+
+    assert_int_equal(strlen(reply), REPLY_TEXT_SIZE - 1);
+    assert_null(strstr(reply, "S"));
+    assert_string_equal(reply + strlen(reply) - 6, "y*****");
+    session_free(s);
+}
+
 /* Threads judge while the policy in force is swapped (run under TSan). */
 struct swap {
     struct policy_slot slot;
@@ -369,6 +432,9 @@ int main(void)
         cmocka_unit_test(decided_before_all_is_answered),
         cmocka_unit_test(ends_with_questions_open),
         cmocka_unit_test(second_message_is_judged_anew),
+        cmocka_unit_test(helo_forgets_the_sender),
+        cmocka_unit_test(a_client_is_watched_once),
+        cmocka_unit_test(key_is_hidden_where_the_text_is_cut),
         cmocka_unit_test(swapped_under_way),
     };
 
