@@ -26,15 +26,29 @@ static struct hit *hit_new(const char *entry)
     return hit;
 }
 
+/* Under the lock. Returns NULL when there is no room or no memory for another. */
+static struct hit *add_hit(struct hits *hits, const char *entry)
+{
+    struct hit *hit = HASH_COUNT(hits->pending) < HITS_MAX ? hit_new(entry) : NULL;
+
+    if (hit == NULL)
+        return NULL;
+    HASH_ADD_STR(hits->pending, entry, hit);
+    if (hit->hh.tbl == NULL) {
+        free(hit);
+        return NULL;
+    }
+    return hit;
+}
+
 void hits_add(struct hits *hits, const char *entry, uint64_t count, time_t last)
 {
     struct hit *hit = NULL;
 
     pthread_mutex_lock(&hits->lock);
     HASH_FIND_STR(hits->pending, entry, hit);
-    if (hit == NULL && HASH_COUNT(hits->pending) < HITS_MAX &&
-        (hit = hit_new(entry)) != NULL)
-        HASH_ADD_STR(hits->pending, entry, hit);
+    if (hit == NULL)
+        hit = add_hit(hits, entry);
     if (hit != NULL) {
         hit->count += count;
         if (hit->last < last)

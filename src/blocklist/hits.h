@@ -7,6 +7,9 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <time.h>
+
+/* Out of memory a hit is dropped; uthash would end the process. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #define HITS_MAX 100000 /* different entries; beyond it hits are dropped and counted */

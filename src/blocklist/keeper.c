@@ -1,9 +1,11 @@
 /* The keeper's thread does what takes long and only reads: it builds the filter, reads
  * the whole file to see that it is sound, and makes the daily backup. */
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "blocklist/backup.h"
@@ -115,13 +117,32 @@ static void build_filter(struct blocklist *blocklist)
                   sqlite3_errmsg(blocklist->keeper_db));
 }
 
+/* So that on-damage is followed at the next start. */
+static void ask_for_check(struct blocklist *blocklist)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s" STORE_CHECK_SUFFIX, blocklist->path);
+    int fd = n > 0 && (size_t)n < sizeof path
+                 ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)
+                 : -1;
+
+    if (fd >= 0)
+        close(fd);
+    else
+        log_error("blocklist: %s" STORE_CHECK_SUFFIX " cannot be made", blocklist->path);
+}
+
 static bool check_file(struct blocklist *blocklist)
 {
+    enum schema_result result;
     char error[BLOCKLIST_ERROR_SIZE];
 
-    if (schema_check(blocklist->keeper_db, error, sizeof error) != SCHEMA_OK) {
+    result = schema_check(blocklist->keeper_db, error, sizeof error);
+    if (result == SCHEMA_DAMAGED)
+        ask_for_check(blocklist);
+    if (result != SCHEMA_OK) {
         if (!store_is_stopping(blocklist))
-            store_trouble(blocklist, error, true);
+            store_trouble(blocklist, error, result == SCHEMA_DAMAGED);
         return false;
     }
     pthread_mutex_lock(&blocklist->state_lock);

@@ -217,11 +217,10 @@ static void move_cursor(struct blocklist_cursor *cursor, enum path path,
     (void)text_copy(row->source, cursor->source, sizeof cursor->source);
 }
 
-static enum blocklist_result look_failed(struct blocklist *blocklist, char *error)
+static enum blocklist_result look_failed(sqlite3 *db, char *error)
 {
     text_sentence(error, BLOCKLIST_ERROR_SIZE,
-                  "the blocklist's database cannot be read: %s",
-                  sqlite3_errmsg(blocklist->looker.db));
+                  "the blocklist's database cannot be read: %s", sqlite3_errmsg(db));
     return BLOCKLIST_FAILED;
 }
 
@@ -289,7 +288,7 @@ static enum blocklist_result read_page(struct blocklist *blocklist,
         bind_cursor(stmt, path, search, cursor, behind) == SQLITE_OK)
         result = fill(search, path, stmt, hits, cursor, limit, page);
     if (result != BLOCKLIST_OK)
-        result = look_failed(blocklist, error);
+        result = look_failed(db, error);
     sqlite3_finalize(stmt);
     sqlite3_finalize(hits);
     pthread_mutex_unlock(&blocklist->looker.lock);
@@ -331,13 +330,13 @@ static enum blocklist_result read_entry(struct blocklist *blocklist,
     static const char sql[] = COLUMNS " FROM listing WHERE entry = ? AND"
                                       " (expires IS NULL OR expires > ?)"
                                       " ORDER BY allow DESC, since, id";
-    sqlite3 *db = blocklist->looker.db;
+    struct reader *reader = reader_take(blocklist);
+    sqlite3 *db = reader->db;
     sqlite3_stmt *stmt = NULL, *hits = NULL;
     enum blocklist_result result = BLOCKLIST_OK;
     struct blocklist_row row;
     int rc;
 
-    pthread_mutex_lock(&blocklist->looker.lock);
     rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v2(db, HITS_SQL, -1, &hits, NULL);
@@ -348,10 +347,10 @@ static enum blocklist_result read_entry(struct blocklist *blocklist,
         rc = add_row(hits, &row, page) == 0 ? SQLITE_OK : SQLITE_NOMEM;
     }
     if (rc != SQLITE_DONE)
-        result = look_failed(blocklist, error);
+        result = look_failed(db, error);
     sqlite3_finalize(stmt);
     sqlite3_finalize(hits);
-    pthread_mutex_unlock(&blocklist->looker.lock);
+    reader_release(reader);
     return result;
 }
 

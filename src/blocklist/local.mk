@@ -16,6 +16,7 @@ librblmilter_a_SOURCES += \
 	src/blocklist/list.c \
 	src/blocklist/log.c \
 	src/blocklist/lookup.c \
+	src/blocklist/open.c \
 	src/blocklist/page.c src/blocklist/page.h \
 	src/blocklist/schema.c src/blocklist/schema.h \
 	src/blocklist/sql.c src/blocklist/sql.h \

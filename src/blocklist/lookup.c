@@ -35,7 +35,7 @@ void reader_close(struct reader *reader)
 }
 
 /* A free connection, or else the one whose turn it is: each is held for one look. */
-static struct reader *take_reader(struct blocklist *blocklist)
+struct reader *reader_take(struct blocklist *blocklist)
 {
     unsigned first = atomic_fetch_add(&blocklist->next_reader, 1);
     struct reader *reader;
@@ -48,6 +48,11 @@ static struct reader *take_reader(struct blocklist *blocklist)
     reader = &blocklist->readers[first % STORE_READERS];
     pthread_mutex_lock(&reader->lock);
     return reader;
+}
+
+void reader_release(struct reader *reader)
+{
+    pthread_mutex_unlock(&reader->lock);
 }
 
 static void lookup_failed(struct blocklist *blocklist, sqlite3 *db)
@@ -67,7 +72,7 @@ static void lookup_failed(struct blocklist *blocklist, sqlite3 *db)
 static enum blocklist_verdict find(struct blocklist *blocklist, const struct entry *entry,
                                    struct blocklist_match *match)
 {
-    struct reader *reader = take_reader(blocklist);
+    struct reader *reader = reader_take(blocklist);
     enum blocklist_verdict verdict = BLOCKLIST_NONE;
     int rc = sql_bind(reader->find, "ti", entry->text, (int64_t)blocklist_now(blocklist));
 
@@ -83,7 +88,7 @@ static enum blocklist_verdict find(struct blocklist *blocklist, const struct ent
         lookup_failed(blocklist, reader->db);
     }
     sqlite3_reset(reader->find);
-    pthread_mutex_unlock(&reader->lock);
+    reader_release(reader);
     return verdict;
 }
 

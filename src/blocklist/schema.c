@@ -6,7 +6,10 @@
 
 #include "base/text.h"
 
-#define BUSY_MS       5000
+/* Nobody writes but one thread at a time, and readers are not held up by it: these are
+ * for the moments when the log is begun anew. */
+#define BUSY_WRITE_MS 5000
+#define BUSY_READ_MS  500
 #define JOURNAL_LIMIT "67108864"
 
 /* What brings a file from version i to i + 1. A row, once released, is never changed:
@@ -96,7 +99,8 @@ enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlit
                              NULL);
 
     if (rc == SQLITE_OK)
-        rc = sqlite3_busy_timeout(*out, BUSY_MS);
+        rc = sqlite3_busy_timeout(*out,
+                                  mode == SCHEMA_WRITE ? BUSY_WRITE_MS : BUSY_READ_MS);
     if (rc == SQLITE_OK && sqlite3_db_readonly(*out, "main") == 1) {
         text_sentence(error, error_size, "%s: the file or its folder cannot be written",
                       path);

@@ -6,10 +6,11 @@
  *   lookup.c   blocklist_ask, on a small pool of connections
  *   hits.c     what matched, kept until the writer writes it
  *   change.c   add and remove; import.c an import: both through write.c
- *   list.c     list, show, log, on a connection of their own
+ *   list.c     list and show; log.c the audit trail
  *   writer.c   the thread that writes hits and ends, and does the checkpoints
  *   keeper.c   the thread that builds the filter, checks the file, makes backups
- *   blocklist.c  opening and closing, status
+ *   open.c     opening the file, and mending it
+ *   blocklist.c  starting and stopping all that, status
  *
  * All writing goes through struct writing, which one thread takes at a time.
  * No lock is ever taken on a message's way that is held while something is written. */
@@ -61,7 +62,7 @@ struct blocklist {
     struct index index;
     struct reader readers[STORE_READERS];
     atomic_uint next_reader;
-    struct reader looker; /* list, show, log; find is not used */
+    struct reader looker; /* list and log, which may take long; find is not used */
     struct writing writing;
     struct hits hits;
     struct log_limit lookup_errors;
@@ -91,12 +92,29 @@ bool store_wait(struct blocklist *blocklist, int timeout_ms, bool for_rebuild);
 bool store_is_stopping(struct blocklist *blocklist);
 void store_rebuild(struct blocklist *blocklist); /* asks the keeper for a new filter */
 
+/* Opens the file, or mends it as on_damage says, and notes which file it is. The caller
+ * closes *db, also after a failure (it may be NULL then). Returns 0, or -1 with a
+ * sentence in error (BLOCKLIST_OPEN_ERROR_SIZE). */
+int store_open_database(struct blocklist *blocklist, enum blocklist_on_damage on_damage,
+                        sqlite3 **db, char *error);
+
+/* Bytes of the file at path with that suffix; 0 when there is none. */
+uint64_t store_file_size(const char *path, const char *suffix);
+
 /* Opens and prepares a connection for reading; with a sentence in error. 0 or -1. */
 int reader_open(struct reader *reader, const char *path, char *error, size_t size);
 void reader_close(struct reader *reader);
 
+/* A connection of the pool, for one short look. */
+struct reader *reader_take(struct blocklist *blocklist);
+void reader_release(struct reader *reader);
+
 int writing_open(struct writing *writing, sqlite3 *db, struct index *index);
 void writing_close(struct writing *writing);
+
+/* A file beside the database that says: check all of it at the next start, however large
+ * it is. Left by the keeper when it finds damage that the start did not look for. */
+#define STORE_CHECK_SUFFIX ".check"
 
 /* The threads; started by blocklist_open and joined by blocklist_close. */
 void *writer_main(void *blocklist);

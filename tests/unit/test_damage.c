@@ -283,6 +283,40 @@ static void test_vanished(void **state)
     box_end(&box);
 }
 
+/* Found while the file is in use: no backup is made of it, the status says so for good,
+ * and the next start looks. */
+static void test_found_later(void **state)
+{
+    struct blocklist_status status;
+    char path[128];
+    int64_t page;
+    struct box box;
+
+    (void)state;
+    make(&box, true);
+    page = box_number(&box, "SELECT rootpage FROM sqlite_schema WHERE name = 'hit_hits'");
+    box_open(&box, false);
+    spoil(&box, (page - 1) * 4096, 4096);
+    assert_int_equal(box_add(&box, "c.example", false, NULL, 0), BLOCKLIST_OK);
+    blocklist_configure(box.blocklist, 3, false);
+    assert_int_equal(keeper_backup(box.blocklist), 0); /* today's is there */
+    assert_true(backup_path(box.path, time(NULL), path, sizeof path));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(keeper_backup(box.blocklist), -1);
+    assert_int_equal(count_files(&box, "blocklist.db.check"), 1);
+    assert_int_equal(count_files(&box, "blocklist.db.backup-*"), 0);
+    assert_int_equal(box_add(&box, "d.example", false, NULL, 0), BLOCKLIST_OK);
+    blocklist_status(box.blocklist, &status);
+    assert_non_null(strstr(status.error, "damaged"));
+    assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_BLOCK);
+    box_close(&box);
+    assert_null(box_try_open(&box, BLOCKLIST_DAMAGE_STOP));
+    assert_int_equal(count_files(&box, "blocklist.db.check"), 1);
+    assert_non_null(box_try_open(&box, BLOCKLIST_DAMAGE_EMPTY));
+    assert_int_equal(count_files(&box, "blocklist.db.check"), 0);
+    box_end(&box);
+}
+
 static const struct {
     const char *label, *sql, *error;
 } others[] = {
@@ -407,12 +441,13 @@ static void test_migrate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop),           cmocka_unit_test(test_restore),
-        cmocka_unit_test(test_empty),          cmocka_unit_test(test_restore_older),
-        cmocka_unit_test(test_backups),        cmocka_unit_test(test_full),
-        cmocka_unit_test(test_read_only),      cmocka_unit_test(test_vanished),
-        cmocka_unit_test(test_not_ours),       cmocka_unit_test(test_opened_twice),
-        cmocka_unit_test(test_from_version_1), cmocka_unit_test(test_migrate),
+        cmocka_unit_test(test_stop),         cmocka_unit_test(test_restore),
+        cmocka_unit_test(test_empty),        cmocka_unit_test(test_restore_older),
+        cmocka_unit_test(test_backups),      cmocka_unit_test(test_full),
+        cmocka_unit_test(test_read_only),    cmocka_unit_test(test_vanished),
+        cmocka_unit_test(test_found_later),  cmocka_unit_test(test_not_ours),
+        cmocka_unit_test(test_opened_twice), cmocka_unit_test(test_from_version_1),
+        cmocka_unit_test(test_migrate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
