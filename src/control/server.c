@@ -21,7 +21,9 @@
 /* To send a request whole, and to read an answer whole. */
 #define IDLE_MS 60000
 /* A client that has been quiet for so long gives way when all places are taken. */
-#define YIELD_MS 2000
+#define YIELD_MS 200
+/* How soon that is looked at again. */
+#define FULL_TICK_MS 100
 
 /* --- which events a connection waits for --- */
 
@@ -141,8 +143,8 @@ static void collect_done(struct control *s)
 
 /* --- who may come in --- */
 
-/* Tells one who is not served why, as far as its buffer takes it, and closes. */
-static void turn_away(int fd, enum protocol_error error, const char *text)
+/* Tells one who is not served why, as far as its buffer takes it. */
+static void tell(int fd, enum protocol_error error, const char *text)
 {
     json_t *answer = protocol_error_answer(error, "%s", text);
     size_t length = 0;
@@ -152,6 +154,11 @@ static void turn_away(int fd, enum protocol_error error, const char *text)
         (void)!send(fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     free(line);
     json_decref(answer);
+}
+
+static void turn_away(int fd, enum protocol_error error, const char *text)
+{
+    tell(fd, error, text);
     close(fd);
 }
 
@@ -205,6 +212,7 @@ static bool make_place(struct control *s)
         quietest = c;
     if (quietest == NULL || clock_ms() - quietest->state_since_ms < YIELD_MS)
         return false;
+    tell(quietest->fd, PROTOCOL_BUSY, "all places are taken, and this one was quiet");
     server_close_connection(s, quietest);
     return true;
 }
@@ -256,7 +264,8 @@ void *server_main(void *argument)
 
     while (!atomic_load(&s->stopping)) {
         struct epoll_event ready[READY_MAX];
-        int n = epoll_wait(s->epoll_fd, ready, READY_MAX, TICK_MS);
+        int n = epoll_wait(s->epoll_fd, ready, READY_MAX,
+                           s->accepting ? TICK_MS : FULL_TICK_MS);
         bool clients = false;
         eventfd_t count;
 
@@ -272,10 +281,11 @@ void *server_main(void *argument)
         start_pending(s);
         if (clients) /* last: it may close one that is in ready */
             accept_clients(s);
+        else
+            watch_listener(s, true);
         if (clock_ms() >= next_tick_ms) {
             next_tick_ms = clock_ms() + TICK_MS;
             close_idle(s);
-            watch_listener(s, true);
         }
     }
     return NULL;
