@@ -11,23 +11,37 @@
 #define MEMORY       5000  /* clients, about, that the history remembers */
 #define SHARE_FLOOR  0.005 /* "ten times never" would be a single listing */
 #define WAVE_SHARE   0.90  /* so many of a wave's clients may be a quick list's alone */
+#define SUSPECT_ODDS 13.8  /* -ln of one in a million */
 #define CERTAIN_ODDS 20.7  /* -ln of one in a thousand million */
+#define CALMER       0.98  /* of the longer run asked for, with each calm window */
 #define SHARE_MOST   0.995
 
 void surge_init(struct surge *surge)
 {
     memset(surge, 0, sizeof *surge);
-    surge->suspect_at = SUSPECT_RUN;
+}
+
+/* The run that a list with this share does not get to. */
+static uint32_t unlikely_run(double share, double odds)
+{
+    if (share > SHARE_MOST)
+        share = SHARE_MOST;
+    return (uint32_t)(odds / -log(share)) + 1;
 }
 
 /* The run that a list in its ordinary state, or in a wave, does not get to. */
 static uint32_t certain_run(const struct surge *surge)
 {
-    double share = surge->share > WAVE_SHARE ? surge->share : WAVE_SHARE;
+    return unlikely_run(surge->share > WAVE_SHARE ? surge->share : WAVE_SHARE,
+                        CERTAIN_ODDS);
+}
 
-    if (share > SHARE_MOST)
-        share = SHARE_MOST;
-    return (uint32_t)(CERTAIN_ODDS / -log(share)) + 1;
+static uint32_t least_suspect_run(const struct surge *surge)
+{
+    uint32_t run =
+        surge->share > 0 ? unlikely_run(surge->share, SUSPECT_ODDS) : SUSPECT_RUN;
+
+    return run > SUSPECT_RUN ? run : SUSPECT_RUN;
 }
 
 static bool window_is_bad(const struct surge *surge, int factor)
@@ -58,10 +72,9 @@ static enum surge_finding end_window(struct surge *surge, int factor)
         surge->bad_windows++;
     } else {
         surge->bad_windows = 0;
-        if (surge->run < SUSPECT_RUN) {
-            surge->suspect_at = SUSPECT_RUN;
+        if (surge->run < least_suspect_run(surge))
             learn(surge);
-        }
+        surge->suspect_at = (uint32_t)(surge->suspect_at * CALMER);
     }
     surge->window = surge->window_listed = 0;
     if (!bad)
@@ -80,8 +93,8 @@ enum surge_finding surge_note(struct surge *surge, bool listed, int factor)
         finding = end_window(surge, factor);
     if (surge->run >= certain_run(surge))
         return SURGE_CERTAIN;
-    if (surge->run >= surge->suspect_at) {
-        surge->suspect_at *= 2;
+    if (surge->run >= surge->suspect_at && surge->run >= least_suspect_run(surge)) {
+        surge->suspect_at = 2 * surge->run;
         return finding == SURGE_CERTAIN ? finding : SURGE_SUSPECT;
     }
     return finding;

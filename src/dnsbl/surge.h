@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 struct surge {
-    uint32_t run; /* listed clients in a row */
-    uint32_t
-        suspect_at; /* the run that asks for a test; doubles when the test was good */
+    uint32_t run;        /* listed clients in a row */
+    uint32_t suspect_at; /* the run that asks for a test: doubled each time, and back
+                            with time */
     uint32_t window, window_listed;
     uint32_t bad_windows; /* in a row */
     double share;         /* of listed ones, over a long time: its history */
