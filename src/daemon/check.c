@@ -47,8 +47,8 @@ static json_t *row_of(struct inquiry *inquiry, const struct question *q,
 
     if (!q->counted)
         state = "no-answer";
-    else if (q->aside)
-        state = record_aside_reason(q->dnsbl->record);
+    else if (q->aside != NULL)
+        state = q->aside;
     else if (q->listing.state == LISTING_FAILED)
         state = dns_status_name(q->status);
     if (q->counted && q->listing.code.s_addr != 0)

@@ -27,6 +27,17 @@ int health_parse(const char *name, enum health *out)
     return -1;
 }
 
+/* Any name under the zone tells whether a list answers at all. */
+const char *health_stand_in(const struct list *list)
+{
+    return list->checks & 1u << CHECK_CLIENT ? "127.0.0.2" : "test";
+}
+
+bool health_has_points(const struct list *list)
+{
+    return list->test_listed[0] != '\0' || list->test_unlisted[0] != '\0';
+}
+
 bool health_counts(enum health health)
 {
     return health == HEALTH_HEALTHY || health == HEALTH_SLOW;
@@ -113,13 +124,13 @@ enum health health_judge(const struct list *list, const struct dns_answer *liste
                  dns_status_name(is_silent(listed) ? listed->status : unlisted->status));
         return HEALTH_DOWN;
     }
-    if (listed != NULL && listed->status == DNS_NONE) {
+    if (listed != NULL && listed->status == DNS_NONE && list->test_listed[0] != '\0') {
         snprintf(why, why_size, "does not list %s, which must be listed",
                  list->test_listed);
         return HEALTH_EMPTY;
     }
     snprintf(why, why_size,
-             listed != NULL || unlisted != NULL ? "test points answer as they must"
-                                                : "has no test points");
+             health_has_points(list) ? "test points answer as they must"
+                                     : "has no test points");
     return HEALTH_HEALTHY;
 }

@@ -36,6 +36,11 @@ bool health_counts(enum health health);
 int health_test_name(const struct list *list, const char *point,
                      char out[static DOMAIN_SIZE]);
 
+/* Whether the list has test points, and the name to ask instead when one that has none is
+ * set aside: its answer says nothing but that there is one. */
+bool health_has_points(const struct list *list);
+const char *health_stand_in(const struct list *list);
+
 /* What the answers to both test points mean; NULL where a point was not asked. why gets a
  * sentence. */
 enum health health_judge(const struct list *list, const struct dns_answer *listed,

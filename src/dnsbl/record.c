@@ -22,13 +22,17 @@ void record_enter(struct dnsbl_record *record, enum health to, const char *why)
         snprintf(record->why, sizeof record->why, "%s", why);
         return;
     }
-    if (was == HEALTH_UNCHECKED && to == HEALTH_HEALTHY && record->since == 0)
+    if (was == HEALTH_UNCHECKED)
+        was = record->before; /* what it was before the restart is what changes */
+    record->before = HEALTH_UNCHECKED;
+    if (to == was || (was == HEALTH_UNCHECKED && to == HEALTH_HEALTHY))
         log_info("list=%s health=%s why=\"%s\"", record->name, health_name(to), why);
     else
         log_warning("list=%s health=%s was=%s why=\"%s\"", record->name, health_name(to),
                     health_name(was), why);
     snprintf(record->why, sizeof record->why, "%s", why);
-    record->since = time(NULL);
+    if (to != was || record->since == 0)
+        record->since = time(NULL);
     atomic_store(&record->failures, 0);
     atomic_store(&record->health, to);
     registry_state_changed(record->registry);
@@ -96,8 +100,7 @@ const char *record_aside_reason(const struct dnsbl_record *record)
 {
     enum health health = atomic_load_explicit(&record->health, memory_order_relaxed);
 
-    return health_counts(health) || health == HEALTH_UNCHECKED ? "limit"
-                                                               : health_name(health);
+    return health_counts(health) ? "limit" : health_name(health);
 }
 
 bool record_counts(const struct dnsbl_record *record, bool remembered)

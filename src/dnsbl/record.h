@@ -51,7 +51,7 @@ struct dnsbl_record {
     pthread_mutex_t lock; /* of what follows */
     time_t since;         /* wall clock: of the state */
     char why[WHY_SIZE];
-    bool ever_checked;
+    enum health before; /* at the last stop; UNCHECKED once it was tested since */
     struct latency latency;
     struct surge surge;
     int64_t quota_day; /* days since 1970, UTC */
@@ -78,7 +78,8 @@ enum dnsbl_way {
 };
 enum dnsbl_way record_way(struct dnsbl_record *record, const struct list *list);
 
-/* Why the list is not asked: "down", "suspended", "limit" … */
+/* Why the list is not asked, or does not count: "down", "suspended", "limit" … A static
+ * text. */
 const char *record_aside_reason(const struct dnsbl_record *record);
 
 /* Whether an answer counts for the score: the list is well, or it is down and this is

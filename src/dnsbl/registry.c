@@ -25,6 +25,7 @@ struct dnsbl_registry {
     pthread_t thread;
     bool running, stopping;
     char *state_path;
+    json_t *saved;    /* what the state file said at the start; NULL: nothing */
     int64_t write_ms; /* when the state file is due */
 };
 
@@ -47,6 +48,8 @@ struct dnsbl_registry *registry_new(const char *state_path)
     pthread_cond_init(&registry->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     registry->write_ms = clock_ms() + STATE_EVERY_MS;
+    if (state_path != NULL)
+        registry->saved = registry_state_load(state_path);
     return registry;
 }
 
@@ -69,6 +72,7 @@ void registry_free(struct dnsbl_registry *registry)
     }
     pthread_cond_destroy(&registry->changed);
     pthread_mutex_destroy(&registry->lock);
+    json_decref(registry->saved);
     free(registry->state_path);
     free(registry);
 }
@@ -88,8 +92,7 @@ static struct dnsbl_record *record_new(struct dnsbl_registry *registry, const ch
     record->check_ms = UNWATCHED_MS;
     pthread_mutex_init(&record->lock, NULL);
     surge_init(&record->surge);
-    if (registry->state_path != NULL)
-        registry_state_read(registry->state_path, record);
+    registry_state_read(registry->saved, record);
     return record;
 }
 
@@ -281,12 +284,19 @@ static void begin_test(struct dnsbl_registry *registry, struct dnsbl_record *rec
     struct upstream *upstream = upstream_ref(record->upstream);
     const struct list *list = record->list;
 
+    const char *listed = list->test_listed;
+
+    /* without test points a list is taken as healthy, but not back without an answer */
+    if (!health_has_points(list) && atomic_load(&record->health) != HEALTH_UNCHECKED &&
+        !health_counts(atomic_load(&record->health)))
+        listed = health_stand_in(list);
     record->probing = true;
     record->checked_ms = clock_ms();
+    record->check_ms = UNWATCHED_MS; /* unless somebody asks for a test meanwhile */
     record->listed = (struct probe){.record = record, .open = true};
     record->unlisted = (struct probe){.record = record, .open = true};
     pthread_mutex_unlock(&registry->lock);
-    start_probe(record, &record->listed, list->test_listed, list, upstream);
+    start_probe(record, &record->listed, listed, list, upstream);
     start_probe(record, &record->unlisted, list->test_unlisted, list, upstream);
     upstream_unref(upstream);
     config_unref(config);
@@ -336,12 +346,18 @@ static int64_t next_test_in_ms(const struct dnsbl_record *record, enum health he
 
     if (good)
         return interval_ms - interval_ms / 10 + random() % (interval_ms / 5 + 1);
-    if (health_counts(health))
+    if (health_counts(health) || health == HEALTH_UNCHECKED)
         return CONFIRM_MS;
     if (health == HEALTH_DOWN)
         return DOWN_RETRY_MS;
     retry_ms = (int64_t)OTHER_RETRY_MS << (record->retries < 8 ? record->retries : 8);
     return retry_ms < interval_ms ? retry_ms : interval_ms;
+}
+
+/* Whether we did not ask: too many questions under way say nothing of the list. */
+static bool was_asked(const struct dns_answer *answer)
+{
+    return answer == NULL || answer->status != DNS_NOT_ASKED;
 }
 
 /* Ends a test whose answers are there; the registry's lock is held, and released
@@ -353,7 +369,8 @@ static void end_test(struct dnsbl_registry *registry, struct dnsbl_record *recor
     struct dns_answer *listed = record->listed.answer,
                       *unlisted = record->unlisted.answer;
     char why[WHY_SIZE];
-    bool good;
+    bool good, asked = was_asked(listed) && was_asked(unlisted);
+    int64_t next_ms;
 
     record->listed.answer = record->unlisted.answer = NULL;
     pthread_mutex_unlock(&registry->lock);
@@ -362,13 +379,16 @@ static void end_test(struct dnsbl_registry *registry, struct dnsbl_record *recor
     dns_answer_unref(unlisted);
     config_unref(config);
     pthread_mutex_lock(&record->lock);
-    good = apply_result(record, found, why, sizeof why);
+    good = asked && apply_result(record, found, why, sizeof why);
     pthread_mutex_unlock(&record->lock);
     pthread_mutex_lock(&registry->lock);
     record->probing = false;
-    if (record->config != NULL)
-        record->check_ms =
+    if (record->config != NULL) {
+        next_ms =
             clock_ms() + next_test_in_ms(record, atomic_load(&record->health), good);
+        if (next_ms < record->check_ms)
+            record->check_ms = next_ms;
+    }
     record->retries = good ? 0 : record->retries + 1;
     pthread_cond_broadcast(&registry->changed);
 }
@@ -510,12 +530,14 @@ void registry_test(struct dnsbl_record *record, int64_t deadline_ms)
     struct timespec until = clock_timespec(deadline_ms);
     int64_t began_ms = clock_ms();
 
+    if (atomic_load(&record->health) == HEALTH_SUSPENDED)
+        return;
     pthread_mutex_lock(&registry->lock);
     if (record->config != NULL)
         record->check_ms = began_ms;
     pthread_cond_broadcast(&registry->changed);
     while (record->config != NULL && clock_ms() < deadline_ms &&
-           (record->probing || record->checked_ms < began_ms))
+           (record->probing || record->check_ms <= began_ms))
         pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
     pthread_mutex_unlock(&registry->lock);
 }

@@ -40,7 +40,7 @@ void registry_check_soon(struct dnsbl_record *record);
 
 /* An admin's word. suspend and resume return false where nothing changed; resume has the
  * list tested before it counts again. test asks the points now and waits for the result,
- * up to deadline_ms. Any thread. */
+ * up to deadline_ms (not of a suspended list: its state would not change). Any thread. */
 bool registry_suspend(struct dnsbl_record *record, const char *who);
 bool registry_resume(struct dnsbl_record *record);
 void registry_test(struct dnsbl_record *record, int64_t deadline_ms);

@@ -1,19 +1,18 @@
 #include "dnsbl/registry_state.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 
-static json_t *load(const char *path)
+json_t *registry_state_load(const char *path)
 {
     json_error_t error;
     json_t *root;
 
-    if (access(path, F_OK) != 0)
+    if (access(path, F_OK) != 0 && errno == ENOENT)
         return NULL;
     root = json_load_file(path, 0, &error);
     if (root == NULL)
@@ -22,30 +21,46 @@ static json_t *load(const char *path)
     return root;
 }
 
-void registry_state_read(const char *path, struct dnsbl_record *record)
+/* The history that a surge is measured by; one set aside for it stays so. */
+static void read_surge(const json_t *saved, struct dnsbl_record *record)
 {
-    json_t *root = load(path), *list = json_object_get(root, record->name);
-    const char *health = "", *why = "";
-    json_int_t since = 0, day = 0, used = 0, history = 0;
     double share = 0;
-    enum health state;
+    json_int_t history = 0;
+    int bad_windows = 0, run = 0, hold = 0;
 
-    if (list != NULL &&
-        json_unpack(list, "{s:s, s:s, s:I, s:I, s:I, s:F, s:I}", "health", &health, "why",
-                    &why, "since", &since, "quota-day", &day, "quota-used", &used,
-                    "share", &share, "history", &history) == 0) {
-        record->since = (time_t)since;
-        snprintf(record->why, sizeof record->why, "%s", why);
-        record->quota_day = day;
-        record->quota_used = (uint64_t)used;
-        if (share >= 0 && share <= 1 && history > 0) {
-            record->surge.share = share;
-            record->surge.history = (uint64_t)history;
-        }
-        if (health_parse(health, &state) == 0 && state == HEALTH_SUSPENDED)
-            atomic_store(&record->health, HEALTH_SUSPENDED);
-    }
-    json_decref(root);
+    if (json_unpack((json_t *)saved, "{s:F, s:I, s:i, s:i, s:b}", "share", &share,
+                    "history", &history, "bad-windows", &bad_windows, "run", &run,
+                    "surge", &hold) != 0 ||
+        !(share >= 0 && share <= 1) || history < 0 || bad_windows < 0 || run < 0)
+        return;
+    record->surge.share = share;
+    record->surge.history = (uint64_t)history;
+    if (!hold)
+        return;
+    record->surge.bad_windows = (uint32_t)bad_windows;
+    record->surge.run = (uint32_t)run;
+    atomic_store(&record->surge_hold, true);
+    atomic_store(&record->health, HEALTH_LYING);
+}
+
+void registry_state_read(const json_t *saved, struct dnsbl_record *record)
+{
+    const json_t *list = json_object_get(saved, record->name);
+    const char *health = "", *why = "";
+    json_int_t since = 0, day = 0, used = 0;
+
+    if (list == NULL ||
+        json_unpack((json_t *)list, "{s:s, s:s, s:I, s:I, s:I}", "health", &health, "why",
+                    &why, "since", &since, "quota-day", &day, "quota-used", &used) != 0 ||
+        health_parse(health, &record->before) != 0 || used < 0)
+        return;
+    record->since = (time_t)since;
+    snprintf(record->why, sizeof record->why, "%s", why);
+    record->quota_day = day;
+    record->quota_used = (uint64_t)used;
+    read_surge(list, record);
+    if (record->before == HEALTH_SUSPENDED)
+        atomic_store(&record->health, HEALTH_SUSPENDED);
 }
 
 static json_t *state_of(struct dnsbl_record *record)
@@ -54,11 +69,13 @@ static json_t *state_of(struct dnsbl_record *record)
 
     pthread_mutex_lock(&record->lock);
     state =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:I}", "health",
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:I, s:i, s:i, s:b}", "health",
                   health_name(atomic_load(&record->health)), "why", record->why, "since",
                   (json_int_t)record->since, "quota-day", (json_int_t)record->quota_day,
                   "quota-used", (json_int_t)record->quota_used, "share",
-                  record->surge.share, "history", (json_int_t)record->surge.history);
+                  record->surge.share, "history", (json_int_t)record->surge.history,
+                  "bad-windows", (int)record->surge.bad_windows, "run",
+                  (int)record->surge.run, "surge", (int)atomic_load(&record->surge_hold));
     pthread_mutex_unlock(&record->lock);
     return state;
 }

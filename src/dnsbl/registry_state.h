@@ -4,12 +4,18 @@
 /* The file that keeps what is known of the lists over a restart: JSON, written anew as a
  * whole and renamed into place, so that it is there or not. */
 
+#include <jansson.h>
+
 #include "dnsbl/record.h"
 
-/* Fills a new record with what the file has of its name. Suspended stays suspended; any
- * other state is tested anew, with its time and reason kept until then. A file that
- * cannot be read is told in the log and counts as empty. */
-void registry_state_read(const char *path, struct dnsbl_record *record);
+/* Reads the file. Returns a new reference, or NULL: there is none, or it cannot be read,
+ * which is told in the log. */
+json_t *registry_state_load(const char *path);
+
+/* Fills a new record with what was saved (NULL is fine) of its name. Suspended stays
+ * suspended, and what lists everybody stays set aside; any other state is tested anew,
+ * with its time and reason kept where it is found to be the same. */
+void registry_state_read(const json_t *saved, struct dnsbl_record *record);
 
 /* Writes first and all behind it. Records' locks are taken one by one. Failures are told
  * in the log: the states then begin anew at the next start. */

@@ -190,7 +190,7 @@ static bool put(struct question *q, enum dns_type type, const char *name)
         return false;
     }
     q->open = false;
-    q->aside = true;
+    q->aside = record_aside_reason(dnsbl->record);
     q->status = DNS_NOT_ASKED;
     q->listing.state = LISTING_FAILED;
     atomic_fetch_add_explicit(&dnsbl->record->aside, 1, memory_order_relaxed);

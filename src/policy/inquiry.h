@@ -31,8 +31,9 @@ struct question {
     bool watched; /* its list's health was shown the client (record_watch) */
     bool cached, stale;
     bool remembered; /* of a list that is down or over its limit: not asked anew */
-    bool aside;      /* not asked: the list is set aside; why is its record's affair */
-    int weight;      /* once counted: what it adds to the score */
+    const char
+        *aside; /* why the list was not asked, or its answer does not count; or NULL */
+    int weight; /* once counted: what it adds to the score */
     enum dns_status status;
     int took_ms; /* from asking to answer; 0 from the cache */
     struct listing listing;

@@ -15,9 +15,14 @@ int question_weight(const struct question *question)
 
 static void settle_question(struct question *q)
 {
+    const struct dnsbl_record *record = q->dnsbl->record;
+
     q->counted = !q->open;
-    if (q->counted)
-        q->weight = weight_now(q);
+    if (!q->counted)
+        return;
+    q->weight = weight_now(q);
+    if (q->aside == NULL && !record_counts(record, q->remembered))
+        q->aside = record_aside_reason(record);
 }
 
 bool inquiry_is_answered(struct inquiry *inquiry, const struct question *question)

@@ -111,16 +111,26 @@ bool inquiry_is_settled(struct inquiry *inquiry, const struct wait *wait, bool *
     return !open && !*turn;
 }
 
+static bool call_is_due(const struct wait *wait, int64_t now_ms, int64_t call_ms)
+{
+    return wait->on_wait != NULL && call_ms >= 0 && now_ms >= call_ms;
+}
+
+static void call(const struct wait *wait, int64_t now_ms, int64_t *call_ms)
+{
+    int again_ms = wait->on_wait(wait->context);
+
+    *call_ms = again_ms < 0 ? -1 : now_ms + again_ms;
+}
+
 void inquiry_wait_once(struct inquiry *inquiry, const struct wait *wait, int64_t *call_ms)
 {
     int64_t now_ms = clock_ms(), until_ms = next_overdue_ms(inquiry, now_ms);
     struct timespec until;
 
-    if (wait->on_wait != NULL && *call_ms >= 0 && now_ms >= *call_ms) {
+    if (call_is_due(wait, now_ms, *call_ms)) {
         pthread_mutex_unlock(&inquiry->lock);
-        int again_ms = wait->on_wait(wait->context);
-
-        *call_ms = again_ms < 0 ? -1 : now_ms + again_ms;
+        call(wait, now_ms, call_ms);
         pthread_mutex_lock(&inquiry->lock);
         return; /* an answer may have come meanwhile: look before waiting */
     }
@@ -134,13 +144,38 @@ void inquiry_wait_once(struct inquiry *inquiry, const struct wait *wait, int64_t
     inquiry->waiting = NULL;
 }
 
+static void wait_for_first_test(const struct dnsbl_record *record,
+                                const struct wait *wait, int64_t *call_ms)
+{
+    int64_t now_ms = clock_ms();
+
+    while (atomic_load_explicit(&record->health, memory_order_relaxed) ==
+               HEALTH_UNCHECKED &&
+           now_ms < wait->deadline_ms) {
+        int64_t until_ms = wait->deadline_ms;
+
+        if (call_is_due(wait, now_ms, *call_ms))
+            call(wait, now_ms, call_ms);
+        if (wait->on_wait != NULL && *call_ms >= 0 && *call_ms < until_ms)
+            until_ms = *call_ms;
+        registry_wait_checked(record, until_ms);
+        now_ms = clock_ms();
+    }
+}
+
 /* The first test of a list comes before the first verdict that counts it. */
-static void wait_for_first_tests(const struct inquiry *inquiry, int64_t deadline_ms)
+static void wait_for_first_tests(const struct inquiry *inquiry, const struct wait *wait,
+                                 int64_t *call_ms)
 {
     const struct dnsbl_set *lists = &inquiry->policy->lists;
 
-    for (size_t i = 0; i < lists->count; i++)
-        registry_wait_checked(lists->items[i].record, deadline_ms);
+    for (size_t i = 0; i < lists->count; i++) {
+        const struct dnsbl *dnsbl = &lists->items[i];
+
+        if (wait->what == WAIT_ALL || dnsbl->least < 0 ||
+            (wait->what == WAIT_VERDICT && dnsbl->most > 0))
+            wait_for_first_test(dnsbl->record, wait, call_ms);
+    }
 }
 
 void inquiry_wait(struct inquiry *inquiry, const struct wait *wait)
@@ -148,7 +183,7 @@ void inquiry_wait(struct inquiry *inquiry, const struct wait *wait)
     int64_t call_ms = 0;
     bool turn;
 
-    wait_for_first_tests(inquiry, wait->deadline_ms);
+    wait_for_first_tests(inquiry, wait, &call_ms);
     pthread_mutex_lock(&inquiry->lock);
     while (!inquiry_is_settled(inquiry, wait, &turn) && clock_ms() < wait->deadline_ms) {
         if (!turn) {

@@ -42,8 +42,8 @@ static void add_failures(struct buffer *line, const struct session *session)
 
         if (!q->counted)
             why = "no-answer";
-        else if (q->aside)
-            why = record_aside_reason(q->dnsbl->record);
+        else if (q->aside != NULL)
+            why = q->aside;
         else if (q->listing.state == LISTING_FAILED)
             why = dns_status_name(q->status);
         else if (q->listing.state == LISTING_ERROR || q->listing.state == LISTING_FOREIGN)
@@ -142,7 +142,7 @@ bool record_dnswl(const struct session *session, const char *host,
     buffer_add(&line, "%s", host);
     for (const struct question *q = inquiry_next(session->inquiry, NULL); q != NULL;
          q = inquiry_next(session->inquiry, q)) {
-        if (q->check != CHECK_CLIENT || q->aside ||
+        if (q->check != CHECK_CLIENT || q->aside != NULL ||
             !inquiry_is_answered(session->inquiry, q) || !is_listed_well(q) ||
             inet_ntop(AF_INET, &q->listing.code, code, sizeof code) == NULL)
             continue;

@@ -1,0 +1,289 @@
+"""Lists that die, lag or lie hurt no mail (docs/health.md)."""
+
+import re
+import time
+
+import pytest
+
+from harness.conf import dnsbl
+from harness.dns import listed
+from harness.rblctl import Rblctl
+
+CLIENT = "192.0.2.1"  # listed where a test says so
+CLEAN = "198.51.100.7"
+QUICK = {"timeout": "300ms", "deadline": "1s", "min_ttl": "0s"}
+POINTS = {"test_listed": "127.0.0.2", "test_unlisted": "127.0.0.1"}
+
+
+def points(zone, code="127.0.0.2"):
+    """The test points of a list that is well."""
+    return listed("127.0.0.2", zone, code)
+
+
+def well(zone, *clients):
+    return points(zone) + [r for c in clients for r in listed(c, zone)]
+
+
+def bl(name="bl", zone="bl.test", **options):
+    return dnsbl(name, zone, **{"weight": 8, **POINTS, **options})
+
+
+def deliver(lab, addr=CLIENT):
+    """One mail by the milter protocol alone: the reply, and the seconds to it."""
+    start = time.monotonic()
+    client = lab.milter()
+    reply = client.envelope(addr)
+    client.quit()
+    return reply, time.monotonic() - start
+
+
+def row(lab, name="bl"):
+    rows = Rblctl(lab.dir)("--json", "dnsbl").json["lists"]
+    return next(r for r in rows if r["list"] == name)
+
+
+def wait_health(lab, want, name="bl", within=6.0):
+    """Seconds until rblctl shows that health."""
+    start = time.monotonic()
+    while row(lab, name)["health"] != want:
+        assert time.monotonic() - start < within, row(lab, name)
+        time.sleep(0.05)
+    return time.monotonic() - start
+
+
+# label, what the zone says to all, the list, the state, its reason, what the record says
+SET_ASIDE = [
+    ("lists the world", {"a": ["127.0.0.2"]}, {}, "lying", "lists 127.0.0.1", "lying"),
+    ("a parked zone", {"a": ["192.0.2.80"]}, {}, "lying", "outside 127.0.0.0/8", "lying"),
+    ("says no by a code", {"a": ["127.255.255.254"]}, {}, "blocked", "127.255.255.254", "blocked"),
+    ("says no by REFUSED", {"rcode": "REFUSED"}, {}, "blocked", "REFUSED", "blocked"),
+    ("emptied, or a wrong key", {"rcode": "NXDOMAIN"}, {}, "empty", "does not list 127.0.0.2", "empty"),
+    ("silent", {"silent": True}, {}, "down", "timeout", "down"),
+    ("SERVFAIL", {"rcode": "SERVFAIL"}, {}, "down", "servfail", "down"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SET_ASIDE, ids=[c[0] for c in SET_ASIDE])
+def test_sick_from_the_start(lab, case):
+    """It counts in no verdict, not even the very first; one line says why."""
+    _, rule, options, health, why, reason = case
+    dns = lab.dns([{"suffix": "bl.test", **rule}])
+    daemon = lab.daemon(dns, lists=[bl(**options)], resolver=QUICK)
+    reply, seconds = deliver(lab)
+    assert reply.kind == "continue" and seconds < 2
+    line = daemon.log.wait_for(f"list=bl health={health}")
+    assert f"was=unchecked why=" in line and why in line
+    shown = row(lab)
+    assert shown["health"] == health and why in shown["why"] and shown["since"] > 0
+    reply, seconds = deliver(lab)
+    assert reply.kind == "continue" and seconds < 0.3, "set aside: nobody waits for it"
+    assert f"failed=bl({reason})" in daemon.log.wait_for("accept:.*failed=bl.*" + reason)
+
+
+def test_allow_list_that_allows_the_world(lab):
+    dns = lab.dns([{"suffix": "wl.test", "a": ["127.0.10.3"]}] + well("bl.test", CLIENT))
+    wl = bl("wl", "wl.test", codes={"127.0.*.3": {"weight": -8}})
+    daemon = lab.daemon(dns, lists=[bl(), wl], resolver=QUICK)
+    assert deliver(lab)[0].text.startswith("554 5.7.1")
+    daemon.log.wait_for("list=wl health=lying")
+    assert "failed=wl(lying)" in daemon.log.wait_for("reject:")
+
+
+def test_ipv6_and_names_have_points_of_their_own(lab):
+    dns = lab.dns(listed("::ffff:127.0.0.2", "v6.test") + listed("test", "dn.test", "127.0.1.2"))
+    daemon = lab.daemon(
+        dns,
+        lists=[
+            bl("v6", "v6.test", test_listed="::FFFF:7F00:2", test_unlisted="::FFFF:7F00:1"),
+            bl("dn", "dn.test", check=["helo"], test_listed="test", test_unlisted="invalid"),
+        ],
+        resolver=QUICK,
+    )
+    deliver(lab)
+    for name in ("v6", "dn"):
+        assert "was=" not in daemon.log.wait_for(f"list={name} health=healthy")
+    assert "invalid.dn.test" in dns.names()
+
+
+def test_dies_and_comes_back(lab):
+    """After its first few seconds a dead list costs a message nothing; within five of its
+    return it counts again."""
+    dns = lab.dns(well("bl.test", CLIENT))
+    daemon = lab.daemon(dns, lists=[bl()], resolver=QUICK)
+    assert deliver(lab)[0].text.startswith("554")
+    dns.down()
+    waits = [deliver(lab, f"198.51.100.{n}")[1] for n in range(3)]
+    daemon.log.wait_for("list=bl health=down was=healthy")
+    assert max(waits) < 1.5
+    later = [deliver(lab, f"198.51.100.{n}")[1] for n in range(10, 20)]
+    assert max(later) < 0.3, later
+    time.sleep(1.5)  # tested in vain meanwhile
+    assert row(lab)["health"] == "down"
+    dns.up()
+    assert wait_health(lab, "healthy") <= 5
+    daemon.log.wait_for("list=bl health=healthy was=down")
+    assert deliver(lab)[0].text.startswith("554")
+
+
+def test_all_resolvers_dead(lab):
+    """Verdicts at once, by what is remembered, marked as stale; the others pass."""
+    dns = lab.dns(points("bl.test") + listed(CLIENT, "bl.test", ttl=1))
+    daemon = lab.daemon(dns, lists=[bl()], resolver={**QUICK, "stale_ttl": "1h"})
+    assert deliver(lab)[0].text.startswith("554")
+    time.sleep(1.1)  # the TTL has to pass
+    dns.down()
+    for n in range(3):
+        deliver(lab, f"198.51.100.{n}")
+    wait_health(lab, "down")
+    reply, seconds = deliver(lab)
+    assert reply.text.startswith("554") and seconds < 0.5
+    assert "lists=bl(127.0.0.2:8:stale)" in daemon.log.wait_for("stale")
+    reply, seconds = deliver(lab, CLEAN)
+    assert reply.kind == "continue" and seconds < 0.3
+    dns.up()
+    assert wait_health(lab, "healthy") <= 5
+
+
+def test_turns_to_lie_between_the_checks(lab):
+    """One answer from outside 127/8 sets it aside at once; it returns by its points."""
+    dns = lab.dns(well("bl.test", CLIENT) + listed(CLEAN, "bl.test", "203.0.113.9", times=1))
+    daemon = lab.daemon(dns, lists=[bl()], resolver=QUICK)
+    assert deliver(lab, CLEAN)[0].kind == "continue"
+    daemon.log.wait_for("list=bl health=lying was=healthy why=.*203.0.113.9")
+    wait_health(lab, "healthy")
+    assert deliver(lab)[0].text.startswith("554")
+
+
+def test_says_no_between_the_checks(lab):
+    dns = lab.dns(well("bl.test", CLIENT))
+    daemon = lab.daemon(dns, lists=[bl()], resolver=QUICK)
+    assert deliver(lab)[0].text.startswith("554")
+    dns.rules([{"suffix": "bl.test", "a": ["127.255.255.255"]}])
+    for n in range(4):
+        assert deliver(lab, f"198.51.100.{n}")[0].kind == "continue"
+    daemon.log.wait_for("list=bl health=blocked was=healthy")
+
+
+def test_surge(lab):
+    """Its test points stay right, and yet it suddenly lists everybody."""
+    dns = lab.dns(well("bl.test"))
+    daemon = lab.daemon(dns, lists=[bl()], resolver=QUICK)
+    for n in range(250):
+        deliver(lab, f"198.18.{n // 200}.{n % 200}")
+    dns.rules(points("bl.test") + [{"name": "1.0.0.127.bl.test"}]
+              + [{"suffix": "bl.test", "a": ["127.0.0.2"]}])  # fmt: skip
+    refused = 0
+    for n in range(600):
+        refused += deliver(lab, f"198.19.{n // 200}.{n % 200}")[0].kind != "continue"
+        if n % 20 == 19 and row(lab)["health"] == "lying":
+            time.sleep(0.6)  # its points are asked
+            if row(lab)["health"] == "lying":
+                break
+    assert 20 <= refused <= 200
+    assert "suddenly lists" in row(lab)["why"]
+    assert deliver(lab, "198.19.9.9")[0].kind == "continue"
+    assert "failed=bl(lying)" in daemon.log.wait_for("198.19.9.9")
+    Rblctl(lab.dir)("dnsbl", "test", "bl")
+    assert row(lab)["health"] == "lying", "right test points are no proof then"
+    dns.rules(well("bl.test", CLIENT))
+    for n in range(110):  # it was asked on: two windows of ordinary answers
+        deliver(lab, f"198.20.0.{n}")
+    Rblctl(lab.dir)("dnsbl", "test", "bl")
+    assert row(lab)["health"] == "healthy"
+    assert deliver(lab)[0].text.startswith("554")
+
+
+def test_admin_sets_a_list_aside(lab):
+    dns = lab.dns(well("bl.test", CLIENT))
+    settings = {"lists": [bl()], "resolver": QUICK}
+    daemon = lab.daemon(dns, **settings)
+    rblctl = Rblctl(lab.dir)
+    assert deliver(lab)[0].text.startswith("554")
+    assert rblctl("dnsbl", "suspend", "bl").status == 0
+    line = daemon.log.wait_for("list=bl health=suspended was=healthy")
+    assert "suspended by" in line
+    assert deliver(lab)[0].kind == "continue"
+    assert "failed=bl(suspended)" in daemon.log.wait_for("accept:")
+    assert re.search(r"bl +enforce +suspended", rblctl("dnsbl").out)
+    daemon.terminate()
+    lab.daemon(dns, **settings)
+    assert row(lab)["health"] == "suspended"
+    assert deliver(lab)[0].kind == "continue"
+    assert rblctl("--json", "dnsbl", "resume", "bl").json["health"] == "healthy"
+    assert deliver(lab)[0].text.startswith("554")
+    assert rblctl("dnsbl", "suspend", "nobody").status != 0
+
+
+def test_kill_does_not_forget_a_suspension(lab):
+    dns = lab.dns(well("bl.test", CLIENT))
+    settings = {"lists": [bl()], "resolver": QUICK}
+    daemon = lab.daemon(dns, **settings)
+    Rblctl(lab.dir)("dnsbl", "suspend", "bl")
+    time.sleep(2.5)  # written down 2 s after a change
+    daemon.kill()
+    lab.daemons.remove(daemon)
+    lab.daemon(dns, **settings)
+    assert row(lab)["health"] == "suspended"
+
+
+def test_after(lab):
+    """A far list is asked only where the ones before have not decided."""
+    dns = lab.dns(well("bl.test", CLIENT) + well("far.test", CLEAN))
+    lab.daemon(dns, lists=[bl(), bl("far", "far.test", after=["bl"])], resolver=QUICK)
+    assert "using bl" in deliver(lab)[0].text
+    assert deliver(lab, CLEAN)[0].text.startswith("554")
+    asked = [n for n in dns.names("far.test", "A") if not n.endswith(".0.0.127.far.test")]
+    assert asked == ["7.100.51.198.far.test"]
+
+
+def test_after_a_list_that_is_dead(lab):
+    dns = lab.dns([{"suffix": "bl.test", "silent": True}] + well("far.test", CLIENT))
+    lab.daemon(dns, lists=[bl(), bl("far", "far.test", after=["bl"])], resolver=QUICK)
+    deliver(lab, CLEAN)
+    wait_health(lab, "down")
+    reply, seconds = deliver(lab)
+    assert reply.text.startswith("554") and seconds < 0.5
+
+
+@pytest.mark.parametrize("on_limit", ["off", "cache-only"])
+def test_daily_limit(lab, on_limit):
+    dns = lab.dns(well("bl.test", CLIENT, CLEAN))
+    daemon = lab.daemon(
+        dns, lists=[bl(daily_limit=5, on_limit=on_limit, reply="no")], resolver=QUICK
+    )
+    assert deliver(lab)[0].text.startswith("554")  # an A and a TXT record: two
+    for n in range(3):
+        deliver(lab, f"203.0.113.{n}")
+    daemon.log.wait_for("list=bl daily-limit=5 used=80%")
+    remembered = deliver(lab)[0]
+    assert remembered.kind == ("continue" if on_limit == "off" else "reply")
+    assert deliver(lab, CLEAN)[0].kind == "continue", "never asked: not known"
+    assert "failed=bl(limit)" in daemon.log.wait_for(re.escape(f"[{CLEAN}]"))
+    asked = [n for n in dns.names("bl.test") if not n.endswith(".0.0.127.bl.test")]
+    assert len(asked) == 5
+    assert len(daemon.log.matching("used=80%")) == 1
+    assert row(lab)["asked_today"] == 5 and row(lab)["daily_limit"] == 5
+
+
+def test_reload_keeps_the_state(lab):
+    dns = lab.dns([{"suffix": "bl.test", "a": ["127.0.0.2"]}])
+    daemon = lab.daemon(dns, lists=[bl()], resolver=QUICK)
+    deliver(lab)
+    since = row(lab)["since"]
+    daemon.reload()
+    assert row(lab)["health"] == "lying" and row(lab)["since"] == since
+    assert deliver(lab)[0].kind == "continue"
+
+
+def test_counts_that_rblctl_shows(lab):
+    dns = lab.dns(well("bl.test", CLIENT, "192.0.2.2") + well("two.test", "192.0.2.2"))
+    lab.daemon(dns, lists=[bl(), bl("two", "two.test", weight=3)], resolver=QUICK)
+    for addr in (CLIENT, CLIENT, "192.0.2.2", CLEAN):
+        deliver(lab, addr)
+    shown = row(lab)
+    # CLIENT's answers: one from the cache; their TXT records are questions as well
+    assert shown["hits"] == 3 and shown["unique_hits"] == 2 and shown["decided_alone"] == 3
+    assert shown["errors"] == 0 and shown["cached_percent"] > 0
+    assert 0 < shown["p50_ms"] <= shown["p95_ms"] <= shown["p99_ms"] < 1000
+    two = row(lab, "two")
+    assert two["hits"] == 1 and two["unique_hits"] == 0 and two["decided_alone"] == 0
