@@ -148,6 +148,7 @@ static void test_first(struct dnsbl_record *record)
     if (health_counts(atomic_load(&record->health)))
         record_enter(record, HEALTH_UNCHECKED, "its zone is new: tested first");
     pthread_mutex_unlock(&record->lock);
+    registry_check_soon(record); /* the one just asked for may be over already */
 }
 
 struct dnsbl_record *registry_watch(struct dnsbl_registry *registry,
@@ -166,8 +167,10 @@ struct dnsbl_record *registry_watch(struct dnsbl_registry *registry,
             goto out;
         record->next = registry->first;
         registry->first = record;
+    } else {
+        other_zone =
+            record->config == NULL || strcmp(record->list->zone, list->zone) != 0;
     }
-    other_zone = record->config == NULL || strcmp(record->list->zone, list->zone) != 0;
     old = unwatch(record);
     record->outdated = record->probing;
     record->config = config_ref(config);

@@ -382,7 +382,7 @@ int main(int argc, char **argv)
 
     chance_state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     puts("| site | list | days | million watched | share at the end | suspected | "
-         "certain | of the time aside |\n|---|---|---|---|---|---|---|---|");
+         "certain | clients without it |\n|---|---|---|---|---|---|---|---|");
     for (size_t i = 0; i < sizeof sites / sizeof sites[0]; i++)
         run_quiet(&sites[i], clients);
     puts("\n| site | list | suddenly lists | mails hit p50 / p95 | of these honest | "

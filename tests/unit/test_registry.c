@@ -449,6 +449,9 @@ static void reload(void **state)
     configure(w, one);
     assert_int_equal(atomic_load(&record->health), HEALTH_UNCHECKED);
     await(record, HEALTH_HEALTHY, 2000);
+    configure(w, "list \"bl\" { zone = \"void.test\" }\n");
+    assert_false(record_counts(record, false)); /* another zone: what was known is void */
+    await(record, HEALTH_EMPTY, 2000);
 }
 
 static void restart(struct world *w)
