@@ -4,6 +4,7 @@ dist_doc_DATA = README.md
 dist_docs_DATA = \
 	docs/control-protocol.md \
 	docs/design.md \
+	docs/health.md \
 	docs/lists.md \
 	docs/operate.md \
 	docs/performance.md \
