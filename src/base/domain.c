@@ -111,22 +111,37 @@ static const char *find_at(const char *text)
     return at;
 }
 
-/* Copies a local part without its quotes and backslashes: "a b" and a\ b are one. */
-static bool unquote(const char *in, size_t length, char *out, size_t size)
+enum local_part { LOCAL_PART_READ, LOCAL_PART_TOO_LONG, LOCAL_PART_STRANGE };
+
+/* Copies a local part without its quotes and backslashes: "a b" and a\ b are one. What
+ * may stand in quotes only (RFC 5322, 3.2.3), the "@" but for, is strange: an MTA that
+ * takes it takes it for a comment, or for two addresses. */
+static enum local_part unquote(const char *in, size_t length,
+                               char out[static LOCAL_PART_SIZE])
 {
+    bool quoted = false;
     size_t used = 0;
 
+    out[0] = '\0';
     for (size_t i = 0; i < length; i++) {
-        if (in[i] == '"')
+        if (in[i] == '"') {
+            quoted = !quoted;
             continue;
+        }
         if (in[i] == '\\' && i + 1 < length)
             i++;
-        if (used + 1 >= size)
-            return false;
-        out[used++] = in[i];
+        else if (!quoted && strchr("()<>,;: \t\r\n", in[i]) != NULL)
+            return LOCAL_PART_STRANGE;
+        if (used + 1 < LOCAL_PART_SIZE)
+            out[used] = in[i];
+        used++;
+    }
+    if (used >= LOCAL_PART_SIZE) {
+        out[0] = '\0';
+        return LOCAL_PART_TOO_LONG;
     }
     out[used] = '\0';
-    return true;
+    return LOCAL_PART_READ;
 }
 
 /* Skips a source route, "@a,@b:" (RFC 5321, appendix C). */
@@ -140,33 +155,50 @@ static const char *skip_route(const char *text)
     return colon != NULL ? colon + 1 : text;
 }
 
+/* Without the ">" at the end. */
+static size_t bare_length(const char *text)
+{
+    size_t length = strlen(text);
+
+    return length > 0 && text[length - 1] == '>' ? length - 1 : length;
+}
+
+static bool read_domain(const char *text, size_t length, struct mail_address *out)
+{
+    char domain[4 * DOMAIN_SIZE]; /* room for UTF-8 */
+
+    if (length > 0 && text[0] == '[') {
+        out->literal = true;
+        return true;
+    }
+    if (length >= sizeof domain)
+        return false;
+    memcpy(domain, text, length);
+    domain[length] = '\0';
+    return domain_canonical(domain, out->domain) == 0;
+}
+
 int mail_address_parse(const char *text, struct mail_address *out)
 {
-    char copy[ADDRESS_SIZE * 2];
-    size_t length;
     const char *start, *at;
+    enum local_part read;
+    size_t length;
+    bool has_domain;
 
     memset(out, 0, sizeof *out);
     if (*text == '<')
         text++;
-    if (!text_copy(text, copy, sizeof copy))
-        return -1;
-    length = strlen(copy);
-    if (length > 0 && copy[length - 1] == '>')
-        copy[length - 1] = '\0';
-    start = skip_route(copy);
+    start = skip_route(text);
     at = find_at(start);
-    length = at != NULL ? (size_t)(at - start) : strlen(start);
-    if (!unquote(start, length, out->local, sizeof out->local)) {
+    length = at != NULL ? (size_t)(at - start) : bare_length(start);
+    read = unquote(start, length, out->local);
+    has_domain = at != NULL && read_domain(at + 1, bare_length(at + 1), out);
+    /* a strange one must not be read at all; nor may one be taken for the null sender */
+    if (read == LOCAL_PART_STRANGE ||
+        (!has_domain && out->local[0] == '\0' && (at != NULL || length > 0))) {
         memset(out, 0, sizeof *out);
         return -1;
     }
-    if (at == NULL)
-        return 0;
-    if (at[1] == '[')
-        out->literal = true;
-    else if (domain_canonical(at + 1, out->domain) != 0)
-        out->domain[0] = '\0';
     return 0;
 }
 

@@ -31,7 +31,8 @@ bool domain_is_below(const char *domain, const char *parent);
 
 /* The sender or recipient as the MTA hands it over: "<Anna+x@Domain.XYZ>". */
 struct mail_address {
-    char local[LOCAL_PART_SIZE]; /* as it was, quotes removed; "" of the null sender */
+    char local[LOCAL_PART_SIZE]; /* as it was, quotes removed; "" of the null sender, and
+                                    where it is too long but the domain is known */
     char domain[DOMAIN_SIZE]; /* canonical; "" without a domain, for an address literal,
                                  or where the domain is no valid name */
     bool literal;             /* user@[192.0.2.1] */
@@ -39,7 +40,9 @@ struct mail_address {
 
 /* Takes an address apart: with or without <>, quoted local parts ("a b"@c), a source
  * route (@a,@b:c@d) left out, SMTPUTF8. Returns 0 (the null sender "<>" too), or -1 if
- * it cannot be read or is too long; *out is then all empty. */
+ * it cannot be read: neither local part nor domain, or what may stand only in quotes
+ * before the "@" (spaces, comments), which MTAs read in their own ways; *out is then all
+ * empty. */
 int mail_address_parse(const char *text, struct mail_address *out);
 
 /* Whether it is the null sender, <>. */

@@ -173,6 +173,11 @@ struct dnsbl_record *registry_watch(struct dnsbl_registry *registry,
     }
     old = unwatch(record);
     record->outdated = record->probing;
+    if (other_zone) { /* before the test of it can begin, so that it is not undone */
+        pthread_mutex_unlock(&registry->lock);
+        test_first(record);
+        pthread_mutex_lock(&registry->lock);
+    }
     record->config = config_ref(config);
     record->list = list;
     record->upstream = upstream_ref(upstream);
@@ -181,8 +186,6 @@ struct dnsbl_record *registry_watch(struct dnsbl_registry *registry,
 out:
     pthread_mutex_unlock(&registry->lock);
     release(old);
-    if (record != NULL && other_zone)
-        test_first(record);
     return record;
 }
 

@@ -186,6 +186,17 @@ static void begin_message(struct connection *c)
     c->accept_logged = false;
 }
 
+/* The sender as the MTA has read it: clients may write one address in many ways, with
+ * spaces and comments. Where one of the two has no domain it is the MTA's own. */
+static const char *sender_read(SMFICTX *ctx, const char *argument)
+{
+    const char *read = smfi_getsymval(ctx, "{mail_addr}");
+
+    return read != NULL && strchr(read, '@') != NULL && strchr(argument, '@') != NULL
+               ? read
+               : argument;
+}
+
 sfsistat milter_mail(SMFICTX *ctx, char **argv)
 {
     struct connection *c = enter(ctx);
@@ -196,7 +207,8 @@ sfsistat milter_mail(SMFICTX *ctx, char **argv)
         return leave(go_on(c, SMFIP_NR_MAIL));
     begin_message(c);
     atomic_fetch_add(&milter.messages, 1);
-    note_asked(session_mail(c->session, argv[0], smfi_getsymval(ctx, "{auth_authen}")),
+    note_asked(session_mail(c->session, sender_read(ctx, argv[0]),
+                            smfi_getsymval(ctx, "{auth_authen}")),
                "mail");
     return leave(early_verdict(ctx, c, STAGE_MAIL, SMFIP_NR_MAIL));
 }

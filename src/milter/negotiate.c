@@ -71,7 +71,7 @@ static void ask_for_macros(SMFICTX *ctx)
         const char *macros;
     } wanted[] = {
         {SMFIM_CONNECT, "j {client_name} {client_resolve}"},
-        {SMFIM_ENVFROM, "i {auth_authen}"},
+        {SMFIM_ENVFROM, "i {auth_authen} {mail_addr}"},
         {SMFIM_ENVRCPT, "i"},
         {SMFIM_EOM, "i"},
     };

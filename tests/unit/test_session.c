@@ -380,6 +380,33 @@ static void key_is_hidden_where_the_text_is_cut(void **state)
     session_free(s);
 }
 
+/* What sets a list that is new to "unchecked" must not undo its first test. */
+static void the_first_test_counts(void **state)
+{
+    struct world *w = *state;
+
+    for (int i = 0; i < 60; i++) {
+        struct dnsbl_registry *registry = registry_new(NULL);
+        struct config *config = load(nameserver_address(w->server));
+        struct policy *policy;
+
+        assert_int_equal(registry_start(registry, w->resolver), 0);
+        policy = policy_new(config, w->resolver, registry, NULL);
+        config_unref(config);
+        assert_non_null(policy);
+        for (size_t k = 0; k < policy->lists.count; k++) {
+            struct dnsbl_record *record = policy->lists.items[k].record;
+
+            registry_wait_checked(record, clock_ms() + 2000);
+            usleep(100);
+            assert_int_equal(atomic_load(&record->health), HEALTH_HEALTHY);
+        }
+        policy_unref(policy);
+        registry_stop(registry);
+        registry_free(registry);
+    }
+}
+
 /* Threads judge while the policy in force is swapped (run under TSan). */
 struct swap {
     struct policy_slot slot;
@@ -435,6 +462,7 @@ int main(void)
         cmocka_unit_test(helo_forgets_the_sender),
         cmocka_unit_test(a_client_is_watched_once),
         cmocka_unit_test(key_is_hidden_where_the_text_is_cut),
+        cmocka_unit_test(the_first_test_counts),
         cmocka_unit_test(swapped_under_way),
     };
 
