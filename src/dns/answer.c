@@ -48,6 +48,7 @@ struct dns_answer *dns_answer_stale(const struct dns_answer *answer)
         return NULL;
     copy->stale = true;
     copy->expires_ms = answer->expires_ms;
+    copy->came_ms = answer->came_ms;
     memcpy(copy->addresses, answer->addresses,
            answer->address_count * sizeof answer->addresses[0]);
     return copy;

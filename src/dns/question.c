@@ -95,8 +95,10 @@ static void close_with(struct questions *qs, struct question *q,
 static void close_failed(struct questions *qs, struct question *q,
                          enum dns_status failure)
 {
+    /* who asks anew wants to know how the servers are */
     struct dns_answer *answer =
-        questions_failed_answer(qs, &q->key, qs->settings.stale_ttl_s, failure);
+        q->anew ? dns_answer_failure(failure)
+                : questions_failed_answer(qs, &q->key, qs->settings.stale_ttl_s, failure);
 
     count(&qs->by_status[failure]);
     close_with(qs, q, answer);
@@ -124,7 +126,8 @@ static struct dns_answer *answer_of(const struct reply *reply,
         return NULL;
     memcpy(answer->addresses, reply->addresses,
            reply->address_count * sizeof reply->addresses[0]);
-    answer->expires_ms = clock_ms() + (int64_t)ttl_s * 1000;
+    answer->came_ms = clock_ms();
+    answer->expires_ms = answer->came_ms + (int64_t)ttl_s * 1000;
     return answer;
 }
 

@@ -65,8 +65,8 @@ struct dns_answer *resolver_ask(struct resolver *resolver, struct upstream *upst
                                 struct dns_lookup *lookup);
 
 /* The same without the cache, and whatever is under way: what the servers say now, for
- * test points, which must not call a list down because we are busy. Only what is stale may
- * still be given for a failure, and is marked so. */
+ * test points, which must not call a list down because we are busy, and for lists whose
+ * older answers are not believed. A failure is one: nothing stale is given for it. */
 struct dns_answer *resolver_ask_anew(struct resolver *resolver, struct upstream *upstream,
                                      enum dns_type type, const char *name,
                                      struct dns_lookup *lookup);

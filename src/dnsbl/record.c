@@ -14,6 +14,12 @@
 #define DAY_S      86400
 #define QUOTA_WARN 80 /* per cent */
 
+/* A list in this state says what is not so. */
+static bool is_false(enum health health)
+{
+    return health == HEALTH_LYING || health == HEALTH_EMPTY || health == HEALTH_BLOCKED;
+}
+
 void record_enter(struct dnsbl_record *record, enum health to, const char *why)
 {
     enum health was = atomic_load(&record->health);
@@ -34,6 +40,8 @@ void record_enter(struct dnsbl_record *record, enum health to, const char *why)
     if (to != was || record->since == 0)
         record->since = time(NULL);
     atomic_store(&record->failures, 0);
+    if (is_false(was) || is_false(to))
+        atomic_store(&record->believed_from_ms, clock_ms());
     atomic_store(&record->health, to);
     registry_state_changed(record->registry);
 }
@@ -108,6 +116,12 @@ bool record_counts(const struct dnsbl_record *record, bool remembered)
     enum health health = atomic_load_explicit(&record->health, memory_order_relaxed);
 
     return health_counts(health) || (remembered && health == HEALTH_DOWN);
+}
+
+bool record_believes(const struct dnsbl_record *record, int64_t came_ms)
+{
+    return came_ms == 0 || came_ms >= atomic_load_explicit(&record->believed_from_ms,
+                                                           memory_order_relaxed);
 }
 
 void record_asked(struct dnsbl_record *record, const struct list *list)

@@ -47,6 +47,7 @@ struct dnsbl_record {
     atomic_bool surge_hold;     /* set aside for a surge, but asked on, to see its end */
     atomic_int deadline_ms;     /* its own; 0: the resolver's */
     atomic_int failures;        /* in a row */
+    _Atomic int64_t believed_from_ms; /* CLOCK_MONOTONIC: older answers are not */
 
     pthread_mutex_t lock; /* of what follows */
     time_t since;         /* wall clock: of the state */
@@ -85,6 +86,11 @@ const char *record_aside_reason(const struct dnsbl_record *record);
 /* Whether an answer counts for the score: the list is well, or it is down and this is
  * what is remembered of it. */
 bool record_counts(const struct dnsbl_record *record, bool remembered);
+
+/* Whether an answer that came then is believed. What a list said before it was found
+ * lying, empty or saying no, and until it was well again, the cache still knows, and so
+ * does a session that is still open. came_ms 0, of a failure: yes. */
+bool record_believes(const struct dnsbl_record *record, int64_t came_ms);
 
 /* Notes that a question went out (not from the cache): for the quota. */
 void record_asked(struct dnsbl_record *record, const struct list *list);

@@ -91,6 +91,7 @@ static void take_answer(struct question *q, struct dns_answer *answer, bool cach
     q->cached = cached;
     q->stale = answer->stale;
     q->status = answer->status;
+    q->came_ms = answer->came_ms;
     if (q->batch->is_reason) {
         q->text = dns_answer_ref(answer);
         return;
@@ -156,6 +157,11 @@ static struct dns_answer *ask_or_leave_out(struct question *q, enum dns_type typ
     if (is_left_out(q, type))
         return resolver_leave_out(policy->resolver, dnsbl->upstream, type, name);
     answer = resolver_ask(policy->resolver, dnsbl->upstream, type, name, &q->lookup);
+    if (answer != NULL && !record_believes(dnsbl->record, answer->came_ms)) {
+        dns_answer_unref(answer);
+        answer =
+            resolver_ask_anew(policy->resolver, dnsbl->upstream, type, name, &q->lookup);
+    }
     if (answer == NULL) {
         shed_asked(&policy->shed, q->batch->network);
         record_asked(dnsbl->record, dnsbl->list);

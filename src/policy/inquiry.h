@@ -35,7 +35,8 @@ struct question {
         *aside; /* why the list was not asked, or its answer does not count; or NULL */
     int weight; /* once counted: what it adds to the score */
     enum dns_status status;
-    int took_ms; /* from asking to answer; 0 from the cache */
+    int took_ms;     /* from asking to answer; 0 from the cache */
+    int64_t came_ms; /* when the answer came, perhaps for another session; 0: failed */
     struct listing listing;
     struct dns_answer *text; /* of a TXT question: its answer; else NULL */
 };

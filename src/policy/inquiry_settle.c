@@ -3,7 +3,8 @@
 static int weight_now(const struct question *q)
 {
     if (q->listing.state != LISTING_LISTED || q->dnsbl->list->mode != LIST_ENFORCE ||
-        !record_counts(q->dnsbl->record, q->remembered))
+        !record_counts(q->dnsbl->record, q->remembered) ||
+        !record_believes(q->dnsbl->record, q->came_ms))
         return 0;
     return q->listing.weight;
 }
