@@ -7,6 +7,7 @@
 #   asan         the unit tests under AddressSanitizer and UBSan
 #   tsan         the unit tests under ThreadSanitizer
 #   integration  real Postfix, real name servers, the daemon under ASan and UBSan
+#   chaos        tests/chaos for CHAOS_SECONDS (60), the daemon under ASan and UBSan
 #   fuzz         each libFuzzer target for FUZZ_SECONDS (20)
 # Logs are in build/check. The last line is "N passed, N failed"; exit 1 if any failed.
 set -u
@@ -131,6 +132,13 @@ part_integration() {
     count "${ok:-0}" $bad "integration tests"
 }
 
+part_chaos() {
+    note "chaos"
+    try_build asan all --enable-sanitizer=address,undefined
+    BUILD_DIR=$PWD/build/asan CHAOS_SECONDS=${CHAOS_SECONDS:-60} check chaos tests/chaos
+    grep -E '^(chaos: seed|sessions )' "$logs/chaos.log"
+}
+
 fuzz_one() { # fuzz_one PROGRAM: seeds are in tests/fuzz/seeds/NAME
     local name=${1##*/}
     local corpus=build/fuzz/corpus/$name seeds=tests/fuzz/seeds/$name
@@ -173,10 +181,10 @@ fi
 if [ ! -f configure ] || [ configure.ac -nt configure ]; then
     autoreconf -fi >$logs/autoreconf.log 2>&1 || { cat $logs/autoreconf.log; exit 1; }
 fi
-[ $# -gt 0 ] || set -- style unit asan tsan integration fuzz
+[ $# -gt 0 ] || set -- style unit asan tsan integration chaos fuzz
 for part in "$@"; do
     if ! declare -F "part_$part" >/dev/null; then
-        echo "check.sh: no part \"$part\": expected style, unit, asan, tsan, integration or fuzz"
+        echo "check.sh: no part \"$part\": expected style, unit, asan, tsan, integration, chaos or fuzz"
         exit 2
     fi
     "part_$part"

@@ -9,4 +9,5 @@ dist_docs_DATA = \
 	docs/operate.md \
 	docs/performance.md \
 	docs/postfix.md \
-	docs/sendmail.md
+	docs/sendmail.md \
+	docs/testing.md
