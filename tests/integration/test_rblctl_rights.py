@@ -58,6 +58,7 @@ def test_stranger_is_turned_away(rblctl, command):
     os.chmod(rblctl.socket, 0o666)
     result = rblctl(*command, stdin="c.example\n", **STRANGER)
     assert result.status == 4 and result.out == "", result
+    assert "only root, the daemon's user and members of its group may ask" in result.err
     assert rblctl("list", "--json").json["entries"][0]["entry"] == "a.example"
 
 
