@@ -1,5 +1,6 @@
 """rblctl, as a test calls it; and sessions with it that were read by eye."""
 
+import difflib
 import json
 import os
 import pathlib
@@ -99,4 +100,5 @@ def check_golden(rblctl, name, more=lambda text: text):
     got = "".join(got)
     if os.environ.get("REGOLD"):
         path.write_text(got)
-    assert got == want
+    lines = difflib.unified_diff(want.splitlines(), got.splitlines(), "read by eye", "now", lineterm="")
+    assert got == want, "\n".join(lines)
