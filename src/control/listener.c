@@ -87,18 +87,24 @@ static int make_room(const struct sockaddr_un *address, char *error, size_t erro
     return 0;
 }
 
-/* Nobody may connect between bind and listen: until then the kernel refuses. */
+/* Nobody may connect between bind and listen: until then the kernel refuses. The mode is
+ * given by the umask and no link is followed: the directory may be the daemon's own
+ * user's, who is not to be handed another file by root. */
 static int bind_and_listen(struct listener *listener, const struct sockaddr_un *address,
                            uid_t owner, gid_t group)
 {
+    mode_t mask;
+    int rc;
+
     listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (listener->fd == -1)
         return -1;
-    if (bind(listener->fd, (const struct sockaddr *)address, sizeof *address) != 0)
+    mask = umask(~SOCKET_MODE & 0777);
+    rc = bind(listener->fd, (const struct sockaddr *)address, sizeof *address);
+    umask(mask);
+    if (rc != 0)
         return -1;
     if (geteuid() == 0 && lchown(address->sun_path, owner, group) != 0)
-        return -1;
-    if (chmod(address->sun_path, SOCKET_MODE) != 0)
         return -1;
     return listen(listener->fd, BACKLOG);
 }

@@ -9,13 +9,20 @@
 
 const char *const forged_names[2] = {"X-RBL-Score", "X-RBL-Lists"};
 
+/* smfi_setreply takes no more (MAXREPLYLEN), with the end. */
+#define SETREPLY_SIZE 981
+
+/* The MTA looks for each header that is to go from the first one on: with thousands it
+ * would be busy for hours. Nobody but whoever wants that sends so many. */
+#define FORGED_MAX 100
+
 /* Doubles every "%": Postfix takes one of a pair away, sendmail drops the whole text for
- * a single one. out holds twice the text. */
-static void double_percent(const char *text, char out[static 2 * REPLY_TEXT_SIZE])
+ * a single one. */
+static void double_percent(const char *text, char out[static SETREPLY_SIZE])
 {
     size_t used = 0;
 
-    for (; *text != '\0' && used + 3 < 2 * REPLY_TEXT_SIZE; text++) {
+    for (; *text != '\0' && used + 2 < SETREPLY_SIZE; text++) {
         if (*text == '%')
             out[used++] = '%';
         out[used++] = *text;
@@ -26,7 +33,7 @@ static void double_percent(const char *text, char out[static 2 * REPLY_TEXT_SIZE
 sfsistat answer_refuse(SMFICTX *ctx, const struct decision *decision)
 {
     bool for_good = decision->verdict == VERDICT_REJECT;
-    char text[2 * REPLY_TEXT_SIZE];
+    char text[SETREPLY_SIZE];
 
     double_percent(decision->reply, text);
     if (smfi_setreply(ctx, for_good ? "554" : "451", for_good ? "5.7.1" : "4.7.1",
@@ -44,14 +51,18 @@ static void add_header(SMFICTX *ctx, const char *name, const char *value, bool f
         log_warning("milter: header %s was not added", name);
 }
 
-/* From the last to the first, as each deletion renumbers those behind it. */
-static void remove_forged(SMFICTX *ctx, const struct connection *connection)
+/* From the last to the first, as each deletion renumbers those behind it. What is beyond
+ * the bound stays, before our own. */
+static void remove_forged(SMFICTX *ctx, const char *name, unsigned count)
 {
-    for (int k = 0; k < 2; k++)
-        for (unsigned i = connection->forged[k]; i > 0; i--)
-            if (smfi_chgheader(ctx, (char *)forged_names[k], (int)i, NULL) != MI_SUCCESS)
-                log_warning("milter: a forged header %s was not removed",
-                            forged_names[k]);
+    if (count > FORGED_MAX) {
+        log_notice("milter: a message with %u headers %s: the first %d are removed",
+                   count, name, FORGED_MAX);
+        count = FORGED_MAX;
+    }
+    for (unsigned i = count; i > 0; i--)
+        if (smfi_chgheader(ctx, (char *)name, (int)i, NULL) != MI_SUCCESS)
+            log_warning("milter: a forged header %s was not removed", name);
 }
 
 void answer_headers(SMFICTX *ctx, const struct connection *connection)
@@ -60,7 +71,8 @@ void answer_headers(SMFICTX *ctx, const struct connection *connection)
     const char *host = smfi_getsymval(ctx, "j");
     char text[RECORD_LISTS_SIZE], score[64];
 
-    remove_forged(ctx, connection);
+    for (int k = 0; k < 2; k++)
+        remove_forged(ctx, forged_names[k], connection->forged[k]);
     if (!session->decided)
         return;
     if (record_dnswl(session, host != NULL ? host : "localhost", text))

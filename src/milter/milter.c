@@ -85,35 +85,29 @@ static int remove_stale(const char *path, const struct endpoint *endpoint)
     return 0;
 }
 
-/* Gives a unix socket its mode and group. */
-static int set_rights(const struct config *config, const char *path)
+/* Gives a unix socket its group. As root we follow no link: the directory may be the
+ * daemon's own user's, who is not to be handed another file. */
+static int give_to_group(const char *path, const char *name)
 {
-    struct group *group;
+    struct group *group = getgrnam(name);
 
-    if (config->milter.socket_group[0] != '\0') {
-        group = getgrnam(config->milter.socket_group);
-        if (group == NULL) {
-            log_error("milter: socket-group = \"%s\": no such group",
-                      config->milter.socket_group);
-            return -1;
-        }
-        if (chown(path, (uid_t)-1, group->gr_gid) != 0) {
-            log_error("milter: %s: cannot give it to group %s: %s", path,
-                      config->milter.socket_group, strerror(errno));
-            return -1;
-        }
+    if (group == NULL) {
+        log_error("milter: socket-group = \"%s\": no such group", name);
+        return -1;
     }
-    if (chmod(path, config->milter.socket_mode) != 0) {
-        log_error("milter: %s: %s", path, strerror(errno));
+    if (lchown(path, (uid_t)-1, group->gr_gid) != 0) {
+        log_error("milter: %s: cannot give it to group %s: %s", path, name,
+                  strerror(errno));
         return -1;
     }
     return 0;
 }
 
-/* Opens it closed to all, so that nobody slips in before its rights are set. */
+/* The socket has its mode from the first moment on, as nobody else's file can be changed
+ * by that. */
 static int open_socket(const struct config *config, const char *path)
 {
-    mode_t mask = umask(0177);
+    mode_t mask = umask(~config->milter.socket_mode & 0777);
     int rc = smfi_opensocket(false);
 
     umask(mask);
@@ -122,7 +116,9 @@ static int open_socket(const struct config *config, const char *path)
                   strerror(errno));
         return -1;
     }
-    return path != NULL ? set_rights(config, path) : 0;
+    if (path == NULL || config->milter.socket_group[0] == '\0')
+        return 0;
+    return give_to_group(path, config->milter.socket_group);
 }
 
 int milter_open(const struct config *config, struct policy_slot *slot)

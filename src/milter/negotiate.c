@@ -96,16 +96,14 @@ static struct connection *connection_new(struct policy *policy)
     return c;
 }
 
-sfsistat milter_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
-                          unsigned long f2, unsigned long f3, unsigned long *pf0,
-                          unsigned long *pf1, unsigned long *pf2, unsigned long *pf3)
+/* What we ask of an MTA that offers these actions and protocol flags. */
+static void negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
+                      unsigned long *pf0, unsigned long *pf1)
 {
     struct policy *policy = policy_slot_get(milter.slot);
     struct connection *c = connection_new(policy);
     unsigned long never = never_read(), actions = 0;
 
-    (void)f2;
-    (void)f3;
     if (wants_headers(policy->config))
         actions |= SMFIF_ADDHDRS | SMFIF_CHGHDRS;
     else
@@ -116,7 +114,6 @@ sfsistat milter_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
         actions |= SMFIF_SETSYMLIST;
     *pf0 = actions & f0;
     *pf1 |= never & f1; /* libmilter has put what has no callback here */
-    *pf2 = *pf3 = 0;
     if (c != NULL) {
         c->silent = silent_stages(policy) & f1;
         *pf1 |= c->silent;
@@ -129,5 +126,18 @@ sfsistat milter_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
             ask_for_macros(ctx);
     }
     policy_unref(policy);
+}
+
+sfsistat milter_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
+                          unsigned long f2, unsigned long f3, unsigned long *pf0,
+                          unsigned long *pf1, unsigned long *pf2, unsigned long *pf3)
+{
+    (void)f2;
+    (void)f3;
+    *pf0 = *pf2 = *pf3 = 0;
+    atomic_fetch_add(&milter.in_flight, 1); /* see enter in callbacks.c */
+    if (!atomic_load(&milter.stopping))
+        negotiate(ctx, f0, f1, pf0, pf1);
+    atomic_fetch_sub(&milter.in_flight, 1);
     return SMFIS_CONTINUE;
 }

@@ -102,6 +102,13 @@ def test_huge_reason_is_cut_to_an_smtp_line(lab, size):
     assert len(reply) + 2 <= 512, "RFC 5321, 4.5.3.1.5"
 
 
+def test_reply_of_nothing_but_percent_signs(lab):
+    """More of them than libmilter takes, doubled: the reply must not be Postfix's own."""
+    dns = lab.dns([{"name": NAME, "type": "TXT", "txt": ["%" * 900]}] + listed(CLIENT, "bl.test"))
+    lab.daemon(dns, lists=[dnsbl("bl", "bl.test", reply="%{reason}")])
+    assert re.fullmatch(r"554 5\.7\.1 %{480,}", lab.send(addr=CLIENT).reply)
+
+
 def test_huge_reason_of_percent_signs(lab):
     """They are doubled on their way to Postfix: the limit of libmilter must hold then."""
     dns = lab.dns([{"name": NAME, "type": "TXT", "txt": ["%" * 2000]}] + listed(CLIENT, "bl.test"))
