@@ -12,6 +12,7 @@
 #include "daemon/daemon.h"
 #include "daemon/doctor.h"
 #include "daemon/lists.h"
+#include "daemon/trial.h"
 #include "milter/milter.h"
 
 static void append_message(void *context, const char *text)
@@ -139,6 +140,7 @@ struct control_daemon daemon_control(struct daemon *daemon)
         .stats = asked_stats,
         .dnsbl = dnsbl_rows,
         .dnsbl_change = dnsbl_change,
+        .dnsbl_try = trial_run,
         .check = check_message,
         .doctor = doctor_findings,
         .flush_cache = asked_flush_cache,

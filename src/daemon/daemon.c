@@ -104,6 +104,11 @@ static int start_parts(struct daemon *daemon, struct config *config)
         log_error("out of memory");
         return -1;
     }
+    daemon->slot.recent = recent_new();
+    if (daemon->slot.recent == NULL) {
+        log_error("out of memory");
+        return -1;
+    }
     return 0;
 }
 
@@ -128,7 +133,9 @@ int daemon_start(struct daemon *daemon, struct config *config)
 
 void daemon_stop(struct daemon *daemon)
 {
+    atomic_store(&daemon->stopping, true);
     control_free(daemon->control);
+    recent_free(daemon->slot.recent);
     if (daemon->slot.policy != NULL)
         policy_slot_clear(&daemon->slot);
     registry_stop(daemon->registry);

@@ -21,6 +21,8 @@ struct daemon {
     struct blocklist *blocklist;
     struct suffix_list *suffixes; /* for what an admin lists; NULL: there is none */
     struct policy_slot slot;
+    atomic_bool trying;   /* a zone, for rblctl dnsbl try */
+    atomic_bool stopping; /* what takes long is to end */
     struct control *control;
 };
 

@@ -12,4 +12,6 @@ librblmilter_a_SOURCES += \
 	src/daemon/doctor_twins.c \
 	src/daemon/lists.c src/daemon/lists.h \
 	src/daemon/notify.c src/daemon/notify.h \
+	src/daemon/trial.c src/daemon/trial.h src/daemon/trial_parts.h \
+	src/daemon/trial_report.c \
 	src/daemon/user.c src/daemon/user.h

@@ -24,6 +24,7 @@ struct dnsbl_registry {
     struct resolver *resolver;
     pthread_t thread;
     bool running, stopping;
+    bool news; /* since the thread began its round: it must not sleep after it */
     char *state_path;
     json_t *saved;    /* what the state file said at the start; NULL: nothing */
     int64_t write_ms; /* when the state file is due */
@@ -51,6 +52,13 @@ struct dnsbl_registry *registry_new(const char *state_path)
     if (state_path != NULL)
         registry->saved = registry_state_load(state_path);
     return registry;
+}
+
+/* Something changed that the thread or a waiter may want to know; lock held. */
+static void tell(struct dnsbl_registry *registry)
+{
+    registry->news = true;
+    pthread_cond_broadcast(&registry->changed);
 }
 
 static void record_free(struct dnsbl_record *record)
@@ -182,7 +190,7 @@ struct dnsbl_record *registry_watch(struct dnsbl_registry *registry,
     record->list = list;
     record->upstream = upstream_ref(upstream);
     record->check_ms = clock_ms();
-    pthread_cond_broadcast(&registry->changed);
+    tell(registry);
 out:
     pthread_mutex_unlock(&registry->lock);
     release(old);
@@ -229,7 +237,7 @@ void registry_state_changed(struct dnsbl_registry *registry)
     pthread_mutex_lock(&registry->lock);
     if (soon_ms < registry->write_ms)
         registry->write_ms = soon_ms;
-    pthread_cond_broadcast(&registry->changed);
+    tell(registry);
     pthread_mutex_unlock(&registry->lock);
 }
 
@@ -242,7 +250,7 @@ void registry_check_soon(struct dnsbl_record *record)
     soon_ms = record->checked_ms + NOT_BEFORE_MS;
     if (record->config != NULL && soon_ms < record->check_ms) {
         record->check_ms = soon_ms;
-        pthread_cond_broadcast(&registry->changed);
+        tell(registry);
     }
     pthread_mutex_unlock(&registry->lock);
 }
@@ -257,7 +265,7 @@ static void on_probe(struct dns_lookup *lookup, struct dns_answer *answer)
     pthread_mutex_lock(&registry->lock);
     probe->answer = dns_answer_ref(answer);
     probe->open = false;
-    pthread_cond_broadcast(&registry->changed);
+    tell(registry);
     pthread_mutex_unlock(&registry->lock);
 }
 
@@ -396,7 +404,7 @@ static void end_test(struct dnsbl_registry *registry, struct dnsbl_record *recor
             record->check_ms = next_ms;
     }
     record->retries = good ? 0 : record->retries + 1;
-    pthread_cond_broadcast(&registry->changed);
+    tell(registry);
 }
 
 /* Forgets a test whose list was taken out of the configuration, or changed, meanwhile. */
@@ -456,6 +464,7 @@ static void *look_after_all(void *context)
     while (!registry->stopping) {
         int64_t next_ms = clock_ms() + STATE_EVERY_MS;
 
+        registry->news = false;
         for (struct dnsbl_record *r = registry->first; r != NULL; r = r->next) {
             int64_t at_ms = look_after(registry, r);
 
@@ -465,7 +474,9 @@ static void *look_after_all(void *context)
         write_when_due(registry);
         if (registry->write_ms < next_ms)
             next_ms = registry->write_ms;
-        if (registry->stopping || next_ms <= clock_ms())
+        /* The lock was released in between: what came for a record that had been looked
+         * at by then woke nobody. */
+        if (registry->stopping || registry->news || next_ms <= clock_ms())
             continue;
         struct timespec until = clock_timespec(next_ms);
         pthread_cond_timedwait(&registry->changed, &registry->lock, &until);
@@ -488,7 +499,7 @@ void registry_stop(struct dnsbl_registry *registry)
         return;
     pthread_mutex_lock(&registry->lock);
     registry->stopping = true;
-    pthread_cond_broadcast(&registry->changed);
+    tell(registry);
     pthread_mutex_unlock(&registry->lock);
     if (registry->running) {
         pthread_join(registry->thread, NULL);
@@ -541,7 +552,7 @@ void registry_test(struct dnsbl_record *record, int64_t deadline_ms)
     pthread_mutex_lock(&registry->lock);
     if (record->config != NULL)
         record->check_ms = began_ms;
-    pthread_cond_broadcast(&registry->changed);
+    tell(registry);
     while (record->config != NULL && clock_ms() < deadline_ms &&
            (record->probing || record->check_ms <= began_ms))
         pthread_cond_timedwait(&registry->changed, &registry->lock, &until);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "milter/state.h"
@@ -95,11 +96,17 @@ static void await_allow_lists(struct connection *c)
 
 static void account(const struct connection *c, const struct decision *d)
 {
+    const struct facts *facts = &c->session->facts;
+
     atomic_fetch_add(&milter.verdicts[d->verdict], 1);
     if (d->listed == BLOCKLIST_BLOCK)
         atomic_fetch_add(&milter.blocklisted, 1);
     if (d->listed != BLOCKLIST_NONE && c->session->policy->blocklist != NULL)
         blocklist_hit(c->session->policy->blocklist, &d->match);
+    /* those that no list decides about are no use to try one on */
+    if (facts->has_client && d->exempt == NULL && d->listed != BLOCKLIST_ALLOW &&
+        milter.slot->recent != NULL)
+        recent_note(milter.slot->recent, &facts->client, d->verdict, clock_ms());
 }
 
 /* Whether the verdict may be given at this stage; at each one after reject-at too, as new

@@ -7,6 +7,7 @@ librblmilter_a_SOURCES += \
 	src/policy/inquiry_wait.c \
 	src/policy/policy.c src/policy/policy.h \
 	src/policy/question.c src/policy/question.h \
+	src/policy/recent.c src/policy/recent.h \
 	src/policy/record.c src/policy/record.h \
 	src/policy/reply.c src/policy/reply.h \
 	src/policy/session.c src/policy/session.h \

@@ -53,6 +53,7 @@ bool policy_asks_at(const struct policy *policy, enum stage stage)
 int policy_slot_init(struct policy_slot *slot, struct policy *policy)
 {
     slot->policy = policy;
+    slot->recent = NULL;
     return pthread_mutex_init(&slot->lock, NULL) == 0 ? 0 : -1;
 }
 

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
+#include "policy/recent.h"
 #include "policy/shed.h"
 
 struct policy {
@@ -35,13 +36,14 @@ void policy_unref(struct policy *policy); /* NULL is fine */
  * negotiates. */
 bool policy_asks_at(const struct policy *policy, enum stage stage);
 
-/* The policy in force: what a reload swaps. */
+/* The policy in force: what a reload swaps; and what outlives it. */
 struct policy_slot {
     pthread_mutex_t lock; /* held for the moment of a swap or a ref only */
     struct policy *policy;
+    struct recent *recent; /* borrowed; NULL: not kept */
 };
 
-/* Takes over the caller's reference to policy. Returns 0, or -1. */
+/* Takes over the caller's reference to policy; recent is NULL then. Returns 0, or -1. */
 int policy_slot_init(struct policy_slot *slot, struct policy *policy);
 void policy_slot_clear(struct policy_slot *slot);
 

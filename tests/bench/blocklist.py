@@ -17,6 +17,7 @@ ADDRESSES = 12  # of 20 entries; the others: domains, IP addresses, hosts
 LISTED = "user%n@d%n.listed.test"
 CLEAN = "user%n@d%n.clean.test"
 SENDERS = 100_000  # different listed ones that come
+STRIDE = 2_654_435_761  # a prime: the entries come in no order
 COMMANDS = 100  # of each kind, under load
 
 SHELL = """
@@ -46,7 +47,7 @@ def write_files(bench, count):
     plain, rows = bench.path("entries"), bench.path("rows.csv")
     with open(plain, "w", encoding="ascii") as out, open(rows, "w", encoding="ascii") as csv:
         for n in range(count):
-            text = entry(n)
+            text = entry(n * STRIDE % count)
             out.write(text + "\n")
             csv.write(f"{text},0,feed,bulk mail\n")
     return plain, rows

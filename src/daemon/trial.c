@@ -1,0 +1,211 @@
+#include "daemon/trial.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "config/dead_zones.h"
+#include "daemon/asking.h"
+#include "daemon/daemon.h"
+#include "daemon/trial_parts.h"
+#include "dnsbl/query_name.h"
+
+#define HOUR_MS    3600000
+#define LONGEST_MS 60000
+#define ROUND      50  /* questions at once */
+#define ROUND_MS   250 /* at least: so 200 questions a second at most */
+
+/* Asks for the test points. */
+static void ask_points(struct trial *t)
+{
+    static const char *const points[] = {"127.0.0.2", "127.0.0.1", "::FFFF:7F00:2",
+                                         "::FFFF:7F00:1"};
+    struct asking askings[4];
+    char why[sizeof t->why];
+
+    memset(askings, 0, sizeof askings);
+    for (int i = 0; i < 4; i++) {
+        askings[i].upstream = t->upstream;
+        (void)health_test_name(&t->list, points[i], askings[i].name); /* "": not asked */
+    }
+    asking_all(t->daemon->resolver, askings, 4);
+    t->health = health_judge(&t->list, askings[0].answer, askings[1].answer, t->why,
+                             sizeof t->why);
+    t->health6 =
+        health_judge(&t->list, askings[2].answer, askings[3].answer, why, sizeof why);
+    asking_clear(askings, 4);
+}
+
+static void note_code(struct trial *t, struct in_addr code)
+{
+    for (size_t i = 0; i < TRIAL_CODES; i++) {
+        if (t->codes[i].count != 0 && t->codes[i].code.s_addr != code.s_addr)
+            continue;
+        t->codes[i].code = code;
+        t->codes[i].count++;
+        return;
+    }
+    t->other_codes++;
+}
+
+/* A client that it lists, and that we did not refuse: some are shown. */
+static void note_example(struct trial *t, const struct recent_client *client)
+{
+    char text[IPADDR_TEXT_SIZE];
+
+    if (client->verdict >= VERDICT_TEMPFAIL || t->example_count >= TRIAL_EXAMPLES)
+        return;
+    ipaddr_text(&client->ip, text);
+    buffer_add(&t->examples, "%s%s", t->example_count++ > 0 ? ", " : "", text);
+}
+
+static void note_answer(struct trial *t, const struct recent_client *client,
+                        const struct asking *asking)
+{
+    struct listing listing = listing_judge(&t->list, asking->answer);
+
+    t->asked++;
+    t->asked6 += client->ip.family == 6;
+    switch (listing.state) {
+    case LISTING_LISTED:
+        t->listed++;
+        t->listed_by[client->verdict]++;
+        for (unsigned i = 0; i < asking->answer->address_count; i++)
+            note_code(t, asking->answer->addresses[i]);
+        note_example(t, client);
+        break;
+    case LISTING_NONE:
+        break;
+    case LISTING_ERROR:
+    case LISTING_FOREIGN:
+        t->errors++;
+        break;
+    case LISTING_FAILED:
+        t->unanswered++;
+        return; /* how long we waited says nothing of it */
+    }
+    latency_note(&t->latency, asking->took_ms);
+}
+
+static void ask_round(struct trial *t, const struct recent_client *clients, size_t count)
+{
+    struct asking askings[ROUND];
+
+    for (size_t i = 0; i < count; i++) {
+        askings[i].upstream = t->upstream;
+        (void)query_name_address(&clients[i].ip, t->list.zone, askings[i].name);
+    }
+    asking_all(t->daemon->resolver, askings, count);
+    for (size_t i = 0; i < count; i++)
+        if (askings[i].answer != NULL)
+            note_answer(t, &clients[i], &askings[i]);
+    asking_clear(askings, count);
+}
+
+/* Why to stop before the end; NULL: go on. */
+static const char *why_stop(const struct trial *t)
+{
+    size_t bound = (size_t)t->policy->config->resolver.max_queries;
+
+    if (clock_ms() - t->began_ms >= LONGEST_MS)
+        return "time is up";
+    if (atomic_load(&t->daemon->stopping))
+        return "the daemon stops";
+    if (resolver_load(t->daemon->resolver) > bound / 2)
+        return "mail needs the resolver";
+    return NULL;
+}
+
+static void ask_clients(struct trial *t)
+{
+    struct recent_client *clients = NULL;
+
+    t->clients = recent_since(t->daemon->slot.recent, t->began_ms - HOUR_MS, &clients);
+    for (size_t at = 0; at < t->clients && t->stopped == NULL;) {
+        size_t count = t->clients - at < ROUND ? t->clients - at : ROUND;
+        int64_t next_ms = clock_ms() + ROUND_MS;
+
+        ask_round(t, &clients[at], count);
+        at += count;
+        if (at == t->clients)
+            break;
+        t->stopped = why_stop(t);
+        struct timespec pause = clock_timespec(next_ms);
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &pause, NULL);
+    }
+    free(clients);
+}
+
+/* Returns 0, or -1 with a sentence for whoever asked. */
+static int check_zone(const char *text, char zone[static DOMAIN_SIZE], char *error,
+                      size_t error_size)
+{
+    const struct dead_zone *dead;
+
+    if (domain_canonical(text, zone) != 0 || strchr(zone, '.') == NULL) {
+        text_sentence(error, error_size,
+                      "\"%s\" is no zone: expected a name such as bl.spamcop.net, with "
+                      "its key before it where it has one",
+                      text);
+        return -1;
+    }
+    dead = dead_zone_find(zone);
+    if (dead == NULL)
+        return 0;
+    text_sentence(error, error_size, "%s is dead (%s): %s", zone, dead->name, dead->died);
+    return -1;
+}
+
+/* The list as a section with nothing but the zone would have it. */
+static void make_list(struct trial *t, char *zone)
+{
+    static char listed[] = "127.0.0.2", unlisted[] = "127.0.0.1", name[] = "trial";
+
+    network_parse("127.255.255.0/24", &t->error_codes[0]);
+    network_parse("127.0.0.1", &t->error_codes[1]);
+    t->list = (struct list){
+        .name = name,
+        .zone = zone,
+        .checks = 1u << CHECK_CLIENT,
+        .ipv6 = true,
+        .weight = 1,
+        .error_codes = t->error_codes,
+        .error_code_count = 2,
+        .test_listed = listed,
+        .test_unlisted = unlisted,
+    };
+}
+
+json_t *trial_run(void *context, const char *text, char *error, size_t error_size)
+{
+    struct daemon *daemon = context;
+    struct trial t = {.daemon = daemon, .began_ms = clock_ms()};
+    char zone[DOMAIN_SIZE];
+    json_t *out = NULL;
+
+    t.examples = buffer_over(t.example_text, sizeof t.example_text);
+    if (check_zone(text, zone, error, error_size) != 0)
+        return NULL;
+    if (atomic_exchange(&daemon->trying, true)) {
+        text_sentence(error, error_size, "another zone is being tried: ask again later");
+        return NULL;
+    }
+    t.policy = policy_slot_get(&daemon->slot);
+    t.upstream = resolver_upstream(daemon->resolver, t.policy->config->resolver.servers);
+    if (t.upstream == NULL) {
+        text_sentence(error, error_size, "out of memory");
+        goto out;
+    }
+    make_list(&t, zone);
+    ask_points(&t);
+    if (t.health == HEALTH_HEALTHY || t.health == HEALTH_EMPTY)
+        ask_clients(&t);
+    out = trial_report(&t);
+out:
+    upstream_unref(t.upstream);
+    policy_unref(t.policy);
+    atomic_store(&daemon->trying, false);
+    return out;
+}
