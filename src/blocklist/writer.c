@@ -11,6 +11,7 @@
 #define TICK_MS           1000
 #define ENDS_PER_COMMIT   1000 /* an admin's change waits no longer than for these */
 #define LAST_SEEN_TICKS   60
+#define CHECKPOINT_TICKS  10 /* each syncs the database, which an admin's commit feels */
 #define WAL_TRUNCATE_SIZE (64 << 20)
 
 /* Begins a transaction that nobody waits for; not when somebody else is writing. */
@@ -138,10 +139,11 @@ void *writer_main(void *context)
     do {
         walltime_tick(&blocklist->walltime);
         writer_work(blocklist);
-        if (ticks++ % LAST_SEEN_TICKS == 0)
+        if (ticks % LAST_SEEN_TICKS == 0)
             note_last_seen(blocklist);
-        if (db != NULL)
+        if (db != NULL && ticks % CHECKPOINT_TICKS == 0)
             checkpoint(blocklist, db);
+        ticks++;
     } while (store_wait(blocklist, TICK_MS, false));
     sqlite3_close(db);
     return NULL;

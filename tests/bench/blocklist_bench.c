@@ -273,6 +273,122 @@ static int measure_lookups(const char *path, uint64_t count, unsigned threads)
     return 0;
 }
 
+static bool ignore_row(void *context, const struct blocklist_row *row)
+{
+    (void)context;
+    (void)row;
+    return true;
+}
+
+struct load {
+    struct blocklist *blocklist;
+    uint64_t count;
+    _Atomic bool done;
+    _Atomic uint64_t asked;
+};
+
+/* One listed in ten, as if they were messages. */
+static void *ask_until_done(void *context)
+{
+    struct load *load = context;
+    char text[128];
+
+    for (uint64_t i = (uint64_t)(uintptr_t)&text; !load->done; i++) {
+        row_text(mix(i) % load->count, i % 10 == 0 ? "" : "x", text);
+        (void)ask(load->blocklist, text);
+        load->asked++;
+    }
+    return NULL;
+}
+
+static void print_times(const char *what, uint32_t *took, size_t count)
+{
+    qsort(took, count, sizeof *took, by_number);
+    printf("busy %s p50_us=%.1f p99_us=%.1f max_us=%.1f\n", what, took[count / 2] / 1e3,
+           took[count * 99 / 100] / 1e3, took[count - 1] / 1e3);
+}
+
+#define CHANGES 500
+
+static void measure_changes(struct blocklist *blocklist)
+{
+    static uint32_t adds[CHANGES], shows[CHANGES];
+    struct blocklist_actor actor = {"root", 0};
+    char text[128], error[BLOCKLIST_ERROR_SIZE], why[ENTRY_ERROR_SIZE];
+
+    for (unsigned i = 0; i < CHANGES; i++) {
+        struct entry entry;
+        struct blocklist_row_in row = {.entry = &entry, .reason = "busy"};
+        int64_t start, added;
+
+        snprintf(text, sizeof text, "busy%u-%ld@b.example", i, (long)time(NULL));
+        if (entry_parse(text, &entry, why) != 0)
+            return;
+        start = now_ns();
+        if (blocklist_add(blocklist, &row, 1, NULL, &actor, NULL, error) != BLOCKLIST_OK)
+            printf("%s\n", error);
+        added = now_ns();
+        (void)blocklist_show(blocklist, &entry, ignore_row, NULL, error);
+        adds[i] = (uint32_t)(added - start);
+        shows[i] = (uint32_t)(now_ns() - added);
+    }
+    print_times("add", adds, CHANGES);
+    print_times("show", shows, CHANGES);
+}
+
+/* A tenth as many new rows, after those that are there. Returns seconds. */
+static double import_more(struct blocklist *blocklist, uint64_t count)
+{
+    struct blocklist_actor actor = {"root", 0};
+    struct blocklist_import_options options = {.source = "more", .actor = &actor};
+    struct blocklist_import_counts counts;
+    char text[128], error[BLOCKLIST_ERROR_SIZE], why[ENTRY_ERROR_SIZE];
+    struct blocklist_import *import = blocklist_import_begin(blocklist, &options, error);
+    int64_t start = now_ns();
+
+    for (uint64_t i = 0; import != NULL && i < count / 10; i++) {
+        struct entry entry;
+        struct blocklist_row_in row = {&entry, false, NULL, NULL, 0, 0};
+
+        row_text(count + i, "", text);
+        if (entry_parse(text, &entry, why) == 0)
+            (void)blocklist_import_row(import, &row, error);
+    }
+    if (import == NULL ||
+        blocklist_import_commit(import, false, &counts, error) != BLOCKLIST_OK)
+        printf("%s\n", error);
+    return (double)(now_ns() - start) / 1e9;
+}
+
+static int measure_busy(const char *path, uint64_t count, unsigned threads)
+{
+    struct load load = {.blocklist = open_db(path), .count = count};
+    struct blocklist_status status;
+    pthread_t ids[64];
+    uint64_t before;
+    double alone, took;
+
+    do {
+        usleep(1000);
+        blocklist_status(load.blocklist, &status);
+    } while (!status.filter_ready);
+    for (unsigned t = 0; t < threads; t++)
+        pthread_create(&ids[t], NULL, ask_until_done, &load);
+    measure_changes(load.blocklist);
+    before = load.asked;
+    sleep(5);
+    alone = (double)(load.asked - before) / 5;
+    before = load.asked;
+    took = import_more(load.blocklist, count);
+    printf("busy import rows=%" PRIu64 " took_s=%.1f asks_per_s=%.0f without=%.0f\n",
+           count / 10, took, (double)(load.asked - before) / took, alone);
+    load.done = true;
+    for (unsigned t = 0; t < threads; t++)
+        pthread_join(ids[t], NULL);
+    blocklist_close(load.blocklist);
+    return 0;
+}
+
 static bool count_row(void *context, const struct blocklist_row *row)
 {
     (void)row;
@@ -340,7 +456,13 @@ int main(int argc, char **argv)
     }
     if (argc == 3 && strcmp(what, "list") == 0)
         return measure_lists(argv[2]);
+    if (argc == 5 && strcmp(what, "busy") == 0) {
+        unsigned threads = (unsigned)strtoul(argv[4], NULL, 10);
+
+        return measure_busy(argv[2], strtoull(argv[3], NULL, 10),
+                            threads > 0 && threads <= 64 ? threads : 1);
+    }
     fprintf(stderr, "usage: blocklist_bench rows N | import DB N | start DB N | "
-                    "lookup DB N THREADS | list DB\n");
+                    "lookup DB N THREADS | list DB | busy DB N THREADS\n");
     return 2;
 }
