@@ -9,5 +9,6 @@ dist_docs_DATA = \
 	docs/operate.md \
 	docs/performance.md \
 	docs/postfix.md \
+	docs/security.md \
 	docs/sendmail.md \
 	docs/testing.md
