@@ -2,6 +2,7 @@
  * word, the state file, quotas. */
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -575,6 +576,30 @@ static void unwritable_file(void **state)
     assert_string_equal(text, "{}\n");
 }
 
+/* What is seen while the state file is being written is not overlooked: the disk is a
+ * pipe here, that nobody reads for a while. */
+static void slow_disk(void **state)
+{
+    struct world *w = *state;
+    char temporary[sizeof w->state + 4], text[256];
+
+    snprintf(temporary, sizeof temporary, "%s.new", w->state);
+    assert_int_equal(mkfifo(temporary, 0600), 0);
+    configure(w, one);
+    struct dnsbl_record *record = record_of(w, "bl");
+    await(record, HEALTH_HEALTHY, 2000);
+    usleep(2500000); /* the change of state is written two seconds later */
+    hear(record, record->list, DNS_SERVFAIL, NULL, 3);
+    assert_int_equal(atomic_load(&record->health), HEALTH_DOWN);
+    int disk = open(temporary, O_RDONLY);
+    assert_true(disk >= 0);
+    assert_int_equal(unlink(temporary), 0);
+    while (read(disk, text, sizeof text) > 0)
+        continue;
+    close(disk);
+    await(record, HEALTH_HEALTHY, 1000);
+}
+
 static void quota(void **state)
 {
     static const struct {
@@ -631,6 +656,7 @@ int main(void)
         TEST(outlives_a_restart),
         TEST(damaged_files),
         TEST(unwritable_file),
+        TEST(slow_disk),
         TEST(quota),
     };
 
