@@ -31,7 +31,7 @@ static const struct command commands[] = {
     {"doctor", RIGHT_ASK, true, cmd_doctor},
     {"dnsbl", RIGHT_ASK, false, cmd_dnsbl},
     {"dnsbl-change", RIGHT_CHANGE, true, cmd_dnsbl_change},
-    {"dnsbl-try", RIGHT_ASK, true, cmd_dnsbl_try},
+    {"dnsbl-try", RIGHT_CHANGE, true, cmd_dnsbl_try},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

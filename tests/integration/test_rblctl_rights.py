@@ -21,6 +21,7 @@ ASK = [
 CHANGE = [
     ("add", "b.example"), ("allow", "b.example"), ("remove", "a.example"),
     ("import", "-"), ("reload",), ("flush-cache",), ("dnsbl", "suspend", "bl"),
+    ("dnsbl", "try", "new.test"),
 ]  # fmt: skip
 
 
