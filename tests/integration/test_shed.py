@@ -4,6 +4,7 @@ import re
 
 from harness.conf import dnsbl
 from harness.dns import listed
+from harness.rblctl import Rblctl
 
 SILENT = [{"suffix": "test", "silent": True}]
 
@@ -25,7 +26,8 @@ def failures(daemon, since=0):
 
 def test_lists_of_small_worth_are_left_out_first(lab):
     """At 8 of 10 monitor is, at 9 the smaller weight too; the strong list is asked still."""
-    dns = lab.dns(SILENT)
+    strong = listed("192.0.9.1", "strong.test", delay_ms=200)
+    dns = lab.dns(strong + SILENT)
     daemon = lab.daemon(
         dns,
         lists=[
@@ -33,15 +35,13 @@ def test_lists_of_small_worth_are_left_out_first(lab):
             dnsbl("small", "small.test", weight=2),
             dnsbl("strong", "strong.test", weight=8),
         ],
-        resolver={"max_queries": 10, "deadline": "2s", "timeout": "2s"},
+        resolver={"max_queries": 10, "deadline": "10s", "timeout": "10s"},
     )
     for n in range(1, 4):  # 3, 6, then 8 and strong alone: 9
         until_mail(lab, f"192.0.{n}.1")
     client = until_mail(lab, "192.0.9.1")  # strong: 10, the bound
-    assert client.rcpt().kind == "continue"
-    found = failures(daemon)
-    assert found.pop("strong") in ("timeout", "no-answer")
-    assert found == {"watch": "not-asked", "small": "not-asked"}
+    assert client.rcpt().kind == "reply"
+    assert failures(daemon) == {"watch": "not-asked", "small": "not-asked"}
     assert "1.9.0.192.strong.test" in dns.names()
     assert "1.9.0.192.small.test" not in dns.names()
     assert "1.9.0.192.watch.test" not in dns.names()
@@ -54,7 +54,7 @@ def test_what_is_cached_counts_under_load(lab):
         dns,
         lists=[dnsbl("small", "small.test", weight=2), dnsbl("strong", "strong.test", weight=8)],
         verdict={"reject": 2},
-        resolver={"max_queries": 4, "deadline": "1s", "timeout": "1s"},
+        resolver={"max_queries": 4, "deadline": "10s", "timeout": "10s"},
     )
     assert lab.send(addr="192.0.2.1").reply.code == 554
     for n in range(3, 9):
@@ -69,7 +69,7 @@ def test_one_network_does_not_take_all_places(lab):
     lists = [dnsbl(f"l{n}", f"l{n}.test") for n in range(4)]
     dns = lab.dns(listed("198.51.100.1", "l3.test", txt="why") + SILENT)
     daemon = lab.daemon(
-        dns, lists=lists, resolver={"max_queries": 300, "deadline": "3s", "timeout": "3s"}
+        dns, lists=lists, resolver={"max_queries": 300, "deadline": "20s", "timeout": "20s"}
     )
     flood = [until_mail(lab, f"192.0.2.{n}") for n in range(1, 41)]
     assert 100 <= len(dns.names()) <= 110
@@ -110,12 +110,10 @@ def test_test_points_are_asked_under_load(lab):
     daemon = lab.daemon(
         dns,
         lists=[dnsbl("well", "well.test", **point)],
-        resolver={"max_queries": 2, "deadline": "2s", "timeout": "2s"},
+        resolver={"max_queries": 2, "deadline": "10s", "timeout": "10s"},
     )
     daemon.log.wait_for("list=well health=healthy")
     for n in range(1, 5):
         until_mail(lab, f"192.0.{n}.1")
-    from harness.rblctl import Rblctl
-
     result = Rblctl(lab.dir)("--json", "dnsbl", "test", "well")
     assert result.json["health"] == "healthy", result
