@@ -1,6 +1,7 @@
 """Under load lookups are left out, in the order of the lists' worth; mail is not."""
 
 import re
+import time
 
 from harness.conf import dnsbl
 from harness.dns import listed
@@ -83,18 +84,18 @@ def test_places_are_given_back(lab):
     dns = lab.dns(SILENT)
     daemon = lab.daemon(
         dns,
-        lists=[dnsbl(f"l{n}", f"l{n}.test") for n in range(4)],
-        resolver={"max_queries": 300, "deadline": "500ms", "timeout": "500ms"},
+        lists=[dnsbl(f"l{n}", f"l{n}.test") for n in range(20)],
+        resolver={"max_queries": 300, "deadline": "2s", "timeout": "2s"},
     )
-    crowd = [until_mail(lab, f"192.0.2.{n}") for n in range(1, 41)]
-    for client in crowd:
-        client.quit()
-    assert lab.send(addr="203.0.113.1").accepted  # 500 ms later
+    for n in range(1, 7):  # 120 questions
+        until_mail(lab, f"192.0.2.{n}").quit()
+    assert len(dns.names()) == 100
+    daemon.log.wait_for("list=l0 health=down")
     dns.rules(listed("192.0.2.99", "l1.test"))
-    for _ in range(100):  # the lists were down for a while: until they are taken back
-        if lab.send(addr="192.0.2.99").reply.code == 554:
+    for _ in range(100):  # until the lists are taken back
+        if until_mail(lab, "192.0.2.99").rcpt().kind == "reply":
             break
-        daemon.log.wait_for("", 0)
+        time.sleep(0.1)
     else:
         raise AssertionError("not asked about again")
 
@@ -115,5 +116,8 @@ def test_test_points_are_asked_under_load(lab):
     daemon.log.wait_for("list=well health=healthy")
     for n in range(1, 5):
         until_mail(lab, f"192.0.{n}.1")
-    result = Rblctl(lab.dir)("--json", "dnsbl", "test", "well")
-    assert result.json["health"] == "healthy", result
+    rblctl = Rblctl(lab.dir)
+    for _ in range(2):  # the first one that fails is looked at twice
+        result = rblctl("--json", "dnsbl", "test", "well")
+        assert result.json["health"] == "healthy", result
+    assert dns.names().count("2.0.0.127.well.test") == 3
