@@ -21,7 +21,7 @@ void latency_note(struct latency *latency, int ms);
 int latency_percentile(const struct latency *latency, int percent);
 
 /* How long an answer of this list is worth waiting for, ms: three times its p99, never
- * below a quarter of a second nor above most_ms; most_ms while little is known. */
+ * below a second nor above most_ms; most_ms while little is known. */
 int latency_deadline_ms(const struct latency *latency, int most_ms);
 
 #endif

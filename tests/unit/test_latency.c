@@ -53,8 +53,8 @@ static void deadlines(void **state)
     } cases[] = {
         {"nothing known", 0, 0, 5000, 5000, 5000},
         {"little known", 10, 49, 5000, 5000, 5000},
-        {"quick: never below a quarter of a second", 1, 50, 5000, 250, 250},
-        {"three times its p99", 200, 500, 5000, 600, 900},
+        {"quick: never below a second", 1, 50, 5000, 1000, 1000},
+        {"three times its p99", 500, 500, 5000, 1500, 2200},
         {"never above the resolver's", 4000, 500, 5000, 5000, 5000},
         {"never above the resolver's, though quick", 1, 500, 100, 100, 100},
     };
