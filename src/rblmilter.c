@@ -171,15 +171,17 @@ static int run(struct daemon *daemon, const struct options *options, int ready_f
     int64_t deadline_ms;
     bool told_to_stop;
 
-    if (pthread_create(&m.thread, NULL, run_milter, &m) != 0) {
-        log_error("the milter's thread cannot be started");
-        return 1;
-    }
     log_notice("rblmilter %s is ready, configured by %s", PACKAGE_VERSION,
                options->config);
     notify("READY=1");
     if (ready_fd >= 0)
         detach_ready(ready_fd);
+    /* Last, so that a signal finds us waiting, not libmilter: what comes to the socket
+     * until then waits in its queue. */
+    if (pthread_create(&m.thread, NULL, run_milter, &m) != 0) {
+        log_error("the milter's thread cannot be started");
+        return 1;
+    }
     told_to_stop = serve(daemon);
     if (told_to_stop)
         milter_stop();
