@@ -78,7 +78,8 @@ struct dns_answer *resolver_remembered(struct resolver *resolver,
                                        const char *name);
 
 /* In place of asking, where there is too much under way: a cached answer, a stale one, or
- * DNS_NOT_ASKED; counted as not asked unless cached. The caller's reference. Any thread. */
+ * DNS_NOT_ASKED; counted as not asked unless cached. The caller's reference. Any thread.
+ */
 struct dns_answer *resolver_leave_out(struct resolver *resolver,
                                       struct upstream *upstream, enum dns_type type,
                                       const char *name);
