@@ -8,6 +8,8 @@ dist_docs_DATA = \
 	docs/lists.md \
 	docs/operate.md \
 	docs/performance.md \
+	docs/performance-lists.svg \
+	docs/performance-sessions.svg \
 	docs/postfix.md \
 	docs/security.md \
 	docs/sendmail.md \
