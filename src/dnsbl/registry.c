@@ -487,10 +487,14 @@ static void *look_after_all(void *context)
 
 int registry_start(struct dnsbl_registry *registry, struct resolver *resolver)
 {
+    bool running;
+
     registry->resolver = resolver;
-    registry->running =
-        pthread_create(&registry->thread, NULL, look_after_all, registry) == 0;
-    return registry->running ? 0 : -1;
+    pthread_mutex_lock(&registry->lock); /* the thread reads what lies beside it */
+    running = pthread_create(&registry->thread, NULL, look_after_all, registry) == 0;
+    registry->running = running;
+    pthread_mutex_unlock(&registry->lock);
+    return running ? 0 : -1;
 }
 
 void registry_stop(struct dnsbl_registry *registry)
