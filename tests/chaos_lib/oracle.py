@@ -37,7 +37,8 @@ class Oracle:
         self.clock = Timeline("right")
         self.entries = {}  # text -> Timeline of "none", "block", "allow"
         self.stalls = []  # (from, to): the machine, not the daemon, was late
-        self.fresh_clean = []  # when clients without any listing were judged
+        self.fresh_clean = []  # when clients were judged that nobody had asked about before
+        self.last_fresh = None
 
     # --- what happens ---
 
@@ -49,6 +50,12 @@ class Oracle:
 
     def entry(self, text):
         return self.entries.setdefault(text, Timeline("none"))
+
+    def fresh_client(self, message):
+        if message.client == self.last_fresh or message.keys or message.login:
+            return
+        self.last_fresh = message.client
+        self.fresh_clean.append(message.verdict_at)
 
     # --- what follows ---
 
