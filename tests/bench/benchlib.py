@@ -169,6 +169,16 @@ class Filter:
             time.sleep(0.05)
         raise RuntimeError("the filter does not accept")
 
+    def wait_idle(self, seconds=120):
+        """Until it does nothing any more: what it begins at its start is not measured."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            before = cpu_seconds(self.pid)
+            time.sleep(0.5)
+            if cpu_seconds(self.pid) - before < 0.01:
+                return
+        raise RuntimeError("the filter does not come to rest")
+
     def load(self, **options):
         """Puts a load on it; returns what load says, with cpu_us per session and rss_mb."""
         before = cpu_seconds(self.pid)

@@ -196,6 +196,7 @@ def run(bench):
     rows += measure_import(bench, daemon, rblctl, plain, rows_file, count)
     daemon, row = measure_start(bench, daemon)
     rows.append(row)
+    daemon.wait_idle()
     sessions, data = measure_sessions(bench, daemon, noop, count)
     rows += sessions + measure_commands(daemon, rblctl) + measure_listing(rblctl)
     rows.append(["memory of the daemon, MB", f"{benchlib.memory_mb(daemon.pid):.0f}"])
