@@ -16,6 +16,7 @@
 #include "daemon/daemon.h"
 #include "daemon/detach.h"
 #include "daemon/notify.h"
+#include "daemon/signals.h"
 #include "milter/milter.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/rblmilter/rblmilter.conf"
@@ -105,24 +106,10 @@ static int check_config(const char *path)
     return rc == 0 ? 0 : 1;
 }
 
-/* The signals that the main thread waits for. Blocked in every thread; libmilter unblocks
- * and waits for TERM, HUP and INT in one of its own, but the kernel prefers the main
- * thread for what both wait for. */
-static sigset_t our_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR1); /* reload */
-    sigaddset(&set, SIGTERM); /* stop */
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);  /* libmilter would stop, too */
-    sigaddset(&set, SIGUSR2); /* milter_run has returned */
-    return set;
-}
+#define MILTER_ENDED 0x7f /* no signal has this number */
 
 struct milter_thread {
-    pthread_t thread, main;
+    pthread_t thread;
     int result;
 };
 
@@ -130,8 +117,9 @@ static void *run_milter(void *context)
 {
     struct milter_thread *m = context;
 
+    signals_block(); /* libmilter's threads begin as this one is */
     m->result = milter_run();
-    pthread_kill(m->main, SIGUSR2);
+    signals_put(MILTER_ENDED);
     return NULL;
 }
 
@@ -139,11 +127,9 @@ static void *run_milter(void *context)
 static bool serve(struct daemon *daemon)
 {
     int64_t watchdog_ms = notify_watchdog_ms();
-    struct timespec pause = clock_timespec(watchdog_ms > 0 ? watchdog_ms : 3600 * 1000);
-    sigset_t set = our_signals();
 
     for (;;) {
-        int signal = sigtimedwait(&set, NULL, &pause);
+        int signal = signals_wait(watchdog_ms > 0 ? watchdog_ms : 3600 * 1000);
 
         if (watchdog_ms > 0)
             notify("WATCHDOG=1");
@@ -153,7 +139,7 @@ static bool serve(struct daemon *daemon)
             daemon_reload(daemon, daemon_log_report, NULL);
             notify("READY=1");
             break;
-        case SIGUSR2:
+        case MILTER_ENDED:
             return false;
         case SIGTERM:
         case SIGINT:
@@ -166,7 +152,7 @@ static bool serve(struct daemon *daemon)
 /* Starts the milter, says that we are ready, and stops all in order. */
 static int run(struct daemon *daemon, const struct options *options, int ready_fd)
 {
-    struct milter_thread m = {.main = pthread_self()};
+    struct milter_thread m = {0};
     struct policy *policy;
     int64_t deadline_ms;
     bool told_to_stop;
@@ -176,9 +162,8 @@ static int run(struct daemon *daemon, const struct options *options, int ready_f
     notify("READY=1");
     if (ready_fd >= 0)
         detach_ready(ready_fd);
-    /* Last, so that a signal finds us waiting, not libmilter: what comes to the socket
-     * until then waits in its queue. */
-    if (pthread_create(&m.thread, NULL, run_milter, &m) != 0) {
+    /* What comes to the socket until then waits in its queue. */
+    if (signals_open() != 0 || pthread_create(&m.thread, NULL, run_milter, &m) != 0) {
         log_error("the milter's thread cannot be started");
         return 1;
     }
@@ -233,7 +218,6 @@ out:
 int main(int argc, char **argv)
 {
     struct options options;
-    sigset_t set = our_signals();
 
     if (parse_options(argc, argv, &options) != 0)
         return 2;
@@ -244,6 +228,6 @@ int main(int argc, char **argv)
     if (options.test)
         return check_config(options.config);
     signal(SIGPIPE, SIG_IGN);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signals_block();
     return start_and_run(&options);
 }

@@ -12,6 +12,7 @@ librblmilter_a_SOURCES += \
 	src/daemon/doctor_twins.c \
 	src/daemon/lists.c src/daemon/lists.h \
 	src/daemon/notify.c src/daemon/notify.h \
+	src/daemon/signals.c src/daemon/signals.h \
 	src/daemon/trial.c src/daemon/trial.h src/daemon/trial_parts.h \
 	src/daemon/trial_report.c \
 	src/daemon/user.c src/daemon/user.h

@@ -4,8 +4,9 @@
 
 #define FORGET_AT  8192 /* answers: then all counts are halved */
 #define KNOWN_FROM 50   /* answers: fewer say little */
-#define LEAST_MS   1000 /* a mail that waits for a second is not hurt; a listing lost is \
-                         */
+#define LEAST_MS                                                                         \
+    1000 /* a mail that waits for a second is not hurt; a listing lost is                \
+          */
 #define P99_TIMES 3
 
 /* The upper ends of the buckets, ms: two to a power of two. */

@@ -153,20 +153,27 @@ static void note_latency(struct dnsbl_record *record, int took_ms)
     pthread_mutex_unlock(&record->lock);
 }
 
-/* One failure is a lost packet; several in a row are a list that makes everybody wait. */
-static void note_failure(struct dnsbl_record *record, enum health to, const char *what)
+/* One failure is a lost packet; several in a row are a list that makes everybody wait.
+ * But names are chosen by strangers, who may know some that no resolver can answer: for
+ * those only the test points decide. */
+static void note_failure(struct dnsbl_record *record, enum check check, enum health to,
+                         const char *what)
 {
     char why[WHY_SIZE];
     int failures = atomic_fetch_add(&record->failures, 1) + 1;
 
     if (failures < FAILURES_DOWN)
         return;
+    if (check != CHECK_CLIENT) {
+        registry_check_soon(record);
+        return;
+    }
     snprintf(why, sizeof why, "%d questions in a row: %s", failures, what);
     set_aside(record, to, why, false);
 }
 
 static void note_fresh(struct dnsbl_record *record, const struct dns_answer *answer,
-                       const struct listing *listing, int took_ms)
+                       const struct listing *listing, enum check check, int took_ms)
 {
     char why[WHY_SIZE], code[INET_ADDRSTRLEN] = "";
 
@@ -182,17 +189,18 @@ static void note_fresh(struct dnsbl_record *record, const struct dns_answer *ans
         set_aside(record, HEALTH_LYING, why, false);
         break;
     case LISTING_ERROR:
-        note_failure(record, HEALTH_BLOCKED, "it says no to us");
+        note_failure(record, check, HEALTH_BLOCKED, "it says no to us");
         break;
     case LISTING_FAILED:
         if (answer->status != DNS_NOT_ASKED) /* our own doing */
-            note_failure(record, HEALTH_DOWN, dns_status_name(answer->status));
+            note_failure(record, check, HEALTH_DOWN, dns_status_name(answer->status));
         break;
     }
 }
 
 void record_answer(struct dnsbl_record *record, const struct dns_answer *answer,
-                   const struct listing *listing, bool cached, int took_ms)
+                   const struct listing *listing, enum check check, bool cached,
+                   int took_ms)
 {
     atomic_fetch_add_explicit(&record->questions, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&record->by_state[listing->state], 1, memory_order_relaxed);
@@ -201,9 +209,9 @@ void record_answer(struct dnsbl_record *record, const struct dns_answer *answer,
     if (cached)
         atomic_fetch_add_explicit(&record->cached, 1, memory_order_relaxed);
     else if (answer->stale)
-        note_failure(record, HEALTH_DOWN, "no answer");
+        note_failure(record, check, HEALTH_DOWN, "no answer");
     else
-        note_fresh(record, answer, listing, took_ms);
+        note_fresh(record, answer, listing, check, took_ms);
 }
 
 void record_watch(struct dnsbl_record *record, bool listed, int factor)

@@ -98,7 +98,8 @@ void record_asked(struct dnsbl_record *record, const struct list *list);
 /* Notes an answer to a session's question; took_ms is not looked at for cached ones. May
  * set the list aside: too many failures in a row, an answer that no list gives. */
 void record_answer(struct dnsbl_record *record, const struct dns_answer *answer,
-                   const struct listing *listing, bool cached, int took_ms);
+                   const struct listing *listing, enum check check, bool cached,
+                   int took_ms);
 
 /* Notes a client that speaks against the list if it has it (surge.h). */
 void record_watch(struct dnsbl_record *record, bool listed, int factor);

@@ -40,13 +40,13 @@ static sfsistat turn_away(struct connection *c, const char *why)
 {
     static struct log_limit limit;
     unsigned held_back;
-    enum on_error on_error = ON_ERROR_ACCEPT;
+    struct policy *policy = policy_slot_get(milter.slot);
+    enum on_error on_error = policy->config->milter.on_error;
 
+    policy_unref(policy);
     atomic_fetch_add(&milter.turned_away, 1);
-    if (c != NULL) {
+    if (c != NULL)
         c->turned_away = true;
-        on_error = c->session->policy->config->milter.on_error;
-    }
     if (log_limit_pass(&limit, 10000, &held_back))
         log_error("milter: a session is not judged (on-error=%s): %s, held-back=%u",
                   on_error == ON_ERROR_ACCEPT ? "accept" : "tempfail", why, held_back);

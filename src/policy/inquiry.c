@@ -97,7 +97,7 @@ static void take_answer(struct question *q, struct dns_answer *answer, bool cach
         return;
     }
     q->listing = listing_judge(q->dnsbl->list, answer);
-    record_answer(q->dnsbl->record, answer, &q->listing, cached, q->took_ms);
+    record_answer(q->dnsbl->record, answer, &q->listing, q->check, cached, q->took_ms);
 }
 
 /* Whether the sleeping session has something to do now that an answer of the batch came.

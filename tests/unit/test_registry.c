@@ -179,7 +179,7 @@ static void hear(struct dnsbl_record *record, const struct list *list,
             inet_pton(AF_INET, address, &answer->addresses[0]);
         }
         struct listing listing = listing_judge(list, answer);
-        record_answer(record, answer, &listing, false, 10);
+        record_answer(record, answer, &listing, CHECK_CLIENT, false, 10);
         dns_answer_unref(answer);
     }
 }
@@ -346,7 +346,8 @@ static void slow(void **state)
     for (int i = 0; i < 100; i++) {
         struct listing none = {.state = LISTING_NONE, .label = ""};
 
-        record_answer(record, dns_answer_failure(DNS_NONE), &none, false, 1400);
+        record_answer(record, dns_answer_failure(DNS_NONE), &none, CHECK_CLIENT, false,
+                      1400);
     }
     assert_true(atomic_load(&record->deadline_ms) >= 3 * 1400);
     registry_test(record, clock_ms() + 3000);
