@@ -169,6 +169,7 @@ def test_becomes_its_user(lab):
         blocklist={"database": f"{state}/blocklist.db"},
         control={"socket": f"{state}/control.sock"},
     )
+    daemon.log.wait_for("is ready")  # the socket is opened while still root
     status = pathlib.Path(f"/proc/{daemon.pid}/status").read_text()
     assert re.search(rf"^Uid:(\s+{nobody.pw_uid}){{4}}$", status, re.M), status
     assert re.search(rf"^Gid:(\s+{nobody.pw_gid}){{4}}$", status, re.M), status
