@@ -16,6 +16,7 @@
 #include "milter/state.h"
 
 #define BACKLOG        1024
+#define LOOK_EVERY_MS  250
 #define RESERVED_FILES 64 /* the database, DNS, control, the log */
 #define STACK_BYTES    (512 * 1024)
 
@@ -160,10 +161,33 @@ static void use_small_stacks(void)
     pthread_attr_destroy(&attr);
 }
 
+/* Beside libmilter, as long as it runs. */
+static void *keep_looking(void *context)
+{
+    const atomic_bool *ended = context;
+    struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000};
+
+    while (!atomic_load(ended)) {
+        nudge_look(&milter.nudger, ended);
+        nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
 int milter_run(void)
 {
+    atomic_bool ended = false;
+    pthread_t looker;
+    bool looking;
+    int rc;
+
     use_small_stacks();
-    return smfi_main() == MI_SUCCESS ? 0 : -1;
+    looking = pthread_create(&looker, NULL, keep_looking, &ended) == 0;
+    rc = smfi_main() == MI_SUCCESS ? 0 : -1;
+    atomic_store(&ended, true);
+    if (looking)
+        pthread_join(looker, NULL);
+    return rc;
 }
 
 /* smfi_stop waits for the listener, which looks up only every five seconds or when

@@ -1,11 +1,16 @@
 #include "milter/nudge.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 
 #define PATIENCE_MS 1    /* most answers of a near resolver are there by then */
 #define LOST_MS     1000 /* a nudge not answered by then was lost */
+
+#define LOOK_MS     50 /* in which a pool that is well answers */
+#define LOOK_NUDGES 8  /* at a time, each for one stranded session */
+#define LOOKS_MOST  4096
 
 int nudger_init(struct nudger *nudger, const struct endpoint *endpoint)
 {
@@ -42,6 +47,43 @@ int nudge_on_wait(void *context)
     if (send && !endpoint_knock(&n->endpoint))
         nudge_came_through(n); /* out of descriptors: nothing to wait for */
     return first && !send ? PATIENCE_MS : -1;
+}
+
+static void send_one(struct nudger *n)
+{
+    pthread_mutex_lock(&n->lock);
+    n->sent++;
+    n->last_sent_ms = clock_ms();
+    pthread_mutex_unlock(&n->lock);
+    if (!endpoint_knock(&n->endpoint))
+        nudge_came_through(n);
+}
+
+static bool has_answered_since(struct nudger *n, uint64_t answered)
+{
+    bool more;
+
+    pthread_mutex_lock(&n->lock);
+    more = n->answered > answered;
+    pthread_mutex_unlock(&n->lock);
+    return more;
+}
+
+void nudge_look(struct nudger *n, const atomic_bool *stop)
+{
+    struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
+    uint64_t answered;
+
+    pthread_mutex_lock(&n->lock);
+    answered = n->answered;
+    pthread_mutex_unlock(&n->lock);
+    for (int sent = 0; sent < LOOKS_MOST; sent += LOOK_NUDGES) {
+        for (int i = 0; i < (sent == 0 ? 1 : LOOK_NUDGES); i++)
+            send_one(n);
+        nanosleep(&pause, NULL);
+        if (has_answered_since(n, answered) || atomic_load(stop))
+            return;
+    }
 }
 
 void nudge_came_through(struct nudger *nudger)

@@ -8,6 +8,7 @@
  * nudge has come through, everything that stood before it has too. */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,6 +33,12 @@ int nudger_init(struct nudger *nudger, const struct endpoint *endpoint);
 /* The hook of inquiry_wait; context is a struct nudge_wait. A wait that is over within a
  * millisecond costs no nudge, unless the pool is known to be behind. Any thread. */
 int nudge_on_wait(void *context);
+
+/* Looks whether the pool still takes what comes, by a nudge of its own, and nudges on
+ * until it does: workers also wait where no callback of ours knows of it, for the rest of
+ * a packet that a peer has begun. Call it every now and then, from one thread; returns
+ * when a nudge has come through, or *stop. May take seconds. */
+void nudge_look(struct nudger *nudger, const atomic_bool *stop);
 
 /* A connection closed without having said anything: most likely a nudge. Any thread. */
 void nudge_came_through(struct nudger *nudger);

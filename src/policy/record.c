@@ -108,7 +108,7 @@ void record_log(const struct session *session, const char *recipient,
         buffer_add(&line, "%s: ", f->queue_id);
     buffer_add(&line, "%s: client=%s[%s]", verdict_name(verdict),
                f->client_name[0] != '\0' ? f->client_name : "unknown", f->client_text);
-    if (f->has_sender)
+    if (f->has_sender || f->sender_text[0] != '\0')
         add_stranger(&line, "from", f->sender_text);
     if (recipient != NULL) {
         facts_envelope_text(recipient, to);

@@ -217,7 +217,6 @@ def test_idle_connections_stop_nobody(world):
             client.close()
 
 
-@pytest.mark.xfail(reason="libmilter's pool leaves sessions behind workers that read")
 def test_half_packets_stop_nobody(world):
     """libmilter's workers wait for the rest of a packet; others must still be served."""
     idle = [world.milter(negotiate=False) for _ in range(200)]
