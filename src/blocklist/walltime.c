@@ -76,27 +76,34 @@ time_t walltime_now(const struct walltime *walltime)
     return (time_t)((steady(walltime) + atomic_load(&walltime->offset_ns)) / SECOND_NS);
 }
 
-void walltime_trust(struct walltime *walltime)
+static void follow(struct walltime *walltime, int64_t offset_ns)
 {
-    atomic_store(&walltime->offset_ns, wall(walltime) - steady(walltime));
+    atomic_store(&walltime->offset_ns, offset_ns);
     if (atomic_exchange(&walltime->jump_ns, 0) != 0)
         log_notice("blocklist: clock=trusted");
 }
 
+void walltime_trust(struct walltime *walltime)
+{
+    follow(walltime, wall(walltime) - steady(walltime));
+}
+
+/* The clocks are read once: what is followed is what was looked at. */
 void walltime_tick(struct walltime *walltime)
 {
     int64_t now = steady(walltime);
-    int64_t ahead = wall(walltime) - now - atomic_load(&walltime->offset_ns);
+    int64_t offset = wall(walltime) - now;
+    int64_t ahead = offset - atomic_load(&walltime->offset_ns);
     int64_t known = atomic_load(&walltime->jump_ns);
 
     if (llabs(ahead) <= WALLTIME_JUMP_S * SECOND_NS) {
-        walltime_trust(walltime); /* in step, or it came back by itself */
+        follow(walltime, offset); /* in step, or it came back by itself */
         return;
     }
     if (known == 0 || llabs(ahead - known) > WALLTIME_JUMP_S * SECOND_NS)
         hold(walltime, ahead);
     else if (now - atomic_load(&walltime->jumped_at_ns) >= WALLTIME_HOLD_S * SECOND_NS)
-        walltime_trust(walltime);
+        follow(walltime, offset);
 }
 
 void walltime_warning(const struct walltime *walltime, char *out, size_t size)

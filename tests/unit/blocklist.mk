@@ -44,3 +44,7 @@ tests_unit_test_durability_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_threads
 tests_unit_test_threads_SOURCES = tests/unit/test_threads.c $(blocklist_helper)
 tests_unit_test_threads_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_jumps
+tests_unit_test_jumps_SOURCES = tests/unit/test_jumps.c $(blocklist_helper)
+tests_unit_test_jumps_LDADD = $(unit_libs)

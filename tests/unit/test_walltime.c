@@ -95,6 +95,40 @@ static void test_there_and_back(void **state)
     assert_int_equal(walltime_now(&walltime), START);
 }
 
+struct jumping {
+    int reads, jump_after; /* of the wall clock */
+};
+
+static int64_t jumping_wall_ns(void *context)
+{
+    struct jumping *jumping = context;
+
+    return (START + (jumping->reads++ < jumping->jump_after ? 0 : YEAR)) * 1000000000;
+}
+
+static int64_t still_ns(void *context)
+{
+    (void)context;
+    return 77;
+}
+
+/* Whatever the moment of the jump, it is seen as one. */
+static void test_jump_within_a_tick(void **state)
+{
+    (void)state;
+    for (int after = 1; after < 8; after++) {
+        struct jumping jumping = {0, after};
+        struct blocklist_clock clock = {jumping_wall_ns, still_ns, &jumping};
+        struct walltime walltime;
+
+        walltime_init(&walltime, &clock, 0);
+        for (int tick = 0; tick < 10; tick++)
+            walltime_tick(&walltime);
+        if (walltime_now(&walltime) != START)
+            fail_msg("a jump after %d reads was followed", after);
+    }
+}
+
 static void test_trust(void **state)
 {
     struct clocks clocks = {START, 77};
@@ -119,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jumps),
         cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_jump_within_a_tick),
         cmocka_unit_test(test_trust),
     };
 

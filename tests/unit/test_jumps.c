@@ -1,0 +1,176 @@
+/* The wall clock jumps there and back while many add, remove and ask: what was
+ * acknowledged holds from then on, with an end or without one. */
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "blocklist/store.h"
+#include "blocklist_helper.h"
+
+#define CHANGERS 3
+#define ASKERS   3
+#define ROUNDS   12
+#define OLD      20         /* entries that stand all the time */
+#define END_S    (2 * 3600) /* beyond all steps that are followed */
+
+struct shared {
+    struct box *box;
+    atomic_bool done;
+    atomic_uint changes, asked, overlooked, left;
+    atomic_uint number; /* of the next changer */
+};
+
+static void expect(struct shared *shared, const char *subject,
+                   enum blocklist_verdict want)
+{
+    enum blocklist_verdict got = box_ask(shared->box, subject, NULL);
+
+    atomic_fetch_add(&shared->asked, 1);
+    if (got != want)
+        atomic_fetch_add(got == BLOCKLIST_NONE ? &shared->overlooked : &shared->left, 1);
+}
+
+/* An entry of its own, added anew, given an end, given none, allowed and removed. */
+static void *change(void *context)
+{
+    struct shared *shared = context;
+    unsigned number = atomic_fetch_add(&shared->number, 1);
+    char text[64], client[64];
+
+    for (unsigned i = 0; !atomic_load(&shared->done); i++) {
+        /* networks of ever other lengths: the first of a length must be seen, too */
+        snprintf(text, sizeof text, "2001:db8:%x:%x::/%u", number, i % 65536,
+                 64 + i % 65);
+        snprintf(client, sizeof client, "2001:db8:%x:%x::", number, i % 65536);
+        for (unsigned step = 0; step < 3; step++) {
+            if (box_add(shared->box, text, false, NULL, step == 1 ? END_S : 0) !=
+                BLOCKLIST_OK)
+                atomic_fetch_add(&shared->overlooked, 1);
+            expect(shared, client, BLOCKLIST_BLOCK);
+        }
+        if (box_add(shared->box, text, true, NULL, i % 2 ? END_S : 0) != BLOCKLIST_OK)
+            atomic_fetch_add(&shared->overlooked, 1);
+        expect(shared, client, BLOCKLIST_ALLOW);
+        if (box_remove(shared->box, text, NULL) != BLOCKLIST_OK)
+            atomic_fetch_add(&shared->left, 1);
+        expect(shared, client, BLOCKLIST_NONE);
+        atomic_fetch_add(&shared->changes, 1);
+    }
+    return NULL;
+}
+
+static void *ask(void *context)
+{
+    struct shared *shared = context;
+    char text[64];
+
+    for (unsigned i = 0; !atomic_load(&shared->done); i++) {
+        snprintf(text, sizeof text, "old%u@people.example", i % OLD);
+        expect(shared, text, BLOCKLIST_BLOCK);
+    }
+    return NULL;
+}
+
+/* The store's own thread looks at the clock once a second, at any moment of these. */
+static void jump_there_and_back(struct shared *shared)
+{
+    static const int64_t jumps_s[] = {-3600, 365 * 86400, -86400, 40 * 86400, -500, 500};
+    struct box *box = shared->box;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        int64_t jump_ns = jumps_s[i % (sizeof jumps_s / sizeof jumps_s[0])] * 1000000000;
+        useconds_t stays = i % 3 == 0 ? 400000 : 150000;
+
+        box->wall_ns += jump_ns;
+        usleep(stays);
+        box_pass(box, 1);
+        if (i % 4 == 0)
+            store_rebuild(box->blocklist);
+        box->wall_ns -= jump_ns;
+        usleep(stays);
+    }
+}
+
+static void list_old(struct box *box)
+{
+    char text[64];
+
+    for (unsigned i = 0; i < OLD; i++) {
+        snprintf(text, sizeof text, "old%u@people.example", i);
+        assert_int_equal(box_add(box, text, false, NULL, i % 2 ? END_S : 0),
+                         BLOCKLIST_OK);
+    }
+}
+
+static void test_no_change_is_overlooked(void **state)
+{
+    struct shared shared = {.number = 0};
+    pthread_t threads[CHANGERS + ASKERS];
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    list_old(&box);
+    shared.box = &box;
+    for (unsigned i = 0; i < CHANGERS + ASKERS; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, i < CHANGERS ? change : ask, &shared), 0);
+    jump_there_and_back(&shared);
+    atomic_store(&shared.done, true);
+    for (unsigned i = 0; i < CHANGERS + ASKERS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&shared.overlooked), 0);
+    assert_int_equal(atomic_load(&shared.left), 0);
+    assert_true(atomic_load(&shared.changes) > 30);
+    assert_true(atomic_load(&shared.asked) > 1000);
+    box_end(&box);
+}
+
+/* Started under a wrong clock the store cannot know how long it was off: it goes on from
+ * when it was last seen. What has no end is not touched when the clock is right again,
+ * and what was given one meanwhile does not end later than it should. */
+static void test_started_under_a_wrong_clock(void **state)
+{
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    list_old(&box);
+    box_close(&box);
+    box_pass(&box, 40);
+    box.wall_ns -= 86400LL * 1000000000;
+    box_open(&box, false);
+    assert_int_equal(box_add(&box, "new@people.example", false, NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "brief@people.example", false, NULL, 60),
+                     BLOCKLIST_OK);
+    box.wall_ns += 86400LL * 1000000000;
+    walltime_tick(&box.blocklist->walltime);
+    assert_int_equal(box_ask(&box, "old0@people.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_ask(&box, "old1@people.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_ask(&box, "new@people.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_ask(&box, "brief@people.example", NULL), BLOCKLIST_BLOCK);
+    box_pass(&box, 61);
+    assert_int_equal(box_ask(&box, "brief@people.example", NULL), BLOCKLIST_NONE);
+    assert_int_equal(box_ask(&box, "new@people.example", NULL), BLOCKLIST_BLOCK);
+    box_end(&box);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_change_is_overlooked),
+        cmocka_unit_test(test_started_under_a_wrong_clock),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
