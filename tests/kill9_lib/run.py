@@ -17,7 +17,7 @@ from .stream import Connection, Stream
 
 STREAMS = 2
 WITHIN_S = 0.06  # of the changes' begin comes the kill
-BAD_LOG = r"damaged|level=error|cannot be (read|changed)|AddressSanitizer|runtime error:"
+BAD_LOG = r"damaged|cannot be (read|changed)|AddressSanitizer|runtime error:"
 
 
 class Kill9:
