@@ -28,6 +28,13 @@ static sfsistat leave(sfsistat status)
     return status;
 }
 
+/* Where there is no session at RCPT or later: what is not judged because of the stop is
+ * to come again. */
+static sfsistat no_session(void)
+{
+    return atomic_load(&milter.stopping) ? SMFIS_TEMPFAIL : SMFIS_CONTINUE;
+}
+
 /* The "continue" of a stage, which is nothing where no reply was negotiated. */
 static sfsistat go_on(const struct connection *c, unsigned long silent_flag)
 {
@@ -244,7 +251,7 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     const struct decision *d;
 
     if (c == NULL)
-        return leave(SMFIS_CONTINUE);
+        return leave(no_session());
     if (c->turned_away)
         return leave(turned_away_reply(c));
     take_queue_id(ctx, c);
@@ -289,7 +296,9 @@ sfsistat milter_eom(SMFICTX *ctx)
 {
     struct connection *c = enter(ctx);
 
-    if (c == NULL || c->turned_away)
+    if (c == NULL)
+        return leave(no_session());
+    if (c->turned_away)
         return leave(SMFIS_CONTINUE);
     take_queue_id(ctx, c);
     if (c->session->policy->config->milter.reject_at == STAGE_EOM) {

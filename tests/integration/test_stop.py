@@ -1,10 +1,14 @@
 """SIGTERM: what is open is answered, and the end comes within the deadline."""
 
+import collections
 import signal
+import socket
 import threading
 import time
 
 from harness.conf import dnsbl
+from harness.milterclient import MilterClient
+from harness.rblctl import Rblctl
 
 CLIENT = "192.0.2.1"
 SLACK = 1.5  # seconds: sanitizers and a busy machine
@@ -85,3 +89,35 @@ def test_kill_9_and_restart(lab):
     daemon.kill()
     silent_world(lab)
     assert lab.send(addr="10.0.0.1").accepted
+
+
+def test_what_is_listed_does_not_pass_at_the_end(lab):
+    """Sessions and messages without a pause until the daemon is gone: what is not judged
+    any more is to come again, and is not let through."""
+    daemon = lab.daemon(lab.dns(), control={"socket": f"{lab.dir}/control.sock"})
+    assert Rblctl(lab.dir)("add", "listed@sender.example").status == 0
+    replies = collections.Counter()
+
+    def session():
+        try:
+            with MilterClient(lab.milter_socket) as client:
+                client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                client.negotiate().connect(CLIENT)
+                client.helo()
+                while True:
+                    client.mail("<listed@sender.example>")
+                    replies[client.rcpt().kind] += 1
+                    client.abort()
+        except OSError:
+            pass
+
+    threads = [threading.Thread(target=session) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    daemon.terminate()
+    for thread in threads:
+        thread.join()
+    daemon.check_clean()
+    assert replies["reply"] > 100
+    assert set(replies) <= {"reply", "tempfail", "shutdown"}
