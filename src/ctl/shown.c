@@ -108,12 +108,13 @@ static void shown_seconds(int64_t seconds, char *out, size_t size)
 static void shown_number(const char *name, const json_t *value, char *out, size_t size)
 {
     int64_t number = (int64_t)json_integer_value(value);
+    bool is_time = ends_in(name, "_at") || strcmp(name, "since") == 0;
 
     if (!json_is_integer(value))
         snprintf(out, size, "%.2f", json_number_value(value));
-    else if (ends_in(name, "_at") && number == 0)
+    else if (is_time && number == 0)
         snprintf(out, size, "never");
-    else if (ends_in(name, "_at"))
+    else if (is_time)
         shown_time((time_t)number, time(NULL), out, size);
     else if (ends_in(name, "_ms"))
         snprintf(out, size, "%" PRId64 " ms", number);
