@@ -154,14 +154,18 @@ static void note_latency(struct dnsbl_record *record, int took_ms)
 }
 
 /* One failure is a lost packet; several in a row are a list that makes everybody wait.
- * But names are chosen by strangers, who may know some that no resolver can answer: for
- * those only the test points decide. */
+ * A list that has answered others since the question was put is none of those: packets
+ * are lost in bursts, and then time out in a row. And names are chosen by strangers, who
+ * may know some that no resolver can answer: for those only the test points decide. */
 static void note_failure(struct dnsbl_record *record, enum check check, enum health to,
-                         const char *what)
+                         const char *what, int took_ms)
 {
     char why[WHY_SIZE];
-    int failures = atomic_fetch_add(&record->failures, 1) + 1;
+    int failures;
 
+    if (atomic_load(&record->answered_ms) > clock_ms() - took_ms)
+        return;
+    failures = atomic_fetch_add(&record->failures, 1) + 1;
     if (failures < FAILURES_DOWN)
         return;
     if (check != CHECK_CLIENT) {
@@ -181,6 +185,7 @@ static void note_fresh(struct dnsbl_record *record, const struct dns_answer *ans
     case LISTING_NONE:
     case LISTING_LISTED:
         atomic_store(&record->failures, 0);
+        atomic_store(&record->answered_ms, clock_ms());
         note_latency(record, took_ms);
         break;
     case LISTING_FOREIGN:
@@ -189,11 +194,12 @@ static void note_fresh(struct dnsbl_record *record, const struct dns_answer *ans
         set_aside(record, HEALTH_LYING, why, false);
         break;
     case LISTING_ERROR:
-        note_failure(record, check, HEALTH_BLOCKED, "it says no to us");
+        note_failure(record, check, HEALTH_BLOCKED, "it says no to us", took_ms);
         break;
     case LISTING_FAILED:
         if (answer->status != DNS_NOT_ASKED) /* our own doing */
-            note_failure(record, check, HEALTH_DOWN, dns_status_name(answer->status));
+            note_failure(record, check, HEALTH_DOWN, dns_status_name(answer->status),
+                         took_ms);
         break;
     }
 }
@@ -209,7 +215,7 @@ void record_answer(struct dnsbl_record *record, const struct dns_answer *answer,
     if (cached)
         atomic_fetch_add_explicit(&record->cached, 1, memory_order_relaxed);
     else if (answer->stale)
-        note_failure(record, check, HEALTH_DOWN, "no answer");
+        note_failure(record, check, HEALTH_DOWN, "no answer", took_ms);
     else
         note_fresh(record, answer, listing, check, took_ms);
 }

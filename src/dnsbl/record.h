@@ -47,6 +47,8 @@ struct dnsbl_record {
     atomic_bool surge_hold;     /* set aside for a surge, but asked on, to see its end */
     atomic_int deadline_ms;     /* its own; 0: the resolver's */
     atomic_int failures;        /* in a row */
+    atomic_int_fast64_t
+        answered_ms; /* CLOCK_MONOTONIC: when it last answered a question */
     _Atomic int64_t believed_from_ms; /* CLOCK_MONOTONIC: older answers are not */
 
     pthread_mutex_t lock; /* of what follows */

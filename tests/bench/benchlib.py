@@ -86,6 +86,19 @@ class Bench:
         """A scripted name server. Returns its process."""
         return self.start([program("dnsd"), f"{address}:{port}", *zones], ready="ready")
 
+    def rbldnsd(self, zones, port=5300):
+        """A real one, with its test point in each zone. Returns its process."""
+        folder = self.path("rbldnsd")
+        os.mkdir(folder, 0o755)
+        with open(os.path.join(folder, "data"), "w", encoding="ascii") as out:
+            out.write("$SOA 3600 ns.test admin.test 0 600 300 86400 3600\n$NS 3600 ns.test\n"
+                      ":127.0.0.2:listed $\n127.0.0.2\n")
+        process = self.start(["rbldnsd", "-n", "-q", "-u", "nobody", "-b", f"127.0.0.1/{port}",
+                              "-c", "0", "-w", folder,
+                              *[f"{zone}:ip4set:data" for zone in zones]])
+        time.sleep(1)  # it says nothing when it is ready
+        return process
+
     def noop(self, socket=None):
         socket = socket or "unix:" + self.path("noop.sock")
         return Filter(self.start([program("noop"), socket], ready="ready"), socket)

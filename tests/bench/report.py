@@ -13,7 +13,7 @@ import benchlib
 import svgplot
 
 NAMES = ["cached", "delayed", "uncached_rspamd", "postfix", "burst", "memory", "growth",
-         "blocklist"]
+         "entries", "blocklist"]
 DOCS = os.path.join(os.path.dirname(os.path.dirname(benchlib.HERE)), "docs")
 
 
@@ -48,9 +48,14 @@ def machine():
 
 def plots(result):
     """The plots of a result: file name -> SVG."""
-    if result.name != "growth":
-        return {}
     out = {}
+    if result.name == "entries":
+        series = {name: [(max(1, int(x)), rates[name]) for x, rates in result.data.items()
+                         if name in rates] for name in ("no-op", "not listed", "listed")}
+        out["performance-entries.svg"] = svgplot.plot(
+            "Sessions a second by entries", "entries", "sessions/s", series)
+    if result.name != "growth":
+        return out
     for key, label in (("lists", "lists"), ("sessions", "sessions at once")):
         series = {name: [(int(x), rates[name]) for x, rates in result.data[key].items()]
                   for name in ("no-op", "cached", "uncached")}

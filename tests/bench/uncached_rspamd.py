@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every client is new: 8 lists on a local name server, rspamd (only its RBL module) and
+"""Every client is new: 8 lists on a local rbldnsd, rspamd (only its RBL module) and
 rblmilter side by side: rate and CPU of whole messages."""
 
 import functools
@@ -15,7 +15,7 @@ TURNS = 2  # in the place of one run: more short ones, so that noise hits all
 
 def run(bench):
     zones = [f"bl{i}.test" for i in range(LISTS)]
-    bench.dnsd(zones)
+    bench.rbldnsd(zones)
     rspamd = rspamdlib.start(bench, zones)
     rspamd2 = rspamdlib.start(bench, zones, workers=2)
     daemon = bench.rblmilter([benchlib.list_section(i) for i in range(LISTS)],
@@ -45,7 +45,7 @@ def run(bench):
     for name in ("rspamd", "rspamd, 2 workers"):
         headers += [f"{name}, sessions/s", "ratio", "CPU µs", "ratio"]
     return benchlib.Result(
-        "uncached_rspamd", "Uncached, 8 lists on a local name server, against rspamd",
+        "uncached_rspamd", "Uncached, 8 lists on a local rbldnsd, against rspamd",
         headers, rows, data=data,
         notes=f"{rspamdlib.version()}, with its RBL module alone; its milter worker scans "
               "by itself, one process as it is shipped, and two.")

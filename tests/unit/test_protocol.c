@@ -142,7 +142,7 @@ static void test_rights(void **state)
         {"doctor", RIGHT_ASK},
         {"dnsbl", RIGHT_ASK},
         {"dnsbl-change", RIGHT_CHANGE},
-        {"dnsbl-try", RIGHT_ASK},
+        {"dnsbl-try", RIGHT_CHANGE},
     };
 
     (void)state;

@@ -179,9 +179,28 @@ static void hear(struct dnsbl_record *record, const struct list *list,
             inet_pton(AF_INET, address, &answer->addresses[0]);
         }
         struct listing listing = listing_judge(list, answer);
-        record_answer(record, answer, &listing, CHECK_CLIENT, false, 10);
+        record_answer(record, answer, &listing, CHECK_CLIENT, false, 0);
         dns_answer_unref(answer);
     }
+}
+
+/* Packets are lost in bursts, and what was lost times out at once: a list that answers
+ * others meanwhile is not down. */
+static void lost_packets(void **state)
+{
+    struct dnsbl_record record = {.name = "bl", .health = HEALTH_HEALTHY};
+    static const struct listing none = {.state = LISTING_NONE, .label = ""};
+    static const struct listing failed = {.state = LISTING_FAILED, .label = ""};
+
+    (void)state;
+    pthread_mutex_init(&record.lock, NULL);
+    record_answer(&record, dns_answer_failure(DNS_NONE), &none, CHECK_CLIENT, false, 3);
+    for (int i = 0; i < 100; i++)
+        record_answer(&record, dns_answer_failure(DNS_TIMEOUT), &failed, CHECK_CLIENT,
+                      false, 2000);
+    assert_int_equal(atomic_load(&record.health), HEALTH_HEALTHY);
+    assert_int_equal(atomic_load(&record.failures), 0);
+    pthread_mutex_destroy(&record.lock);
 }
 
 static const char one[] = "list \"bl\" { zone = \"bl.test\" }\n";
@@ -644,6 +663,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lost_packets),
         TEST(first_states),
         TEST(unchecked_does_not_count),
         TEST(down_and_back),
