@@ -86,22 +86,23 @@ void writer_work(struct blocklist *blocklist)
         ;
 }
 
-/* So that the next start can see that the clock jumped meanwhile. */
-static void note_last_seen(struct blocklist *blocklist)
+/* So that the next start can see that the clock jumped meanwhile. Returns false when
+ * somebody else was writing, or it failed: to be tried again. */
+static bool note_last_seen(struct blocklist *blocklist)
 {
     struct writing *writing = &blocklist->writing;
     char error[BLOCKLIST_ERROR_SIZE];
 
     if (!begin(blocklist, "meta"))
-        return;
+        return false;
     if (sql_bind(writing->put_meta, "ti", "last_seen",
                  (int64_t)blocklist_now(blocklist)) != SQLITE_OK ||
         sql_run(writing->put_meta) != SQLITE_OK) {
         (void)write_failed(blocklist, writing->db, error);
         write_cancel(blocklist);
-        return;
+        return false;
     }
-    (void)write_commit(blocklist, error);
+    return write_commit(blocklist, error) == BLOCKLIST_OK;
 }
 
 /* Readers are never waited for: what they still read stays for the next time. */
@@ -131,7 +132,7 @@ void *writer_main(void *context)
     struct blocklist *blocklist = context;
     sqlite3 *db = NULL;
     char error[BLOCKLIST_ERROR_SIZE];
-    unsigned ticks = 0;
+    unsigned ticks = 0, note_at = 0;
 
     if (schema_connect(blocklist->path, SCHEMA_WRITE, &db, error, sizeof error) !=
         SCHEMA_OK)
@@ -139,8 +140,8 @@ void *writer_main(void *context)
     do {
         walltime_tick(&blocklist->walltime);
         writer_work(blocklist);
-        if (ticks % LAST_SEEN_TICKS == 0)
-            note_last_seen(blocklist);
+        if (ticks >= note_at && note_last_seen(blocklist))
+            note_at = ticks + LAST_SEEN_TICKS;
         if (db != NULL && ticks % CHECKPOINT_TICKS == 0)
             checkpoint(blocklist, db);
         ticks++;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "blocklist/store.h"
+#include "blocklist/write.h"
 #include "blocklist_helper.h"
 
 #define CHANGERS 3
@@ -166,11 +167,42 @@ static void test_started_under_a_wrong_clock(void **state)
     box_end(&box);
 }
 
+static bool was_seen(struct box *box)
+{
+    return box_number(box, "SELECT value FROM meta WHERE name = 'last_seen'") > 0;
+}
+
+/* What the next start needs to see a jump is noted also when somebody else is writing at
+ * the first try, as is the rule under load. */
+static void test_seen_though_busy(void **state)
+{
+    bool busy = false;
+
+    (void)state;
+    for (unsigned i = 0; i < 50 && !busy; i++) {
+        struct box box;
+
+        box_start(&box);
+        assert_non_null(box_try_open(&box, BLOCKLIST_DAMAGE_STOP));
+        assert_int_equal(write_lock(box.blocklist, 1000, box.error), BLOCKLIST_OK);
+        busy = !was_seen(&box); /* we were before the store's own thread */
+        if (busy)
+            usleep(500000);
+        write_unlock(box.blocklist);
+        for (unsigned wait = 0; busy && wait < 50 && !was_seen(&box); wait++)
+            usleep(100000);
+        assert_true(was_seen(&box));
+        box_end(&box);
+    }
+    assert_true(busy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_change_is_overlooked),
         cmocka_unit_test(test_started_under_a_wrong_clock),
+        cmocka_unit_test(test_seen_though_busy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
