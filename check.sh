@@ -16,7 +16,7 @@ cd "$(dirname "$0")" || exit 1
 # shellcheck source=tests/packages.sh
 . tests/packages.sh
 packages=("${build_packages[@]}" libcmocka-dev postfix rbldnsd swaks valgrind mandoc clang
-    libclang-rt-14-dev clang-format-14 shellcheck python3 python3-pytest sqlite3 git)
+    libclang-rt-14-dev clang-format-14 shellcheck python3 python3-pytest sqlite3 git systemd-container)
 jobs=$(nproc)
 logs=build/check
 passed=0

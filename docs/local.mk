@@ -8,6 +8,7 @@ dist_docs_DATA = \
 	docs/lists.md \
 	docs/operate.md \
 	docs/performance.md \
+	docs/performance-entries.svg \
 	docs/performance-lists.svg \
 	docs/performance-sessions.svg \
 	docs/postfix.md \
