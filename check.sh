@@ -109,6 +109,7 @@ part_style() {
 
 part_unit() {
     note "unit"
+    echo "c-ares $(pkg-config --modversion libcares); for 1.34 see docs/testing.md"
     try_build plain all
     unit_tests plain
 }
