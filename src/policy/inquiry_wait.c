@@ -1,6 +1,8 @@
 #include "base/clock.h"
 #include "policy/inquiry_parts.h"
 
+#define RESENT_MS 1000 /* for the answer to the second attempt */
+
 bool inquiry_must_wait(const struct inquiry *inquiry, const struct list *list)
 {
     const struct dnsbl_set *lists = &inquiry->policy->lists;
@@ -21,13 +23,17 @@ bool inquiry_must_wait(const struct inquiry *inquiry, const struct list *list)
 }
 
 /* When a question is given up: a list has its own deadline, from how long it takes as a
- * rule. */
+ * rule, but long enough for what was lost and sent again: one lost packet is no reason to
+ * lose a listing. */
 static int64_t overdue_ms(const struct question *q)
 {
     int deadline_ms =
         atomic_load_explicit(&q->dnsbl->record->deadline_ms, memory_order_relaxed);
+    int least_ms = q->batch->inquiry->policy->config->resolver.timeout_ms + RESENT_MS;
 
-    return deadline_ms > 0 ? q->batch->asked_ms + deadline_ms : INT64_MAX;
+    if (deadline_ms <= 0)
+        return INT64_MAX;
+    return q->batch->asked_ms + (deadline_ms > least_ms ? deadline_ms : least_ms);
 }
 
 /* The first moment at which an open question is given up; lock held. */

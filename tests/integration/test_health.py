@@ -125,6 +125,19 @@ def test_dies_and_comes_back(lab):
     assert deliver(lab)[0].text.startswith("554")
 
 
+def test_a_lost_packet_loses_no_listing(lab):
+    """What is lost is sent again after the timeout; the list's own deadline, of a list that
+    is always quick, must not come before the answer to that."""
+    lost = [{"name": "1.2.0.192.bl.test", "type": "A", "silent": True, "times": 1}]
+    dns = lab.dns(lost + well("bl.test", CLIENT))
+    lab.daemon(dns, lists=[bl()], resolver={"timeout": "1500ms", "deadline": "5s"})
+    for n in range(60):
+        deliver(lab, f"198.51.100.{n}")
+    reply, waited = deliver(lab)
+    assert reply.text.startswith("554"), reply
+    assert 1.4 < waited < 4
+
+
 def test_all_resolvers_dead(lab):
     """Verdicts at once, by what is remembered, marked as stale; the others pass."""
     dns = lab.dns(points("bl.test") + listed(CLIENT, "bl.test", ttl=1))
