@@ -103,11 +103,14 @@ static bool is_wanted(const struct search *search, const struct blocklist_row *r
 
 /* The ways through the table. Each is one index walked from the cursor on; what it does
  * not select is_wanted does, so that a page knows how far it came when its time is up. */
-enum path { PATH_ENTRY, PATH_SOURCE, PATH_SINCE, PATH_EXPIRES, PATH_HITS };
+enum path { PATH_ENTRY, PATH_KIND, PATH_SOURCE, PATH_SINCE, PATH_EXPIRES, PATH_HITS };
 
 static const char *const path_sql[] = {
     [PATH_ENTRY] = COLUMNS " FROM listing WHERE (entry, allow, source) > (?, ?, ?)"
                            " AND entry < ? ORDER BY entry, allow, source",
+    [PATH_KIND] = COLUMNS " FROM listing INDEXED BY listing_kind WHERE kind = ?"
+                          " AND (entry, allow, source) > (?, ?, ?)"
+                          " ORDER BY entry, allow, source",
     [PATH_SOURCE] = COLUMNS " FROM listing INDEXED BY listing_source"
                             " WHERE source = ? AND id > ? ORDER BY id",
     [PATH_SINCE] = COLUMNS " FROM listing INDEXED BY listing_since"
@@ -123,11 +126,24 @@ static const char *const path_sql[] = {
                 " ORDER BY hits DESC, hit.entry DESC, listing.id DESC",
 };
 
+/* The one kind that is asked for, or -1. */
+static int only_kind(const struct search *search)
+{
+    unsigned kinds = search->filter->kinds;
+
+    return kinds != 0 && (kinds & (kinds - 1)) == 0 ? __builtin_ctz(kinds) : -1;
+}
+
+static enum path by_entry(const struct search *search)
+{
+    return search->prefix[0] == '\0' && only_kind(search) >= 0 ? PATH_KIND : PATH_ENTRY;
+}
+
 static enum path choose_path(const struct search *search)
 {
     switch (search->filter->sort) {
     case BLOCKLIST_SORT_ENTRY:
-        return PATH_ENTRY;
+        return by_entry(search);
     case BLOCKLIST_SORT_SINCE:
         return PATH_SINCE;
     case BLOCKLIST_SORT_EXPIRES:
@@ -143,7 +159,7 @@ static enum path choose_path(const struct search *search)
         return PATH_EXPIRES;
     if (search->filter->source != NULL)
         return PATH_SOURCE;
-    return search->filter->since != 0 ? PATH_SINCE : PATH_ENTRY;
+    return search->filter->since != 0 ? PATH_SINCE : by_entry(search);
 }
 
 /* Puts the cursor before the first row of a path. */
@@ -154,6 +170,7 @@ static void begin(struct blocklist_cursor *cursor, enum path path, const char *p
     cursor->entry[0] = cursor->source[0] = '\0';
     switch (path) {
     case PATH_ENTRY:
+    case PATH_KIND:
         cursor->number = -1;
         (void)text_copy(prefix, cursor->entry,
                         sizeof cursor->entry); /* else from start */
@@ -180,6 +197,9 @@ static int bind_cursor(sqlite3_stmt *stmt, enum path path, const struct search *
     case PATH_ENTRY:
         return sql_bind(stmt, "titt", cursor->entry, cursor->number, cursor->source,
                         behind);
+    case PATH_KIND:
+        return sql_bind(stmt, "itit", (int64_t)only_kind(search), cursor->entry,
+                        cursor->number, cursor->source);
     case PATH_SOURCE:
         return sql_bind(stmt, "ti", f->source, cursor->id);
     case PATH_SINCE:
@@ -199,6 +219,7 @@ static void move_cursor(struct blocklist_cursor *cursor, enum path path,
     cursor->id = row->id;
     switch (path) {
     case PATH_ENTRY:
+    case PATH_KIND:
         cursor->number = row->allow;
         break;
     case PATH_SINCE:

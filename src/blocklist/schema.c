@@ -60,6 +60,8 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "  name TEXT PRIMARY KEY,"
     "  value INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;",
+    /* 2: rblctl list --kind, without a walk past millions of another kind */
+    "CREATE INDEX listing_kind ON listing (kind, entry, allow, source);",
 };
 
 bool schema_is_damage(int rc)

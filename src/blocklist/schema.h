@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #define SCHEMA_APPLICATION_ID 0x52424c4d /* "RBLM" */
-#define SCHEMA_VERSION        1
+#define SCHEMA_VERSION        2
 
 enum schema_result {
     SCHEMA_OK,

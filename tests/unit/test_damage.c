@@ -404,6 +404,9 @@ static void test_from_version_1(void **state)
     box_sql(&box, version_1);
     box_open(&box, false);
     assert_int_equal(box_number(&box, "PRAGMA user_version"), SCHEMA_VERSION);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM sqlite_schema"
+                                      " WHERE name = 'listing_kind'"),
+                     1);
     assert_int_equal(box_ask(&box, "x@domain.xyz", &match), BLOCKLIST_BLOCK);
     assert_string_equal(match.reason, "bulk");
     assert_int_equal(match.since, 1700000000);
