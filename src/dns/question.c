@@ -7,6 +7,8 @@
 #include "dns/reply.h"
 #include "dns/upstream.h"
 
+#define NEAR_MS 10 /* an answer that comes by then is of a server nearby */
+
 static void count(atomic_uint_fast64_t *counter)
 {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
@@ -166,6 +168,16 @@ static bool try_others(struct questions *qs, struct question *q, enum dns_status
     return true;
 }
 
+/* Gives back the credit of a question, and learns whether the servers are near. */
+static void note_answer(struct questions *qs, const struct question *q)
+{
+    qs->credit++;
+    if (clock_ms() - q->sent_ms > NEAR_MS)
+        qs->near -= qs->near > 0;
+    else
+        qs->near += qs->near < QUESTIONS_NEAR;
+}
+
 static void on_reply(struct channel_query *query, enum dns_status failure,
                      const uint8_t *packet, size_t size)
 {
@@ -175,6 +187,7 @@ static void on_reply(struct channel_query *query, enum dns_status failure,
 
     reply.status = failure;
     if (packet != NULL) {
+        note_answer(qs, q);
         reply_parse(packet, size, dns_key_type(&q->key), dns_key_name(&q->key), &reply);
         if (!q->second_try)
             upstream_answered(q->upstream, query->first, query->server_count,
@@ -194,8 +207,9 @@ static void on_reply(struct channel_query *query, enum dns_status failure,
 /* May call on_reply, and with it free the question, before it returns. */
 static void send_question(struct questions *qs, struct question *q)
 {
+    q->sent_ms = clock_ms();
     struct channel *channel = upstream_channel(q->upstream, qs->channels, &qs->settings,
-                                               q->second_try, clock_ms());
+                                               q->second_try, q->sent_ms);
 
     q->query.done = on_reply;
     if (channel == NULL) {
@@ -204,6 +218,7 @@ static void send_question(struct questions *qs, struct question *q)
         return;
     }
     count(&qs->asked);
+    qs->credit--;
     channel_ask(channel, dns_key_type(&q->key), dns_key_name(&q->key), &q->query);
 }
 

@@ -28,6 +28,7 @@ struct question {
     struct upstream *upstream;  /* our reference */
     struct dns_lookup *waiters;
     int64_t deadline_ms;
+    int64_t sent_ms;
     bool closed;          /* the waiters have their answer; c-ares may still hold it */
     bool anew;            /* not from the cache */
     bool second_try;      /* at the other servers, as the first one failed: */
@@ -36,13 +37,17 @@ struct question {
 };
 TAILQ_HEAD(question_list, question);
 
+#define QUESTIONS_NEAR 64
+
 struct questions {
     struct question *table;         /* uthash, by key: those that can be joined */
     struct question_list deadlines; /* the same ones, the earliest first */
     struct channel_set *channels;
     struct cache *cache;
     struct resolver_settings settings;
-    size_t held;        /* started and not freed: c-ares may hold them past their end */
+    int credit;  /* questions that may leave now: one each that was answered */
+    int near;    /* 0 to QUESTIONS_NEAR: of the last answers, how many came quickly */
+    size_t held; /* started and not freed: c-ares may hold them past their end */
     atomic_size_t open; /* handed over or under way: somebody waits */
     atomic_uint_fast64_t asked, joined, stale, by_status[DNS_STATUS_COUNT];
 };

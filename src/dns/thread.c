@@ -9,7 +9,14 @@
 
 #define READY_MAX 64
 #define LINGER_MS 1000 /* for answers that come just too late: the cache wants them */
-#define TICK_MS   50   /* how often c-ares looks for attempts that took too long */
+/* Questions that leave in one go, and after how long so many more do. A UDP socket's
+ * usual buffer holds some 270. A near server answers by itself and may be kept from
+ * reading for some milliseconds, by us among others; a far one is read by what stands
+ * between. */
+#define BURST_NEAR 64
+#define BURST_FAR  256
+#define BURST_MS   10
+#define TICK_MS    50 /* how often c-ares looks for attempts that took too long */
 
 /* What the thread took over in one go. */
 struct work {
@@ -18,10 +25,10 @@ struct work {
     bool stopping;
 };
 
-/* Takes what was handed over; with nothing to do the thread is asleep from here on. */
+/* Takes what was handed over, behind what still waits; with nothing to do the thread is
+ * asleep from here on. */
 static void take_work(struct resolver *r, struct work *work)
 {
-    TAILQ_INIT(&work->questions);
     TAILQ_INIT(&work->graves);
     pthread_mutex_lock(&r->lock);
     TAILQ_CONCAT(&work->questions, &r->handed_over, link);
@@ -36,15 +43,23 @@ static void take_work(struct resolver *r, struct work *work)
     pthread_mutex_unlock(&r->lock);
 }
 
-static void start_questions(struct resolver *r, struct question_list *list)
+/* Starts questions, in bursts: what a near server's socket cannot hold is lost, and waits
+ * for the next attempt. Returns how long the rest has to wait; 0: there is none. */
+static int start_questions(struct resolver *r, struct question_list *list)
 {
     struct question *q;
     int64_t now_ms = clock_ms();
+    int burst = r->questions.near > QUESTIONS_NEAR / 2 ? BURST_NEAR : BURST_FAR;
 
-    while ((q = TAILQ_FIRST(list)) != NULL) {
+    if (now_ms - r->burst_ms >= BURST_MS || r->questions.credit > burst) {
+        r->burst_ms = now_ms;
+        r->questions.credit = burst;
+    }
+    while ((q = TAILQ_FIRST(list)) != NULL && r->questions.credit > 0) {
         TAILQ_REMOVE(list, q, link);
         questions_start(&r->questions, q, now_ms);
     }
+    return q != NULL ? (int)(r->burst_ms + BURST_MS - now_ms) : 0;
 }
 
 static void tick(struct resolver *r, int64_t now_ms)
@@ -84,15 +99,17 @@ static void *run(void *arg)
     struct resolver *r = arg;
     struct work work;
 
+    TAILQ_INIT(&work.questions);
     for (take_work(r, &work); !work.stopping; take_work(r, &work)) {
         bool busy = !TAILQ_EMPTY(&work.questions);
 
-        start_questions(r, &work.questions);
+        int rest_ms = start_questions(r, &work.questions);
+
         upstream_list_free(&work.graves);
         int64_t now_ms = clock_ms();
         questions_expire(&r->questions, now_ms);
         tick(r, now_ms);
-        wait_for_sockets(r, busy ? 0 : idle_ms(r, now_ms));
+        wait_for_sockets(r, rest_ms > 0 ? rest_ms : busy ? 0 : idle_ms(r, now_ms));
     }
     /* What came with the word to stop goes back, for resolver_free to end. */
     pthread_mutex_lock(&r->lock);

@@ -29,6 +29,7 @@ struct resolver {
     struct channel_set channels; /* the thread's own, and what follows */
     struct questions questions;
     int64_t last_tick_ms;
+    int64_t burst_ms; /* when the burst began that questions leave in */
     atomic_uint_fast64_t not_asked;
 
     /* The thread waits, or is about to: wake it. Set and looked at under the lock;
