@@ -270,6 +270,36 @@ static void test_write(void **state)
     }
 }
 
+/* What csv and json write, they read back as it was: also the spaces at its ends. */
+static void test_reasons(void **state)
+{
+    static const char *const formats[] = {"csv", "json"};
+    static const char *const reasons[] = {"a ", " a",  "a\t", "\ta",
+                                          " ",  "a,b", "\"",  "#"};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof reasons / sizeof reasons[0]; i++) {
+        const char *format = formats[i % 2], *reason = reasons[i / 2];
+        char *text = NULL, want[64], error[ENTRY_ERROR_SIZE];
+        size_t length = 0;
+        FILE *out = open_memstream(&text, &length);
+        struct format_writer *writer = format_writer_new(format_find(format), out);
+        struct format_row row = {.source = "feed", .reason = reason};
+        struct seen seen = {.stop_after = 0};
+
+        assert_non_null(writer);
+        assert_int_equal(entry_parse("a.example", &row.entry, error), 0);
+        assert_int_equal(format_writer_row(writer, &row), 0);
+        assert_int_equal(format_writer_end(writer), 0);
+        fclose(out);
+        assert_int_equal(read_text(format, text, length, &seen), 0);
+        snprintf(want, sizeof want, "a.example=%s%%feed;", reason);
+        if (strcmp(seen.text, want) != 0)
+            fail_msg("%s: want \"%s\", got \"%s\"", format, want, seen.text);
+        free(text);
+    }
+}
+
 static void test_empty(void **state)
 {
     (void)state;
@@ -315,9 +345,10 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),  cmocka_unit_test(test_odd_lines),
-        cmocka_unit_test(test_stop),  cmocka_unit_test(test_write),
-        cmocka_unit_test(test_empty), cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_read),      cmocka_unit_test(test_odd_lines),
+        cmocka_unit_test(test_stop),      cmocka_unit_test(test_write),
+        cmocka_unit_test(test_reasons),   cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_full_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
