@@ -73,6 +73,11 @@ failed:
     return NULL;
 }
 
+int control_listen(struct control *control)
+{
+    return listener_listen(&control->listener);
+}
+
 int control_start(struct control *control, const struct control_daemon *daemon)
 {
     int rc;

@@ -83,12 +83,16 @@ struct control_settings {
 
 struct control;
 
-/* Takes the socket's place in the file system: mode 0660, owned by uid and gid (where we
- * are root). A stale socket is replaced; a live one, or a file that is no socket, never.
- * Clients can connect from now on, and are answered after the start. Copies settings.
- * Returns NULL with a sentence in error. */
+/* Takes the socket's place in the file system, which no other daemon gets from now on:
+ * mode 0660, owned by uid and gid (where we are root). A stale socket is replaced; a live
+ * one, or a file that is no socket, never. Copies settings. Returns NULL with a sentence
+ * in error. */
 struct control *control_new(const struct control_settings *settings, char *error,
                             size_t error_size);
+
+/* Clients can connect from now on, and are answered after the start; before it. Returns
+ * 0, or -1 with errno set. */
+int control_listen(struct control *control);
 
 /* Starts the threads. Copies daemon. Returns 0, or -1 with errno set. */
 int control_start(struct control *control, const struct control_daemon *daemon);

@@ -87,11 +87,11 @@ static int make_room(const struct sockaddr_un *address, char *error, size_t erro
     return 0;
 }
 
-/* Nobody may connect between bind and listen: until then the kernel refuses. The mode is
+/* Nobody can connect until the listen: the kernel refuses. The mode is
  * given by the umask and no link is followed: the directory may be the daemon's own
  * user's, who is not to be handed another file by root. */
-static int bind_and_listen(struct listener *listener, const struct sockaddr_un *address,
-                           uid_t owner, gid_t group)
+static int bind_socket(struct listener *listener, const struct sockaddr_un *address,
+                       uid_t owner, gid_t group)
 {
     mode_t mask;
     int rc;
@@ -106,7 +106,7 @@ static int bind_and_listen(struct listener *listener, const struct sockaddr_un *
         return -1;
     if (geteuid() == 0 && lchown(address->sun_path, owner, group) != 0)
         return -1;
-    return listen(listener->fd, BACKLOG);
+    return 0;
 }
 
 int listener_open(struct listener *listener, const char *path, uid_t owner, gid_t group,
@@ -129,7 +129,7 @@ int listener_open(struct listener *listener, const char *path, uid_t owner, gid_
         goto failed;
     if (make_room(&address, error, error_size) != 0)
         goto failed;
-    if (bind_and_listen(listener, &address, owner, group) != 0) {
+    if (bind_socket(listener, &address, owner, group) != 0) {
         snprintf(error, error_size, "%s: %s", path, strerror(errno));
         goto failed;
     }
@@ -141,6 +141,11 @@ failed:
     listener->fd = -1;
     listener_close(listener);
     return -1;
+}
+
+int listener_listen(struct listener *listener)
+{
+    return listen(listener->fd, BACKLOG);
 }
 
 void listener_close(struct listener *listener)

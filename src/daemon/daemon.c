@@ -54,7 +54,6 @@ static int open_blocklist(struct daemon *daemon, const struct config *config)
     return daemon->blocklist != NULL ? 0 : -1;
 }
 
-/* Before the milter's: whoever can reach that one can reach rblctl's, too. */
 static int open_control(struct daemon *daemon, const struct config *config,
                         const struct user *user)
 {
@@ -83,7 +82,8 @@ static struct dnsbl_registry *new_registry(const struct config *config)
     return registry;
 }
 
-/* What needs no rights of root: the database, the threads, the first policy. */
+/* What needs no rights of root: the database, the resolver, the first policy. Nothing is
+ * asked yet. */
 static int start_parts(struct daemon *daemon, struct config *config)
 {
     struct resolver_settings settings = resolver_settings_of(config);
@@ -94,8 +94,7 @@ static int start_parts(struct daemon *daemon, struct config *config)
     daemon->suffixes = suffix_list_new();
     daemon->registry = new_registry(config);
     daemon->resolver = resolver_new(&settings);
-    if (daemon->registry == NULL || daemon->resolver == NULL ||
-        registry_start(daemon->registry, daemon->resolver) != 0) {
+    if (daemon->registry == NULL || daemon->resolver == NULL) {
         log_error("the resolver cannot be started: %s", strerror(errno));
         return -1;
     }
@@ -112,23 +111,54 @@ static int start_parts(struct daemon *daemon, struct config *config)
     return 0;
 }
 
-int daemon_start(struct daemon *daemon, struct config *config)
+static int open_milter(void *config)
 {
-    struct control_daemon functions;
-    struct user user;
+    return milter_open(config);
+}
 
-    pthread_mutex_init(&daemon->reload_lock, NULL);
-    daemon->started_at = time(NULL);
-    if (user_find(config->user, &user) != 0 || open_control(daemon, config, &user) != 0 ||
-        milter_open(config, &daemon->slot) != 0 || user_become(&user) != 0 ||
-        start_parts(daemon, config) != 0)
+/* rblctl's first: whoever can reach the milter's can reach that one, too. */
+static int listen_on_sockets(struct daemon *daemon, const struct config *config,
+                             const struct user *user)
+{
+    if (control_listen(daemon->control) != 0) {
+        log_error("control: cannot listen: %s", strerror(errno));
         return -1;
-    functions = daemon_control(daemon);
+    }
+    return user_run_as_root(user, open_milter, (void *)config);
+}
+
+/* What hears strangers: not before root is given up for good. */
+static int start_asking(struct daemon *daemon)
+{
+    struct control_daemon functions = daemon_control(daemon);
+
+    if (registry_start(daemon->registry, daemon->resolver) != 0) {
+        log_error("the lists' tests cannot be started: %s", strerror(errno));
+        return -1;
+    }
     if (control_start(daemon->control, &functions) != 0) {
         log_error("control: cannot start: %s", strerror(errno));
         return -1;
     }
     return 0;
+}
+
+int daemon_start(struct daemon *daemon, struct config *config)
+{
+    struct user user;
+    int rc;
+
+    pthread_mutex_init(&daemon->reload_lock, NULL);
+    daemon->started_at = time(NULL);
+    if (user_find(config->user, &user) != 0 || open_control(daemon, config, &user) != 0 ||
+        milter_prepare(config, &daemon->slot) != 0 || user_enter(&user) != 0)
+        return -1;
+    rc = start_parts(daemon, config);
+    if (rc == 0)
+        rc = listen_on_sockets(daemon, config, &user);
+    if (user_become(&user) != 0 || rc != 0)
+        return -1;
+    return start_asking(daemon);
 }
 
 void daemon_stop(struct daemon *daemon)

@@ -26,9 +26,11 @@ struct daemon {
     struct control *control;
 };
 
-/* Opens the sockets and the pid file while still root, becomes the configured user, opens
- * the blocklist and starts the threads. config is borrowed. Returns 0, or -1 with the
- * reason logged; daemon_stop is to be called in either case. */
+/* Sees that no other daemon is in our place, becomes the configured user, opens the
+ * blocklist, the resolver and the first policy; when all is ready the sockets (the
+ * milter's with root's rights, where we have them), and gives up root for good. config is
+ * borrowed. Returns 0, or -1 with the reason logged; daemon_stop is to be called in
+ * either case. */
 int daemon_start(struct daemon *daemon, struct config *config);
 
 /* Stops the threads and frees. Call it when nothing of a message's way is under way any

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -29,16 +30,54 @@ int user_find(const char *name, struct user *out)
     return 0;
 }
 
-int user_become(const struct user *user)
+static int fail(const struct user *user)
+{
+    log_error("cannot become user %s: %s", user->name, strerror(errno));
+    return -1;
+}
+
+int user_enter(const struct user *user)
 {
     if (!user->change)
         return 0;
     if (initgroups(user->name, user->gid) != 0 ||
         setresgid(user->gid, user->gid, user->gid) != 0 ||
-        setresuid(user->uid, user->uid, user->uid) != 0) {
-        log_error("cannot become user %s: %s", user->name, strerror(errno));
+        setresuid(user->uid, user->uid, 0) != 0)
+        return fail(user);
+    return 0;
+}
+
+/* The C library's setresuid changes all threads, the kernel's only the one that calls. */
+static int set_own_euid(uid_t uid)
+{
+#ifdef SYS_setresuid32
+    return (int)syscall(SYS_setresuid32, (uid_t)-1, uid, (uid_t)-1);
+#else
+    return (int)syscall(SYS_setresuid, (uid_t)-1, uid, (uid_t)-1);
+#endif
+}
+
+int user_run_as_root(const struct user *user, int (*function)(void *context),
+                     void *context)
+{
+    int rc;
+
+    if (!user->change)
+        return function(context);
+    if (set_own_euid(0) != 0) {
+        log_error("cannot be root again for the sockets: %s", strerror(errno));
         return -1;
     }
+    rc = function(context);
+    return set_own_euid(user->uid) == 0 ? rc : fail(user);
+}
+
+int user_become(const struct user *user)
+{
+    if (!user->change)
+        return 0;
+    if (setresuid(user->uid, user->uid, user->uid) != 0)
+        return fail(user);
     if (setuid(0) == 0) {
         log_error("user %s could become root again", user->name);
         return -1;

@@ -1,7 +1,7 @@
 #ifndef DAEMON_USER_H
 #define DAEMON_USER_H
 
-/* The user that the daemon runs as. At the start, one thread. */
+/* The user that the daemon runs as. At the start, by the main thread. */
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -17,8 +17,18 @@ struct user {
  * name says. Returns 0, or -1 with the reason logged. */
 int user_find(const char *name, struct user *out);
 
-/* Gives up root for good, with all groups of the user. Returns 0, or -1 with the reason
+/* Becomes the user, with all its groups, so that all that is made from now on is the
+ * user's; the way back stays open to user_run_as_root. Returns 0, or -1 with the reason
  * logged. */
+int user_enter(const struct user *user);
+
+/* Runs function(context) as root, in this thread alone: what other threads make meanwhile
+ * is still the user's. Returns what it returns, or -1 with the reason logged. */
+int user_run_as_root(const struct user *user, int (*function)(void *context),
+                     void *context);
+
+/* Gives up root for good, in all threads; after user_enter. Returns 0, or -1 with the
+ * reason logged. */
 int user_become(const struct user *user);
 
 #endif

@@ -75,6 +75,23 @@ int endpoint_parse(const char *text, struct endpoint *out)
     return rc;
 }
 
+int endpoint_try(const struct endpoint *endpoint)
+{
+    int fd = socket(endpoint->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1, rc, saved;
+
+    if (fd < 0)
+        return -1;
+    /* as libmilter does: what the last daemon has left is no hindrance */
+    rc = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (rc == 0)
+        rc = bind(fd, (const struct sockaddr *)&endpoint->addr, endpoint->length);
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return rc;
+}
+
 bool endpoint_knock(const struct endpoint *endpoint)
 {
     int fd =

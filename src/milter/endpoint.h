@@ -19,6 +19,10 @@ int endpoint_parse(const char *text, struct endpoint *out);
 /* The path of a unix socket, or NULL. Points into text. */
 const char *endpoint_path(const char *text);
 
+/* Whether one could listen on an inet socket: binds it, but does not listen, and closes
+ * again. Returns 0, or -1 with errno set. */
+int endpoint_try(const struct endpoint *endpoint);
+
 /* Connects, without waiting, and closes again. Returns whether someone listens there. Any
  * thread. */
 bool endpoint_knock(const struct endpoint *endpoint);

@@ -63,13 +63,20 @@ static int register_filter(void)
     return smfi_register(filter) == MI_SUCCESS ? 0 : -1;
 }
 
-/* Takes a unix socket away that nobody listens on any more. Returns 0, or -1 if it is in
- * use or is something else. */
-static int remove_stale(const char *path, const struct endpoint *endpoint)
+static int cannot_listen(const struct config *config)
+{
+    log_error("milter: cannot listen on %s: %s", config->milter.socket, strerror(errno));
+    return -1;
+}
+
+/* Whether the place of a unix socket is free, or taken by one that nobody listens on any
+ * more: *stale then. Returns 0, or -1 if it is in use or is something else. */
+static int look_at_place(const char *path, const struct endpoint *endpoint, bool *stale)
 {
     struct stat st;
 
-    if (lstat(path, &st) != 0)
+    *stale = lstat(path, &st) == 0;
+    if (!*stale)
         return 0;
     if (!S_ISSOCK(st.st_mode)) {
         log_error("milter: %s is there and is no socket", path);
@@ -79,16 +86,24 @@ static int remove_stale(const char *path, const struct endpoint *endpoint)
         log_error("milter: %s is in use by another process", path);
         return -1;
     }
-    if (unlink(path) != 0) {
+    return 0;
+}
+
+/* As above, and takes a stale one away. */
+static int clear_place(const char *path, const struct endpoint *endpoint)
+{
+    bool stale;
+
+    if (look_at_place(path, endpoint, &stale) != 0)
+        return -1;
+    if (stale && unlink(path) != 0) {
         log_error("milter: %s: %s", path, strerror(errno));
         return -1;
     }
     return 0;
 }
 
-/* Gives a unix socket its group. As root we follow no link: the directory may be the
- * daemon's own user's, who is not to be handed another file. */
-static int give_to_group(const char *path, const char *name)
+static int find_group(const char *name, gid_t *out)
 {
     struct group *group = getgrnam(name);
 
@@ -96,7 +111,19 @@ static int give_to_group(const char *path, const char *name)
         log_error("milter: socket-group = \"%s\": no such group", name);
         return -1;
     }
-    if (lchown(path, (uid_t)-1, group->gr_gid) != 0) {
+    *out = group->gr_gid;
+    return 0;
+}
+
+/* Gives a unix socket its group. As root we follow no link: the directory may be the
+ * daemon's own user's, who is not to be handed another file. */
+static int give_to_group(const char *path, const char *name)
+{
+    gid_t group;
+
+    if (find_group(name, &group) != 0)
+        return -1;
+    if (lchown(path, (uid_t)-1, group) != 0) {
         log_error("milter: %s: cannot give it to group %s: %s", path, name,
                   strerror(errno));
         return -1;
@@ -104,25 +131,23 @@ static int give_to_group(const char *path, const char *name)
     return 0;
 }
 
-/* The socket has its mode from the first moment on, as nobody else's file can be changed
- * by that. */
-static int open_socket(const struct config *config, const char *path)
+/* What can be seen of the socket's place before it is taken. */
+static int look_at_place_and_group(const struct config *config, const char *path,
+                                   const struct endpoint *endpoint)
 {
-    mode_t mask = umask(~config->milter.socket_mode & 0777);
-    int rc = smfi_opensocket(false);
+    bool stale;
+    gid_t group;
 
-    umask(mask);
-    if (rc != MI_SUCCESS) {
-        log_error("milter: cannot listen on %s: %s", config->milter.socket,
-                  strerror(errno));
+    if (path == NULL)
+        return endpoint_try(endpoint) == 0 ? 0 : cannot_listen(config);
+    if (look_at_place(path, endpoint, &stale) != 0)
         return -1;
-    }
-    if (path == NULL || config->milter.socket_group[0] == '\0')
-        return 0;
-    return give_to_group(path, config->milter.socket_group);
+    return config->milter.socket_group[0] == '\0'
+               ? 0
+               : find_group(config->milter.socket_group, &group);
 }
 
-int milter_open(const struct config *config, struct policy_slot *slot)
+int milter_prepare(const struct config *config, struct policy_slot *slot)
 {
     const char *path = endpoint_path(config->milter.socket);
     struct endpoint endpoint;
@@ -134,7 +159,7 @@ int milter_open(const struct config *config, struct policy_slot *slot)
         return -1;
     }
     milter.over_tcp = path == NULL;
-    if (path != NULL && remove_stale(path, &endpoint) != 0)
+    if (look_at_place_and_group(config, path, &endpoint) != 0)
         return -1;
     if (nudger_init(&milter.nudger, &endpoint) != 0 || register_filter() != 0 ||
         smfi_setconn(config->milter.socket) != MI_SUCCESS ||
@@ -143,7 +168,27 @@ int milter_open(const struct config *config, struct policy_slot *slot)
                   config->milter.socket);
         return -1;
     }
-    return open_socket(config, path);
+    return 0;
+}
+
+/* The socket has its mode from the first moment on, as nobody else's file can be changed
+ * by that. */
+int milter_open(const struct config *config)
+{
+    const char *path = endpoint_path(config->milter.socket);
+    mode_t mask;
+    int rc;
+
+    if (path != NULL && clear_place(path, &milter.nudger.endpoint) != 0)
+        return -1;
+    mask = umask(~config->milter.socket_mode & 0777);
+    rc = smfi_opensocket(false);
+    umask(mask);
+    if (rc != MI_SUCCESS)
+        return cannot_listen(config);
+    if (path == NULL || config->milter.socket_group[0] == '\0')
+        return 0;
+    return give_to_group(path, config->milter.socket_group);
 }
 
 /* libmilter ends and starts its threads all the time. The C library keeps the stacks of

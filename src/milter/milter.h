@@ -10,12 +10,18 @@
 #include "policy/policy.h"
 #include "policy/verdict.h"
 
-/* Registers with libmilter and opens the socket of the configuration, with its mode and
- * group; a stale unix socket is replaced, one that somebody listens on never. config is
- * borrowed for the call, slot for the life of the process; it must be filled when
- * milter_run is called. Call it while still root. Returns 0, or -1 with the reason
+/* Registers with libmilter, and sees that nobody has the socket of the configuration, so
+ * that a second daemon ends before it has touched anything. config is borrowed for the
+ * call, slot for the life of the process; it must be filled when milter_run is called.
+ * Returns 0, or -1 with the reason logged. */
+int milter_prepare(const struct config *config, struct policy_slot *slot);
+
+/* Opens the socket, with its mode and group: MTAs can connect from now on. A stale unix
+ * socket is replaced, one that somebody listens on never. After milter_prepare, and, as
+ * it may take root's rights, with them. Changes the umask of the process for a moment: no
+ * thread may make a file then whose mode hangs on it. Returns 0, or -1 with the reason
  * logged. */
-int milter_open(const struct config *config, struct policy_slot *slot);
+int milter_open(const struct config *config);
 
 /* Serves until milter_stop, or until libmilter was told to stop by a signal. Returns 0,
  * or -1 if libmilter failed. Blocks. */

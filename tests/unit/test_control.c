@@ -51,7 +51,8 @@ static struct control *start(const char *path, char *error, size_t error_size)
     struct control_settings settings = {path, geteuid(), getegid()};
     struct control *control = control_new(&settings, error, error_size);
 
-    if (control != NULL && control_start(control, &daemon_stub) != 0) {
+    if (control != NULL &&
+        (control_listen(control) != 0 || control_start(control, &daemon_stub) != 0)) {
         control_free(control);
         return NULL;
     }
