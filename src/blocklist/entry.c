@@ -137,9 +137,9 @@ int entry_of_user(const char *login, struct entry *out)
     memcpy(trimmed, login, length);
     trimmed[length] = '\0';
     memcpy(out->text, USER_PREFIX, sizeof USER_PREFIX);
+    /* Normalising can make it longer: what comes out must be one that is taken, too */
     if (has_control(trimmed) ||
-        !utf8_canonical(trimmed, out->text + strlen(USER_PREFIX),
-                        sizeof out->text - strlen(USER_PREFIX)) ||
+        !utf8_canonical(trimmed, out->text + strlen(USER_PREFIX), sizeof trimmed) ||
         has_control(out->text)) {
         out->text[0] = '\0';
         return -1;
