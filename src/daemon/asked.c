@@ -97,16 +97,19 @@ static json_t *asked_stats(void *context)
     struct daemon *daemon = context;
     struct milter_stats m;
     struct resolver_stats r;
-    json_t *statuses = json_object();
+    json_t *statuses = json_object(), *strays = json_object();
 
     milter_stats(&m);
     resolver_stats(daemon->resolver, &r);
     for (int s = 0; s < DNS_STATUS_COUNT; s++)
         json_object_set_new(statuses, dns_status_name((enum dns_status)s),
                             json_integer((json_int_t)r.by_status[s]));
+    for (int s = 0; s < STRAY_COUNT; s++)
+        json_object_set_new(strays, stray_name((enum stray)s),
+                            json_integer((json_int_t)r.strays[s]));
     return json_pack(
-        "{s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I, s:I}, "
-        "s:o}",
+        "{s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, "
+        "s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:o}",
         "milter", "sessions", (json_int_t)m.connections, "messages",
         (json_int_t)m.messages, "accepted", (json_int_t)m.verdicts[VERDICT_ACCEPT],
         "tagged", (json_int_t)m.verdicts[VERDICT_TAG], "deferred",
@@ -115,7 +118,8 @@ static json_t *asked_stats(void *context)
         (json_int_t)m.blocklisted, "not judged", (json_int_t)m.turned_away, "resolver",
         "asked", (json_int_t)r.asked, "joined", (json_int_t)r.joined, "from the cache",
         (json_int_t)r.cached, "stale", (json_int_t)r.stale, "not asked",
-        (json_int_t)r.not_asked, "answers", statuses);
+        (json_int_t)r.not_asked, "by a CNAME", (json_int_t)r.cnames, "answers", statuses,
+        "stray packets", strays);
 }
 
 static struct config *asked_config(void *context)

@@ -145,6 +145,30 @@ static void look_at_load(struct doctor *doctor)
                    doctor->policy->config->resolver.max_queries);
 }
 
+#define STRAYS_MANY 20 /* one or two may be an old answer to a port that is used anew */
+
+/* Others may send packets in the name of the servers, or the servers send rubbish. */
+static void look_at_strays(struct doctor *doctor)
+{
+    struct resolver_stats stats;
+
+    resolver_stats(doctor->daemon->resolver, &stats);
+    if (stats.strays[STRAY_WRONG_ID] >= STRAYS_MANY)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "none of them was believed; ask a resolver on this machine "
+                   "(127.0.0.1), whose answers nobody else can forge",
+                   "%llu answers since the start had an id that was never sent: somebody "
+                   "may be forging answers",
+                   (unsigned long long)stats.strays[STRAY_WRONG_ID]);
+    if (stats.strays[STRAY_GARBAGE] >= STRAYS_MANY)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "look what answers there (tcpdump -n port 53): a firewall or a proxy "
+                   "may stand between",
+                   "%llu packets since the start came from the resolver's address and "
+                   "were no answers at all",
+                   (unsigned long long)stats.strays[STRAY_GARBAGE]);
+}
+
 void doctor_resolver(struct doctor *doctor)
 {
     size_t before = doctor_wrong(doctor);
@@ -155,4 +179,5 @@ void doctor_resolver(struct doctor *doctor)
         doctor_say(doctor, LEVEL_OK, "",
                    "the resolver answers, and invents no names that do not exist");
     look_at_load(doctor);
+    look_at_strays(doctor);
 }

@@ -3,9 +3,13 @@
 #include <ares.h>
 #include <arpa/nameser.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,6 +27,8 @@ struct channel {
     int server_count;
     unsigned first;
     int64_t retired_ms; /* 0: in use */
+    struct stray_watch watch;
+    bool without_socket; /* the last one that was wanted could not be had */
 };
 
 int channel_library_init(void)
@@ -67,11 +73,16 @@ void channel_set_free(struct channel_set *set)
 
 void channel_set_ready(struct channel_set *set, int fd, bool readable, bool writable)
 {
+    struct channel *channel =
+        (size_t)fd < set->by_fd_size ? set->by_fd[fd].channel : NULL;
+
     /* An earlier event of the same batch may have closed the socket. */
-    if ((size_t)fd >= set->by_fd_size || set->by_fd[fd] == NULL)
+    if (channel == NULL)
         return;
-    ares_process_fd(set->by_fd[fd]->ares, readable ? fd : ARES_SOCKET_BAD,
+    stray_reading(&channel->watch);
+    ares_process_fd(channel->ares, readable ? fd : ARES_SOCKET_BAD,
                     writable ? fd : ARES_SOCKET_BAD);
+    stray_read(&channel->watch, &set->strays);
 }
 
 void channel_set_tick(struct channel_set *set)
@@ -102,36 +113,100 @@ static bool set_covers(struct channel_set *set, int fd)
     if ((size_t)fd < set->by_fd_size)
         return true;
     size_t size = (size_t)fd * 2 + 16;
-    struct channel **by_fd = realloc(set->by_fd, size * sizeof *by_fd);
+    struct channel_socket *by_fd = realloc(set->by_fd, size * sizeof *by_fd);
     if (by_fd == NULL)
         return false;
-    memset(by_fd + set->by_fd_size, 0,
-           (size - set->by_fd_size) * sizeof(struct channel *));
+    memset(by_fd + set->by_fd_size, 0, (size - set->by_fd_size) * sizeof *by_fd);
     set->by_fd = by_fd;
     set->by_fd_size = size;
     return true;
 }
 
-/* c-ares has opened a socket, waits for something else, or is about to close it. */
-static void on_socket(void *data, ares_socket_t fd, int readable, int writable)
+/* c-ares waits for a socket, for something else than before, or is about to close it. */
+static void on_wait(void *data, ares_socket_t fd, int readable, int writable)
 {
     struct channel *channel = data;
     struct channel_set *set = channel->set;
+    struct channel_socket *noted = &set->by_fd[fd];
     struct epoll_event event = {.data.fd = fd};
 
     if (!readable && !writable) {
-        if ((size_t)fd < set->by_fd_size)
-            set->by_fd[fd] = NULL;
+        noted->channel = NULL;
         epoll_ctl(set->epoll_fd, EPOLL_CTL_DEL, fd, &event); /* unknown: no matter */
         return;
     }
-    if (!set_covers(set, fd))
-        return; /* the questions end by their deadline */
     event.events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u);
-    if (epoll_ctl(set->epoll_fd, set->by_fd[fd] == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
+    if (epoll_ctl(set->epoll_fd, noted->channel == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
                   fd, &event) != 0)
         log_error("resolver: epoll_ctl: %s", strerror(errno));
-    set->by_fd[fd] = channel;
+    noted->channel = channel;
+}
+
+/* The sockets are opened, read and written here, for c-ares, so that each packet is seen,
+ * and that a socket which cannot be had is no fault of the servers. */
+static ares_socket_t on_open(int domain, int type, int protocol, void *data)
+{
+    static struct log_limit limit;
+    struct channel *channel = data;
+    const int on = 1;
+    unsigned held_back;
+    int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+
+    if (fd >= 0 && !set_covers(channel->set, fd)) {
+        close(fd);
+        fd = -1;
+        errno = ENOMEM;
+    }
+    channel->without_socket = fd < 0 && errno != EAFNOSUPPORT;
+    if (fd < 0) {
+        int error = errno;
+
+        if (log_limit_pass(&limit, 60000, &held_back))
+            log_error("resolver: socket: %s held-back=%u", strerror(error), held_back);
+        errno = error;
+        return ARES_SOCKET_BAD;
+    }
+    channel->set->by_fd[fd] = (struct channel_socket){.udp = type == SOCK_DGRAM};
+    if (type == SOCK_STREAM) /* a question is one small packet: it is not to wait */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+static int on_close(ares_socket_t fd, void *data)
+{
+    (void)data;
+    return close(fd);
+}
+
+static int on_connect(ares_socket_t fd, const struct sockaddr *to, ares_socklen_t size,
+                      void *data)
+{
+    (void)data;
+    return connect(fd, to, size);
+}
+
+static ares_ssize_t on_receive(ares_socket_t fd, void *buffer, size_t size, int flags,
+                               struct sockaddr *from, ares_socklen_t *from_size,
+                               void *data)
+{
+    struct channel *channel = data;
+    ssize_t length = recvfrom(fd, buffer, size, flags, from, from_size);
+
+    if (length >= 0 && channel->set->by_fd[fd].udp)
+        stray_came(&channel->watch, buffer, (size_t)length, &channel->set->strays);
+    return length;
+}
+
+static ares_ssize_t on_send(ares_socket_t fd, const struct iovec *parts, int count,
+                            void *data)
+{
+    struct channel *channel = data;
+    const struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
+                                   .msg_iovlen = (size_t)count};
+
+    if (channel->set->by_fd[fd].udp)
+        stray_sent(&channel->watch, parts[0].iov_base, parts[0].iov_len);
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
 /* Counts the servers, and has c-ares begin with another one than the first of them. */
@@ -162,6 +237,13 @@ static int order_servers(struct channel *channel, unsigned first)
 
 static int init_ares(struct channel *channel, const struct channel_settings *settings)
 {
+    static const struct ares_socket_functions functions = {
+        .asocket = on_open,
+        .aclose = on_close,
+        .aconnect = on_connect,
+        .arecvfrom = on_receive,
+        .asendv = on_send,
+    };
     char lookups[] = "b"; /* DNS only, no /etc/hosts */
     struct ares_options options = {
         .flags = ARES_FLAG_STAYOPEN | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
@@ -169,7 +251,7 @@ static int init_ares(struct channel *channel, const struct channel_settings *set
         .timeout = settings->timeout_ms,
         .tries = settings->attempts,
         .lookups = lookups,
-        .sock_state_cb = on_socket,
+        .sock_state_cb = on_wait,
         .sock_state_cb_data = channel,
     };
     int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
@@ -188,6 +270,7 @@ static int init_ares(struct channel *channel, const struct channel_settings *set
         channel->ares = NULL;
         return rc;
     }
+    ares_set_socket_functions(channel->ares, &functions, channel);
     if (settings->servers[0] != '\0')
         rc = ares_set_servers_ports_csv(channel->ares, settings->servers);
     return rc == ARES_SUCCESS ? order_servers(channel, settings->first) : rc;
@@ -251,14 +334,19 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *packet
                       int size)
 {
     struct channel_query *query = arg;
+    struct channel *channel = query->channel;
+    enum dns_status failure = failure_of(status);
 
     query->retried = timeouts > 0;
-    query->channel->open--;
     query->channel = NULL;
+    channel->open--;
+    stray_taken(&channel->watch);
+    if (failure == DNS_SERVFAIL && channel->without_socket)
+        failure = DNS_NOT_ASKED;
     if (packet != NULL && size > 0)
         query->done(query, DNS_INVALID, packet, (size_t)size);
     else
-        query->done(query, failure_of(status), NULL, 0);
+        query->done(query, failure, NULL, 0);
 }
 
 void channel_ask(struct channel *channel, enum dns_type type, const char *name,

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "dns/answer.h"
+#include "dns/stray.h"
 
 /* c-ares as a whole, once per resolver. Returns 0, or -1. Any thread. */
 int channel_library_init(void);
@@ -21,10 +22,15 @@ struct channel;
 
 /* All channels that are there, with the sockets that they opened. */
 struct channel_set {
-    int epoll_fd;           /* borrowed; event.data.fd is the socket */
-    struct channel **by_fd; /* whose socket it is, NULL: no one's */
+    int epoll_fd; /* borrowed; event.data.fd is the socket */
+    struct channel_socket {
+        struct channel
+            *channel; /* whose socket it is; NULL: no one's, or not waited for */
+        bool udp;
+    } * by_fd;
     size_t by_fd_size;
     TAILQ_HEAD(, channel) all;
+    struct stray_counters strays;
 };
 
 void channel_set_init(struct channel_set *set, int epoll_fd);

@@ -6,5 +6,6 @@ librblmilter_a_SOURCES += \
 	src/dns/question.c src/dns/question.h \
 	src/dns/reply.c src/dns/reply.h \
 	src/dns/resolver.c src/dns/resolver.h \
+	src/dns/stray.c src/dns/stray.h \
 	src/dns/thread.c src/dns/thread.h \
 	src/dns/upstream.c src/dns/upstream.h

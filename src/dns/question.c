@@ -189,6 +189,8 @@ static void on_reply(struct channel_query *query, enum dns_status failure,
     if (packet != NULL) {
         note_answer(qs, q);
         reply_parse(packet, size, dns_key_type(&q->key), dns_key_name(&q->key), &reply);
+        if (reply.cname_count > 0)
+            count(&qs->cnames);
         if (!q->second_try)
             upstream_answered(q->upstream, query->first, query->server_count,
                               query->retried);

@@ -49,7 +49,7 @@ struct questions {
     int near;    /* 0 to QUESTIONS_NEAR: of the last answers, how many came quickly */
     size_t held; /* started and not freed: c-ares may hold them past their end */
     atomic_size_t open; /* handed over or under way: somebody waits */
-    atomic_uint_fast64_t asked, joined, stale, by_status[DNS_STATUS_COUNT];
+    atomic_uint_fast64_t asked, joined, stale, cnames, by_status[DNS_STATUS_COUNT];
 };
 
 void questions_init(struct questions *qs, struct channel_set *channels,

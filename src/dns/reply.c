@@ -117,6 +117,7 @@ static enum pass pass_answers(struct reading *r)
         }
     }
     if (found == PASS_CNAME) {
+        r->out->cname_count++;
         memcpy(r->owner, target, sizeof target);
         if (cname_ttl_s < r->out->ttl_s)
             r->out->ttl_s = cname_ttl_s;
@@ -187,7 +188,7 @@ void reply_parse(const uint8_t *packet, size_t size, enum dns_type type, const c
     struct reading r = {.type = type, .out = out};
 
     out->ttl_s = UINT32_MAX;
-    out->address_count = 0;
+    out->cname_count = out->address_count = 0;
     out->text[0] = '\0';
     out->status = DNS_INVALID;
     size_t name_size = strlen(name) + 1;

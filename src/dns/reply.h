@@ -17,6 +17,7 @@ struct reply {
     enum dns_status status;
     uint32_t ttl_s; /* found: the smallest of the records and of the CNAMEs before them;
                        none: the SOA's, or REPLY_NO_SOA_TTL_S; else 0 */
+    unsigned cname_count; /* that were followed */
     unsigned address_count;
     struct in_addr addresses[DNS_ADDRESSES_MAX];
     char text[DNS_TEXT_MAX + 1]; /* DNS_TXT, found */

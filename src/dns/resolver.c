@@ -310,6 +310,7 @@ void resolver_stats(struct resolver *r, struct resolver_stats *out)
         .joined = atomic_load(&r->questions.joined),
         .cached = cache.hits,
         .stale = atomic_load(&r->questions.stale),
+        .cnames = atomic_load(&r->questions.cnames),
         .not_asked = atomic_load(&r->not_asked),
         .open = atomic_load(&r->questions.open),
         .cache_count = cache.count,
@@ -317,6 +318,8 @@ void resolver_stats(struct resolver *r, struct resolver_stats *out)
     };
     for (size_t i = 0; i < DNS_STATUS_COUNT; i++)
         out->by_status[i] = atomic_load(&r->questions.by_status[i]);
+    for (size_t i = 0; i < STRAY_COUNT; i++)
+        out->strays[i] = atomic_load(&r->channels.strays.by_kind[i]);
 }
 
 const char *resolver_library_version(void)

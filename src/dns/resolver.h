@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "dns/answer.h"
+#include "dns/stray.h"
 
 struct resolver;
 
@@ -100,6 +101,8 @@ struct resolver_stats {
     uint64_t cached;                      /* given from the cache */
     uint64_t stale;                       /* of these or of failures: past their end */
     uint64_t by_status[DNS_STATUS_COUNT]; /* outcome of those asked */
+    uint64_t cnames;                      /* replies that led on to another name */
+    uint64_t strays[STRAY_COUNT];         /* packets that answer nothing */
     uint64_t not_asked;                   /* left out */
     size_t open;                          /* under way now */
     size_t cache_count;                   /* answers in the cache */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dns/reply.h"
+#include "dns/stray.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,6 +27,29 @@ static void check(const struct reply *reply, enum dns_type type)
         abort();
 }
 
+/* As the channel sees it before c-ares does: it is one thing at most. Copied, so that a
+ * read past its end is seen. */
+static void look_for_strays(const uint8_t *packet, size_t size)
+{
+    struct stray_counters counters = {0};
+    struct stray_watch watch = {0};
+    uint8_t *copy = malloc(size > 0 ? size : 1);
+    unsigned count = 0;
+
+    if (copy == NULL)
+        return;
+    memcpy(copy, packet, size);
+    stray_sent(&watch, copy, size);
+    stray_reading(&watch);
+    stray_came(&watch, copy, size, &counters);
+    stray_read(&watch, &counters);
+    for (size_t i = 0; i < STRAY_COUNT; i++)
+        count += (unsigned)atomic_load(&counters.by_kind[i]);
+    if (count > 1 || atomic_load(&counters.by_kind[STRAY_WRONG_ID]) != 0)
+        abort();
+    free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct reply once, again;
@@ -38,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     reply_parse(data + 1, size - 1, type, "blo.t", &once);
     reply_parse(data + 1, size - 1, type, "blo.t", &again);
     check(&once, type);
+    look_for_strays(data + 1, size - 1);
     if (once.status != again.status || once.ttl_s != again.ttl_s ||
         once.address_count != again.address_count || strcmp(once.text, again.text) != 0 ||
         memcmp(once.addresses, again.addresses,

@@ -6,6 +6,7 @@ import pytest
 
 from harness.conf import dnsbl
 from harness.dns import listed, reversed_name
+from harness.rblctl import Rblctl
 
 ONE = dnsbl("bl", "bl.test", weight=8)
 CLIENT = "192.0.2.1"
@@ -84,6 +85,50 @@ def test_truncated_answer_is_fetched_by_tcp(lab):
     lab.daemon(dns, lists=[ONE])
     assert lab.send(addr=CLIENT).reply == REFUSED
     assert {query[2] for query in dns.queries(rtype="A")} == {"udp", "tcp"}
+
+
+# label, the rule for the A question, what of rblctl stats goes up
+COUNTED = [
+    ("NXDOMAIN", {"rcode": "NXDOMAIN"}, ("answers", "none")),
+    ("SERVFAIL", {"rcode": "SERVFAIL"}, ("answers", "servfail")),
+    ("REFUSED", {"rcode": "REFUSED"}, ("answers", "refused")),
+    ("silence", {"silent": True}, ("answers", "timeout")),
+    ("records of another name", {"a": ["127.0.0.2"], "owner": "other.test"}, ("answers", "invalid")),
+    ("a CNAME", {"cname": ["real.test"], "a": ["127.0.0.2"]}, ("resolver", "by a CNAME")),
+    ("a wrong id", {"a": ["127.0.0.2"], "wrong_id": "only"}, ("stray packets", "wrong id")),
+    ("garbage", {"empty": True}, ("stray packets", "garbage")),
+    ("another question", {"a": ["127.0.0.2"], "question": "other.test"},
+     ("stray packets", "unexpected")),
+]  # fmt: skip
+
+
+# What comes with it: a question that only strays answer has no answer, and what was found
+# is asked for its text, too.
+ALONG = {
+    "stray packets": [("answers", "timeout")],
+    "resolver": [("answers", "found"), ("answers", "none")],
+}
+
+
+@pytest.mark.parametrize("row", COUNTED, ids=[r[0] for r in COUNTED])
+def test_answer_is_counted(lab, row):
+    """Each by its own name, and nothing by another's: strays are beside the answers."""
+    _, rule, (section, name) = row
+    dns = lab.dns([{"name": NAME, **rule}])
+    lab.daemon(
+        dns,
+        lists=[ONE],
+        resolver={"timeout": "300ms", "attempts": 2, "deadline": "1s"},
+    )
+    rblctl = Rblctl(lab.dir)
+    before = rblctl("stats", "--json").json
+    lab.send(addr=CLIENT)
+    stats = rblctl("stats", "--json").json
+    assert stats[section][name] > before[section][name], stats
+    for other in ("answers", "stray packets"):
+        for key, count in stats[other].items():
+            if (other, key) != (section, name) and (other, key) not in ALONG.get(section, []):
+                assert count == before[other][key], (other, key, stats)
 
 
 def test_servfail_is_not_remembered(lab):

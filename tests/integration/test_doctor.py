@@ -136,6 +136,23 @@ def test_resolver_that_does_not_answer(doctor, dns):
     doctor.examine().find("error", "the resolver does not answer")
 
 
+@pytest.mark.parametrize("rule,words", [
+    ({"a": ["127.0.0.2"], "wrong_id": "first"}, "had an id that was never sent"),
+    ({"empty": True, "times": 30}, "were no answers at all"),
+])  # fmt: skip
+def test_stray_packets(doctor, lab, rule, words):
+    """Some are nothing to tell; many are."""
+    dns = lab.dns(well("bl.test") + [{"suffix": "far.test", **rule}])
+    lists = [dnsbl("bl", "bl.test", **POINTS),
+             dnsbl("far", "far.test", weight=1, test_listed="", test_unlisted="")]  # fmt: skip
+    doctor.daemon(dns, lists=lists, resolver={"deadline": "600ms", "timeout": "300ms"})
+    doctor.lab.send(addr="198.51.100.1")
+    assert [row for row in doctor.examine().wrong() if words in row["what"]] == []
+    for n in range(2, 32):
+        doctor.lab.send(addr=f"198.51.100.{n}")
+    doctor.examine().find("warning", words)
+
+
 def test_max_queries_were_hit(doctor, lab):
     dns = lab.dns(well("bl.test") + [{"suffix": "a.test", "silent": True}, {"suffix": "b.test", "silent": True}])
     lists = [dnsbl("bl", "bl.test", **POINTS), dnsbl("a", "a.test"), dnsbl("b", "b.test")]

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -78,6 +79,7 @@ static const char rules[] =
     " {\"name\": \"huge.t\", \"txt_size\": 30000},"
     " {\"name\": \"other.t\", \"a\": [\"127.0.0.2\"], \"owner\": \"evil.t\"},"
     " {\"name\": \"question.t\", \"a\": [\"127.0.0.2\"], \"question\": \"evil.t\"},"
+    " {\"name\": \"query.t\", \"raw\": \"01000001000000000000\"},"
     " {\"name\": \"outside.t\", \"a\": [\"192.0.2.1\"]},"
     " {\"suffix\": \"any.t\", \"a\": [\"127.0.0.2\"]}]";
 
@@ -171,6 +173,60 @@ static void test_damaged(void **state)
         dns_answer_unref(answer);
         assert_null(resolver_cached(resolver, upstream, DNS_A, names[i]));
     }
+}
+
+/* What c-ares drops without a word is counted all the same, each by what it is. How often
+ * it asks before it gives up is its own affair. */
+static void test_strays_are_counted(void **state)
+{
+    enum { CNAMES = STRAY_COUNT, NOTHING };
+    static const struct {
+        const char *name;
+        int counted;
+    } rows[] = {
+        {"one.t", NOTHING},
+        {"nx.t", NOTHING},
+        {"servfail.t", NOTHING},
+        {"tc.t", NOTHING},
+        {"loop.t", CNAMES},
+        {"cname.t", CNAMES},
+        {"id.t", STRAY_WRONG_ID},
+        {"lie.t", STRAY_WRONG_ID},
+        {"empty.t", STRAY_GARBAGE},
+        {"query.t", STRAY_GARBAGE},
+        {"question.t", STRAY_UNEXPECTED},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct resolver_stats stats;
+
+        dns_answer_unref(asker_get(resolver, upstream, DNS_A, rows[i].name));
+        resolver_stats(resolver, &stats);
+        for (int kind = 0; kind <= CNAMES; kind++) {
+            uint64_t count = kind == CNAMES ? stats.cnames : stats.strays[kind];
+
+            if ((count > 0) != (kind == rows[i].counted))
+                fail_msg("%s: %d of kind %d", rows[i].name, (int)count, kind);
+        }
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+/* No descriptor is left for a socket: that is ours, and no word of the servers. */
+static void test_no_socket_is_no_servfail(void **state)
+{
+    struct rlimit before, none = {.rlim_cur = 0};
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct dns_answer *answer = asker_get(resolver, upstream, DNS_A, "one.t");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_string_equal(dns_status_name(answer->status), "not-asked");
+    dns_answer_unref(answer);
+    assert_asked(resolver, upstream, DNS_A, "one.t", "found 127.0.0.2");
 }
 
 static void test_huge_text_is_cut(void **state)
@@ -517,6 +573,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_answers),
         TEST(test_damaged),
+        TEST(test_strays_are_counted),
+        TEST(test_no_socket_is_no_servfail),
         TEST(test_huge_text_is_cut),
         TEST(test_cached),
         TEST(test_failures_are_not_cached),
