@@ -201,14 +201,15 @@ static void begin_message(struct connection *c)
 }
 
 /* The sender as the MTA has read it: clients may write one address in many ways, with
- * spaces and comments. Where one of the two has no domain it is the MTA's own. */
+ * spaces and comments, as host!user or user%host. Where one of the two has no domain it
+ * is the MTA's own. */
 static const char *sender_read(SMFICTX *ctx, const char *argument)
 {
     const char *read = smfi_getsymval(ctx, "{mail_addr}");
+    bool whole =
+        read != NULL && strchr(read, '@') != NULL && strpbrk(argument, "@!%") != NULL;
 
-    return read != NULL && strchr(read, '@') != NULL && strchr(argument, '@') != NULL
-               ? read
-               : argument;
+    return whole ? read : argument;
 }
 
 sfsistat milter_mail(SMFICTX *ctx, char **argv)

@@ -115,16 +115,17 @@ static int find_group(const char *name, gid_t *out)
     return 0;
 }
 
-/* Gives a unix socket its group. As root we follow no link: the directory may be the
- * daemon's own user's, who is not to be handed another file. */
-static int give_to_group(const char *path, const char *name)
+/* Gives a unix socket to the daemon's user (the real one, where root opens it), as our
+ * own nudges come by it, and to its group; "" leaves that. As root we follow no link: the
+ * directory may be the user's, who is not to be handed another file. */
+static int give_away(const char *path, const char *name)
 {
-    gid_t group;
+    gid_t group = (gid_t)-1;
 
-    if (find_group(name, &group) != 0)
+    if (name[0] != '\0' && find_group(name, &group) != 0)
         return -1;
-    if (lchown(path, (uid_t)-1, group) != 0) {
-        log_error("milter: %s: cannot give it to group %s: %s", path, name,
+    if (lchown(path, getuid(), group) != 0) {
+        log_error("milter: %s: cannot give it to group \"%s\": %s", path, name,
                   strerror(errno));
         return -1;
     }
@@ -186,9 +187,7 @@ int milter_open(const struct config *config)
     umask(mask);
     if (rc != MI_SUCCESS)
         return cannot_listen(config);
-    if (path == NULL || config->milter.socket_group[0] == '\0')
-        return 0;
-    return give_to_group(path, config->milter.socket_group);
+    return path != NULL ? give_away(path, config->milter.socket_group) : 0;
 }
 
 /* libmilter ends and starts its threads all the time. The C library keeps the stacks of

@@ -16,11 +16,11 @@
  * Returns 0, or -1 with the reason logged. */
 int milter_prepare(const struct config *config, struct policy_slot *slot);
 
-/* Opens the socket, with its mode and group: MTAs can connect from now on. A stale unix
- * socket is replaced, one that somebody listens on never. After milter_prepare, and, as
- * it may take root's rights, with them. Changes the umask of the process for a moment: no
- * thread may make a file then whose mode hangs on it. Returns 0, or -1 with the reason
- * logged. */
+/* Opens the socket, with its mode and group, and the real user for its owner: MTAs can
+ * connect from now on. A stale unix socket is replaced, one that somebody listens on
+ * never. After milter_prepare, and, as it may take root's rights, with them. Changes the
+ * umask of the process for a moment: no thread may make a file then whose mode hangs on
+ * it. Returns 0, or -1 with the reason logged. */
 int milter_open(const struct config *config);
 
 /* Serves until milter_stop, or until libmilter was told to stop by a signal. Returns 0,

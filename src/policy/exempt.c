@@ -22,7 +22,9 @@ bool exempt_recipient(const struct config *config, const char *recipient)
 {
     struct mail_address address;
 
+    /* user%there@here: an MTA may hand it on to there, who is not exempt */
     return mail_address_parse(recipient, &address) == 0 &&
+           strpbrk(address.local, "%!@") == NULL &&
            matches(config->exempt.recipients, config->exempt.recipient_count, &address);
 }
 

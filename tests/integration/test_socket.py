@@ -2,6 +2,7 @@
 
 import grp
 import os
+import pwd
 import socket
 import stat
 
@@ -32,6 +33,27 @@ def test_mode_and_group(lab, mode, group):
     assert stat.S_ISSOCK(status.st_mode)
     assert stat.S_IMODE(status.st_mode) == int(mode, 8)
     assert status.st_gid == (grp.getgrnam(group).gr_gid if group else os.getgid())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("group", ["postfix", ""])
+def test_socket_belongs_to_the_user_that_is_changed_to(lab, group):
+    """Or it could not nudge its own pool, nor be stopped at once (docs/design.md)."""
+    user = pwd.getpwnam("nobody")
+    folder = lab.dir / "run"
+    folder.mkdir()
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    where = f"unix:{folder}/milter.sock"
+    daemon = lab.daemon(
+        socket=where, user="nobody", milter={"socket_group": group},
+        blocklist={"database": f"{folder}/blocklist.db"},
+    )  # fmt: skip
+    status = os.stat(path_of(where))
+    assert status.st_uid == user.pw_uid
+    assert status.st_gid == (grp.getgrnam(group).gr_gid if group else user.pw_gid)
+    assert daemon.terminate() < 4
+    daemon.check_clean()
+    assert not os.path.exists(path_of(where))
 
 
 def test_session_over_a_unix_socket(lab):

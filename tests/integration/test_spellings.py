@@ -13,7 +13,7 @@ def world(module_lab):
     module_lab.daemon(
         dns,
         lists=[dnsbl("bl", "bl.test", check=["sender-domain"])],
-        exempt={"recipients": ["postmaster", "@open.test"]},
+        exempt={"recipients": ["postmaster", "@open.test", "@mx.test"]},
     )
     return module_lab
 
@@ -40,6 +40,9 @@ SENDERS = [
     ("route", b"<@a.example,@b.example:x@from.bad.example>"),
     ("quoted local part", b'<"x y@good.example"@from.bad.example>'),
     ("a phrase before it", b"good@good.example <x@from.bad.example>"),
+    ("percent", b"<x%from.bad.example>"),
+    ("percent, at the MTA", b"<x%from.bad.example@mx.test>"),
+    ("bang", b"<from.bad.example!x>"),
     ("local part of 64", b"<" + b"x" * 64 + b"@from.bad.example>"),
     ("local part of 400", b"<" + b"x" * 400 + b"@from.bad.example>"),
     ("local part of 1200", b"<" + b"x" * 1200 + b"@from.bad.example>"),
@@ -59,6 +62,8 @@ RECIPIENTS = [
     ("a route through the domain", "<@open.test:victim@e.f>"),
     ("in quotes without end", '<"postmaster>@e.f'),
     ("group", "<postmaster:victim@e.f;>"),
+    ("by way of the domain", "<victim%e.f@mx.test>"),
+    ("bang, by way of the domain", "<e.f!victim@mx.test>"),
     ("two", "<postmaster,victim@e.f>"),
 ]
 
