@@ -11,6 +11,11 @@ tests_unit_test_resolver_stress_SOURCES = tests/unit/test_resolver_stress.c \
 	$(resolver_test_sources)
 tests_unit_test_resolver_stress_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_bursts
+tests_unit_test_bursts_SOURCES = tests/unit/test_bursts.c tests/unit/asker.c \
+	tests/unit/asker.h
+tests_unit_test_bursts_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_cache
 tests_unit_test_cache_SOURCES = tests/unit/test_cache.c
 tests_unit_test_cache_LDADD = $(unit_libs)
