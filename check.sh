@@ -22,7 +22,7 @@ logs=build/check
 passed=0
 failed=0
 
-note() { printf '\n== %s\n' "$*"; }
+note() { printf '\n== %s (after %d s)\n' "$*" $SECONDS; }
 
 count() { # count PASSED FAILED WHAT: adds up, and says so
     passed=$((passed + $1))
@@ -211,5 +211,6 @@ for part in "$@"; do
     "part_$part"
 done
 echo
+echo "took $SECONDS s"
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
