@@ -6,7 +6,7 @@
 #   unit         the unit tests, as packaged
 #   asan         the unit tests under AddressSanitizer and UBSan
 #   tsan         the unit tests under ThreadSanitizer
-#   integration  real Postfix, real name servers, the daemon under ASan and UBSan
+#   integration  real Postfix, sendmail and name servers, the daemon under ASan and UBSan
 #   chaos        tests/chaos for CHAOS_SECONDS (60), the daemon under ASan and UBSan
 #   fuzz         each libFuzzer target for FUZZ_SECONDS (20)
 # Logs are in build/check. The last line is "N passed, N failed"; exit 1 if any failed.
@@ -17,6 +17,8 @@ cd "$(dirname "$0")" || exit 1
 . tests/packages.sh
 packages=("${build_packages[@]}" libcmocka-dev postfix rbldnsd swaks valgrind mandoc clang
     libclang-rt-14-dev clang-format-14 shellcheck python3 python3-pytest sqlite3 git systemd-container)
+# What sendmail needs, which is unpacked only: m4 makes its sendmail.cf.
+packages+=(m4 iproute2 libdb5.3 libldap-2.5-0 libnsl2 libsasl2-2 libsasl2-modules libwrap0)
 jobs=$(nproc)
 logs=build/check
 passed=0
@@ -129,6 +131,7 @@ part_tsan() {
 part_integration() {
     note "integration"
     try_build asan all --enable-sanitizer=address,undefined
+    check sendmail-packages unpack_packages build/check/sendmail sendmail-bin sendmail-cf
     local rc summary again=0
     local pytest=(env BUILD_DIR="$PWD/build/asan" /usr/bin/python3 -m pytest -q --tb=short
         -o cache_dir="$PWD/$logs/pytest" tests/integration)

@@ -17,6 +17,7 @@ A rule is an object. Which queries it fits:
     transport     "udp" or "tcp"
 What is answered:
     a             ["127.0.0.2", ...]   txt          ["text", ...]
+    ptr           ["host.test", ...]
     ttl           of each record (300)
     rcode         "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR", "NOTIMP", "NOERROR"
     soa           {"ttl": 300, "minimum": 60} beside an answer without records
@@ -136,6 +137,8 @@ def answer_records(rule, query):
         owner = wire_name(target)
     if query.type == "A":
         records += [record(owner, "A", ttl, socket.inet_aton(a)) for a in rule.get("a", [])]
+    if query.type == "PTR":
+        records += [record(owner, "PTR", ttl, wire_name(name)) for name in rule.get("ptr", [])]
     if query.type == "TXT":
         texts = list(rule.get("txt", []))
         if "txt_size" in rule:

@@ -37,3 +37,21 @@ install_packages() { # install_packages LOG PACKAGE...
     [ $rc = 0 ] || tail -n 20 "$log"
     return $rc
 }
+
+# Unpacks packages that conflict with installed ones, as sendmail's do with Postfix, into
+# FOLDER, once. Nothing of them is installed, no script of theirs is run.
+unpack_packages() { # unpack_packages FOLDER PACKAGE...
+    local folder=$1 file
+    shift
+    [ ! -e "$folder/unpacked" ] || return 0
+    rm -rf "$folder"
+    mkdir -p "$folder/packages"
+    (
+        cd "$folder/packages" || exit
+        apt-get download -q "$@" || { apt-get update -q && apt-get download -q "$@"; }
+    ) || return
+    for file in "$folder"/packages/*.deb; do
+        dpkg -x "$file" "$folder" || return
+    done
+    touch "$folder/unpacked"
+}

@@ -51,8 +51,8 @@ static void add_header(SMFICTX *ctx, const char *name, const char *value, bool f
         log_warning("milter: header %s was not added", name);
 }
 
-/* From the last to the first, as each deletion renumbers those behind it. What is beyond
- * the bound stays, before our own. */
+/* From the last to the first, as Postfix renumbers those behind each that goes (sendmail
+ * does not). What is beyond the bound stays, before our own. */
 static void remove_forged(SMFICTX *ctx, const char *name, unsigned count)
 {
     if (count > FORGED_MAX) {

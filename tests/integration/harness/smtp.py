@@ -1,5 +1,5 @@
-"""An SMTP client that can be any client to Postfix (XCLIENT) and shows each reply as
-it came."""
+"""An SMTP client that can be any client, to Postfix by XCLIENT, elsewhere by the address
+that it comes from (harness/network.py), and shows each reply as it came."""
 
 import socket
 
@@ -22,8 +22,10 @@ def xtext(value):
 class Smtp:
     """One session. `greeting` is the first reply; each command returns its own."""
 
-    def __init__(self, port, timeout=40):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port, timeout=40, source=None):
+        host = "::1" if source and ":" in source else "127.0.0.1"
+        here = (source, 0) if source else None
+        self.sock = socket.create_connection((host, port), timeout, here)
         self.file = self.sock.makefile("rb")
         self.greeting = self.read_reply()
 
@@ -121,10 +123,12 @@ def send_mail(
     reverse_name=None,
     message="Subject: test\n\nHello\n",
     mail_parameters="",
+    source=None,
 ):
-    """Sends one mail through Postfix as that client, up to the first refusal."""
+    """Sends one mail as that client, up to the first refusal: through Postfix, or, where
+    source is given, from that address."""
     attempt = Attempt()
-    with Smtp(port) as smtp:
+    with Smtp(port, source=source) as smtp:
         steps = [
             ("xclient", lambda: smtp.xclient(addr, name, None, login, reverse_name)),
             ("helo", lambda: smtp.ehlo(helo)),
@@ -132,7 +136,7 @@ def send_mail(
             *[("rcpt", lambda to=to: smtp.rcpt(to)) for to in recipients],
             ("data", lambda: smtp.data(message)),
         ]
-        for stage, step in steps:
+        for stage, step in steps[0 if source is None else 1 :]:
             if not attempt.note(stage, step()):
                 break
         smtp.quit()
