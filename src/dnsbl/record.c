@@ -69,7 +69,7 @@ static bool is_over_limit(struct dnsbl_record *record, const struct list *list)
     if (record->quota_day != day) {
         record->quota_day = day;
         record->quota_used = 0;
-        record->quota_warned = false;
+        record->quota_told = 0;
     }
     return list->daily_limit > 0 && record->quota_used >= (uint64_t)list->daily_limit;
 }
@@ -124,22 +124,38 @@ bool record_believes(const struct dnsbl_record *record, int64_t came_ms)
                                                            memory_order_relaxed);
 }
 
+/* How much of the limit is used up, as far as the log tells of it; lock held. */
+static int quota_level(const struct dnsbl_record *record, const struct list *list)
+{
+    uint64_t limit = (uint64_t)list->daily_limit;
+
+    if (limit == 0 || record->quota_used * 100 < limit * QUOTA_WARN)
+        return 0;
+    return record->quota_used < limit ? QUOTA_WARN : 100;
+}
+
 void record_asked(struct dnsbl_record *record, const struct list *list)
 {
-    char text[WHY_SIZE] = "";
+    int level;
+    bool news;
 
     pthread_mutex_lock(&record->lock);
     is_over_limit(record, list); /* begins a new day's count */
     record->quota_used++;
-    if (list->daily_limit > 0 && !record->quota_warned &&
-        record->quota_used * 100 >= (uint64_t)list->daily_limit * QUOTA_WARN) {
-        record->quota_warned = true;
-        snprintf(text, sizeof text, "list=%s daily-limit=%d used=%d%%", record->name,
-                 list->daily_limit, QUOTA_WARN);
-    }
+    level = quota_level(record, list);
+    news = level > record->quota_told;
+    if (news)
+        record->quota_told = level;
     pthread_mutex_unlock(&record->lock);
-    if (text[0] != '\0')
-        log_warning("%s", text);
+    if (news && level < 100)
+        log_warning("list=%s daily-limit=%d used=%d%%", record->name, list->daily_limit,
+                    level);
+    else if (news)
+        log_warning("list=%s daily-limit=%d used=100%% then=\"%s until 00:00 UTC\"",
+                    record->name, list->daily_limit,
+                    list->on_limit == ON_LIMIT_CACHE_ONLY
+                        ? "asked no more, what is cached counts"
+                        : "off");
 }
 
 static void note_latency(struct dnsbl_record *record, int took_ms)

@@ -59,7 +59,7 @@ struct dnsbl_record {
     struct surge surge;
     int64_t quota_day; /* days since 1970, UTC */
     uint64_t quota_used;
-    bool quota_warned;
+    int quota_told; /* per cent of the limit that the log has told of today */
 
     /* the registry's, under its lock: */
     struct config *config; /* a reference; NULL: in no configuration now */

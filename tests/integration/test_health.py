@@ -267,7 +267,7 @@ def test_daily_limit(lab, on_limit):
     assert deliver(lab)[0].text.startswith("554")  # an A and a TXT record: two
     for n in range(3):
         deliver(lab, f"203.0.113.{n}")
-    daemon.log.wait_for("list=bl daily-limit=5 used=80%")
+    daemon.log.wait_for("list=bl daily-limit=5 used=80%$")
     remembered = deliver(lab)[0]
     assert remembered.kind == ("continue" if on_limit == "off" else "reply")
     assert deliver(lab, CLEAN)[0].kind == "continue", "never asked: not known"
@@ -275,6 +275,8 @@ def test_daily_limit(lab, on_limit):
     asked = [n for n in dns.names("bl.test") if not n.endswith(".0.0.127.bl.test")]
     assert len(asked) == 5
     assert len(daemon.log.matching("used=80%")) == 1
+    then = "off" if on_limit == "off" else "asked no more, what is cached counts"
+    assert len(daemon.log.matching(f'used=100% then="{then} until 00:00 UTC"')) == 1
     assert row(lab)["asked_today"] == 5 and row(lab)["daily_limit"] == 5
 
 
