@@ -28,17 +28,23 @@ static sfsistat leave(sfsistat status)
     return status;
 }
 
-/* Where there is no session at RCPT or later: what is not judged because of the stop is
- * to come again. */
-static sfsistat no_session(void)
-{
-    return atomic_load(&milter.stopping) ? SMFIS_TEMPFAIL : SMFIS_CONTINUE;
-}
-
 /* The "continue" of a stage, which is nothing where no reply was negotiated. */
 static sfsistat go_on(const struct connection *c, unsigned long silent_flag)
 {
     return c->silent & silent_flag ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+/* The answer of a stage where enter gave no session. What was negotiated may be read, as
+ * nobody frees it after a stop. At RCPT and the end what is not judged because of the
+ * stop is to come again. */
+static sfsistat no_session(SMFICTX *ctx, unsigned long silent_flag, bool is_judged_here)
+{
+    const struct connection *c = smfi_getpriv(ctx);
+
+    if (c != NULL && c->silent & silent_flag)
+        return SMFIS_NOREPLY;
+    return is_judged_here && atomic_load(&milter.stopping) ? SMFIS_TEMPFAIL
+                                                           : SMFIS_CONTINUE;
 }
 
 /* Without memory or descriptors nothing is known, so nothing may be refused for good. The
@@ -57,15 +63,17 @@ static sfsistat turn_away(struct connection *c, const char *why)
     if (log_limit_pass(&limit, 10000, &held_back))
         log_error("milter: a session is not judged (on-error=%s): %s, held-back=%u",
                   on_error == ON_ERROR_ACCEPT ? "accept" : "tempfail", why, held_back);
+    if (c != NULL && c->silent & SMFIP_NR_CONN)
+        return SMFIS_NOREPLY;
     return on_error == ON_ERROR_ACCEPT ? SMFIS_ACCEPT : SMFIS_TEMPFAIL;
 }
 
-/* What is told at the stages after that. */
-static sfsistat turned_away_reply(const struct connection *c)
+/* What is told at RCPT and at the end of the message after that. */
+static sfsistat turned_away_reply(const struct connection *c, unsigned long silent_flag)
 {
     bool accept = c->session->policy->config->milter.on_error == ON_ERROR_ACCEPT;
 
-    if (c->silent & SMFIP_NR_RCPT)
+    if (c->silent & silent_flag)
         return SMFIS_NOREPLY;
     return accept ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
 }
@@ -185,7 +193,7 @@ sfsistat milter_helo(SMFICTX *ctx, char *helo)
     struct connection *c = enter(ctx);
 
     if (c == NULL)
-        return leave(SMFIS_CONTINUE);
+        return leave(no_session(ctx, SMFIP_NR_HELO, false));
     if (c->turned_away)
         return leave(go_on(c, SMFIP_NR_HELO));
     note_asked(session_helo(c->session, helo), "helo");
@@ -217,7 +225,7 @@ sfsistat milter_mail(SMFICTX *ctx, char **argv)
     struct connection *c = enter(ctx);
 
     if (c == NULL)
-        return leave(SMFIS_CONTINUE);
+        return leave(no_session(ctx, SMFIP_NR_MAIL, false));
     if (c->turned_away)
         return leave(go_on(c, SMFIP_NR_MAIL));
     begin_message(c);
@@ -252,9 +260,9 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     const struct decision *d;
 
     if (c == NULL)
-        return leave(no_session());
+        return leave(no_session(ctx, SMFIP_NR_RCPT, true));
     if (c->turned_away)
-        return leave(turned_away_reply(c));
+        return leave(turned_away_reply(c, SMFIP_NR_RCPT));
     take_queue_id(ctx, c);
     if (exempt_recipient(c->session->policy->config, argv[0])) {
         c->recipient_exempt = true;
@@ -286,7 +294,7 @@ sfsistat milter_header(SMFICTX *ctx, char *name, char *value)
 
     (void)value;
     if (c == NULL)
-        return leave(SMFIS_CONTINUE);
+        return leave(no_session(ctx, SMFIP_NR_HDR, false));
     for (int k = 0; k < 2; k++)
         if (strcasecmp(name, forged_names[k]) == 0)
             c->forged[k]++;
@@ -298,9 +306,9 @@ sfsistat milter_eom(SMFICTX *ctx)
     struct connection *c = enter(ctx);
 
     if (c == NULL)
-        return leave(no_session());
+        return leave(no_session(ctx, 0, true));
     if (c->turned_away)
-        return leave(SMFIS_CONTINUE);
+        return leave(turned_away_reply(c, 0));
     take_queue_id(ctx, c);
     if (c->session->policy->config->milter.reject_at == STAGE_EOM) {
         const struct decision *d = decide(c);

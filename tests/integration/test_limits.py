@@ -59,3 +59,18 @@ def test_more_questions_than_max_queries(lab):
     )
     assert lab.send(addr=CLIENT).accepted
     assert "(not-asked)" in daemon.log.wait_for("accept:")
+
+
+@pytest.mark.parametrize("on_error,kind", [("accept", "continue"), ("tempfail", "tempfail")])
+def test_who_is_turned_away_where_only_the_end_is_answered(lab, on_error, kind):
+    """With nothing to ask and reject-at = "eom" no stage before it has a reply."""
+    daemon = lab.daemon(milter={"on_error": on_error, "reject_at": "eom"}, preexec=few_files)
+    crowd = [lab.milter() for _ in range(30)]
+    assert {client.connect("198.51.100.9") for client in crowd} == {None}
+    for client in crowd:
+        client.helo()
+        client.mail()
+        assert client.rcpt() is None
+    kinds = [client.end_of_message().kind for client in crowd]
+    assert kinds[0] == "continue" and kinds[-1] == kind
+    daemon.log.wait_for("a session is not judged")
