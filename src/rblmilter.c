@@ -180,7 +180,7 @@ static int run(struct daemon *daemon, const struct options *options, int ready_f
     if (!milter_drain(deadline_ms)) {
         /* they use what we would free */
         log_warning("stopped with callbacks under way");
-        blocklist_close(daemon->blocklist);
+        blocklist_stop(daemon->blocklist);
         _exit(m.result == 0 ? 0 : 1);
     }
     log_notice("stopped");

@@ -180,8 +180,10 @@ failed:
     return NULL;
 }
 
-static void stop_threads(struct blocklist *blocklist)
+void blocklist_stop(struct blocklist *blocklist)
 {
+    if (blocklist == NULL)
+        return;
     pthread_mutex_lock(&blocklist->wake_lock);
     blocklist->stopping = true;
     pthread_cond_broadcast(&blocklist->wake);
@@ -194,13 +196,14 @@ static void stop_threads(struct blocklist *blocklist)
         pthread_join(blocklist->writer, NULL);
         writer_work(blocklist);
     }
+    blocklist->keeper_runs = blocklist->writer_runs = false;
 }
 
 void blocklist_close(struct blocklist *blocklist)
 {
     if (blocklist == NULL)
         return;
-    stop_threads(blocklist);
+    blocklist_stop(blocklist);
     for (int i = 0; i < STORE_READERS; i++) {
         reader_close(&blocklist->readers[i]);
         pthread_mutex_destroy(&blocklist->readers[i].lock);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -88,6 +89,19 @@ static void add_some(struct box *box, struct shared *shared)
     }
 }
 
+/* A daemon may have to end while callbacks are under way. */
+static void ask_after_the_stop(struct box *box, struct shared *shared)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    unsigned asked;
+
+    blocklist_stop(box->blocklist);
+    asked = atomic_load(&shared->asked);
+    for (int i = 0; i < 5000 && atomic_load(&shared->asked) < asked + 100; i++)
+        nanosleep(&pause, NULL);
+    assert_true(atomic_load(&shared->asked) >= asked + 100);
+}
+
 static void test_ask_while_changing(void **state)
 {
     struct shared shared = {.known = 0};
@@ -108,6 +122,7 @@ static void test_ask_while_changing(void **state)
         add_some(&box, &shared);
         writer_work(box.blocklist);
     }
+    ask_after_the_stop(&box, &shared);
     atomic_store(&shared.done, true);
     for (unsigned i = 0; i < ASKERS; i++)
         pthread_join(askers[i], NULL);
