@@ -49,8 +49,8 @@ static enum outcome run(struct ctl *ctl, int argc, char **argv)
     }
     if (arguments.word_count < command->words_min ||
         arguments.word_count > command->words_max)
-        return ctl_error(OUTCOME_USAGE, "usage: rblctl %s %s", command->name,
-                         command->words);
+        return ctl_error(OUTCOME_USAGE, "usage: rblctl %s%s%s", command->name,
+                         command->words[0] != '\0' ? " " : "", command->words);
     if (arguments.option[OPTION_JSON] != NULL)
         ctl->json = true;
     if (arguments.option[OPTION_SOCKET] != NULL)

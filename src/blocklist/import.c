@@ -203,7 +203,12 @@ static int move_rows(struct blocklist_import *import, int64_t now)
 /* One line for the whole: what was added tells the rest itself (who, since). */
 static int note_import(struct blocklist_import *import)
 {
+    static const char sql[] =
+        "INSERT INTO audit (at, login, uid, action, entry, source, allow, reason, after)"
+        " SELECT at, login, uid, action, '', ?1, 0, reason, ?2 FROM temp.actor";
+    sqlite3_stmt *stmt = NULL;
     char counts[200];
+    int rc;
 
     (void)snprintf(counts, sizeof counts,
                    "{\"rows\":%llu,\"added\":%llu,\"changed\":%llu,\"removed\":%llu}",
@@ -211,11 +216,13 @@ static int note_import(struct blocklist_import *import)
                    (unsigned long long)import->trail.added,
                    (unsigned long long)import->trail.changed,
                    (unsigned long long)import->trail.removed);
-    return run(import->db,
-               "INSERT INTO audit (at, login, uid, action, entry, source, allow, reason,"
-               " after) SELECT at, login, uid, action, '', '', 0, reason, ?1"
-               " FROM temp.actor WHERE ?2 = 0",
-               counts, 0);
+    rc = sqlite3_prepare_v2(import->db, sql, -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sql_bind(stmt, "tt", import->source, counts);
+    if (rc == SQLITE_OK)
+        rc = sql_run(stmt);
+    sqlite3_finalize(stmt);
+    return rc;
 }
 
 static int change_all(struct blocklist_import *import,

@@ -113,7 +113,8 @@ json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request)
     if (daemon->dnsbl_change == NULL)
         return not_here("DNS lists that can be changed");
     log_notice("dnsbl action=%s list=%s by=%s", action, name, session->peer.name);
-    list = daemon->dnsbl_change(daemon->context, action, name, error, sizeof error);
+    list = daemon->dnsbl_change(daemon->context, action, name, session->peer.name, error,
+                                sizeof error);
     if (list == NULL)
         return protocol_error_answer(PROTOCOL_REFUSED, "%s", error);
     return answer_with("list", list);

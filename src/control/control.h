@@ -51,10 +51,10 @@ struct control_daemon {
     /* An array, one object a list. */
     json_t *(*dnsbl)(void *context);
 
-    /* One change or probe of a list: "suspend", "resume" or "test". Returns an object for
-     * the answer, or NULL with a sentence in error. */
+    /* One change or probe of a list by a login: "suspend", "resume" or "test". Returns an
+     * object for the answer, or NULL with a sentence in error. */
     json_t *(*dnsbl_change)(void *context, const char *action, const char *name,
-                            char *error, size_t error_size);
+                            const char *who, char *error, size_t error_size);
 
     /* Measures a zone that is not configured, over the last hour's clients. As above. */
     json_t *(*dnsbl_try)(void *context, const char *zone, char *error, size_t error_size);

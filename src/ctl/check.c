@@ -50,17 +50,17 @@ static json_t *all_rows(const json_t *check)
     return rows;
 }
 
-static void print_verdict(const json_t *check)
+/* Where an entry decides, the score does not matter. */
+static void print_why(const json_t *check)
 {
-    const char *subject = json_string_value(json_object_get(check, "subject"));
-    const char *verdict = json_string_value(json_object_get(check, "verdict"));
-    const char *reply = json_string_value(json_object_get(check, "reply"));
     const char *exempt = json_string_value(json_object_get(check, "exempt"));
     const json_t *threshold = json_object_get(check, "threshold");
-    char text[1200];
+    char text[200];
 
-    shown_text(subject == NULL ? "" : subject, text, sizeof text);
-    printf("%s: %s", text, verdict == NULL ? "no verdict" : verdict);
+    if (json_array_size(json_object_get(check, "blocklist")) > 0) {
+        puts(" (by the blocklist)");
+        return;
+    }
     printf(" (score %lld",
            (long long)json_integer_value(json_object_get(check, "score")));
     if (json_integer_value(threshold) > 0)
@@ -70,6 +70,18 @@ static void print_verdict(const json_t *check)
         printf("; exempt: %s", text);
     }
     puts(")");
+}
+
+static void print_verdict(const json_t *check)
+{
+    const char *subject = json_string_value(json_object_get(check, "subject"));
+    const char *verdict = json_string_value(json_object_get(check, "verdict"));
+    const char *reply = json_string_value(json_object_get(check, "reply"));
+    char text[1200];
+
+    shown_text(subject == NULL ? "" : subject, text, sizeof text);
+    printf("%s: %s", text, verdict == NULL ? "no verdict" : verdict);
+    print_why(check);
     if (reply != NULL && reply[0] != '\0') {
         shown_text(reply, text, sizeof text);
         printf("%s\n", text);

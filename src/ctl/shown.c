@@ -138,17 +138,19 @@ static void shown_value(const char *name, const json_t *value, char *out, size_t
         snprintf(out, size, "-");
 }
 
-/* "last_backup_at" -> "last backup" */
+/* "last_backup_at" -> "last backup", "wal_bytes" -> "wal size" */
 static void shown_name(const char *name, char *out, size_t size)
 {
-    static const char *const endings[] = {"_at", "_s", "_ms", "_bytes"};
+    static const char *const endings[][2] = {
+        {"_at", ""}, {"_s", ""}, {"_ms", ""}, {"_bytes", "_size"}};
     size_t length;
 
     shown_text(name, out, size);
     length = strlen(out);
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
-        if (ends_in(out, endings[i])) {
-            out[length - strlen(endings[i])] = '\0';
+        if (ends_in(out, endings[i][0])) {
+            memcpy(out + length - strlen(endings[i][0]), endings[i][1],
+                   strlen(endings[i][1]) + 1); /* never longer */
             break;
         }
     for (char *p = out; *p != '\0'; p++)

@@ -69,23 +69,34 @@ json_t *dnsbl_rows(void *context)
     return rows;
 }
 
-/* Returns whether the action is one. */
-static bool act(struct dnsbl_record *record, const char *action, int wait_ms)
+/* Returns 0, or -1 with a sentence in error. */
+static int act(struct dnsbl_record *record, const char *action, const char *who,
+               int wait_ms, char *error, size_t error_size)
 {
+    bool suspended = atomic_load(&record->health) == HEALTH_SUSPENDED;
+
     if (strcmp(action, "suspend") == 0) {
-        registry_suspend(record, "an admin");
-        return true;
+        registry_suspend(record, who);
+        return 0;
     }
-    if (strcmp(action, "resume") == 0)
+    if (strcmp(action, "resume") == 0) {
         registry_resume(record);
-    else if (strcmp(action, "test") != 0)
-        return false;
+    } else if (strcmp(action, "test") != 0) {
+        snprintf(error, error_size, "\"%s\": expected suspend, resume or test", action);
+        return -1;
+    } else if (suspended) {
+        snprintf(error, error_size,
+                 "list \"%s\" is suspended: rblctl dnsbl resume takes it back once its "
+                 "test points answer as they must",
+                 record->name);
+        return -1;
+    }
     registry_test(record, clock_ms() + wait_ms);
-    return true;
+    return 0;
 }
 
-json_t *dnsbl_change(void *context, const char *action, const char *name, char *error,
-                     size_t error_size)
+json_t *dnsbl_change(void *context, const char *action, const char *name, const char *who,
+                     char *error, size_t error_size)
 {
     struct daemon *daemon = context;
     struct policy *policy = policy_slot_get(&daemon->slot);
@@ -100,9 +111,8 @@ json_t *dnsbl_change(void *context, const char *action, const char *name, char *
                  "no list \"%s\" is configured (and not off); rblctl dnsbl "
                  "shows those that are",
                  name);
-    else if (!act(dnsbl->record, action, policy->config->resolver.deadline_ms))
-        snprintf(error, error_size, "\"%s\": expected suspend, resume or test", action);
-    else
+    else if (act(dnsbl->record, action, who, policy->config->resolver.deadline_ms, error,
+                 error_size) == 0)
         out = row_of(dnsbl);
     policy_unref(policy);
     return out;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 json_t *dnsbl_rows(void *context);
-json_t *dnsbl_change(void *context, const char *action, const char *name, char *error,
-                     size_t error_size);
+json_t *dnsbl_change(void *context, const char *action, const char *name, const char *who,
+                     char *error, size_t error_size);
 
 #endif

@@ -109,10 +109,14 @@ static void await_allow_lists(struct connection *c)
         session_await_allow_lists(c->session, nudge_on_wait, &wait);
 }
 
-static void account(const struct connection *c, const struct decision *d)
+/* Counts a message's verdict, however many recipients it is told for. */
+static void account(struct connection *c, const struct decision *d)
 {
     const struct facts *facts = &c->session->facts;
 
+    if (c->counted)
+        return;
+    c->counted = true;
     atomic_fetch_add(&milter.verdicts[d->verdict], 1);
     if (d->listed == BLOCKLIST_BLOCK)
         atomic_fetch_add(&milter.blocklisted, 1);
@@ -206,6 +210,7 @@ static void begin_message(struct connection *c)
     c->forged[FORGED_SCORE] = c->forged[FORGED_LISTS] = 0;
     c->recipient_exempt = false;
     c->accept_logged = false;
+    c->counted = false;
 }
 
 /* The sender as the MTA has read it: clients may write one address in many ways, with

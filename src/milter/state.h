@@ -31,6 +31,7 @@ struct connection {
     unsigned forged[2];    /* headers of our names that the message came with */
     bool recipient_exempt; /* one of the message's is */
     bool accept_logged;    /* of the message at hand */
+    bool counted;          /* its verdict was counted */
     bool turned_away;      /* not judged: see on-error */
     bool accounted;        /* counted in milter.open */
 };

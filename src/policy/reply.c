@@ -103,7 +103,7 @@ static const char *blocked_subject(const struct session *session)
     switch (session->match.subject) {
     case BLOCKLIST_BY_SENDER:
     case BLOCKLIST_BY_LOGIN:
-        return session->facts.sender_text;
+        return session->facts.sender_text[0] != '\0' ? session->facts.sender_text : "<>";
     case BLOCKLIST_BY_CLIENT:
     case BLOCKLIST_BY_CLIENT_NAME:
     case BLOCKLIST_BY_HELO:

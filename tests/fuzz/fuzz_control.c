@@ -37,10 +37,11 @@ static json_t *one_object(void *context)
     return json_object();
 }
 
-static json_t *change(void *context, const char *action, const char *name, char *error,
-                      size_t error_size)
+static json_t *change(void *context, const char *action, const char *name,
+                      const char *who, char *error, size_t error_size)
 {
     (void)context;
+    (void)who;
     snprintf(error, error_size, "no list \"%s\" to %s", name, action);
     return NULL;
 }

@@ -214,7 +214,9 @@ def test_admin_sets_a_list_aside(lab):
     assert deliver(lab)[0].text.startswith("554")
     assert rblctl("dnsbl", "suspend", "bl").status == 0
     line = daemon.log.wait_for("list=bl health=suspended was=healthy")
-    assert "suspended by" in line
+    assert 'why="suspended by root"' in line
+    result = rblctl("dnsbl", "test", "bl")
+    assert result.status == 4 and "rblctl dnsbl resume" in result.err
     assert deliver(lab)[0].kind == "continue"
     assert "failed=bl(suspended)" in daemon.log.wait_for("accept:")
     assert re.search(r"bl +enforce +suspended", rblctl("dnsbl").out)

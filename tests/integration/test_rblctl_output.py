@@ -190,3 +190,10 @@ def test_manual_examples(lab, rblctl):
         assert result.status in (0, 1), (example, result)
         if target:
             json.loads(result.out)
+
+
+def test_no_label_stands_twice(rblctl):
+    """What a value is, is told by its label alone."""
+    for section in rblctl("status").out.split("\n\n"):
+        labels = [line[:20].strip() for line in section.splitlines()]
+        assert len(labels) == len(set(labels)), section

@@ -87,7 +87,8 @@ static void test_one(void **state)
     box_pass(&box, 10);
     assert_int_equal(box_ask(&box, "192.0.2.9", NULL), BLOCKLIST_NONE);
     assert_int_equal(box_number(&box, "SELECT count(*) FROM audit WHERE action = 'import'"
-                                      " AND login = 'cron' AND after ->> 'added' = 3"),
+                                      " AND login = 'cron' AND after ->> 'added' = 3"
+                                      " AND source = 'feed'"),
                      1);
     box_end(&box);
 }

@@ -1,0 +1,78 @@
+"""What changes on the sender blocklist holds from the next message on; what it counts."""
+
+import json
+import time
+
+from harness.rblctl import Rblctl
+from harness.smtp import Smtp
+
+REFUSED = "554 5.7.1 x@new.example is rbl blacklisted - https://postmaster.example.org/rbl"
+
+
+def test_from_one_message_to_the_next(lab):
+    """Listed, removed, ended: each holds from the next message on, also in a session that
+    is open, and a listing outlives a restart."""
+    daemon = lab.daemon()
+    rblctl = Rblctl(lab.dir)
+
+    def replies(smtp):
+        reply = (smtp.mail("x@new.example"), smtp.rcpt())[1]
+        smtp.command("RSET")
+        return reply
+
+    with Smtp(lab.postfix.smtp_port) as smtp:
+        smtp.xclient("192.0.2.99")
+        smtp.ehlo()
+        assert replies(smtp).code == 250
+        rblctl("add", "new.example")
+        assert replies(smtp) == REFUSED
+        rblctl("remove", "new.example")
+        assert replies(smtp).code == 250
+        rblctl("add", "new.example", "--expires", "2s")
+        assert replies(smtp) == REFUSED
+        time.sleep(2.1)
+        assert replies(smtp).code == 250
+    rblctl("add", "new.example")
+    daemon.terminate()
+    lab.daemon()
+    assert lab.send(sender="x@new.example").reply == REFUSED
+
+
+def test_counted_once_a_message(lab):
+    """However many recipients are refused, it is one message that was hit."""
+    daemon = lab.daemon()
+    rblctl = Rblctl(lab.dir)
+    rblctl("add", "x@spam.example", "-r", "bulk")
+    for _ in range(2):
+        with Smtp(lab.postfix.smtp_port) as smtp:
+            smtp.xclient("192.0.2.99")
+            smtp.ehlo()
+            smtp.mail("x@spam.example")
+            assert [smtp.rcpt(f"{n}@e.f").code for n in range(3)] == [554] * 3
+    line = daemon.log.wait_for("reject:.* to=<2@e.f>")
+    assert ' blocklist=<x@spam.example> reason="bulk" ' in line
+    stats = rblctl("--json", "stats").json["milter"]
+    assert (stats["messages"], stats["refused"], stats["by the blocklist"]) == (2, 2, 2)
+    deadline = time.monotonic() + 10  # hits are written once a second
+    while rblctl("--json", "show", "x@spam.example").json["rows"][0]["hits"] != 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_template(lab):
+    """All that a reply may name; the URL carries it percent-encoded."""
+    lab.daemon(
+        reply={
+            "blocklist": "%{class}|%{what}|%{list}|%{reason}|%{key}|%{since}|%{client}|%{url}",
+            "url": "https://x.example/?who=%{what}&why=%{reason}",
+        }
+    )
+    rblctl = Rblctl(lab.dir)
+    rblctl("add", "spam.example", "-r", "bulk & 100% more")
+    shown = json.loads(rblctl("--json", "show", "spam.example").out)["rows"][0]["since"]
+    since = time.strftime("%Y-%m-%d", time.localtime(shown))
+    assert lab.send(sender="a&b@spam.example").reply == (
+        "554 5.7.1 Sender address|a&b@spam.example|blocklist|bulk & 100% more|spam.example"
+        f"|{since}|192.0.2.99|https://x.example/?who=a%26b%40spam.example"
+        "&why=bulk%20%26%20100%25%20more"
+    )
