@@ -1,10 +1,11 @@
-/* doctor: what is wrong around the daemon, as itself and Postfix's configuration tell. */
+/* doctor: what is wrong around the daemon, as itself and the MTA's configuration tell. */
 
 #include "ctl/commands.h"
 
 #include <string.h>
 
 #include "ctl/postfix.h"
+#include "ctl/sendmail.h"
 #include "ctl/shown.h"
 #include "ctl/table.h"
 
@@ -39,16 +40,17 @@ static enum outcome worst(const json_t *findings)
     return OUTCOME_DONE;
 }
 
-/* Adds what Postfix says; the daemon's socket is asked for. */
-static enum outcome add_postfix(struct ctl *ctl, json_t *findings)
+/* Adds what Postfix or else sendmail says; the daemon's socket is asked for. What is left
+ * of a sendmail beside a Postfix is not looked at. */
+static enum outcome add_mta(struct ctl *ctl, json_t *findings)
 {
     enum outcome outcome = OUTCOME_DONE;
     json_t *answer = ctl_ask_page(ctl, ctl_request("status"), &outcome);
     const char *socket =
         json_string_value(json_object_get(json_object_get(answer, "status"), "socket"));
 
-    if (socket != NULL)
-        postfix_findings(socket, findings);
+    if (socket != NULL && !postfix_findings(socket, findings))
+        sendmail_findings(socket, findings);
     json_decref(answer);
     return outcome;
 }
@@ -63,7 +65,7 @@ enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments)
     if (answer == NULL)
         return outcome;
     json_object_del(answer, "ok");
-    outcome = add_postfix(ctl, findings);
+    outcome = add_mta(ctl, findings);
     if (outcome != OUTCOME_DONE)
         goto out;
     outcome = worst(findings);

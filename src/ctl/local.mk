@@ -12,12 +12,14 @@ rblctl_SOURCES = src/rblctl.c \
 	src/ctl/dnsbl.c \
 	src/ctl/doctor.c \
 	src/ctl/export.c \
+	src/ctl/finding.c src/ctl/finding.h \
 	src/ctl/import.c \
 	src/ctl/list.c \
 	src/ctl/log.c \
 	src/ctl/pages.c src/ctl/pages.h \
 	src/ctl/postfix.c src/ctl/postfix.h \
 	src/ctl/progress.c src/ctl/progress.h \
+	src/ctl/sendmail.c src/ctl/sendmail.h \
 	src/ctl/show.c \
 	src/ctl/shown.c src/ctl/shown.h \
 	src/ctl/table.c src/ctl/table.h

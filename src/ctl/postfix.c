@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ctl/finding.h"
 
 /* master.cf's own values are told by -P as "smtp/inet/smtpd_milters = …". */
 #define POSTCONF                                                                         \
@@ -22,12 +23,6 @@ struct seen {
     char action[32];       /* what is done while we are away */
     char own_action[32];   /* of our own entry; "" none */
 };
-
-static void say(json_t *findings, const char *level, const char *what, const char *advice)
-{
-    json_array_append_new(findings, json_pack("{s:s, s:s, s:s}", "level", level, "what",
-                                              what, "advice", advice));
-}
 
 /* What of the socket stands in Postfix's text, too: ":PORT" of inet:PORT@HOST; of a path
  * the last two names, as a chrooted smtpd has it from its queue directory on. */
@@ -116,30 +111,31 @@ static void say_action(json_t *findings, const struct seen *seen)
              "while the daemon is away, Postfix does this to mail: %s (%s)", action,
              seen->own_action[0] != '\0' ? "default_action" : "milter_default_action");
     if (strcmp(action, "accept") == 0)
-        say(findings, "ok", what, "");
+        finding_add(findings, "ok", what, "");
     else
-        say(findings, strcmp(action, "reject") == 0 ? "error" : "warning", what,
+        finding_add(
+            findings, strcmp(action, "reject") == 0 ? "error" : "warning", what,
             "set default_action=accept for this milter, unless no mail is better than "
             "mail that is not judged: " ADVICE_MILTERS);
 }
 
-void postfix_findings(const char *socket, json_t *findings)
+bool postfix_findings(const char *socket, json_t *findings)
 {
     struct seen seen = {0};
     char needle[256];
 
     if (!needle_of(socket, needle, sizeof needle) || !read_postconf(needle, &seen))
-        return;
+        return seen.any;
     if (!seen.smtpd)
-        say(findings, "warning",
-            "Postfix does not ask this milter: it is not among its smtpd_milters",
-            ADVICE_MILTERS);
+        finding_add(findings, "warning",
+                    "Postfix does not ask this milter: it is not among its smtpd_milters",
+                    ADVICE_MILTERS);
     else
         say_action(findings, &seen);
     if (seen.non_smtpd)
-        say(findings, "warning",
-            "this milter is among Postfix's non_smtpd_milters: refused mail of the "
-            "host's "
-            "own would stay in the queue",
-            "take it out of non_smtpd_milters");
+        finding_add(findings, "warning",
+                    "this milter is among Postfix's non_smtpd_milters: refused mail of "
+                    "the host's own would stay in the queue",
+                    "take it out of non_smtpd_milters");
+    return true;
 }

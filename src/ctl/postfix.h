@@ -5,9 +5,10 @@
  * Read with postconf(1), as whoever runs rblctl may. */
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /* Appends findings (see doctor.c) about the milter that listens on socket, as
- * rblmilter.conf writes it. Appends none where there is no Postfix. */
-void postfix_findings(const char *socket, json_t *findings);
+ * rblmilter.conf writes it. Returns whether there is a Postfix; else it appends none. */
+bool postfix_findings(const char *socket, json_t *findings);
 
 #endif

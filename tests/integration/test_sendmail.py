@@ -2,6 +2,7 @@
 stand. Clients are told apart by the address that they come from: see harness/network.py."""
 
 import base64
+import json
 import re
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ import pytest
 
 from harness import sendmail as sendmail_module
 from harness.conf import dnsbl
+from harness.daemon import binary
 from harness.dns import listed
 from harness.lab import Lab
 from harness.network import OwnNetwork
@@ -57,19 +59,17 @@ SETTINGS = {
 # The documents' lines, and beside them ports where another milter is asked: one that is
 # not there, with each F=, and one on a unix socket.
 GONE = "S=inet:1@127.0.0.1, T=C:5s;S:10s;R:30s;E:5m"
+LINE, OVER_UNIX = documented("INPUT_MAIL_FILTER")
+PORTS = {1001: "gone", 1002: "gone-t", 1003: "gone-r", 1004: "unix", 1005: "waits"}
 LINES = [
-    documented("INPUT_MAIL_FILTER")[0],
+    LINE,
     *documented("DAEMON_OPTIONS"),
-    documented("INPUT_MAIL_FILTER")[1].replace("INPUT_MAIL_FILTER(`rblmilter'", "MAIL_FILTER(`unix'"),
-    documented("INPUT_MAIL_FILTER")[0].replace("INPUT_MAIL_FILTER(`rblmilter'", "MAIL_FILTER(`waits'")
-    .replace("8891@127.0.0.1", "8891@127.0.0.1, F=T"),
+    OVER_UNIX.replace("INPUT_MAIL_FILTER(`rblmilter'", "MAIL_FILTER(`unix'"),
+    LINE.replace("INPUT_MAIL_FILTER(`rblmilter'", "MAIL_FILTER(`waits'").replace(", T=", ", F=T, T="),
     f"MAIL_FILTER(`gone', `{GONE}')dnl",
     f"MAIL_FILTER(`gone-t', `{GONE}, F=T')dnl",
     f"MAIL_FILTER(`gone-r', `{GONE}, F=R')dnl",
-    *(
-        f"DAEMON_OPTIONS(`Name=P{port}, Port={port}, InputMailFilters={name}')dnl"
-        for port, name in ((1001, "gone"), (1002, "gone-t"), (1003, "gone-r"), (1004, "unix"), (1005, "waits"))
-    ),
+    *(f"DAEMON_OPTIONS(`Name=P{p}, Port={p}, InputMailFilters={m}')dnl" for p, m in PORTS.items()),
     "DAEMON_OPTIONS(`Name=V6, Family=inet6, Port=1006, InputMailFilters=rblmilter')dnl",
 ]  # fmt: skip
 
@@ -135,7 +135,8 @@ ROWS = [
     ("to come again", WAIT, 25, "a@b.example",
      "451 4.7.1 Service unavailable; Client host [192.0.2.6] blocked using wait"),
     ("name, confirmed", NAMED, 25, "a@b.example",
-     "554 5.7.1 Service unavailable; Client name [dialup.bad.example] blocked using name; a dial-up name"),
+     "554 5.7.1 Service unavailable; Client name [dialup.bad.example] blocked using name; "
+     "a dial-up name"),
     ("name, forged", FORGED_NAME, 25, "a@b.example", None),
     ("name, not to be found at the moment", LOST_NAME, 25, "a@b.example", None),
     ("sender domain", CLEAN, 25, "a@bad.example",
@@ -171,13 +172,43 @@ def test_both_logs_name_the_same_message(world):
                      r"score=8/8 lists=name\(127.0.0.2:8\)", line)  # fmt: skip
     assert told, line
     world.sendmail.log.wait_for(
-        rf"{told[1]}: Milter: to=<x@sink.test>, reject=554 5.7.1 Service unavailable; Client name", mark
+        rf"{told[1]}: Milter: to=<x@sink.test>, reject=554 5.7.1 Service unavailable; ", mark
     )
 
 
 def test_doctor_sees_the_macros(world):
     deliver(world, CLEAN)
     assert "the MTA comes, with its macros" in world.rblctl("doctor").out
+
+
+UNASKED = LINE.replace("INPUT_", "")
+PORT = "DAEMON_OPTIONS(`Name=MTA, Port=smtp, InputMailFilters=other;rblmilter')dnl"
+
+FOUND = [
+    # label, lines of sendmail.mc, what doctor finds
+    ("the documents' line", [LINE], "ok", "sendmail lets mail pass"),
+    ("no line", [], "warning", "no filter in /etc/mail/sendmail.cf has its socket"),
+    ("another port", [LINE.replace("8891", "889")], "warning", "has its socket"),
+    ("not asked", [UNASKED], "warning", "not among the InputMailFilters"),
+    ("asked on a port", [UNASKED, PORT], "ok", "sendmail lets mail pass"),
+    ("another name asked", [UNASKED, PORT.replace("rblmilter", "rblmilter2")], "warning", "not among"),
+    ("F=T", [LINE.replace(", T=", ", F=T, T=")], "warning", "sendmail defers mail (F=T)"),
+    ("F=R", [LINE.replace(", T=", ", F=R, T=")], "error", "sendmail refuses mail for good"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", FOUND, ids=[r[0] for r in FOUND])
+def test_doctor_reads_sendmail_cf(world, tmp_path, row):
+    _, lines, level, what = row
+    other = Sendmail(tmp_path / "sendmail", world.sink.port, lines)
+    other.configure()
+    no_postfix = tmp_path / "postconf"
+    no_postfix.write_text("#!/bin/sh\nexit 1\n")
+    no_postfix.chmod(0o755)
+    rblctl = f"{binary('rblctl')} -s {world.rblctl.socket}"
+    said = other.run(f"PATH={tmp_path}:$PATH {rblctl} --json doctor || :")
+    findings = json.loads(said)["findings"]
+    assert [f["level"] for f in findings if what in f["what"]] == [level], findings
 
 
 def login(world, name):
@@ -208,7 +239,7 @@ def test_exempt_recipient_among_others(world):
     mark = world.sendmail.log.mark()
     with session(LISTED) as smtp:
         smtp.mail()
-        codes = [smtp.rcpt(to).code for to in ("a@sink.test", "postmaster@sink.test", "b@sink.test")]
+        codes = [smtp.rcpt(to + "@sink.test").code for to in ("a", "postmaster", "b")]
         assert codes == [554, 250, 554]
         assert smtp.data().code == 250
     world.sendmail.log.wait_for(" to=<postmaster@sink.test>, .*stat=Sent", mark)
@@ -286,7 +317,9 @@ def test_reject_at(world, row):
     try:
         with session(LISTED) as smtp:
             assert smtp.greeting.code == greeting
-            steps = [smtp.mail, lambda: smtp.rcpt("x@sink.test"), lambda: smtp.rcpt("postmaster"), smtp.data]
+            steps = [
+                smtp.mail, lambda: smtp.rcpt("x@sink.test"), lambda: smtp.rcpt("postmaster"), smtp.data,
+            ]  # fmt: skip
             for step, reply in zip(steps, replies):
                 if reply is not None:
                     assert step()[:9] == reply
@@ -332,9 +365,8 @@ def test_is_it_asked(world):
 
 def test_other_lines_of_the_documents(world):
     """Those for several filters, and for a sendmail that cannot be asked for macros."""
-    filters = documented("INPUT_MAIL_FILTER")[0].replace("INPUT_", "")
     other = "MAIL_FILTER(`opendkim', `S=inet:1@127.0.0.1')dnl"
-    lines = [filters, other, *documented("define")]
+    lines = [UNASKED, other, *documented("define")]
     text = Sendmail(world.sendmail.dir / "other", world.sink.port, lines).configure()
     assert "\nO InputMailFilters=rblmilter, opendkim\n" in text
     assert "\nO Milter.macros.connect=j, _, {client_name}, {client_resolve}\n" in text
