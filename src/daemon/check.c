@@ -79,7 +79,7 @@ static json_t *rows_of(struct policy *policy, const struct facts *facts)
     for (int stage = STAGE_CONNECT; stage <= STAGE_MAIL; stage++)
         inquiry_ask(inquiry, (enum stage)stage, facts);
     inquiry_wait(inquiry, &wait);
-    inquiry_settle(inquiry);
+    inquiry_settle(inquiry, &wait);
     wait.deadline_ms = clock_ms() + policy->config->resolver.deadline_ms;
     for (q = inquiry_next(inquiry, NULL); q != NULL; q = inquiry_next(inquiry, q))
         json_array_append_new(rows, row_of(inquiry, q, facts, &wait));

@@ -28,6 +28,7 @@ struct question {
     enum check check;
     bool open;    /* asked, not answered */
     bool counted; /* answered before the verdict: it counted */
+    bool late;    /* waited for in vain: it could have changed the verdict */
     bool watched; /* its list's health was shown the client (record_watch) */
     bool cached, stale;
     bool remembered; /* of a list that is down or over its limit: not asked anew */
@@ -87,9 +88,9 @@ void inquiry_wait(struct inquiry *inquiry, const struct wait *wait);
 /* The same for the reason: until it is answered. */
 void inquiry_wait_reason(struct inquiry *inquiry, const struct wait *wait);
 
-/* Marks what is answered now as counted; the marks and these answers do not change any
- * more. Returns the tally of just those. */
-struct tally inquiry_settle(struct inquiry *inquiry);
+/* Marks what is answered now as counted, and as late what was waited for in vain; the
+ * marks and these answers do not change any more. Returns the tally of just those. */
+struct tally inquiry_settle(struct inquiry *inquiry, const struct wait *wait);
 
 /* Whether a question is answered now, also after the verdict. */
 bool inquiry_is_answered(struct inquiry *inquiry, const struct question *question);

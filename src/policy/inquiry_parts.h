@@ -54,6 +54,9 @@ struct tally inquiry_tally(struct inquiry *inquiry, bool settled);
  * reported in *turn, to be asked first. */
 bool inquiry_is_settled(struct inquiry *inquiry, const struct wait *wait, bool *turn);
 
+/* When a question is given up. */
+int64_t inquiry_overdue_ms(const struct question *question);
+
 /* Waits for the next answer, or until something else is due; lock held, but not while
  * on_wait is called. *call_ms begins as 0: when on_wait is due. */
 void inquiry_wait_once(struct inquiry *inquiry, const struct wait *wait,

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "policy/inquiry_parts.h"
 
 static int weight_now(const struct question *q)
@@ -14,11 +15,12 @@ int question_weight(const struct question *question)
     return question->counted ? question->weight : weight_now(question);
 }
 
-static void settle_question(struct question *q)
+static void settle_question(struct question *q, int64_t now_ms, int64_t deadline_ms)
 {
     const struct dnsbl_record *record = q->dnsbl->record;
 
     q->counted = !q->open;
+    q->late = q->open && (now_ms >= deadline_ms || now_ms >= inquiry_overdue_ms(q));
     if (!q->counted)
         return;
     q->weight = weight_now(q);
@@ -36,14 +38,15 @@ bool inquiry_is_answered(struct inquiry *inquiry, const struct question *questio
     return answered;
 }
 
-struct tally inquiry_settle(struct inquiry *inquiry)
+struct tally inquiry_settle(struct inquiry *inquiry, const struct wait *wait)
 {
+    int64_t now_ms = clock_ms();
     struct tally tally;
 
     pthread_mutex_lock(&inquiry->lock);
     for (struct batch *batch = inquiry->first; batch != NULL; batch = batch->next)
         for (size_t i = 0; i < batch->count; i++)
-            settle_question(&batch->questions[i]);
+            settle_question(&batch->questions[i], now_ms, wait->deadline_ms);
     tally = inquiry_tally(inquiry, true);
     pthread_mutex_unlock(&inquiry->lock);
     return tally;

@@ -25,7 +25,7 @@ bool inquiry_must_wait(const struct inquiry *inquiry, const struct list *list)
 /* When a question is given up: a list has its own deadline, from how long it takes as a
  * rule, but long enough for what was lost and sent again: one lost packet is no reason to
  * lose a listing. */
-static int64_t overdue_ms(const struct question *q)
+int64_t inquiry_overdue_ms(const struct question *q)
 {
     int deadline_ms =
         atomic_load_explicit(&q->dnsbl->record->deadline_ms, memory_order_relaxed);
@@ -43,7 +43,7 @@ static int64_t next_overdue_ms(const struct inquiry *inquiry, int64_t now_ms)
 
     for (const struct question *q = inquiry_next(inquiry, NULL); q != NULL;
          q = inquiry_next(inquiry, q)) {
-        int64_t at_ms = q->open ? overdue_ms(q) : INT64_MAX;
+        int64_t at_ms = q->open ? inquiry_overdue_ms(q) : INT64_MAX;
 
         if (at_ms > now_ms && at_ms < next_ms)
             next_ms = at_ms;
@@ -66,7 +66,7 @@ struct tally inquiry_tally(struct inquiry *inquiry, bool settled)
         struct list_sum *sum = &inquiry->sums[q->dnsbl - lists->items];
 
         if (q->open)
-            sum->open |= now_ms < overdue_ms(q);
+            sum->open |= now_ms < inquiry_overdue_ms(q);
         else if (!settled || q->counted)
             sum->weight = listing_heavier(sum->weight, question_weight(q));
     }

@@ -41,7 +41,7 @@ static void add_failures(struct buffer *line, const struct session *session)
         const char *why = NULL;
 
         if (!q->counted)
-            why = "no-answer";
+            why = q->late ? "no-answer" : "not-awaited";
         else if (q->aside != NULL)
             why = q->aside;
         else if (q->listing.state == LISTING_FAILED)

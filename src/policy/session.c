@@ -117,7 +117,7 @@ static void decide_by_score(struct session *session, const struct wait *wait)
     struct tally tally;
 
     inquiry_wait(session->inquiry, wait);
-    tally = inquiry_settle(session->inquiry);
+    tally = inquiry_settle(session->inquiry, wait);
     inquiry_account(session->inquiry, &tally);
     d->score = tally.score;
     d->verdict = verdict_of(session->policy->config, tally.score);
