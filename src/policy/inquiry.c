@@ -60,6 +60,7 @@ static void forget_batch(struct batch *batch)
 void inquiry_forget(struct inquiry *inquiry, enum stage from)
 {
     pthread_mutex_lock(&inquiry->lock);
+    inquiry_account_alone(inquiry);
     for (struct batch **at = &inquiry->first; *at != NULL;) {
         struct batch *batch = *at;
 

@@ -104,8 +104,9 @@ const struct question *inquiry_next(const struct inquiry *inquiry,
  * health does not let it count. */
 int question_weight(const struct question *question);
 
-/* After inquiry_settle: counts for each list what it alone had and decided, and shows its
- * health the clients that speak against it, each once a session. */
+/* After inquiry_settle: counts for each list what it alone decided, and, once the message
+ * is forgotten, what it alone had; shows its health the clients that speak against it,
+ * each once a session. */
 void inquiry_account(struct inquiry *inquiry, const struct tally *tally);
 
 #endif

@@ -36,6 +36,7 @@ struct inquiry {
     pthread_mutex_t lock; /* of refs, waiting, the chain of batches and their answers */
     pthread_cond_t answered;
     unsigned refs;              /* the session, and each batch with open questions */
+    bool judged;                /* the message has its verdict, by the score */
     const struct wait *waiting; /* while the session sleeps: what for; else NULL */
     struct policy *policy;      /* a reference */
     struct batch *first;        /* of the session; in the order of asking */
@@ -56,6 +57,10 @@ bool inquiry_is_settled(struct inquiry *inquiry, const struct wait *wait, bool *
 
 /* When a question is given up. */
 int64_t inquiry_overdue_ms(const struct question *question);
+
+/* At the end of a message that was judged: counts for each list what it alone had. Lock
+ * held. */
+void inquiry_account_alone(struct inquiry *inquiry);
 
 /* Waits for the next answer, or until something else is due; lock held, but not while
  * on_wait is called. *call_ms begins as 0: when on_wait is due. */

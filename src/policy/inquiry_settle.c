@@ -52,13 +52,14 @@ struct tally inquiry_settle(struct inquiry *inquiry, const struct wait *wait)
     return tally;
 }
 
-/* Whether a list of the other sort speaks for, or another one of the same sort speaks
- * against, the client: then it is no witness about this list. */
-static bool is_on_block_list(const struct inquiry *inquiry, const struct question *but)
+/* Whether another list speaks against the client, by what counted, or by all that has
+ * come by now (lock held): then it is no witness about this list. */
+static bool is_on_block_list(const struct inquiry *inquiry, const struct question *but,
+                             bool by_now)
 {
     for (const struct question *q = inquiry_next(inquiry, NULL); q != NULL;
          q = inquiry_next(inquiry, q))
-        if (q != but && q->counted && q->check == CHECK_CLIENT &&
+        if (q != but && (by_now ? !q->open : q->counted) && q->check == CHECK_CLIENT &&
             q->listing.state == LISTING_LISTED && q->listing.weight > 0 &&
             health_counts(atomic_load(&q->dnsbl->record->health)))
             return true;
@@ -77,7 +78,7 @@ static void watch(const struct inquiry *inquiry, struct question *q)
         return;
     q->watched = true;
     listing_bounds(q->dnsbl->list, &least, &most);
-    on_block_list = is_on_block_list(inquiry, q);
+    on_block_list = is_on_block_list(inquiry, q, false);
     if ((most <= 0 && least < 0) == on_block_list)
         record_watch(q->dnsbl->record, listed, inquiry->policy->config->health.surge);
 }
@@ -90,17 +91,26 @@ static void account_question(const struct inquiry *inquiry, struct question *q,
     if (!q->counted)
         return;
     watch(inquiry, q);
-    if (q->listing.state != LISTING_LISTED || q->listing.weight <= 0)
-        return;
-    if (!is_on_block_list(inquiry, q))
-        atomic_fetch_add_explicit(&q->dnsbl->record->alone, 1, memory_order_relaxed);
-    if (reject > 0 && tally->score >= reject && tally->score - q->weight < reject)
+    if (q->listing.state == LISTING_LISTED && q->listing.weight > 0 && reject > 0 &&
+        tally->score >= reject && tally->score - q->weight < reject)
         atomic_fetch_add_explicit(&q->dnsbl->record->decided, 1, memory_order_relaxed);
 }
 
 void inquiry_account(struct inquiry *inquiry, const struct tally *tally)
 {
+    inquiry->judged = true;
     for (struct batch *batch = inquiry->first; batch != NULL; batch = batch->next)
         for (size_t i = 0; i < batch->count && !batch->is_reason; i++)
             account_question(inquiry, &batch->questions[i], tally);
+}
+
+/* Not at the verdict, which the quickest lists give: the others have their say by now. */
+void inquiry_account_alone(struct inquiry *inquiry)
+{
+    for (const struct question *q = inquiry_next(inquiry, NULL);
+         inquiry->judged && q != NULL; q = inquiry_next(inquiry, q))
+        if (!q->open && q->listing.state == LISTING_LISTED && q->listing.weight > 0 &&
+            !is_on_block_list(inquiry, q, true))
+            atomic_fetch_add_explicit(&q->dnsbl->record->alone, 1, memory_order_relaxed);
+    inquiry->judged = false;
 }
