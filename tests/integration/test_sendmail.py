@@ -11,7 +11,7 @@ import pytest
 
 from harness import sendmail as sendmail_module
 from harness.conf import dnsbl
-from harness.daemon import binary
+from harness.daemon import ROOT, binary
 from harness.dns import listed
 from harness.lab import Lab
 from harness.network import OwnNetwork
@@ -63,7 +63,7 @@ LINE, OVER_UNIX = documented("INPUT_MAIL_FILTER")
 PORTS = {1001: "gone", 1002: "gone-t", 1003: "gone-r", 1004: "unix", 1005: "waits"}
 LINES = [
     LINE,
-    *documented("DAEMON_OPTIONS"),
+    *documented("DAEMON_OPTIONS.*InputMailFilters"),
     OVER_UNIX.replace("INPUT_MAIL_FILTER(`rblmilter'", "MAIL_FILTER(`unix'"),
     LINE.replace("INPUT_MAIL_FILTER(`rblmilter'", "MAIL_FILTER(`waits'").replace(", T=", ", F=T, T="),
     f"MAIL_FILTER(`gone', `{GONE}')dnl",
@@ -363,12 +363,18 @@ def test_is_it_asked(world):
     assert "Xrblmilter, S=inet:8891@127.0.0.1, T=C:5s;S:10s;R:30s;E:5m" in lines
 
 
+def test_readme_has_the_same_line():
+    assert f"    {LINE}\n" in (ROOT / "README.md").read_text()
+
+
 def test_other_lines_of_the_documents(world):
-    """Those for several filters, and for a sendmail that cannot be asked for macros."""
+    """Those for several filters, for a sendmail that cannot be asked for macros, and for a
+    busy one."""
     other = "MAIL_FILTER(`opendkim', `S=inet:1@127.0.0.1')dnl"
-    lines = [UNASKED, other, *documented("define")]
+    lines = [UNASKED, other, *documented("define"), *documented("DAEMON_OPTIONS.*Listen")]
     text = Sendmail(world.sendmail.dir / "other", world.sink.port, lines).configure()
     assert "\nO InputMailFilters=rblmilter, opendkim\n" in text
+    assert "\nO DaemonPortOptions=Name=MTA, Port=smtp, Listen=200\n" in text
     assert "\nO Milter.macros.connect=j, _, {client_name}, {client_resolve}\n" in text
     assert "\nO Milter.macros.envfrom=i, {auth_type}, {auth_authen}, {mail_addr}\n" in text
 
