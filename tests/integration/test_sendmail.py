@@ -235,8 +235,13 @@ def test_hijacked_login_is_refused(world):
         )
 
 
+def refusals(world):
+    return world.rblctl("--json", "stats").json["milter"]["refused"]
+
+
 def test_exempt_recipient_among_others(world):
     mark = world.sendmail.log.mark()
+    before = refusals(world)
     with session(LISTED) as smtp:
         smtp.mail()
         codes = [smtp.rcpt(to + "@sink.test").code for to in ("a", "postmaster", "b")]
@@ -244,6 +249,7 @@ def test_exempt_recipient_among_others(world):
         assert smtp.data().code == 250
     world.sendmail.log.wait_for(" to=<postmaster@sink.test>, .*stat=Sent", mark)
     assert values(world.sink.next_mail(), "X-RBL-Score") == ["8/8"]
+    assert refusals(world) == before + 1, "a message, not a recipient, is counted"
 
 
 def test_messages_of_a_session_are_told_apart(world):
