@@ -71,6 +71,11 @@ static enum outcome not_reached(const struct ctl *ctl)
             ctl->socket);
     if (errno == ENOENT || errno == ECONNREFUSED)
         advice = "; is rblmilter running, with this control socket?";
+    if (errno == ECONNRESET)
+        return ctl_error(OUTCOME_UNREACHABLE,
+                         "%s: the daemon has closed the connection: it has stopped, or "
+                         "nothing was said for a minute",
+                         ctl->socket);
     return ctl_error(OUTCOME_UNREACHABLE, "%s: %s%s", ctl->socket, strerror(errno),
                      advice);
 }

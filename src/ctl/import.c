@@ -21,11 +21,13 @@
 
 struct importing {
     struct ctl *ctl;
+    const struct arguments *arguments;
     const char *name;                          /* of the file */
     json_t *rows;                              /* the batch */
     unsigned long lines[PROTOCOL_IMPORT_ROWS]; /* where they stand in the file */
     size_t batch_bytes;                        /* what it may take as JSON at most */
     unsigned long good, bad;
+    bool begun; /* the daemon knows of it */
     struct progress progress;
     enum outcome outcome;
 };
@@ -42,14 +44,39 @@ static void tell_bad(void *context, unsigned long line, const char *text)
     fprintf(stderr, "rblctl: %s:%lu: %s\n", im->name, line, clean);
 }
 
+/* With the first rows, and not before: a connection that says nothing for a minute is
+ * closed, and what is piped in may take its time. */
+static bool begin(struct importing *im)
+{
+    const struct arguments *arguments = im->arguments;
+    json_t *request, *answer;
+
+    if (im->begun)
+        return true;
+    request = ctl_request("import-begin");
+    ctl_set_text(&request, "source", arguments->option[OPTION_SOURCE]);
+    ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
+    ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
+    if (arguments->option[OPTION_REPLACE] != NULL)
+        json_object_set_new(request, "replace", json_true());
+    if (arguments->option[OPTION_FORCE] != NULL)
+        json_object_set_new(request, "force", json_true());
+    answer = ctl_ask(im->ctl, request, &im->outcome);
+    json_decref(answer);
+    im->begun = answer != NULL;
+    return im->begun;
+}
+
 /* Sends the batch, and tells what the daemon refused of it. */
 static bool send_batch(struct importing *im)
 {
-    json_t *request = ctl_request("import-rows");
     const json_t *refused, *one;
-    json_t *answer;
+    json_t *request, *answer;
     size_t i;
 
+    if (!begin(im))
+        return false;
+    request = ctl_request("import-rows");
     json_object_set_new(request, "rows", im->rows);
     im->rows = json_array();
     im->batch_bytes = 0;
@@ -122,23 +149,6 @@ static bool take_row(void *context, unsigned long line, const struct format_row 
     return true;
 }
 
-static bool begin(struct importing *im, const struct arguments *arguments)
-{
-    json_t *request = ctl_request("import-begin");
-    json_t *answer;
-
-    ctl_set_text(&request, "source", arguments->option[OPTION_SOURCE]);
-    ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
-    ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
-    if (arguments->option[OPTION_REPLACE] != NULL)
-        json_object_set_new(request, "replace", json_true());
-    if (arguments->option[OPTION_FORCE] != NULL)
-        json_object_set_new(request, "force", json_true());
-    answer = ctl_ask(im->ctl, request, &im->outcome);
-    json_decref(answer);
-    return answer != NULL;
-}
-
 static void print_counts(const struct importing *im, const json_t *answer, bool dry_run)
 {
     static const char *const names[] = {"added", "changed", "unchanged", "removed"};
@@ -154,9 +164,11 @@ static void print_counts(const struct importing *im, const json_t *answer, bool 
 
 static enum outcome commit(struct importing *im, bool dry_run)
 {
-    json_t *request = ctl_request("import-commit");
-    json_t *answer;
+    json_t *request, *answer;
 
+    if (!begin(im))
+        return im->outcome;
+    request = ctl_request("import-commit");
     if (dry_run)
         json_object_set_new(request, "dry_run", json_true());
     progress_commit(&im->progress);
@@ -180,8 +192,6 @@ static enum outcome read_file(struct importing *im, struct format_reader *reader
     struct format_sink sink = {take_row, tell_bad, im};
     int rc;
 
-    if (!begin(im, arguments))
-        return im->outcome;
     rc = format_read(reader, in, &sink);
     if (rc == 0 && json_array_size(im->rows) > 0 && !send_batch(im))
         rc = -1;
@@ -222,7 +232,8 @@ enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments)
     const struct format *format = find_format(arguments);
     const char *path = arguments->words[0];
     bool standard = strcmp(path, "-") == 0;
-    struct importing im = {.ctl = ctl, .name = standard ? "standard input" : path};
+    struct importing im = {
+        .ctl = ctl, .arguments = arguments, .name = standard ? "standard input" : path};
     struct format_reader *reader = NULL;
     enum outcome outcome;
     FILE *in;

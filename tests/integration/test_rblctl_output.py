@@ -10,6 +10,7 @@ import pty
 import re
 import shlex
 import subprocess
+import time
 
 import pytest
 
@@ -197,3 +198,33 @@ def test_no_label_stands_twice(rblctl):
     for section in rblctl("status").out.split("\n\n"):
         labels = [line[:20].strip() for line in section.splitlines()]
         assert len(labels) == len(set(labels)), section
+
+
+def test_import_of_what_comes_late(lab, rblctl):
+    """The daemon is asked for nothing before there are rows: a connection that is quiet is
+    closed (here: by a restart)."""
+    process = subprocess.Popen(
+        [binary("rblctl"), "-s", rblctl.socket, "import", "-", "--source", "late"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(0.3)
+    lab.daemons[0].terminate()
+    lab.daemon(lab.dns(), lists=[dnsbl("spamcop", "bl.test")])
+    out, _ = process.communicate("late.example\n", timeout=20)
+    assert process.returncode == 0 and out.startswith("1 row, 1 added")
+
+
+def test_import_whose_connection_ends(lab, rblctl):
+    """It is told what happened, and nothing is there."""
+    process = subprocess.Popen(
+        [binary("rblctl"), "-s", rblctl.socket, "import", "-", "--source", "late"],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    process.stdin.write("".join(f"d{n}.example\n" for n in range(5000)))
+    process.stdin.flush()
+    time.sleep(0.5)  # the first rows are with the daemon
+    lab.daemons[0].terminate()
+    lab.daemon(lab.dns(), lists=[dnsbl("spamcop", "bl.test")])
+    _, err = process.communicate("late.example\n", timeout=20)
+    assert process.returncode == 3 and "has closed the connection" in err
+    assert entries(rblctl("list", "--json")) == []
