@@ -7,5 +7,11 @@ tests_unit_test_codes_SOURCES = tests/unit/test_codes.c
 tests_unit_test_codes_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_config
-tests_unit_test_config_SOURCES = tests/unit/test_config.c
+tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/config_helper.c \
+	tests/unit/config_helper.h
 tests_unit_test_config_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_config_mistakes
+tests_unit_test_config_mistakes_SOURCES = tests/unit/test_config_mistakes.c \
+	tests/unit/config_helper.c tests/unit/config_helper.h
+tests_unit_test_config_mistakes_LDADD = $(unit_libs)

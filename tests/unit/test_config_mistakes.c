@@ -1,0 +1,334 @@
+/* The conf file: every mistake is told with file, line and what was expected, and what is
+ * allowed but surely not meant is warned of. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config_helper.h"
+
+static const struct {
+    const char *label, *text;
+    const char *told[8]; /* each is part of what is told; none begins with "main" twice */
+} mistakes[] = {
+    {"unknown name", "\nnope = 5\n", {"main.conf:2: unknown name \"nope\""}},
+    {"unknown section, and on",
+     "nope { a = 1 b { c = { 1, 2 } } }\nmilter { socket-mode = \"9\" }",
+     {"main.conf:1: unknown name \"nope\"",
+      "main.conf:2: socket-mode = \"9\": expected"}},
+    {"several in one run",
+     "resolver {\n timeout = \"5 sec\"\n attempts = 11\n bogus = 1\n also = 2\n"
+     " deadline = 1\n}\nhealth { interval = \"x\" }",
+     {"main.conf:2: timeout = \"5 sec\": expected a time span such as 500ms",
+      "main.conf:3: attempts = \"11\": expected a whole number from 1 to 10",
+      "main.conf:4: unknown name \"bogus\" in section resolver",
+      "main.conf:5: unknown name \"also\"", "main.conf:6: deadline = \"1\": expected",
+      "main.conf:8: interval"}},
+    {"octal", "resolver { attempts = 010 }", {"main.conf:1: attempts = \"010\""}},
+    {"hexadecimal", "health { surge = 0x10 }", {"main.conf:1: surge"}},
+    {"number with text", "verdict { reject = 5x }", {"main.conf:1: reject"}},
+    {"threshold below zero", "verdict { tag = -1 }", {"main.conf:1: tag"}},
+    {"overflow",
+     "verdict { reject = 99999999999999999999 }",
+     {"main.conf:1: reject = \"99999999999999999999\": expected a whole number"}},
+    {"parts of seconds", "health { interval = \"1500ms\" }", {"main.conf:1: interval"}},
+    {"bool", "blocklist { strip-tags = maybe }", {"expected true or false"}},
+    {"choice",
+     "log { level = \"loud\" }",
+     {"expected one of \"error\", \"warning\", \"notice\", \"info\", \"debug\""}},
+    {"mode", "milter { socket-mode = \"rw\" }", {"expected an octal mode"}},
+    {"mode too long", "milter { socket-mode = \"1660\" }", {"expected an octal mode"}},
+    {"path", "control { socket = \"x.sock\" }", {"expected a path that begins with /"}},
+    {"socket, protocol", "milter { socket = \"tcp:1\" }", {"expected inet:PORT@ADDRESS"}},
+    {"socket, port", "milter { socket = \"inet:0@127.0.0.1\" }", {"expected inet:PORT"}},
+    {"socket, large port", "milter { socket = \"inet:65536\" }", {"expected inet:PORT"}},
+    {"socket, family", "milter { socket = \"inet:1@::1\" }", {"expected inet:PORT"}},
+    {"socket, path", "milter { socket = \"unix:x\" }", {"unix:/PATH"}},
+    {"server name", "resolver { servers = \"ns.example\" }", {"expected an IP address"}},
+    {"server port", "resolver { servers = \"127.0.0.1:x\" }", {"127.0.0.1:5300"}},
+    {"the second value's line",
+     "resolver {\n servers = {\n  \"127.0.0.1\",\n  \"x\"\n }\n}",
+     {"main.conf:4: servers = \"x\""}},
+    {"the line of what is added",
+     "exempt {\n networks += {\n  \"x\" }\n networks += {\n  \"y\" }\n}",
+     {"main.conf:3: networks = \"x\"", "main.conf:5: networks = \"y\""}},
+    {"network",
+     "exempt { networks = { \"10.0.0.0/33\" } }",
+     {"networks = \"10.0.0.0/33\": expected an IP address or network"}},
+    {"exempt address", "exempt { senders = { \"@\" } }", {"expected a local part"}},
+    {"exempt, two @", "exempt { senders = { \"a@b@c.d\" } }", {"expected a local part"}},
+    {"template",
+     "reply { list = \"%{who}\" }",
+     {"main.conf:1: list = \"%{who}\"", "unknown \"%{who}\", expected one of %{class}"}},
+    {"template, single percent", "reply { url = \"100%\" }", {"a single \"%\""}},
+    {"url of itself", "reply { url = \"%{url}\" }", {"unknown \"%{url}\""}},
+    {"template, empty", "reply { blocklist = \"\" }", {"expected a text"}},
+    {"template, 8 bit", "reply { list = \"\xc3\xbc\" }", {"expected plain ASCII"}},
+    {"control character", "user = \"a\\nb\"", {"without control characters"}},
+    {"no equals sign",
+     "milter {\n socket \"unix:/x\"\n}\nlog { level = \"x\" }",
+     {"main.conf:2: \"unix:/x\", expected \"=\"", "main.conf:4: level"}},
+    {"a list for a value", "user = { \"a\" }", {"\"{\", expected one value"}},
+    {"no commas",
+     "resolver { servers = { \"127.0.0.1\" \"::1\" }\n attempts = 0 }",
+     {"main.conf:1: \"::1\", expected values with commas", "main.conf:2: attempts"}},
+    {"append to a value", "user += \"x\"", {"main.conf:1: \"+=\", expected \"=\""}},
+    {"section without brace", "milter socket = \"x\"", {"expected \"{\""}},
+    {"brace too many", "milter { }\n}\n", {"main.conf:2: \"}\" without a section"}},
+    {"no last brace",
+     "user = \"a\"\nresolver {\n attempts = 0\n",
+     {"main.conf:4: the file ends inside of section resolver, which begins in line 2, "
+      "expected \"}\"",
+      "main.conf:3: attempts"}},
+    {"no last brace of a list",
+     "list \"a\" {\n zone = \"a.b\"\n codes \"127.0.0.2\" {\n }\n",
+     {"main.conf:5: the file ends inside of list \"a\", which begins in line 1"}},
+    {"string without end",
+     "user = \"a\nlog { }\n",
+     {"main.conf:1: a string or comment that begins here has no end, expected a "
+      "closing"}},
+    {"comment without end", "\n/* user = 1", {"main.conf:2: ", "expected */"}},
+    {"bad escape", "user = \"\\999\"", {"main.conf:1: bad escape"}},
+    {"bad escape behind what was left out",
+     "nope {\n a = 1\n}\nuser = \"\\999\"",
+     {"main.conf:4: bad escape"}},
+    {"bad escape behind an include",
+     "include(\"list.conf\")\nuser = \"\\999\"",
+     {"main.conf:2: bad escape"}},
+    {"span too long", "resolver { timeout = \"26s\" }", {"from 10ms to 25s"}},
+    {"span too short", "resolver { timeout = \"9ms\" }", {"from 10ms to 25s"}},
+    {"delete", "user = \"a\\x7f\"", {"without control characters"}},
+    {"list without zone", "\nlist \"a\" { }", {"main.conf:2: list \"a\" has no zone"}},
+    {"two of one name",
+     "list \"a\" { zone = \"a.b\" }\nlist \"a\" { zone = \"c.d\" }\nnope = 1",
+     {"main.conf:2: list \"a\" stands in main.conf:1 already", "main.conf:3: unknown"}},
+    {"list without title", "list { zone = \"a.b\" }", {"expected a title in quotes"}},
+    {"odd title", "list \"a b\" { zone = \"a.b\" }", {"expected a title of 1 to 64"}},
+    {"empty title", "list \"\" { zone = \"a.b\" }", {"expected a title of 1 to 64"}},
+    {"zone", "list \"a\" { zone = \"a b\" }", {"expected a domain name"}},
+    {"zone is an address", "list \"a\" { zone = \"192.0.2.1\" }", {"a domain name"}},
+    {"zone without key",
+     "list \"a\" { zone = \"%{key}.b\" }",
+     {"expected key or key-file"}},
+    {"key without use",
+     "list \"a\" { zone = \"a.b\" key = \"k\" }",
+     {"expected %{key} in its zone"}},
+    {"a bad key is not shown",
+     "list \"a\" { zone = \"%{key}.b\" key = \"s3cret key\" }",
+     {"zone = \"%{key}.b\": expected a domain name", "(with the key in it)"}},
+    {"nor is one with a line end in it",
+     "list \"a\" { zone = \"%{key}.b\" key = \"s3cret\\n\" }",
+     {"main.conf:1: key: expected a text without control characters"}},
+    {"nor one without an equals sign",
+     "list \"a\" { zone = \"%{key}.b\" key \"s3cret\"\n bogus \"x\" }",
+     {"main.conf:1: something else, expected \"=\"", "main.conf:2: unknown name"}},
+    {"both keys",
+     "list \"a\" { zone = \"%{key}.b\" key = \"k\" key-file = \"good.key\" }",
+     {"both key and key-file"}},
+    {"key file open to all",
+     "list \"a\" {\n zone = \"%{key}.b\"\n key-file = \"open.key\" }",
+     {"main.conf:3: key-file = \"open.key\" has mode 0644"}},
+    {"key file empty",
+     "list \"a\" { zone = \"%{key}.b\" key-file = \"empty.key\" }",
+     {"key-file = \"empty.key\": expected one line with the key"}},
+    {"key file of two lines",
+     "list \"a\" { zone = \"%{key}.b\" key-file = \"two.key\" }",
+     {"expected one line with the key, and no other"}},
+    {"no key file",
+     "list \"a\" { zone = \"%{key}.b\" key-file = \"gone.key\" }",
+     {"key-file = \"gone.key\" cannot be read: No such file"}},
+    {"key file is a folder",
+     "list \"a\" { zone = \"%{key}.b\" key-file = \"sub\" }",
+     {"is a directory"}},
+    {"dead",
+     "list \"a\" {\n zone = \"DNSBL.njabl.org\" }",
+     {"main.conf:2: zone = \"DNSBL.njabl.org\": NJABL is dead"}},
+    {"codes outside",
+     "list \"a\" { zone = \"a.b\"\n codes \"10.0.0.1\" { } }",
+     {"main.conf:2: codes \"10.0.0.1\": expected codes within 127.0.0.0/8"}},
+    {"codes twice",
+     "list \"a\" { zone = \"a.b\"\n codes \"&2\" { }\n codes \"&2\" { } }",
+     {"main.conf:3: codes \"&2\" stands in main.conf:2 already"}},
+    {"code's weight",
+     "list \"a\" { zone = \"a.b\"\n codes \"127.0.0.2\" {\n weight = 101 } }",
+     {"main.conf:3: weight = \"101\": expected a whole number from -100 to 100"}},
+    {"error code of IPv6",
+     "list \"a\" { zone = \"a.b\" error-codes = { \"::1\" } }",
+     {"error-codes: expected IPv4"}},
+    {"no check", "list \"a\" { zone = \"a.b\" check = {} }", {"expected at least one"}},
+    {"unknown check",
+     "list \"a\" { zone = \"a.b\" check = { \"client\", \"rcpt\" } }",
+     {"check = \"rcpt\": expected one of \"client\""}},
+    {"hash of a client",
+     "list \"a\" { zone = \"a.b\" hash = \"sha1\" }",
+     {"hash is of sender addresses"}},
+    {"sender without hash",
+     "list \"a\" { zone = \"a.b\" check = { \"sender\" } }",
+     {"expected hash ="}},
+    {"after an unknown one",
+     "list \"a\" { zone = \"a.b\"\n after = { \"gone\" } }",
+     {"main.conf:2: after = \"gone\": expected the title"}},
+    {"after itself",
+     "list \"a\" { zone = \"a.b\" after = { \"a\" } }",
+     {"asked after itself"}},
+    {"after in a circle",
+     "list \"a\" { zone = \"a.b\" after = { \"b\" } }\n"
+     "list \"b\" { zone = \"b.b\" after = { \"a\" } }",
+     {"main.conf:1: list \"a\" is to be asked after itself",
+      "main.conf:2: list \"b\" is to be asked after itself"}},
+    {"test point",
+     "list \"a\" { zone = \"a.b\" test-listed = \"a b\" }",
+     {"test-listed = \"a b\": expected"}},
+    {"include, unknown name",
+     "include(\"bad.conf\")\nnope = 1",
+     {"bad.conf:2: unknown name \"bogus\"", "bad.conf:3: level = \"x\"",
+      "main.conf:2: unknown name \"nope\""}},
+    {"include, no last brace",
+     "include(\"open.conf\")\nuser = \"a\"",
+     {"open.conf:2: the file ends inside of section log"}},
+    {"include, gone",
+     "\ninclude(\"gone.conf\")",
+     {"main.conf:2: include(\"gone.conf\")"}},
+    {"include, a folder",
+     "\ninclude(\"sub\")",
+     {"main.conf:2: include(\"sub\"): is a dir"}},
+    {"include of itself", "include(\"main.conf\")", {"nested too deeply"}},
+    {"include in a section", "log { include(\"x\") }", {"unknown name \"include\""}},
+    {"include of nothing", "include()", {"expected include(\"FILE\")"}},
+    {"list twice over files",
+     "list \"inc\" { zone = \"a.b\" }\ninclude(\"list.conf\")",
+     {"list.conf:1: list \"inc\" stands in main.conf:1 already"}},
+};
+
+static void test_mistakes(void **state)
+{
+    struct told told;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+        struct config *config = load(mistakes[i].text, &told);
+
+        if (config != NULL)
+            fail_msg("%s: accepted", mistakes[i].label);
+        for (size_t k = 0; k < 8 && mistakes[i].told[k] != NULL; k++)
+            if (strstr(told.text, mistakes[i].told[k]) == NULL)
+                fail_msg("%s: not told: %s\nbut: %s", mistakes[i].label,
+                         mistakes[i].told[k], told.text);
+        if (strstr(told.text, "s3cret") != NULL)
+            fail_msg("%s: the key is shown", mistakes[i].label);
+    }
+}
+
+/* The same mistake is not told twice, and nothing is made up. */
+static void test_one_line_each(void **state)
+{
+    struct told told;
+
+    (void)state;
+    assert_null(load("resolver { attempts = 0 }\nnope { a = { b } }\n", &told));
+    assert_string_equal(
+        strchr(told.text, '\n') + 1,
+        "main.conf:1: attempts = \"0\": expected a whole number from 1 to 10\n");
+}
+
+static void test_no_file(void **state)
+{
+    struct told told = {""};
+
+    (void)state;
+    assert_null(config_load(path_of("none.conf"), config_tell, &told));
+    assert_string_equal(told.text,
+                        "none.conf: cannot be read: No such file or directory\n");
+    told.text[0] = '\0';
+    assert_null(config_load(path_of("sub"), config_tell, &told));
+    assert_string_equal(told.text, "sub: is a directory, expected a file\n");
+}
+
+static const struct {
+    const char *label, *text, *told;
+} warnings[] = {
+    {"tag above reject", "verdict {\n tag = 9 }",
+     "main.conf:2: warning: tag = 9 is above"},
+    {"tempfail above reject", "verdict { tempfail = 9 }",
+     "warning: tempfail = 9 is above"},
+    {"no threshold", "verdict { reject = 0 tag = 0 } list \"a\" { zone = \"a.b\" }",
+     "warning: all thresholds are 0"},
+    {"no weight", "list \"a\" { zone = \"a.b\" weight = 0 }",
+     "warning: list \"a\" has no weight but 0"},
+    {"no weight of any code", "list \"a\" { zone = \"a.b\" codes \"&2\" { weight = 0 } }",
+     "warning: list \"a\" has no weight but 0"},
+    {"recipients unknown", "milter { reject-at = \"mail\" }",
+     "warning: reject-at = \"mail\": no recipient is known then"},
+    {"sender unknown",
+     "milter { reject-at = \"helo\" } exempt { recipients = {} }\n"
+     "list \"a\" { zone = \"a.b\" check = { \"helo\", \"sender-domain\" } }",
+     "main.conf:2: warning: check = \"sender-domain\" is never asked"},
+    {"null sender unknown",
+     "milter { reject-at = \"helo\" } exempt { recipients = {} }\n"
+     "list \"a\" { zone = \"a.b\" when = \"null-sender\" }",
+     "main.conf:2: warning: when = \"null-sender\" is never so"},
+    {"timeout", "resolver { timeout = \"6s\" }", "warning: timeout is longer"},
+    {"TTLs", "resolver { max-ttl = \"30s\" }",
+     "warning: min-ttl is longer than max-ttl: max-ttl counts"},
+    {"no such variable", "\nuser = \"a${RBLMILTER_TEST_NONE}b\"",
+     "main.conf:2: warning: ${RBLMILTER_TEST_NONE}: no such variable"},
+    {"public resolver", "resolver { servers = { \"8.8.8.8\" } }",
+     "warning: servers: DNS lists do not answer public resolvers"},
+    {"dying", "list \"a\" { zone = \"x.sorbs.net\" }",
+     "warning: zone = \"x.sorbs.net\": SO"},
+    {"twice", "list \"a\" { zone = \"a.b\" }\nlist \"b\" { zone = \"A.b\" }",
+     "main.conf:2: warning: zone = \"A.b\" counts twice: list \"a\""},
+    {"organizational", "list \"a\" { zone = \"a.b\" organizational = true }",
+     "warning: organizational is of no use"},
+};
+
+/* The same zones, asked as they should be. */
+static void test_no_warnings(void **state)
+{
+    static const char *const texts[] = {
+        "list \"a\" { zone = \"list.dnswl.org\" weight = 0\n"
+        " codes \"127.0.*.3\" { weight = -3 } }",
+        "list \"a\" { zone = \"dnsbl-3.uceprotect.net\" mode = \"monitor\" }",
+        "list \"a\" { zone = \"ips.backscatterer.org\" when = \"null-sender\" }",
+        "list \"a\" { zone = \"a.b\" }\n"
+        "list \"b\" { zone = \"a.b\" check = { \"helo\" } organizational = true }\n"
+        "list \"c\" { zone = \"a.b\" mode = \"off\" weight = 0 }",
+        "milter { reject-at = \"eom\" } verdict { tag = 8 tempfail = 8 }",
+        "milter { reject-at = \"mail\" } exempt { recipients = {} }",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        config_unref(load_good(texts[i]));
+}
+
+static void test_warnings(void **state)
+{
+    struct told told;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof warnings / sizeof warnings[0]; i++) {
+        struct config *config = load(warnings[i].text, &told);
+
+        if (config == NULL)
+            fail_msg("%s: refused: %s", warnings[i].label, told.text);
+        if (strstr(told.text, warnings[i].told) == NULL)
+            fail_msg("%s: told: %s", warnings[i].label, told.text);
+        if (strchr(told.text, '\n') != strrchr(told.text, '\n'))
+            fail_msg("%s: told more: %s", warnings[i].label, told.text);
+        config_unref(config);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_one_line_each),
+        cmocka_unit_test(test_no_file),     cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_no_warnings),
+    };
+
+    return cmocka_run_group_tests(tests, set_up_folder, tear_down_folder);
+}
