@@ -135,6 +135,13 @@ enum blocklist_result blocklist_show(struct blocklist *blocklist,
                                      void *context,
                                      char error[static BLOCKLIST_ERROR_SIZE]);
 
+/* What a message would meet of which only this is known: an address or a domain as its
+ * sender's, an IP address as its client's, a host as its client's name, a login. A
+ * network of more than one address meets nothing. As blocklist_ask. */
+enum blocklist_verdict blocklist_ask_entry(struct blocklist *blocklist,
+                                           const struct entry *entry,
+                                           struct blocklist_match *match);
+
 /* One line of the audit trail. Texts live for the callback. */
 struct blocklist_event {
     int64_t id;

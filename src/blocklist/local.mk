@@ -3,6 +3,7 @@ librblmilter_a_SOURCES += \
 	src/blocklist/backup.c src/blocklist/backup.h \
 	src/blocklist/blocklist.c src/blocklist/blocklist.h \
 	src/blocklist/change.c \
+	src/blocklist/cover.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
 	src/blocklist/filter.c src/blocklist/filter.h \
 	src/blocklist/format.c src/blocklist/format.h src/blocklist/format_table.h \

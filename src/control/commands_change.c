@@ -134,6 +134,20 @@ json_t *cmd_allow(struct control_session *session, const json_t *request)
     return add(session, request, true);
 }
 
+/* Why there is nothing to remove, where another entry decides all the same. */
+static json_t *no_such_entry(struct blocklist *blocklist, const struct entry *entry,
+                             const char *error)
+{
+    struct blocklist_match match;
+    enum blocklist_verdict verdict = blocklist_ask_entry(blocklist, entry, &match);
+
+    if (verdict == BLOCKLIST_NONE)
+        return protocol_error_answer(PROTOCOL_NO_ENTRY, "%s", error);
+    return protocol_error_answer(PROTOCOL_NO_ENTRY, "%s; it is %s by %s", error,
+                                 verdict == BLOCKLIST_ALLOW ? "allowed" : "blocked",
+                                 match.key);
+}
+
 /* {"command":"remove","entries":[…],"reason","source","dry_run","sudo"}
  * -> {"ok":true,"entries":[…],"removed":rows} or "no-entry" */
 json_t *cmd_remove(struct control_session *session, const json_t *request)
@@ -157,8 +171,12 @@ json_t *cmd_remove(struct control_session *session, const json_t *request)
         return answer;
     result = blocklist_remove(session->daemon->blocklist, entries, count, source, reason,
                               dry_run, &actor.actor, &removed, error);
-    answer = result == BLOCKLIST_OK ? entries_answer(entries, count)
-                                    : admin_error(result, error);
+    if (result == BLOCKLIST_OK)
+        answer = entries_answer(entries, count);
+    else if (result == BLOCKLIST_NO_SUCH_ENTRY && count == 1 && source == NULL)
+        answer = no_such_entry(session->daemon->blocklist, entries, error);
+    else
+        answer = admin_error(result, error);
     if (result == BLOCKLIST_OK && answer != NULL)
         json_object_set_new(answer, "removed", json_integer((json_int_t)removed));
     free(entries);

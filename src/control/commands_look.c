@@ -156,8 +156,21 @@ json_t *cmd_list(struct control_session *session, const json_t *request)
     return answer;
 }
 
-/* {"command":"show","entry":TEXT} -> {"ok":true,"entry":as kept,"kind":…,"rows":[…]}: no
- * rows when it is not listed now. */
+/* The entry that decides where this one is not listed itself, or null. */
+static json_t *covering(struct blocklist *blocklist, const struct entry *entry)
+{
+    struct blocklist_match match;
+    enum blocklist_verdict verdict = blocklist_ask_entry(blocklist, entry, &match);
+
+    if (verdict == BLOCKLIST_NONE)
+        return json_null();
+    return json_pack("{s:s, s:s}", "entry", match.key, "action",
+                     verdict == BLOCKLIST_ALLOW ? "allow" : "block");
+}
+
+/* {"command":"show","entry":TEXT} -> {"ok":true,"entry":as kept,"kind":…,"rows":[…],
+ *  "covered_by":null or {"entry","action"}}: no rows when it is not listed now; another
+ *  entry may decide all the same, a domain above or a network around it. */
 json_t *cmd_show(struct control_session *session, const json_t *request)
 {
     char error[BLOCKLIST_ERROR_SIZE];
@@ -179,6 +192,10 @@ json_t *cmd_show(struct control_session *session, const json_t *request)
     if (result == BLOCKLIST_OK && answer != NULL) {
         json_object_set_new(answer, "entry", json_string(entry.text));
         json_object_set_new(answer, "kind", json_string(entry_kind_name(entry.kind)));
+        json_object_set_new(answer, "covered_by",
+                            json_array_size(json_object_get(answer, "rows")) == 0
+                                ? covering(session->daemon->blocklist, &entry)
+                                : json_null());
     }
     return answer;
 }

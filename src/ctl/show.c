@@ -82,6 +82,20 @@ static void print_row(const json_t *row)
     print_time("last hit", json_object_get(row, "last_hit"), "never");
 }
 
+/* Another entry may decide about one that is not listed itself. */
+static void print_covering(const json_t *covering)
+{
+    const char *entry = json_string_value(json_object_get(covering, "entry"));
+    const char *action = json_string_value(json_object_get(covering, "action"));
+    char text[1024];
+
+    if (entry == NULL || action == NULL)
+        return;
+    shown_text(entry, text, sizeof text);
+    printf("%s by %s: \"rblctl show\" of it tells why\n",
+           strcmp(action, "allow") == 0 ? "allowed" : "blocked", text);
+}
+
 static int print_people(const struct ctl *ctl, const json_t *document)
 {
     const char *entry = json_string_value(json_object_get(document, "entry"));
@@ -96,6 +110,7 @@ static int print_people(const struct ctl *ctl, const json_t *document)
            json_array_size(rows) > 0      ? ""
            : json_array_size(history) > 0 ? " is not listed now"
                                           : " is not listed and never was");
+    print_covering(json_object_get(document, "covered_by"));
     json_array_foreach(rows, i, row) print_row(row);
     if (json_array_size(history) == 0)
         return 0;
@@ -120,10 +135,11 @@ static json_t *ask(struct ctl *ctl, const char *text, enum outcome *outcome)
     entry = json_string_value(json_object_get(answer, "entry"));
     history = history_of(ctl, entry == NULL ? text : entry, outcome);
     if (history != NULL)
-        document = json_pack("{s:O, s:O, s:b, s:O, s:o}", "entry",
-                             json_object_get(answer, "entry"), "kind",
-                             json_object_get(answer, "kind"), "listed",
-                             json_array_size(rows) > 0, "rows", rows, "history", history);
+        document = json_pack(
+            "{s:O, s:O, s:b, s:O*, s:O, s:o}", "entry", json_object_get(answer, "entry"),
+            "kind", json_object_get(answer, "kind"), "listed", json_array_size(rows) > 0,
+            "covered_by", json_object_get(answer, "covered_by"), "rows", rows, "history",
+            history);
     if (history != NULL && document == NULL)
         *outcome = ctl_error(OUTCOME_REFUSED, "the daemon's answer lacks something");
     json_decref(answer);
