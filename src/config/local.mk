@@ -10,6 +10,7 @@ librblmilter_a_SOURCES += \
 	src/config/list_zone.c \
 	src/config/options.c src/config/options.h \
 	src/config/outline.c src/config/outline.h src/config/outline_read.c \
+	src/config/outline_scan.c src/config/outline_scan.h \
 	src/config/parse.c src/config/parse.h \
 	src/config/print.c \
 	src/config/public_resolvers.c src/config/public_resolvers.h \
