@@ -65,7 +65,8 @@ struct control_daemon {
      *             "code":"127.0.0.2","label":"SBL","weight":8,"reason":"…","url":"…",
      *             "ms":12}, …],
      *    "blocklist":[{"subject":"sender","entry":"domain.xyz","action":"block",
-     *                  "reason":"…","since":1732430000}, …]} */
+     *                  "reason":"…","since":1732430000}, …],
+     *    "not_given":["helo", …]}: what lists ask about, but is not known here */
     json_t *(*check)(void *context, const struct control_question *question, char *error,
                      size_t error_size);
 

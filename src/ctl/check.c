@@ -88,6 +88,24 @@ static void print_verdict(const json_t *check)
     }
 }
 
+/* What was not asked about. */
+static void print_not_given(const json_t *check)
+{
+    const json_t *names = json_object_get(check, "not_given"), *name;
+    char text[64];
+    size_t i;
+
+    json_array_foreach(names, i, name)
+    {
+        const char *one = json_string_value(name);
+
+        shown_text(one == NULL ? "" : one, text, sizeof text);
+        printf("%s%s", i == 0 ? "not given, so not asked about: " : ", ", text);
+    }
+    if (json_array_size(names) > 0)
+        putchar('\n');
+}
+
 static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first)
 {
     json_t *rows = all_rows(check);
@@ -99,6 +117,7 @@ static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first
     rc = json_array_size(rows) == 0 ? 0
                                     : table_of(check_columns, check_column_count, NULL,
                                                state_color, ctl->terminal, rows);
+    print_not_given(check);
     json_decref(rows);
     return rc == 0 ? OUTCOME_DONE : OUTCOME_REFUSED;
 }

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -109,6 +110,39 @@ static json_t *blocklist_row(const struct decision *d)
     return rows;
 }
 
+static bool is_given(const struct control_question *question, enum check check)
+{
+    switch (check) {
+    case CHECK_CLIENT:
+        return question->client != NULL;
+    case CHECK_CLIENT_NAME:
+        return question->client_name != NULL;
+    case CHECK_HELO:
+        return question->helo != NULL;
+    case CHECK_SENDER_DOMAIN:
+    case CHECK_SENDER:
+        return question->sender != NULL;
+    }
+    abort();
+}
+
+/* What lists ask about, but nobody has named: a real message may meet more. */
+static json_t *not_given(const struct policy *policy,
+                         const struct control_question *question)
+{
+    json_t *names = json_array();
+
+    for (int check = 0; check < CHECK_COUNT; check++) {
+        bool asked = false;
+
+        for (size_t i = 0; i < policy->lists.count && !asked; i++)
+            asked = question_stage(policy->lists.items[i].list, (enum check)check) >= 0;
+        if (asked && !is_given(question, (enum check)check))
+            json_array_append_new(names, json_string(check_name((enum check)check)));
+    }
+    return names;
+}
+
 /* The reply as the client would see it; "" of an accepting verdict. */
 static void reply_line(const struct decision *d, char *out, size_t size)
 {
@@ -157,6 +191,7 @@ json_t *check_message(void *context, const struct control_question *question, ch
         session->facts.has_sender = false;
     rows = rows_of(policy, &session->facts);
     out = answer_of(session, rows);
+    json_object_set_new(out, "not_given", not_given(policy, question));
 out:
     session_free(session);
     policy_unref(policy);
