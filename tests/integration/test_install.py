@@ -53,6 +53,7 @@ def test_the_unit_is_sound_and_sandboxed(tmp_path, make):
         pytest.skip("built without systemd")
     text = unit.read_text()
     assert "@" not in re.sub(NOT_PATHS, "", text)
+    assert re.search(r"^StartLimitIntervalSec=0$", text, re.M), "five failures are not the end"
     program, conf = re.search(r"^ExecStart=(/\S+) -c (/\S+)$", text, re.M).groups()
     assert (tmp_path / program[1:]).exists() and (tmp_path / conf[1:]).exists()
     # the program must be where the unit says, so check a copy that names one that is
