@@ -5,7 +5,7 @@
 #   style        clang-format, shellcheck, mandoc
 #   unit         the unit tests, as packaged
 #   asan         the unit tests under AddressSanitizer and UBSan
-#   tsan         the unit tests under ThreadSanitizer
+#   tsan         the unit tests, and some of integration, under ThreadSanitizer
 #   integration  real Postfix, sendmail and name servers, the daemon under ASan and UBSan
 #   chaos        tests/chaos for CHAOS_SECONDS (60), the daemon under ASan and UBSan
 #   fuzz         each libFuzzer target for FUZZ_SECONDS (20)
@@ -101,6 +101,34 @@ unit_tests() { # unit_tests NAME
     count $ok $bad "unit tests in $tree"
 }
 
+# Integration tests against the daemon of a tree; the sanitizers' reports are failures.
+# They mostly wait, so that several can run at a time, the tests of a file one after another.
+integration_tests() { # integration_tests TREE AT-A-TIME WHAT PYTEST-ARGUMENT...
+    local tree=$1 at_a_time=$2 what=$3 log=$1-integration rc summary again=0
+    shift 3
+    local pytest=(env BUILD_DIR="$PWD/build/$tree" /usr/bin/python3 -m pytest -q --tb=short
+        -o cache_dir="$PWD/$logs/pytest-$tree" "$@")
+    "${pytest[@]}" -n "$at_a_time" --dist loadfile >"$logs/$log.log" 2>&1
+    rc=$?
+    if [ $rc = 1 ]; then
+        again=$(grep -oE '[0-9]+ passed' "$logs/$log.log" | tail -n 1 | cut -d' ' -f1)
+        second_chance "$log" "${pytest[@]}" --last-failed
+        rc=$?
+    fi
+    summary=$(grep -E '^[0-9]+ (passed|failed|skipped|error)' "$logs/$log.log" | tail -n 1)
+    local ok bad errors
+    ok=$(grep -oE '[0-9]+ passed' <<<"$summary" | cut -d' ' -f1)
+    bad=$(grep -oE '[0-9]+ failed' <<<"$summary" | cut -d' ' -f1)
+    errors=$(grep -oE '[0-9]+ error' <<<"$summary" | cut -d' ' -f1)
+    bad=$((${bad:-0} + ${errors:-0}))
+    [ $rc = 0 ] || [ $bad -gt 0 ] || bad=1
+    if [ $bad -gt 0 ]; then
+        tail -n 200 "$logs/$log.log"
+    fi
+    grep -E '[0-9]+ skipped' <<<"$summary"
+    count $((${ok:-0} + ${again:-0})) $bad "$what"
+}
+
 part_style() {
     note "style"
     local c_files scripts
@@ -127,35 +155,19 @@ part_tsan() {
     note "tsan"
     try_build tsan all --enable-sanitizer=thread
     unit_tests tsan
+    # those where most threads meet
+    local t=tests/integration
+    integration_tests tsan 1 "integration tests in build/tsan" $t/test_burst.py \
+        $t/test_hostile.py::test_many_peers_at_once \
+        $t/test_reload.py::test_reload_under_load \
+        $t/test_stop.py::test_what_is_listed_does_not_pass_at_the_end
 }
 
 part_integration() {
     note "integration"
     try_build asan all --enable-sanitizer=address,undefined
     check sendmail-packages unpack_packages build/check/sendmail sendmail-bin sendmail-cf
-    local rc summary again=0
-    local pytest=(env BUILD_DIR="$PWD/build/asan" /usr/bin/python3 -m pytest -q --tb=short
-        -o cache_dir="$PWD/$logs/pytest" tests/integration)
-    # They mostly wait: three at a time, the tests of a file one after another
-    "${pytest[@]}" -n 3 --dist loadfile >"$logs/integration.log" 2>&1
-    rc=$?
-    if [ $rc = 1 ]; then
-        again=$(grep -oE '[0-9]+ passed' "$logs/integration.log" | tail -n 1 | cut -d' ' -f1)
-        second_chance integration "${pytest[@]}" --last-failed
-        rc=$?
-    fi
-    summary=$(grep -E '^[0-9]+ (passed|failed|skipped|error)' "$logs/integration.log" | tail -n 1)
-    local ok bad errors
-    ok=$(grep -oE '[0-9]+ passed' <<<"$summary" | cut -d' ' -f1)
-    bad=$(grep -oE '[0-9]+ failed' <<<"$summary" | cut -d' ' -f1)
-    errors=$(grep -oE '[0-9]+ error' <<<"$summary" | cut -d' ' -f1)
-    bad=$((${bad:-0} + ${errors:-0}))
-    [ $rc = 0 ] || [ $bad -gt 0 ] || bad=1
-    if [ $bad -gt 0 ]; then
-        tail -n 200 "$logs/integration.log"
-    fi
-    grep -E '[0-9]+ skipped' <<<"$summary"
-    count $((${ok:-0} + ${again:-0})) $bad "integration tests"
+    integration_tests asan 3 "integration tests" tests/integration
 }
 
 part_chaos() {

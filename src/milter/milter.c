@@ -15,10 +15,12 @@
 #include "base/log.h"
 #include "milter/state.h"
 
-#define BACKLOG        1024
-#define LOOK_EVERY_MS  250
-#define RESERVED_FILES 64 /* the database, DNS, control, the log */
-#define STACK_BYTES    (512 * 1024)
+#define BACKLOG           1024
+#define LOOK_EVERY_MS     250
+#define BEGIN_MS          1000 /* in which libmilter has begun, if it ever does */
+#define RESERVED_FILES    64   /* the database, DNS, control, the log */
+#define STACK_BYTES       (512 * 1024)
+#define USUAL_STACK_BYTES (8 * 1024 * 1024)
 
 struct milter milter;
 
@@ -190,19 +192,42 @@ int milter_open(const struct config *config)
     return path != NULL ? give_away(path, config->milter.socket_group) : 0;
 }
 
-/* libmilter ends and starts its threads all the time. The C library keeps the stacks of
- * ended ones for the next, but no more than 40 MB of them: five of the usual 8 MB. Ours
- * need a tenth of this. */
-static void use_small_stacks(void)
+/* Of the threads from now on. Returns 0, or an errno. */
+static int set_stack_bytes(size_t bytes)
 {
     pthread_attr_t attr;
+    int rc = pthread_attr_init(&attr);
 
-    if (pthread_attr_init(&attr) != 0)
-        return;
-    if (pthread_attr_setstacksize(&attr, STACK_BYTES) != 0 ||
-        pthread_setattr_default_np(&attr) != 0)
-        log_warning("milter: threads keep stacks of the usual size");
+    if (rc != 0)
+        return rc;
+    rc = pthread_attr_setstacksize(&attr, bytes);
+    if (rc == 0)
+        rc = pthread_setattr_default_np(&attr);
     pthread_attr_destroy(&attr);
+    return rc;
+}
+
+static void *do_nothing(void *context)
+{
+    return context;
+}
+
+/* libmilter ends and starts its threads all the time. The C library keeps the stacks of
+ * ended ones for the next, but no more than 40 MB of them: five of the usual 8 MB. Ours
+ * need a tenth of this. But the thread-local data of all libraries come out of a stack,
+ * and ThreadSanitizer's alone are larger: libmilter could start none. */
+static void use_small_stacks(void)
+{
+    pthread_t thread;
+
+    if (set_stack_bytes(STACK_BYTES) == 0 &&
+        pthread_create(&thread, NULL, do_nothing, NULL) == 0) {
+        pthread_join(thread, NULL);
+        return;
+    }
+    log_debug("milter: threads keep stacks of the usual size");
+    if (set_stack_bytes(USUAL_STACK_BYTES) != 0)
+        log_warning("milter: threads may not find room for their stacks");
 }
 
 /* Beside libmilter, as long as it runs. */
@@ -248,12 +273,25 @@ static void *keep_knocking(void *context)
     return NULL;
 }
 
+/* libmilter makes its locks when it begins, and smfi_stop takes them without asking. The
+ * first of keep_looking's nudges shows that it has begun. */
+static void wait_for_begin(void)
+{
+    struct timespec pause = {.tv_nsec = 5 * 1000000};
+    int64_t until_ms = clock_ms() + BEGIN_MS;
+
+    while (!nudge_has_come_through(&milter.nudger) && clock_ms() < until_ms)
+        nanosleep(&pause, NULL);
+}
+
 void milter_stop(void)
 {
     atomic_bool stopped = false;
     pthread_t knocker;
-    bool knocking = pthread_create(&knocker, NULL, keep_knocking, &stopped) == 0;
+    bool knocking;
 
+    wait_for_begin();
+    knocking = pthread_create(&knocker, NULL, keep_knocking, &stopped) == 0;
     smfi_stop();
     atomic_store(&stopped, true);
     if (knocking)

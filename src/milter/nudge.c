@@ -86,6 +86,11 @@ void nudge_look(struct nudger *n, const atomic_bool *stop)
     }
 }
 
+bool nudge_has_come_through(struct nudger *nudger)
+{
+    return has_answered_since(nudger, 0);
+}
+
 void nudge_came_through(struct nudger *nudger)
 {
     pthread_mutex_lock(&nudger->lock);

@@ -40,6 +40,9 @@ int nudge_on_wait(void *context);
  * when a nudge has come through, or *stop. May take seconds. */
 void nudge_look(struct nudger *nudger, const atomic_bool *stop);
 
+/* Whether one ever came through: libmilter is up. Any thread. */
+bool nudge_has_come_through(struct nudger *nudger);
+
 /* A connection closed without having said anything: most likely a nudge. Any thread. */
 void nudge_came_through(struct nudger *nudger);
 

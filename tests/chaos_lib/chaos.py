@@ -6,7 +6,8 @@ import pathlib
 import tempfile
 import time
 
-from harness.daemon import REPORT, Daemon
+from harness import sanitizers
+from harness.daemon import Daemon
 from harness.dns import NameServer
 from harness.ports import free_port
 
@@ -110,8 +111,7 @@ class Chaos:
         if status == 0 and not self.ending and self.only_open_sessions(daemon.log.text()):
             self.history.count("stops that forgot open sessions")
             return
-        reports = daemon.log.matching(REPORT)
-        if reports:
+        if sanitizers.reports(daemon.log.text()):
             self.history.fail("a sanitizer's report: " + daemon.log.text()[-6000:])
         if daemon.process.returncode != status:
             self.history.fail(f"the daemon ended with {daemon.process.returncode}: "

@@ -175,7 +175,8 @@ class Client:
         await session.command(b"N")
         await session.command(b"B", b"Hello\r\n")
         kind, text = await session.command(b"E")
-        if kind not in ("continue", "accept"):
+        stopped = kind == "tempfail" and self.chaos.was_down(message.mail_at)
+        if kind not in ("continue", "accept") and not stopped:
             self.chaos.history.fail(f"{message} passed RCPT, then got {kind} {text}",
                                     message.mail_at)
         pauses.pop()

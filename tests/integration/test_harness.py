@@ -2,6 +2,7 @@
 
 import socket
 
+from harness import sanitizers
 from harness.dns import listed
 from harness.smtp import Smtp
 
@@ -58,3 +59,34 @@ def test_scripted_name_server_answers_and_logs(lab):
         port = s.getsockname()[1]
     assert answer.endswith(bytes([127, 0, 0, 2]))
     assert server.queries() == [("1.2.0.192.bl.test", "A", "udp", port)]
+
+
+RACE = """==================
+WARNING: ThreadSanitizer: data race (pid=1)
+  Atomic read of size 1 at 0x7f95dab2ecb0 by thread T21:
+    #0 pthread_mutex_unlock ../x.inc:4338 (libtsan.so.2+0x43b02)
+    #1 <null> <null> ({reader}+0x8f1f)
+
+  Previous write of size 1 at 0x7f95dab2ecb0 by thread T20:
+    #0 pthread_mutex_destroy ../x.cpp:1312 (libtsan.so.2+0x42191)
+    #1 <null> <null> ({writer}+0x89d5)
+    #2 run_milter ../../src/rblmilter.c:121 (rblmilter+0xd6dc)
+
+  Thread T21 (tid=2, running) created by thread T16 at:
+    #0 pthread_create ../x.cpp:1001 (libtsan.so.2+0x5e686)
+    #1 mi_pool_controller_init <null> ({starter}+0x960b)
+
+SUMMARY: ThreadSanitizer: data race (/lib/libmilter.so.1.0.1+0x8f1f)
+==================
+"""
+MILTER = "libmilter.so.1.0.1"
+
+
+def test_what_libmilter_does_to_itself_is_no_report():
+    theirs = RACE.format(reader=MILTER, writer=MILTER, starter=MILTER)
+    log = f"a line\n{theirs}another\n{theirs}ThreadSanitizer: reported 2 warnings\n"
+    assert sanitizers.reports(log) == []
+    for place in ("reader", "writer"):
+        ours = RACE.format(**{"reader": MILTER, "writer": MILTER, "starter": MILTER, place: "rblmilter"})
+        assert len(sanitizers.reports(theirs + ours + theirs)) == 2, place
+    assert sanitizers.reports("a.c:3:9: runtime error: signed integer overflow\n")

@@ -8,10 +8,10 @@ import socket
 import subprocess
 import time
 
+from . import sanitizers
 from .lines import Lines
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-REPORT = r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion"
 
 
 def binary(name="rblmilter"):
@@ -26,8 +26,8 @@ def binary(name="rblmilter"):
 
 def environment():
     env = dict(os.environ)
-    env.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1")
-    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    for name, value in sanitizers.SETTINGS.items():
+        env.setdefault(name, value)
     env.pop("JOURNAL_STREAM", None)
     env.pop("NOTIFY_SOCKET", None)
     return env
@@ -127,6 +127,5 @@ class Daemon:
         self.log.wait_end()
 
     def check_clean(self, status=0):
-        reports = self.log.matching(REPORT)
-        assert not reports, self.log.text()
+        assert not sanitizers.reports(self.log.text()), self.log.text()
         assert self.process.returncode == status, self.log.text()
