@@ -7,6 +7,7 @@ import pytest
 
 from harness.conf import dnsbl
 from harness.dns import listed
+from harness.ports import free_port
 
 HALF, CLEAN, ALLOWED = "192.0.2.4", "192.0.2.10", "192.0.2.20"
 
@@ -93,6 +94,20 @@ def test_allow_list_is_told_as_rfc_8904_says(world, sink):
     mail = deliver(world, sink, addr=ALLOWED)
     assert values(mail, "Authentication-Results") == [
         "mx.test; dnswl=pass dns.zone=wl.test policy.ip=127.0.9.3"
+    ]
+
+
+def test_allow_list_that_answers_after_the_verdict_is_told(lab):
+    """No score of it could change the verdict; but for a moment the end is held back."""
+    late = [{**rule, "delay_ms": 300} for rule in listed(ALLOWED, "wl.test", "127.0.9.3")]
+    socket = f"inet:{free_port()}@127.0.0.1"
+    lab.daemon(lab.dns(late), socket=socket, lists=[dnsbl("wl", "wl.test", weight=-5)])
+    client = lab.milter(socket=socket)
+    began = time.monotonic()
+    assert client.envelope(ALLOWED).kind == "continue" and time.monotonic() - began < 0.25
+    added = client.end_of_message(macros={"j": "mx.test"}).added_headers()
+    assert [(n, re.sub(r"\n\s+", " ", v)) for n, v in added] == [
+        ("Authentication-Results", "mx.test; dnswl=pass dns.zone=wl.test policy.ip=127.0.9.3")
     ]
 
 

@@ -138,6 +138,18 @@ def test_a_lost_packet_loses_no_listing(lab):
     assert 1.4 < waited < 4
 
 
+def test_a_quick_list_is_not_waited_for_to_the_deadline(lab):
+    """Its own deadline, from how long it takes as a rule, gives it up much sooner."""
+    dns = lab.dns([{"name": "1.2.0.192.bl.test", "silent": True}] + well("bl.test"))
+    lab.daemon(
+        dns, lists=[bl()], resolver={"timeout": "1s", "attempts": 4, "deadline": "8s"}
+    )
+    for n in range(60):
+        deliver(lab, f"198.51.100.{n}")
+    reply, waited = deliver(lab)
+    assert reply.kind == "continue" and 1.8 < waited < 4
+
+
 def test_all_resolvers_dead(lab):
     """Verdicts at once, by what is remembered, marked as stale; the others pass."""
     dns = lab.dns(points("bl.test") + listed(CLIENT, "bl.test", ttl=1))
