@@ -197,6 +197,14 @@ def packets(rule, query, transport):
     return [whole]
 
 
+def port_of_servers():
+    """Not one that the kernel gives to those who ask: between "down" and "up" one of them
+    might get it."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        low = int(f.read().split()[0])
+    return random.SystemRandom().randrange(min(10000, low // 2), low)
+
+
 class Server:
     def __init__(self, options):
         self.options = options
@@ -225,7 +233,7 @@ class Server:
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             try:
-                udp.bind((self.options.address, self.port))
+                udp.bind((self.options.address, self.port or port_of_servers()))
                 tcp.bind((self.options.address, udp.getsockname()[1]))
                 break
             except OSError:
