@@ -22,8 +22,13 @@ static struct connection *enter(SMFICTX *ctx)
     return smfi_getpriv(ctx);
 }
 
+/* Whether this thread of the pool has run a callback before: then it takes what it does
+ * from the queue, and was not started for it. */
+static _Thread_local bool has_run;
+
 static sfsistat leave(sfsistat status)
 {
+    has_run = true;
     atomic_fetch_sub(&milter.in_flight, 1);
     return status;
 }
@@ -347,7 +352,7 @@ sfsistat milter_close(SMFICTX *ctx)
     struct connection *c = enter(ctx);
 
     if (c == NULL) {
-        nudge_came_through(&milter.nudger);
+        nudge_came_through(&milter.nudger, has_run);
         return leave(SMFIS_CONTINUE);
     }
     smfi_setpriv(ctx, NULL);

@@ -45,7 +45,7 @@ int nudge_on_wait(void *context)
     }
     pthread_mutex_unlock(&n->lock);
     if (send && !endpoint_knock(&n->endpoint))
-        nudge_came_through(n); /* out of descriptors: nothing to wait for */
+        nudge_came_through(n, true); /* out of descriptors: nothing to wait for */
     return first && !send ? PATIENCE_MS : -1;
 }
 
@@ -56,45 +56,48 @@ static void send_one(struct nudger *n)
     n->last_sent_ms = clock_ms();
     pthread_mutex_unlock(&n->lock);
     if (!endpoint_knock(&n->endpoint))
-        nudge_came_through(n);
+        nudge_came_through(n, true);
 }
 
-static bool has_answered_since(struct nudger *n, uint64_t answered)
+static uint64_t count_in_turn(struct nudger *n)
 {
-    bool more;
+    uint64_t count;
 
     pthread_mutex_lock(&n->lock);
-    more = n->answered > answered;
+    count = n->in_turn;
     pthread_mutex_unlock(&n->lock);
-    return more;
+    return count;
 }
 
 void nudge_look(struct nudger *n, const atomic_bool *stop)
 {
     struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
-    uint64_t answered;
+    uint64_t before = count_in_turn(n);
 
-    pthread_mutex_lock(&n->lock);
-    answered = n->answered;
-    pthread_mutex_unlock(&n->lock);
     for (int sent = 0; sent < LOOKS_MOST; sent += LOOK_NUDGES) {
         for (int i = 0; i < (sent == 0 ? 1 : LOOK_NUDGES); i++)
             send_one(n);
         nanosleep(&pause, NULL);
-        if (has_answered_since(n, answered) || atomic_load(stop))
+        if (count_in_turn(n) > before || atomic_load(stop))
             return;
     }
 }
 
 bool nudge_has_come_through(struct nudger *nudger)
 {
-    return has_answered_since(nudger, 0);
+    bool has;
+
+    pthread_mutex_lock(&nudger->lock);
+    has = nudger->answered > 0;
+    pthread_mutex_unlock(&nudger->lock);
+    return has;
 }
 
-void nudge_came_through(struct nudger *nudger)
+void nudge_came_through(struct nudger *nudger, bool in_turn)
 {
     pthread_mutex_lock(&nudger->lock);
     if (nudger->answered < nudger->sent)
         nudger->answered++;
+    nudger->in_turn += in_turn;
     pthread_mutex_unlock(&nudger->lock);
 }

@@ -18,6 +18,7 @@ struct nudger {
     pthread_mutex_t lock;
     struct endpoint endpoint;
     uint64_t sent, answered; /* answered: those that came through */
+    uint64_t in_turn;        /* came through, and did not jump the queue */
     int64_t last_sent_ms;
 };
 
@@ -37,13 +38,15 @@ int nudge_on_wait(void *context);
 /* Looks whether the pool still takes what comes, by a nudge of its own, and nudges on
  * until it does: workers also wait where no callback of ours knows of it, for the rest of
  * a packet that a peer has begun. Call it every now and then, from one thread; returns
- * when a nudge has come through, or *stop. May take seconds. */
+ * when a nudge has come through in its turn, or *stop. May take seconds. */
 void nudge_look(struct nudger *nudger, const atomic_bool *stop);
 
 /* Whether one ever came through: libmilter is up. Any thread. */
 bool nudge_has_come_through(struct nudger *nudger);
 
-/* A connection closed without having said anything: most likely a nudge. Any thread. */
-void nudge_came_through(struct nudger *nudger);
+/* A connection closed without having said anything: most likely a nudge. in_turn: by a
+ * thread that took it from the queue, so that nothing stands before it any more;
+ * libmilter may also start one for it, which jumps the queue. Any thread. */
+void nudge_came_through(struct nudger *nudger, bool in_turn);
 
 #endif

@@ -2,9 +2,11 @@
 report, and serves the next session."""
 
 import random
+import signal
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
@@ -218,13 +220,22 @@ def test_idle_connections_stop_nobody(world):
 
 
 def test_half_packets_stop_nobody(world):
-    """libmilter's workers wait for the rest of a packet; others must still be served."""
-    idle = [world.milter(negotiate=False) for _ in range(200)]
-    for client in idle:
-        client.send_raw(NEGOTIATE[:9])
+    """libmilter's workers wait for the rest of a packet; others must still be served. It
+    finds all at once, so that most stand in its queue, good ones between the others."""
+    world.running.process.send_signal(signal.SIGSTOP)
+    peers = [world.milter(negotiate=False) for _ in range(400)]
+    good = peers[20::20]
+    for peer in peers:
+        if peer not in good:
+            peer.send_raw(NEGOTIATE[:9])
+    world.running.process.send_signal(signal.SIGCONT)
+    began = time.monotonic()
+    for peer in good:
+        assert "blocked using bl; why" in peer.negotiate().envelope(CLIENT).text
+    assert time.monotonic() - began < 15
     still_serves(world)
-    for client in idle:
-        client.close()
+    for peer in peers:
+        peer.close()
 
 
 def test_replies_that_nobody_reads(world):
