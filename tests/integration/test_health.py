@@ -253,6 +253,25 @@ def test_kill_does_not_forget_a_suspension(lab):
     assert row(lab)["health"] == "suspended"
 
 
+def test_strangers_names_do_not_set_a_list_aside(lab):
+    """They choose the names, also such as no server can answer for."""
+    dns = lab.dns(
+        [{"suffix": "choke.sd.test", "rcode": "SERVFAIL"},
+         {"name": "test.sd.test", "a": ["127.0.0.2"], "delay_ms": 300},
+         {"name": "bad.example.sd.test", "a": ["127.0.0.2"]}]
+    )  # fmt: skip
+    lab.daemon(
+        dns,
+        lists=[bl("sd", "sd.test", check=["sender-domain"], test_listed="test",
+                  test_unlisted="invalid")],
+        resolver=QUICK,
+    )  # fmt: skip
+    wait_health(lab, "healthy", "sd")
+    for n in range(5):
+        assert lab.milter().envelope(sender=f"<x@a{n}.choke>").kind == "continue"
+    assert lab.milter().envelope(sender="<x@bad.example>").text.startswith("554")
+
+
 def test_after(lab):
     """A far list is asked only where the ones before have not decided."""
     dns = lab.dns(well("bl.test", CLIENT) + well("far.test", CLEAN))
@@ -261,6 +280,19 @@ def test_after(lab):
     assert deliver(lab, CLEAN)[0].text.startswith("554")
     asked = [n for n in dns.names("far.test", "A") if not n.endswith(".0.0.127.far.test")]
     assert asked == ["7.100.51.198.far.test"]
+
+
+def test_after_in_each_message_of_a_session(lab):
+    """What the first message did not need, or had already, the second is asked anew."""
+    dns = lab.dns(well("bl.test") + well("far.test", CLIENT))
+    lab.daemon(dns, lists=[bl(), bl("far", "far.test", after=["bl"])], resolver=QUICK)
+    client = lab.milter()
+    client.connect(CLIENT)
+    client.helo()
+    for _ in range(3):
+        client.mail()
+        assert client.rcpt().text.startswith("554")
+        client.abort()
 
 
 def test_after_a_list_that_is_dead(lab):

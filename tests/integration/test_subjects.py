@@ -104,9 +104,9 @@ def sender_names(address, domain, registered):
     digest = address.encode()
     sha256 = base64.b32encode(hashlib.sha256(digest).digest()).decode().rstrip("=").lower()
     return sorted(
-        [
+        ([f"{registered}.og.test"] if registered else [])
+        + [
             f"{domain}.sd.test",
-            f"{registered}.og.test",
             f"{hashlib.sha1(digest).hexdigest()}.s1.test",
             f"{sha256}.s2.test",
             f"{hashlib.md5(digest).hexdigest()}.m5.test",
@@ -121,6 +121,7 @@ SENDERS = [
     ("registered domain", "x@a.b.registered.co.uk", "x@a.b.registered.co.uk",
      "a.b.registered.co.uk", "registered.co.uk",
      REFUSED + "Sender domain [a.b.registered.co.uk] blocked using og; registered for spam"),
+    ("a public suffix itself", "x@co.uk", "x@co.uk", "co.uk", None, None),
     ("hash", SPAMMER, SPAMMER, "hash.example", "hash.example",
      REFUSED + "Sender address [spam@hash.example] blocked using s1; a drop box"),
     ("hash of lower case, without tag", "Spam+news@Hash2.Example", "spam@hash2.example",
