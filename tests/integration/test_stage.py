@@ -5,6 +5,7 @@ import pytest
 from harness.conf import dnsbl
 from harness.dns import listed
 from harness.smtp import Smtp
+from harness.smtp import Smtp
 
 CLIENT = "192.0.2.1"
 TEXT = f"554 5.7.1 Service unavailable; Client host [{CLIENT}] blocked using bl; why"
@@ -98,3 +99,15 @@ def test_exempt_recipient_saves_the_message_at_eom(lab):
     start(lab, "eom")
     assert lab.send(addr=CLIENT, recipients=["d@e.f", "postmaster@e.f"]).accepted
     assert lab.send(addr=CLIENT, recipients=["d@e.f"]).reply == TEXT
+
+
+def test_exempt_recipient_saves_no_other_message(lab):
+    """Of several in one session, each has its own recipients."""
+    start(lab, "eom")
+    with Smtp(lab.postfix.smtp_port) as smtp:
+        smtp.xclient(CLIENT)
+        smtp.ehlo()
+        for recipient, reply in (("postmaster@e.f", "250"), ("d@e.f", TEXT)):
+            smtp.mail()
+            assert smtp.rcpt(recipient).code == 250
+            assert smtp.data("Subject: test\n\nHello\n").startswith(reply)

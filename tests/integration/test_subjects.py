@@ -215,3 +215,14 @@ def test_name_longer_than_dns_allows_is_not_asked(world):
     reply = client.envelope(addr="10.0.0.1", sender="<>", helo=helo)
     assert reply.kind == "continue"
     assert world.name_server.names(rtype="A")[before:] == []
+
+
+@pytest.mark.parametrize("resolved", ["OK", "FORGED", "FAIL", "TEMP"])
+def test_client_name_as_sendmail_tells_it(world, resolved):
+    """There the name is told in any case, and another macro says whether it is confirmed."""
+    macros = {"{client_name}": "mail.bad.example", "{client_resolve}": resolved}
+    client = world.milter()
+    client.connect("10.0.0.1", macros=macros)
+    client.helo("localhost")
+    client.mail("<>")
+    assert client.rcpt().kind == ("reply" if resolved == "OK" else "continue")

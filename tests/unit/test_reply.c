@@ -105,6 +105,8 @@ static const struct {
      HEAD("8180", "0001", "0001", "0000") "0378787801740000010001" A("0000012c",
                                                                      "7f000002"),
      "invalid 0"},
+    {"no such name, but of another name", DNS_A,
+     HEAD("8183", "0001", "0000", "0000") "0378787801740000010001", "invalid 0"},
     {"another type", DNS_A,
      HEAD("8180", "0001", "0001", "0000") Q_TXT A("0000012c", "7f000002"), "invalid 0"},
     {"two questions", DNS_A, HEAD("8180", "0002", "0000", "0000") Q_A Q_A, "invalid 0"},
