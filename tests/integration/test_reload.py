@@ -2,6 +2,7 @@
 theirs."""
 
 import subprocess
+import time
 
 import pytest
 
@@ -97,6 +98,20 @@ def test_running_session_keeps_its_configuration(world):
     reply = client.rcpt()
     assert reply.kind == "reply" and "blocked using one; one" in reply.text
     assert refused_by(world) is None
+
+
+def test_a_list_taken_out_is_tested_no_more(world):
+    points = {"test_listed": "127.0.0.2", "test_unlisted": "127.0.0.1"}
+    one, two = dnsbl("one", "one.test", **points), dnsbl("two", "two.test", **points)
+    health = {"interval": "1s"}
+    world.running.reload(world.conf(world.name_server, lists=[one, two], health=health), GOOD)
+    world.running.log.wait_for("list=two health=")
+    world.running.reload(world.conf(world.name_server, lists=[one], health=health), GOOD)
+    time.sleep(0.5)  # a test under way
+    before = len(world.name_server.names("two.test")), len(world.name_server.names("one.test"))
+    time.sleep(2.5)
+    assert len(world.name_server.names("two.test")) == before[0]
+    assert len(world.name_server.names("one.test")) > before[1]
 
 
 def test_reload_under_load(world):
