@@ -106,7 +106,8 @@ static int check_config(const char *path)
     return rc == 0 ? 0 : 1;
 }
 
-#define MILTER_ENDED 0x7f /* no signal has this number */
+#define MILTER_ENDED  0x7f /* no signal has this number */
+#define MILTER_END_MS 2000 /* it takes a few, told to stop */
 
 struct milter_thread {
     pthread_t thread;
@@ -149,13 +150,32 @@ static bool serve(struct daemon *daemon)
     }
 }
 
+/* libmilter may lock its pool up for good at the stop, when a thread that holds the
+ * pool's lock takes it once more: then it is not waited for. Returns whether it has
+ * ended. */
+static bool join_milter(struct milter_thread *m)
+{
+    struct timespec until = clock_timespec(clock_ms() + MILTER_END_MS);
+
+    return pthread_clockjoin_np(m->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+}
+
+/* Lets what is under way answer. Returns whether all may be freed. */
+static bool drain(struct daemon *daemon)
+{
+    struct policy *policy = policy_slot_get(&daemon->slot);
+    int64_t deadline_ms = clock_ms() + policy->config->resolver.deadline_ms;
+
+    policy_unref(policy);
+    return milter_drain(deadline_ms);
+}
+
 /* Starts the milter, says that we are ready, and stops all in order. */
 static int run(struct daemon *daemon, const struct options *options, int ready_fd)
 {
     struct milter_thread m = {0};
-    struct policy *policy;
-    int64_t deadline_ms;
-    bool told_to_stop;
+    bool told_to_stop, ended, drained;
+    int status;
 
     log_notice("rblmilter %s is ready, configured by %s", PACKAGE_VERSION,
                options->config);
@@ -171,20 +191,19 @@ static int run(struct daemon *daemon, const struct options *options, int ready_f
     if (told_to_stop)
         milter_stop();
     notify("STOPPING=1");
-    pthread_join(m.thread, NULL);
-    if (told_to_stop)
-        m.result = 0; /* libmilter fails if it has not begun yet */
-    policy = policy_slot_get(&daemon->slot);
-    deadline_ms = clock_ms() + policy->config->resolver.deadline_ms;
-    policy_unref(policy);
-    if (!milter_drain(deadline_ms)) {
+    ended = join_milter(&m);
+    /* libmilter fails if it has not begun yet */
+    status = told_to_stop || (ended && m.result == 0) ? 0 : 1;
+    drained = drain(daemon);
+    if (!ended || !drained) {
         /* they use what we would free */
-        log_warning("stopped with callbacks under way");
-        blocklist_stop(daemon->blocklist);
-        _exit(m.result == 0 ? 0 : 1);
+        log_warning(ended ? "stopped with callbacks under way"
+                          : "stopped without libmilter, whose threads hang");
+        blocklist_close(daemon->blocklist);
+        _exit(status);
     }
     log_notice("stopped");
-    return m.result == 0 ? 0 : 1;
+    return status;
 }
 
 static int start_and_run(const struct options *options)
