@@ -113,3 +113,20 @@ def test_key_is_never_shown(lab):
     assert lab.send(addr="192.0.2.2").accepted
     daemon.log.wait_for("accept:")
     assert key not in daemon.log.text()
+
+
+def test_stranger_writes_no_field_of_the_line(lab):
+    """HELO, sender and recipient are a stranger's: none of them ends its brackets."""
+    daemon = start(lab)
+    lab.milter().envelope(
+        addr=CLIENT,
+        helo="h> score=0/8 client=friend[127.0.0.1] <x",
+        sender="<a@b.c> exempt=network <>",
+        recipient="<d@e.f> 0ms\r\nreject: <>",
+    )
+    line = daemon.log.wait_for(r"reject: client=unknown\[192\.0\.2\.1\]")
+    fields = line.split("rblmilter: ", 1)[1].split(" ")
+    assert [f.split("=")[0] for f in fields] == [
+        "reject:", "client", "from", "to", "helo", "score", "lists", fields[-1],
+    ]  # fmt: skip
+    assert line.count("<") == line.count(">") == 3

@@ -1,10 +1,13 @@
 """Who may do what over the control socket (design.md, 7)."""
 
+import concurrent.futures
 import os
 import pwd
+import time
 
 import pytest
 
+from harness.conf import dnsbl
 from harness.rblctl import Rblctl
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be someone else")
@@ -95,3 +98,19 @@ def test_daemon_of_another_user(lab):
     assert rblctl("remove", "a.example", **STRANGER).status == 0  # here the owner
     st = os.stat(rblctl.socket)
     assert (st.st_uid, st.st_gid) == (NOBODY.pw_uid, NOBODY.pw_gid)
+
+
+def test_member_cannot_take_all_workers(lab):
+    """Of one who may only ask, four commands run at a time; root's come in between."""
+    dns = lab.dns([{"suffix": "slow.test", "delay_ms": 1500}])
+    lab.daemon(dns, lists=[dnsbl("slow", "slow.test")])
+    rblctl = Rblctl(lab.dir)
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        checks = [pool.submit(rblctl, "check", f"192.0.2.{n}", **MEMBER) for n in range(12)]
+        time.sleep(0.5)
+        asked = time.monotonic()
+        assert rblctl("check", "198.51.100.1").status == 0
+        assert time.monotonic() - asked < 2.9, "it waited for its own answer only"
+        assert {check.result().status for check in checks} == {0}
+    assert time.monotonic() - began > 4
