@@ -59,6 +59,19 @@ def test_one_line_for_an_accepted_message(lab):
     assert len(daemon.log.matching("accept:", since)) == 1
 
 
+def test_each_message_of_a_session_has_its_line(lab):
+    daemon = start(lab)
+    with Smtp(lab.postfix.smtp_port) as smtp:
+        smtp.xclient("192.0.2.50")
+        smtp.ehlo()
+        for sender in ("a@first.example", "a@second.example", "a@third.example"):
+            smtp.mail(sender)
+            assert smtp.rcpt().code == 250
+            assert smtp.data("Subject: test\n\nHello\n").code == 250
+            daemon.log.wait_for(f"accept: .* from=<{sender}>", timeout=3)
+    assert len(daemon.log.matching("accept:")) == 3
+
+
 def test_queue_id_where_postfix_has_one(lab):
     """At the second recipient the mail has its id: a verdict there begins with it."""
     dns = lab.dns(listed(CLIENT, "zen.test"))
