@@ -40,9 +40,9 @@ struct blocklist_options {
 struct blocklist *blocklist_open(const struct blocklist_options *options,
                                  char error[static BLOCKLIST_OPEN_ERROR_SIZE]);
 
-/* Writes what is pending and stops the threads. What asks and hits may go on meanwhile and
- * after it, for a daemon that ends while they do; new hits are not written any more. NULL
- * is fine. */
+/* Writes what is pending and stops the threads. What asks and hits may go on meanwhile
+ * and after it, for a daemon that ends while they do; new hits are not written any more.
+ * NULL is fine. */
 void blocklist_stop(struct blocklist *blocklist);
 
 /* Does the same where it is not done yet, and frees. Nobody may use it any more. NULL
