@@ -153,11 +153,16 @@ static bool serve(struct daemon *daemon)
 /* libmilter may lock its pool up for good at the stop, when a thread that holds the
  * pool's lock takes it once more: then it is not waited for. Returns whether it has
  * ended. */
-static bool join_milter(struct milter_thread *m)
+static bool stop_milter(void)
 {
-    struct timespec until = clock_timespec(clock_ms() + MILTER_END_MS);
+    int64_t until_ms, left_ms;
 
-    return pthread_clockjoin_np(m->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+    milter_stop();
+    until_ms = clock_ms() + MILTER_END_MS;
+    while ((left_ms = until_ms - clock_ms()) > 0)
+        if (signals_wait(left_ms) == MILTER_ENDED)
+            return true;
+    return false;
 }
 
 /* Lets what is under way answer. Returns whether all may be freed. */
@@ -188,12 +193,12 @@ static int run(struct daemon *daemon, const struct options *options, int ready_f
         return 1;
     }
     told_to_stop = serve(daemon);
-    if (told_to_stop)
-        milter_stop();
     notify("STOPPING=1");
-    ended = join_milter(&m);
+    ended = !told_to_stop || stop_milter();
+    if (ended)
+        pthread_join(m.thread, NULL);
     /* libmilter fails if it has not begun yet */
-    status = told_to_stop || (ended && m.result == 0) ? 0 : 1;
+    status = told_to_stop || m.result == 0 ? 0 : 1;
     drained = drain(daemon);
     if (!ended || !drained) {
         /* they use what we would free */
