@@ -204,7 +204,7 @@ static int run(struct daemon *daemon, const struct options *options, int ready_f
         /* they use what we would free */
         log_warning(ended ? "stopped with callbacks under way"
                           : "stopped without libmilter, whose threads hang");
-        blocklist_close(daemon->blocklist);
+        blocklist_stop(daemon->blocklist);
         _exit(status);
     }
     log_notice("stopped");
