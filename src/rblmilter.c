@@ -150,9 +150,9 @@ static bool serve(struct daemon *daemon)
     }
 }
 
-/* libmilter may lock its pool up for good at the stop, when a thread that holds the
- * pool's lock takes it once more: then it is not waited for. Returns whether it has
- * ended. */
+/* At the stop libmilter's threads may come to stand at their pool's lock for good, all of
+ * them (seen once; why is not known): then they are not waited for. Returns whether it
+ * has ended. */
 static bool stop_milter(void)
 {
     int64_t until_ms, left_ms;
