@@ -227,7 +227,13 @@ static void test_full(void **state)
     assert_int_equal(box_number(&box, "SELECT (SELECT count(*) FROM listing) <>"
                                       " (SELECT count(*) FROM audit)"),
                      0);
-    blocklist_status(box.blocklist, &status);
+    /* A small write of the writer's own that still fits says that all is well again */
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(box_add(&box, text, false, NULL, 0), BLOCKLIST_FAILED);
+        blocklist_status(box.blocklist, &status);
+        if (status.error[0] != '\0')
+            break;
+    }
     assert_non_null(strstr(status.error, "full"));
     assert_int_equal(
         schema_exec(box.blocklist->writing.db, "PRAGMA max_page_count = 1000000"),
