@@ -79,6 +79,7 @@ second_chance() { # second_chance NAME COMMAND...
 unit_tests() { # unit_tests NAME
     local tree=build/$1
     if ! make -s -C "$tree" -j"$jobs" -k check >"$logs/$1.log" 2>&1; then
+        cp "$tree/test-suite.log" "$logs/$1-suite-first.log" 2>/dev/null # why it failed
         second_chance "$1" make -s -C "$tree" recheck
     fi
     local ok=0 bad=0 run log
