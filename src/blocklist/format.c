@@ -117,7 +117,8 @@ int format_time_parse(const char *text, time_t *out)
     }
     errno = 0;
     number = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || *text < '0' || *text > '9')
+    if (errno != 0 || *end != '\0' || *text < '0' || *text > '9' ||
+        number >= FORMAT_TIME_END)
         return -1;
     *out = (time_t)number;
     return 0;

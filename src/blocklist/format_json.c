@@ -31,7 +31,7 @@ static int read_time(const json_t *value, time_t *out)
         return 0;
     if (json_is_integer(value)) {
         *out = (time_t)json_integer_value(value);
-        return *out >= 0 ? 0 : -1;
+        return *out >= 0 && *out < FORMAT_TIME_END ? 0 : -1;
     }
     return json_is_string(value) ? format_time_parse(json_string_value(value), out) : -1;
 }

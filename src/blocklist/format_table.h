@@ -4,6 +4,7 @@
 /* What the formats are made of, for the files format*.c only. */
 
 #include <jansson.h>
+#include <stdint.h>
 
 #include "blocklist/admin.h"
 #include "blocklist/format.h"
@@ -58,6 +59,9 @@ void reader_entry(struct format_reader *reader, const char *text, bool allow,
 
 /* The first and the last character that is no space. Returns text, cut and moved on. */
 char *format_trim(char *text);
+
+/* The year 10000: no time is so late, as it could not be written with four digits. */
+#define FORMAT_TIME_END INT64_C(253402300800)
 
 /* "2026-11-24T10:00:00Z", or seconds since 1970. The parser returns 0 or -1; "" is 0. */
 int format_time_parse(const char *text, time_t *out);

@@ -92,8 +92,7 @@ static bool take_row(void *context, unsigned long line, const struct format_row 
     check(entry_parse(row->entry.text, &again, error) == 0);
     check(strcmp(again.text, row->entry.text) == 0 && again.kind == row->entry.kind);
     check(row->expires >= 0);
-    if (++state->rows <= 3 && is_clean(row->reason) &&
-        row->expires < 253402300800 /* year 10000 */) {
+    if (++state->rows <= 3 && is_clean(row->reason)) {
         write_and_read("csv", row);
         write_and_read("json", row);
     }

@@ -101,6 +101,13 @@ static const struct {
      "entry,allow,expires\nb.example,perhaps,\nb.example,,soon\n\"b.example\nc.example,,"
      "\n",
      "2:bad;3:bad;4:bad;c.example;"},
+    {"csv: the last second of 9999, and one more", "csv",
+     "entry,expires\nb.example,253402300799\nc.example,253402300800\n",
+     "b.example@253402300799;3:bad;"},
+    {"json: the last second of 9999, and one more", "json",
+     "{\"entry\":\"b.example\",\"expires\":253402300799}\n"
+     "{\"entry\":\"c.example\",\"expires\":253402300800}\n",
+     "b.example@253402300799;2:bad;"},
     {"csv: allow by a mark", "csv", "!b.example\n", "!b.example;"},
     {"json: array", "json",
      "[{\"entry\":\"domain.xyz\",\"reason\":\"a } \\\" {\",\"expires\":1900000000},\n"
