@@ -88,14 +88,7 @@ def test_live_socket_is_never_taken(lab, kind):
     lab.daemon(dns, socket=where, lists=lists, milter={"socket_group": ""})
     session = lab.milter(socket=where)
     session.connect(CLIENT)
-    second = lab.daemon(
-        socket=where,
-        milter={"socket_group": ""},
-        blocklist={"database": f"{lab.dir}/second.db"},
-        control={"socket": f"{lab.dir}/second.sock"},
-        wait=False,
-        exclusive=False,
-    )
+    second = lab.second_daemon(where)
     second.process.wait(20)
     second.stopped = True
     second.log.wait_end()

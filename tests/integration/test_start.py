@@ -74,14 +74,7 @@ def test_a_second_daemon_touches_nothing(lab, kind):
     """It ends because of the socket, before it comes to a database."""
     where = socket_of(lab, kind)
     lab.daemon(socket=where, milter={"socket_group": ""})
-    second = lab.daemon(
-        socket=where,
-        milter={"socket_group": ""},
-        blocklist={"database": f"{lab.dir}/second.db"},
-        control={"socket": f"{lab.dir}/second.sock"},
-        wait=False,
-        exclusive=False,
-    )
+    second = lab.second_daemon(where)
     fails(second, "in use")
     assert not list(lab.dir.glob("second.db*"))
 

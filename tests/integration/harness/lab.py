@@ -79,6 +79,18 @@ class Lab:
         self.daemons.append(daemon)
         return daemon.wait_ready() if wait else daemon
 
+    def second_daemon(self, socket):
+        """Another one for a socket that is taken, with all else of its own; not waited
+        for."""
+        return self.daemon(
+            socket=socket,
+            milter={"socket_group": ""},
+            blocklist={"database": f"{self.dir}/second.db"},
+            control={"socket": f"{self.dir}/second.sock"},
+            wait=False,
+            exclusive=False,
+        )
+
     def send(self, port=None, **mail):
         """Sends one mail through Postfix; see send_mail in harness/smtp.py."""
         return send_mail(port or self.postfix.smtp_port, **mail)

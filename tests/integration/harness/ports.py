@@ -1,15 +1,13 @@
 """Free ports on loopback."""
 
-import random
+import pathlib
 import socket
+import sys
+import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 
-def port_of_servers():
-    """None of those that the kernel gives to clients: while a server is restarted, one of
-    them might get its port."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
-        low = int(f.read().split()[0])
-    return random.SystemRandom().randrange(min(10000, low // 2), low)
+from nameserver import port_of_servers
 
 
 def free_port():
@@ -26,3 +24,18 @@ def free_port():
                 continue
             return port
     raise RuntimeError("no free port")
+
+
+def wait_for_port(port, why):
+    """Until somebody listens there. After a try in vain why(late) says what is wrong, or
+    None to go on; late: ten seconds are over."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            reason = why(time.monotonic() > deadline)
+            if reason:
+                raise AssertionError(reason)
+            time.sleep(0.02)

@@ -5,12 +5,10 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
-import time
 
 from .lines import LogFile
-from .ports import free_port
+from .ports import free_port, wait_for_port
 
 # XCLIENT lets a test be any client; mail goes nowhere but for sink.test, whose mail is
 # handed to the test (harness/sink.py).
@@ -123,15 +121,10 @@ class Postfix:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def _wait_until_up(self):
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.smtp_port), 1).close()
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise AssertionError("Postfix does not listen\n" + self._log_text())
-                time.sleep(0.02)
+        wait_for_port(
+            self.smtp_port,
+            lambda late: "Postfix does not listen\n" + self._log_text() if late else None,
+        )
 
 
 def missing():

@@ -11,10 +11,10 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 
 from .daemon import ROOT
 from .lines import LogFile
+from .ports import wait_for_port
 
 PACKAGES = ROOT / "build/check/sendmail"
 PROGRAMS = "/usr/libexec/sendmail"
@@ -158,15 +158,11 @@ class Sendmail:
             self.process.wait(20)
 
     def _wait_until_up(self):
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.smtp_port), 1).close()
-                return
-            except OSError:
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise AssertionError("sendmail does not listen\n" + (self.dir / "said").read_text())
-                time.sleep(0.02)
+        def why(late):
+            ended = self.process.poll() is not None
+            return "sendmail does not listen\n" + (self.dir / "said").read_text() if late or ended else None
+
+        wait_for_port(self.smtp_port, why)
 
 
 def missing():
