@@ -247,6 +247,16 @@ void blocklist_trust_clock(struct blocklist *blocklist)
     walltime_trust(&blocklist->walltime);
 }
 
+bool blocklist_has_allow_entries(struct blocklist *blocklist)
+{
+    bool has;
+
+    pthread_mutex_lock(&blocklist->state_lock);
+    has = blocklist->allow > 0 || !blocklist->counted;
+    pthread_mutex_unlock(&blocklist->state_lock);
+    return has;
+}
+
 void blocklist_status(struct blocklist *blocklist, struct blocklist_status *out)
 {
     memset(out, 0, sizeof *out);

@@ -97,4 +97,8 @@ enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
  * thread; never blocks. */
 void blocklist_hit(struct blocklist *blocklist, const struct blocklist_match *match);
 
+/* Whether an allow entry may win over a block: there are some, or they are not counted
+ * yet. Any thread. */
+bool blocklist_has_allow_entries(struct blocklist *blocklist);
+
 #endif

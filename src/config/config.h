@@ -90,7 +90,8 @@ struct list {
     bool organizational;
     enum hash_kind hash;
     char *test_listed, *test_unlisted; /* "" none */
-    struct template *reply;            /* NULL: the reply section's */
+    bool test_reserved; /* reserved addresses may bear witness that it lists the world */
+    struct template *reply; /* NULL: the reply section's */
 };
 
 /* An exempt sender or recipient: a local part, an address, or a domain. */

@@ -102,6 +102,7 @@ static const struct option list_rows[] = {
     CHOICE("hash", "", KIND_CHOICE, IN_LIST(hash), hashes),
     ROW("test-listed", NULL, KIND_TEXT, IN_LIST(test_listed)), /* by the kind of check */
     ROW("test-unlisted", NULL, KIND_TEXT, IN_LIST(test_unlisted)),
+    ROW("test-reserved", "true", KIND_BOOL, IN_LIST(test_reserved)),
     CHOICE("reply", "", KIND_OWN_TEMPLATE, IN_LIST(reply), reply_variable_names),
 };
 

@@ -10,7 +10,7 @@
 static const struct column list_columns[] = {
     {"list", "LIST", COLUMN_TEXT},
     {"mode", "MODE", COLUMN_TEXT},
-    {"health", "HEALTH", COLUMN_TEXT},
+    {"state", "STATE", COLUMN_TEXT},
     {"since", "SINCE", COLUMN_TIME},
     {"queries", "QUERIES", COLUMN_NUMBER},
     {"cached_percent", "CACHED %", COLUMN_NUMBER},
@@ -21,17 +21,20 @@ static const struct column list_columns[] = {
     {"p50_ms", "P50 MS", COLUMN_NUMBER},
     {"p95_ms", "P95 MS", COLUMN_NUMBER},
     {"p99_ms", "P99 MS", COLUMN_NUMBER},
+    {"looked_at", "LAST LOOK", COLUMN_TIME},
     {"why", "WHY", COLUMN_TEXT},
     {"zone", NULL, COLUMN_TEXT},
     {"not_asked", NULL, COLUMN_NUMBER},
     {"asked_today", NULL, COLUMN_NUMBER},
     {"daily_limit", NULL, COLUMN_NUMBER},
+    {"ipv6_state", NULL, COLUMN_TEXT},
+    {"unnamed_codes", NULL, COLUMN_NUMBER},
 };
 static const size_t list_column_count = sizeof list_columns / sizeof list_columns[0];
 
 static const char *health_color(const json_t *row)
 {
-    const char *health = json_string_value(json_object_get(row, "health"));
+    const char *health = json_string_value(json_object_get(row, "state"));
 
     if (health == NULL || strcmp(health, "healthy") == 0)
         return NULL;

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "blocklist/admin.h"
 #include "control/protocol.h"
 #include "daemon/check.h"
@@ -69,13 +70,23 @@ static json_t *blocklist_section(struct daemon *daemon)
     return out;
 }
 
+static void append_server(void *context, const char *address, int64_t away_ms)
+{
+    json_t *row =
+        json_pack("{s:s, s:s}", "server", address, "state", away_ms != 0 ? "away" : "ok");
+
+    if (row != NULL && away_ms != 0)
+        json_object_set_new(row, "away_s", json_integer((clock_ms() - away_ms) / 1000));
+    json_array_append_new(context, row);
+}
+
 static json_t *asked_status(void *context)
 {
     struct daemon *daemon = context;
     struct policy *policy = policy_slot_get(&daemon->slot);
     struct milter_stats milter_now;
     struct resolver_stats resolver_now;
-    json_t *out;
+    json_t *out, *servers;
 
     milter_stats(&milter_now);
     resolver_stats(daemon->resolver, &resolver_now);
@@ -89,6 +100,9 @@ static json_t *asked_status(void *context)
         (json_int_t)resolver_now.cache_count, "cache_bytes",
         (json_int_t)resolver_now.cache_bytes, "blocklist", blocklist_section(daemon));
     policy_unref(policy);
+    servers = json_array();
+    resolver_servers(daemon->resolver, append_server, servers);
+    json_object_set_new(json_object_get(out, "resolver"), "servers", servers);
     return out;
 }
 

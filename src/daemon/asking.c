@@ -45,8 +45,8 @@ static void ask(struct resolver *resolver, struct round *round, struct place *pl
     pthread_mutex_lock(&round->lock);
     round->open++;
     pthread_mutex_unlock(&round->lock);
-    answer = resolver_ask_anew(resolver, asking->upstream, DNS_A, asking->name,
-                               &place->lookup);
+    answer = resolver_query(resolver, asking->upstream, DNS_A, asking->name, DNS_PRIVATE,
+                            &place->lookup);
     if (answer == NULL)
         return;
     on_answer(&place->lookup, answer);

@@ -11,18 +11,18 @@
 #include "policy/question.h"
 #include "policy/session.h"
 
-/* The list's reason for one listing; each is asked for alone, as a person waits, not a
+/* The list's reason for one listing; each is looked up alone, as a person waits, not a
  * message. */
-static void fetch_reason(struct inquiry *inquiry, const struct question *q,
-                         const struct facts *facts, const struct wait *wait, char *out,
-                         size_t size)
+static void fetch_reason(struct session *session, const struct dnsbl_lookup *l,
+                         const struct wait *wait, char *out, size_t size)
 {
     out[0] = '\0';
-    if (inquiry_ask_reason(inquiry, q, facts) != 0)
+    lookups_forget(session->lookups, STAGE_EOM); /* the reason before */
+    if (lookups_start_reason(session->lookups, l, &session->facts) != 0)
         return;
-    inquiry_wait_reason(inquiry, wait);
-    inquiry_reason(inquiry, out, size);
-    inquiry_forget(inquiry, STAGE_EOM);
+    lookups_wait_reason(session->lookups, wait);
+    lookups_reason(session->lookups, out, size);
+    lookups_forget(session->lookups, STAGE_EOM);
 }
 
 /* The first URL in a reason: most operators put their delisting page there. */
@@ -40,51 +40,53 @@ static void find_url(const char *reason, char *out, size_t size)
     }
 }
 
-static json_t *row_of(struct inquiry *inquiry, const struct question *q,
-                      const struct facts *facts, const struct wait *wait)
+/* What the list says now; behind it the state for which it does not count. */
+static const char *state_of(const struct dnsbl_lookup *l)
+{
+    if (!l->counted)
+        return "no-answer";
+    if (l->skip != NULL)
+        return l->skip;
+    if (l->listing.state == LISTING_FAILED)
+        return dns_status_name(l->status);
+    return listing_state_name(l->listing.state);
+}
+
+static json_t *row_of(struct session *session, const struct dnsbl_lookup *l,
+                      const struct wait *wait)
 {
     char code[INET_ADDRSTRLEN] = "", reason[REPLY_TEXT_SIZE] = "", url[256] = "";
-    const char *state = listing_state_name(q->listing.state);
 
-    if (!q->counted)
-        state = "no-answer";
-    else if (q->aside != NULL)
-        state = q->aside;
-    else if (q->listing.state == LISTING_FAILED)
-        state = dns_status_name(q->status);
-    if (q->counted && q->listing.code.s_addr != 0)
-        inet_ntop(AF_INET, &q->listing.code, code, sizeof code);
-    if (q->counted && q->listing.state == LISTING_LISTED) {
-        fetch_reason(inquiry, q, facts, wait, reason, sizeof reason);
+    if (l->counted && l->listing.code.s_addr != 0)
+        inet_ntop(AF_INET, &l->listing.code, code, sizeof code);
+    if (l->counted && l->listing.state == LISTING_LISTED) {
+        fetch_reason(session, l, wait, reason, sizeof reason);
         find_url(reason, url, sizeof url);
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:b}", "subject",
-                     check_name(q->check), "what", question_subject(q->check, facts),
-                     "list", q->dnsbl->list->name, "state", state, "code", code, "label",
-                     q->listing.label, "weight", question_weight(q), "reason", reason,
-                     "url", url, "ms", q->took_ms, "cached", q->cached);
+                     check_name(l->check), "what",
+                     question_subject(l->check, &session->facts), "list",
+                     l->dnsbl->list->name, "state", state_of(l), "code", code, "label",
+                     l->listing.label, "weight", lookup_weight(l), "reason", reason,
+                     "url", url, "ms", l->took_ms, "cached", l->cached);
 }
 
-/* Asks every list about every subject, exempt or not, and waits for all. */
-static json_t *rows_of(struct policy *policy, const struct facts *facts)
+/* Every list about every subject, exempt or not, once all have answered. */
+static json_t *rows_of(struct session *session)
 {
-    struct inquiry *inquiry = inquiry_new(policy);
-    struct wait wait = {.deadline_ms = clock_ms() + policy->config->resolver.deadline_ms,
+    struct lookups *lookups = session->lookups;
+    int deadline_ms = session->policy->config->resolver.deadline_ms;
+    struct wait wait = {.deadline_ms = clock_ms() + deadline_ms,
                         .what = WAIT_ALL,
-                        .facts = facts};
+                        .facts = &session->facts};
+    const struct dnsbl_lookup *l;
     json_t *rows = json_array();
-    const struct question *q;
 
-    if (inquiry == NULL)
-        return rows;
-    for (int stage = STAGE_CONNECT; stage <= STAGE_MAIL; stage++)
-        inquiry_ask(inquiry, (enum stage)stage, facts);
-    inquiry_wait(inquiry, &wait);
-    inquiry_settle(inquiry, &wait);
-    wait.deadline_ms = clock_ms() + policy->config->resolver.deadline_ms;
-    for (q = inquiry_next(inquiry, NULL); q != NULL; q = inquiry_next(inquiry, q))
-        json_array_append_new(rows, row_of(inquiry, q, facts, &wait));
-    inquiry_free(inquiry);
+    lookups_wait(lookups, &wait);
+    lookups_settle(lookups, &wait);
+    wait.deadline_ms = clock_ms() + deadline_ms;
+    for (l = lookups_next(lookups, NULL); l != NULL; l = lookups_next(lookups, l))
+        json_array_append_new(rows, row_of(session, l, &wait));
     return rows;
 }
 
@@ -171,7 +173,7 @@ json_t *check_message(void *context, const struct control_question *question, ch
 {
     struct daemon *daemon = context;
     struct policy *policy = policy_slot_get(&daemon->slot);
-    struct session *session = session_new(policy);
+    struct session *session = session_new(policy, true);
     json_t *rows, *out = NULL;
 
     if (session == NULL) {
@@ -189,7 +191,7 @@ json_t *check_message(void *context, const struct control_question *question, ch
     }
     if (question->sender == NULL)
         session->facts.has_sender = false;
-    rows = rows_of(policy, &session->facts);
+    rows = rows_of(session);
     out = answer_of(session, rows);
     json_object_set_new(out, "not_given", not_given(policy, question));
 out:

@@ -68,18 +68,18 @@ static int open_control(struct daemon *daemon, const struct config *config,
 }
 
 /* The lists' states are kept beside the blocklist. */
-static struct dnsbl_registry *new_registry(const struct config *config)
+static struct prober *new_prober(const struct config *config)
 {
     const char *database = config->blocklist.database, *slash = strrchr(database, '/');
     int length = slash != NULL ? (int)(slash - database) + 1 : 0;
-    struct dnsbl_registry *registry;
-    char *path;
+    struct prober *prober;
+    char *folder;
 
-    if (asprintf(&path, "%.*sdnsbl-state.json", length, database) < 0)
+    if (asprintf(&folder, "%.*s", length, database) < 0)
         return NULL;
-    registry = registry_new(path);
-    free(path);
-    return registry;
+    prober = prober_new(folder);
+    free(folder);
+    return prober;
 }
 
 /* What needs no rights of root: the database, the resolver, the first policy. Nothing is
@@ -92,13 +92,13 @@ static int start_parts(struct daemon *daemon, struct config *config)
     if (open_blocklist(daemon, config) != 0)
         return -1;
     daemon->suffixes = suffix_list_new();
-    daemon->registry = new_registry(config);
+    daemon->prober = new_prober(config);
     daemon->resolver = resolver_new(&settings);
-    if (daemon->registry == NULL || daemon->resolver == NULL) {
+    if (daemon->prober == NULL || daemon->resolver == NULL) {
         log_error("the resolver cannot be started: %s", strerror(errno));
         return -1;
     }
-    policy = policy_new(config, daemon->resolver, daemon->registry, daemon->blocklist);
+    policy = policy_new(config, daemon->resolver, daemon->prober, daemon->blocklist);
     if (policy == NULL || policy_slot_init(&daemon->slot, policy) != 0) {
         log_error("out of memory");
         return -1;
@@ -132,8 +132,8 @@ static int start_asking(struct daemon *daemon)
 {
     struct control_daemon functions = daemon_control(daemon);
 
-    if (registry_start(daemon->registry, daemon->resolver) != 0) {
-        log_error("the lists' tests cannot be started: %s", strerror(errno));
+    if (prober_start(daemon->prober, daemon->resolver) != 0) {
+        log_error("the prober cannot be started: %s", strerror(errno));
         return -1;
     }
     if (control_start(daemon->control, &functions) != 0) {
@@ -168,9 +168,9 @@ void daemon_stop(struct daemon *daemon)
     recent_free(daemon->slot.recent);
     if (daemon->slot.policy != NULL)
         policy_slot_clear(&daemon->slot);
-    registry_stop(daemon->registry);
+    prober_stop(daemon->prober);
     resolver_free(daemon->resolver);
-    registry_free(daemon->registry);
+    prober_free(daemon->prober);
     blocklist_close(daemon->blocklist);
     suffix_list_free(daemon->suffixes);
     pthread_mutex_destroy(&daemon->reload_lock);
@@ -214,7 +214,7 @@ static int apply(struct daemon *daemon, struct config *config, config_report *re
     struct resolver_settings settings = resolver_settings_of(config);
     struct policy *old = policy_slot_get(&daemon->slot);
     struct policy *policy =
-        policy_new(config, daemon->resolver, daemon->registry, daemon->blocklist);
+        policy_new(config, daemon->resolver, daemon->prober, daemon->blocklist);
 
     if (policy == NULL) {
         report(context, "out of memory");
@@ -228,7 +228,7 @@ static int apply(struct daemon *daemon, struct config *config, config_report *re
                         config->blocklist.strip_tags);
     log_open(config->log.target, config->log.level, daemon->foreground);
     policy_slot_set(&daemon->slot, policy);
-    registry_forget_others(daemon->registry, config);
+    prober_forget_others(daemon->prober, config);
     return 0;
 }
 

@@ -17,7 +17,7 @@ struct daemon {
     pthread_mutex_t reload_lock; /* one at a time, also against rblctl's */
     time_t started_at;
     struct resolver *resolver;
-    struct dnsbl_registry *registry;
+    struct prober *prober;
     struct blocklist *blocklist;
     struct suffix_list *suffixes; /* for what an admin lists; NULL: there is none */
     struct policy_slot slot;
@@ -37,7 +37,7 @@ int daemon_start(struct daemon *daemon, struct config *config);
  * more. */
 void daemon_stop(struct daemon *daemon);
 
-/* Reads the conf file anew. What is wrong is reported and changes nothing. Returns 0, or
+/* Reads the conf file again. What is wrong is reported and changes nothing. Returns 0, or
  * -1. Any thread. */
 int daemon_reload(struct daemon *daemon, config_report *report, void *context);
 

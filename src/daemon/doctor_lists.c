@@ -1,5 +1,6 @@
 #include "daemon/doctor_parts.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #define IPV6_POINT "::FFFF:7F00:2" /* RFC 5782, 5 */
 /* After so many messages a list that was never asked has some reason for it. */
 #define MESSAGES_TELLING 50
+#define TWO_LOOKS_MS     1000 /* what lies between a first look and a second */
 
 static void say_health(struct doctor *doctor, const struct dnsbl *dnsbl,
                        enum health health, const char *why)
@@ -52,7 +54,7 @@ static void say_health(struct doctor *doctor, const struct dnsbl *dnsbl,
                              "the number of queries"
                            : "lists refuse public and forwarding resolvers, and who asks "
                              "too much: run a resolver of your own, or get a key",
-                   "list %s says no to us: %s", name, why);
+                   "list %s %s", name, why);
         break;
     case HEALTH_DOWN:
         doctor_say(doctor, LEVEL_ERROR,
@@ -70,16 +72,21 @@ static void say_health(struct doctor *doctor, const struct dnsbl *dnsbl,
 /* Waits where a list's first test is still under way. Returns whether it is well. */
 static bool look_at_health(struct doctor *doctor, const struct dnsbl *dnsbl)
 {
-    struct dnsbl_record *record = dnsbl->record;
+    struct list_state *state = dnsbl->state;
+    const struct list_half *half = &state->halves[0];
     char why[WHY_SIZE];
     enum health health;
 
-    registry_wait_checked(record,
-                          clock_ms() + doctor->policy->config->resolver.deadline_ms);
-    pthread_mutex_lock(&record->lock);
-    health = atomic_load(&record->health);
-    memcpy(why, record->why, sizeof why);
-    pthread_mutex_unlock(&record->lock);
+    prober_wait_checked(doctor->daemon->prober, dnsbl->watched,
+                        clock_ms() + TWO_LOOKS_MS +
+                            2 * doctor->policy->config->resolver.deadline_ms);
+    if (health_counts(atomic_load(&half->health)) && atomic_load(&state->ipv6_known) &&
+        !health_counts(atomic_load(&state->halves[1].health)))
+        half = &state->halves[1];
+    pthread_mutex_lock(&state->lock);
+    health = atomic_load(&half->health);
+    memcpy(why, half->why, sizeof why);
+    pthread_mutex_unlock(&state->lock);
     say_health(doctor, dnsbl, health, why);
     return health == HEALTH_HEALTHY;
 }
@@ -93,7 +100,7 @@ static bool claims_ipv6(const struct dnsbl *dnsbl)
     return list->ipv6 && (list->checks & 1u << CHECK_CLIENT) != 0 &&
            ipaddr_parse(list->test_listed, &point) == 0 && point.family == 4 &&
            strchr(list->test_listed, ':') == NULL &&
-           health_counts(atomic_load(&dnsbl->record->health));
+           health_counts(atomic_load(&dnsbl->state->halves[0].health));
 }
 
 static void look_for_ipv6(struct doctor *doctor)
@@ -122,6 +129,21 @@ static void look_for_ipv6(struct doctor *doctor)
     free(askings);
 }
 
+/* A list that changed its codes counts for nothing, and nobody notices. */
+static void look_for_unnamed(struct doctor *doctor, const struct dnsbl *dnsbl)
+{
+    uint_fast64_t unnamed = atomic_load(&dnsbl->stats->unnamed);
+    struct in_addr code = {(in_addr_t)atomic_load(&dnsbl->stats->unnamed_code)};
+    char text[INET_ADDRSTRLEN] = "";
+
+    if (unnamed > 0 && inet_ntop(AF_INET, &code, text, sizeof text) != NULL)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "compare its codes sections with its operator's documentation "
+                   "(docs/lists.md)",
+                   "list %s gave %llu answers that no codes section names, such as %s",
+                   dnsbl->list->name, (unsigned long long)unnamed, text);
+}
+
 static void look_for_unasked(struct doctor *doctor, const struct dnsbl *dnsbl)
 {
     const struct list *list = dnsbl->list;
@@ -129,8 +151,8 @@ static void look_for_unasked(struct doctor *doctor, const struct dnsbl *dnsbl)
 
     milter_stats(&stats);
     if (stats.messages >= MESSAGES_TELLING && list->when == WHEN_ANY &&
-        list->after_count == 0 && atomic_load(&dnsbl->record->questions) == 0 &&
-        atomic_load(&dnsbl->record->aside) == 0)
+        list->after_count == 0 && atomic_load(&dnsbl->stats->lookups) == 0 &&
+        atomic_load(&dnsbl->stats->skipped) == 0)
         doctor_say(
             doctor, LEVEL_WARNING,
             "look at its check (are names confirmed, do clients have IPv6?) and at "
@@ -152,6 +174,7 @@ void doctor_lists(struct doctor *doctor)
     for (size_t i = 0; i < lists->count; i++) {
         well += look_at_health(doctor, &lists->items[i]);
         look_for_unasked(doctor, &lists->items[i]);
+        look_for_unnamed(doctor, &lists->items[i]);
     }
     if (well > 0)
         doctor_say(doctor, LEVEL_OK, "", "%zu of %zu DNS lists answer as they must", well,

@@ -126,7 +126,6 @@ static void look_for_rewriting(struct doctor *doctor)
                    dns_status_name(askings[0].answer->status));
     asking_clear(askings, count);
 out:
-    upstream_unref(own);
     free(askings);
 }
 

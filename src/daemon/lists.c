@@ -11,49 +11,71 @@ static json_int_t count(const atomic_uint_fast64_t *counter)
     return (json_int_t)atomic_load(counter);
 }
 
-static json_int_t errors_of(const struct dnsbl_record *record)
+static json_int_t errors_of(const struct list_stats *stats)
 {
-    return count(&record->by_state[LISTING_ERROR]) +
-           count(&record->by_state[LISTING_FOREIGN]) +
-           count(&record->by_state[LISTING_FAILED]);
+    return count(&stats->by_state[LISTING_ERROR]) +
+           count(&stats->by_state[LISTING_FOREIGN]) +
+           count(&stats->by_state[LISTING_FAILED]);
 }
 
-/* What is under the record's lock, in one look. */
-static json_t *state_of(struct dnsbl_record *record)
+/* The state, since when and why: of the half that is not well, where one is. */
+static void add_state(json_t *row, struct watched *watched)
 {
-    json_t *state;
+    struct list_state *state = watched->state;
+    bool ipv6 = health_counts(atomic_load(&state->halves[0].health)) &&
+                atomic_load(&state->ipv6_known) &&
+                !health_counts(atomic_load(&state->halves[1].health));
+    const struct list_half *half = &state->halves[ipv6];
+    const char *name;
 
-    pthread_mutex_lock(&record->lock);
-    state = json_pack("{s:s, s:I, s:s, s:i, s:i, s:i, s:I}", "health",
-                      health_name(atomic_load(&record->health)), "since",
-                      (json_int_t)record->since, "why", record->why, "p50_ms",
-                      latency_percentile(&record->latency, 50), "p95_ms",
-                      latency_percentile(&record->latency, 95), "p99_ms",
-                      latency_percentile(&record->latency, 99), "asked_today",
-                      (json_int_t)record->quota_used);
-    pthread_mutex_unlock(&record->lock);
-    return state;
+    pthread_mutex_lock(&state->lock);
+    name = health_name(atomic_load(&half->health));
+    json_object_set_new(row, "state", json_string(name));
+    json_object_set_new(row, "health", json_string(name)); /* its name before */
+    json_object_set_new(row, "since", json_integer((json_int_t)half->since));
+    json_object_set_new(row, "why",
+                        json_sprintf("%s%s", ipv6 ? "of IPv6: " : "", half->why));
+    pthread_mutex_unlock(&state->lock);
+    json_object_set_new(
+        row, "ipv6_state",
+        atomic_load(&state->ipv6_known)
+            ? json_string(health_name(atomic_load(&state->halves[1].health)))
+            : json_null());
+    json_object_set_new(row, "looked_at", json_integer(watched->looked_at));
+    json_object_set_new(row, "asked_today", json_integer(list_state_used_today(state)));
+}
+
+static void add_latency(json_t *row, struct list_stats *stats)
+{
+    struct latency latency;
+
+    pthread_mutex_lock(&stats->lock);
+    latency = stats->latency;
+    pthread_mutex_unlock(&stats->lock);
+    json_object_set_new(row, "p50_ms", json_integer(latency_percentile(&latency, 50)));
+    json_object_set_new(row, "p95_ms", json_integer(latency_percentile(&latency, 95)));
+    json_object_set_new(row, "p99_ms", json_integer(latency_percentile(&latency, 99)));
 }
 
 static json_t *row_of(const struct dnsbl *dnsbl)
 {
     static const char *const modes[] = {"enforce", "monitor", "off"};
-    struct dnsbl_record *r = dnsbl->record;
-    json_int_t questions = count(&r->questions);
-    json_t *row =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:i}", "list",
-                  dnsbl->list->name, "zone", dnsbl->list->zone_shown, "mode",
-                  modes[dnsbl->list->mode], "queries", questions, "hits",
-                  count(&r->by_state[LISTING_LISTED]), "errors", errors_of(r),
-                  "not_asked", count(&r->aside), "cached_percent",
-                  questions > 0 ? (int)(count(&r->cached) * 100 / questions) : 0,
-                  "unique_hits", count(&r->alone), "decided_alone", count(&r->decided),
-                  "daily_limit", dnsbl->list->daily_limit);
-    json_t *state = state_of(r);
+    struct list_stats *s = dnsbl->stats;
+    json_int_t lookups = count(&s->lookups);
+    json_t *row = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:i}", "list",
+        dnsbl->list->name, "zone", dnsbl->list->zone_shown, "mode",
+        modes[dnsbl->list->mode], "queries", lookups, "hits",
+        count(&s->by_state[LISTING_LISTED]), "errors", errors_of(s), "not_asked",
+        count(&s->skipped), "cached_percent",
+        lookups > 0 ? (int)(count(&s->cached) * 100 / lookups) : 0, "unique_hits",
+        count(&s->alone), "decided_alone", count(&s->decided), "unnamed_codes",
+        count(&s->unnamed), "daily_limit", dnsbl->list->daily_limit);
 
-    if (row != NULL && state != NULL)
-        json_object_update(row, state);
-    json_decref(state);
+    if (row == NULL)
+        return NULL;
+    add_state(row, dnsbl->watched);
+    add_latency(row, s);
     return row;
 }
 
@@ -69,18 +91,38 @@ json_t *dnsbl_rows(void *context)
     return rows;
 }
 
-/* Returns 0, or -1 with a sentence in error. */
-static int act(struct dnsbl_record *record, const char *action, const char *who,
-               int wait_ms, char *error, size_t error_size)
+/* What a suspended list leaves to others: those that were asked only after it. */
+static json_t *burdened_by(const struct policy *policy, const struct dnsbl *suspended)
 {
-    bool suspended = atomic_load(&record->health) == HEALTH_SUSPENDED;
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < policy->lists.count; i++) {
+        const struct list *list = policy->lists.items[i].list;
+
+        for (size_t k = 0; k < list->after_count; k++)
+            if (&policy->config->lists[list->after[k]] == suspended->list)
+                json_array_append_new(names,
+                                      list->daily_limit > 0
+                                          ? json_sprintf("%s (daily-limit %d)",
+                                                         list->name, list->daily_limit)
+                                          : json_string(list->name));
+    }
+    return names;
+}
+
+/* Returns 0, or -1 with a sentence in error. */
+static int act(struct daemon *daemon, const struct dnsbl *dnsbl, const char *action,
+               const char *who, int wait_ms, char *error, size_t error_size)
+{
+    struct list_state *state = dnsbl->state;
+    bool suspended = atomic_load(&state->halves[0].health) == HEALTH_SUSPENDED;
 
     if (strcmp(action, "suspend") == 0) {
-        registry_suspend(record, who);
+        list_state_suspend(state, who);
         return 0;
     }
     if (strcmp(action, "resume") == 0) {
-        registry_resume(record);
+        list_state_resume(state);
     } else if (strcmp(action, "test") != 0) {
         snprintf(error, error_size, "\"%s\": expected suspend, resume or test", action);
         return -1;
@@ -88,10 +130,10 @@ static int act(struct dnsbl_record *record, const char *action, const char *who,
         snprintf(error, error_size,
                  "list \"%s\" is suspended: rblctl dnsbl resume takes it back once its "
                  "test points answer as they must",
-                 record->name);
+                 state->name);
         return -1;
     }
-    registry_test(record, clock_ms() + wait_ms);
+    prober_look_now(daemon->prober, dnsbl->watched, clock_ms() + wait_ms);
     return 0;
 }
 
@@ -111,9 +153,13 @@ json_t *dnsbl_change(void *context, const char *action, const char *name, const 
                  "no list \"%s\" is configured (and not off); rblctl dnsbl "
                  "shows those that are",
                  name);
-    else if (act(dnsbl->record, action, who, policy->config->resolver.deadline_ms, error,
-                 error_size) == 0)
+    else if (act(daemon, dnsbl, action, who, policy->config->resolver.deadline_ms, error,
+                 error_size) == 0) {
         out = row_of(dnsbl);
+        if (out != NULL && strcmp(action, "suspend") == 0)
+            json_object_set_new(out, "asked_for_each_mail_now",
+                                burdened_by(policy, dnsbl));
+    }
     policy_unref(policy);
     return out;
 }

@@ -189,7 +189,7 @@ json_t *trial_run(void *context, const char *text, char *error, size_t error_siz
     if (check_zone(text, zone, error, error_size) != 0)
         return NULL;
     if (atomic_exchange(&daemon->trying, true)) {
-        text_sentence(error, error_size, "another zone is being tried: ask again later");
+        text_sentence(error, error_size, "another zone is being tried: try again later");
         return NULL;
     }
     t.policy = policy_slot_get(&daemon->slot);
@@ -204,7 +204,6 @@ json_t *trial_run(void *context, const char *text, char *error, size_t error_siz
         ask_clients(&t);
     out = trial_report(&t);
 out:
-    upstream_unref(t.upstream);
     policy_unref(t.policy);
     atomic_store(&daemon->trying, false);
     return out;

@@ -9,15 +9,16 @@
 #include "base/buffer.h"
 #include "daemon/daemon.h"
 #include "dnsbl/latency.h"
+#include "dnsbl/list_state.h"
 
 #define TRIAL_CODES    16
 #define TRIAL_EXAMPLES 5
 
 struct trial {
     struct daemon *daemon;
-    struct policy *policy;     /* a reference */
-    struct upstream *upstream; /* a reference */
-    struct list list;          /* what is tried */
+    struct policy *policy; /* a reference */
+    struct upstream *upstream;
+    struct list list; /* what is tried */
     struct network error_codes[2];
     int64_t began_ms;
 

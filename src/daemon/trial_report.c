@@ -46,10 +46,10 @@ static void judge_answers(const struct trial *t, struct buffer *out)
     if (t->asked == 0)
         buffer_add(out, "no client to try it on came in the last hour: try it later");
     else if (percent(t->errors, t->asked) >= 10)
-        buffer_add(out, "of no use: it says no to %d%% of the questions",
+        buffer_add(out, "of no use: it refuses %d%% of the queries",
                    percent(t->errors, t->asked));
     else if (percent(t->unanswered, t->asked) >= 10)
-        buffer_add(out, "of no use: it leaves %d%% of the questions without an answer",
+        buffer_add(out, "of no use: it leaves %d%% of the queries without an answer",
                    percent(t->unanswered, t->asked));
     else if (t->listed == 0)
         buffer_add(out, "it would have changed nothing");

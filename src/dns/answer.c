@@ -33,6 +33,7 @@ struct dns_answer *dns_answer_failure(enum dns_status status)
         [DNS_SERVFAIL] = {.refs = 1, .status = DNS_SERVFAIL},
         [DNS_REFUSED] = {.refs = 1, .status = DNS_REFUSED},
         [DNS_INVALID] = {.refs = 1, .status = DNS_INVALID},
+        [DNS_UNREACHABLE] = {.refs = 1, .status = DNS_UNREACHABLE},
         [DNS_NOT_ASKED] = {.refs = 1, .status = DNS_NOT_ASKED},
     };
 
@@ -83,6 +84,8 @@ const char *dns_status_name(enum dns_status status)
         return "refused";
     case DNS_INVALID:
         return "invalid";
+    case DNS_UNREACHABLE:
+        return "unreachable";
     case DNS_NOT_ASKED:
         return "not-asked";
     }

@@ -12,20 +12,21 @@
 enum dns_type { DNS_A, DNS_TXT };
 
 enum dns_status {
-    DNS_FOUND,    /* records of the type asked for */
-    DNS_NONE,     /* NXDOMAIN, or no record of that type */
-    DNS_TIMEOUT,  /* no answer within the time */
-    DNS_SERVFAIL, /* the server could not */
-    DNS_REFUSED,  /* the server would not: for a DNS list, "no" to us */
-    DNS_INVALID,  /* an answer that could not be read, or a name that cannot be asked */
-    DNS_NOT_ASKED /* left out: too many under way, no memory, stopping */
+    DNS_FOUND,       /* records of the type asked for */
+    DNS_NONE,        /* NXDOMAIN, or no record of that type */
+    DNS_TIMEOUT,     /* no answer within the time, from servers that answer others */
+    DNS_SERVFAIL,    /* the server could not */
+    DNS_REFUSED,     /* the server would not: for a DNS list, it refuses our queries */
+    DNS_INVALID,     /* an answer that could not be read, or a name that is none */
+    DNS_UNREACHABLE, /* no server answers anything: it says nothing of the name */
+    DNS_NOT_ASKED    /* not sent: no place in time, no memory, no budget, stopping */
 };
-#define DNS_STATUS_COUNT 7
+#define DNS_STATUS_COUNT 8
 
 struct dns_answer {
     atomic_uint refs;
     enum dns_status status;
-    bool stale;         /* served past its end, because asking anew failed */
+    bool stale;         /* served past its end, because a new query failed */
     int64_t expires_ms; /* CLOCK_MONOTONIC */
     int64_t came_ms;    /* likewise; 0 of a failure */
     char *text; /* DNS_TXT, found: the first record, its strings joined, as it came

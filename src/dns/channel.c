@@ -1,10 +1,12 @@
 #include "dns/channel.h"
 
 #include <ares.h>
+#include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,17 +17,15 @@
 #include "base/log.h"
 
 /* c-ares 1.32 and later shortens the time of an attempt by what it has seen of a server,
- * down to 250 ms, and a caching resolver is quick but for the one name that is slow. The
- * question's own deadline ends it, so there are attempts enough to get that far. */
-#define ATTEMPTS_MIN_ADAPTIVE 4
+ * down to 250 ms, and forgets the query then; but a caching resolver is quick except for
+ * the one name that is slow. With so many attempts it gets as far as the deadline. */
+#define ATTEMPTS_ADAPTIVE 4
 
 struct channel {
     TAILQ_ENTRY(channel) link;
     struct channel_set *set;
     ares_channel ares;
     unsigned asked, open;
-    int server_count;
-    unsigned first;
     int64_t retired_ms; /* 0: in use */
     struct stray_watch watch;
     bool without_socket; /* the last one that was wanted could not be had */
@@ -167,7 +167,7 @@ static ares_socket_t on_open(int domain, int type, int protocol, void *data)
         return ARES_SOCKET_BAD;
     }
     channel->set->by_fd[fd] = (struct channel_socket){.udp = type == SOCK_DGRAM};
-    if (type == SOCK_STREAM) /* a question is one small packet: it is not to wait */
+    if (type == SOCK_STREAM) /* a query is one small packet: it is not to wait */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return fd;
 }
@@ -209,33 +209,45 @@ static ares_ssize_t on_send(ares_socket_t fd, const struct iovec *parts, int cou
     return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-/* Counts the servers, and has c-ares begin with another one than the first of them. */
-static int order_servers(struct channel *channel, unsigned first)
+static void log_servers_error(const char *servers, int rc)
 {
-    struct ares_addr_port_node *servers = NULL, *last = NULL;
-    int rc = ares_get_servers_ports(channel->ares, &servers);
+    static struct log_limit limit;
+    unsigned held_back;
 
-    if (rc != ARES_SUCCESS)
-        return rc;
-    for (struct ares_addr_port_node *s = servers; s != NULL; s = s->next) {
-        channel->server_count++;
-        last = s;
-    }
-    channel->first =
-        channel->server_count > 0 ? first % (unsigned)channel->server_count : 0;
-    for (unsigned i = 0; i < channel->first; i++) {
-        last->next = servers; /* to the end */
-        last = servers;
-        servers = servers->next;
-        last->next = NULL;
-    }
-    if (channel->first > 0)
-        rc = ares_set_servers_ports(channel->ares, servers);
-    ares_free_data(servers);
-    return rc;
+    if (rc != ARES_SUCCESS && log_limit_pass(&limit, 60000, &held_back))
+        log_error("resolver: servers=\"%s\" error=\"%s\" held-back=%u", servers,
+                  ares_strerror(rc), held_back);
 }
 
-static int init_ares(struct channel *channel, const struct channel_settings *settings)
+size_t channel_servers(const char *servers, char (*out)[CHANNEL_SERVER_SIZE], size_t most)
+{
+    struct ares_addr_port_node *first = NULL;
+    ares_channel ares = NULL;
+    size_t count = 0;
+    int rc = ares_init(&ares);
+
+    if (rc == ARES_SUCCESS && servers[0] != '\0')
+        rc = ares_set_servers_ports_csv(ares, servers);
+    if (rc == ARES_SUCCESS)
+        rc = ares_get_servers_ports(ares, &first);
+    for (struct ares_addr_port_node *s = first; s != NULL && count < most; s = s->next) {
+        char address[INET6_ADDRSTRLEN];
+        int port = s->udp_port != 0 ? s->udp_port : 53;
+
+        if (inet_ntop(s->family, &s->addr, address, sizeof address) == NULL)
+            continue;
+        snprintf(out[count++], CHANNEL_SERVER_SIZE,
+                 s->family == AF_INET6 ? "[%s]:%d" : "%s:%d", address, port);
+    }
+    log_servers_error(servers, rc);
+    if (first != NULL)
+        ares_free_data(first);
+    if (ares != NULL)
+        ares_destroy(ares);
+    return count;
+}
+
+static int init_ares(struct channel *channel, const char *server, int life_ms)
 {
     static const struct ares_socket_functions functions = {
         .asocket = on_open,
@@ -247,9 +259,9 @@ static int init_ares(struct channel *channel, const struct channel_settings *set
     char lookups[] = "b"; /* DNS only, no /etc/hosts */
     struct ares_options options = {
         .flags = ARES_FLAG_STAYOPEN | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
-                 (settings->failover ? 0 : ARES_FLAG_NOCHECKRESP),
-        .timeout = settings->timeout_ms,
-        .tries = settings->attempts,
+                 ARES_FLAG_NOCHECKRESP,
+        .timeout = life_ms,
+        .tries = 1,
         .lookups = lookups,
         .sock_state_cb = on_wait,
         .sock_state_cb_data = channel,
@@ -262,8 +274,7 @@ static int init_ares(struct channel *channel, const struct channel_settings *set
     mask |= ARES_OPT_QUERY_CACHE;
 #endif
 #if ARES_VERSION >= 0x012000
-    if (options.tries < ATTEMPTS_MIN_ADAPTIVE)
-        options.tries = ATTEMPTS_MIN_ADAPTIVE;
+    options.tries = ATTEMPTS_ADAPTIVE;
 #endif
     int rc = ares_init_options(&channel->ares, &options, mask);
     if (rc != ARES_SUCCESS) {
@@ -271,27 +282,20 @@ static int init_ares(struct channel *channel, const struct channel_settings *set
         return rc;
     }
     ares_set_socket_functions(channel->ares, &functions, channel);
-    if (settings->servers[0] != '\0')
-        rc = ares_set_servers_ports_csv(channel->ares, settings->servers);
-    return rc == ARES_SUCCESS ? order_servers(channel, settings->first) : rc;
+    return ares_set_servers_ports_csv(channel->ares, server);
 }
 
-struct channel *channel_new(struct channel_set *set,
-                            const struct channel_settings *settings)
+struct channel *channel_new(struct channel_set *set, const char *server, int life_ms)
 {
-    static struct log_limit limit;
-    unsigned held_back;
     struct channel *channel = calloc(1, sizeof *channel);
 
     if (channel == NULL)
         return NULL;
     channel->set = set;
     TAILQ_INSERT_TAIL(&set->all, channel, link);
-    int rc = init_ares(channel, settings);
+    int rc = init_ares(channel, server, life_ms);
     if (rc != ARES_SUCCESS) {
-        if (log_limit_pass(&limit, 60000, &held_back))
-            log_error("resolver: servers=\"%s\" error=\"%s\" held-back=%u",
-                      settings->servers, ares_strerror(rc), held_back);
+        log_servers_error(server, rc);
         channel_free(channel);
         return NULL;
     }
@@ -315,8 +319,6 @@ static enum dns_status failure_of(int ares_status)
     switch (ares_status) {
     case ARES_ETIMEOUT:
         return DNS_TIMEOUT;
-    case ARES_EREFUSED:
-        return DNS_REFUSED;
     case ARES_EBADNAME:
     case ARES_EBADRESP:
     case ARES_EBADQUERY:
@@ -326,7 +328,7 @@ static enum dns_status failure_of(int ares_status)
     case ARES_EDESTRUCTION:
         return DNS_NOT_ASKED;
     default:
-        return DNS_SERVFAIL; /* no server that could be reached, or would */
+        return DNS_UNREACHABLE; /* its answers, whatever they say, come as packets */
     }
 }
 
@@ -337,11 +339,11 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *packet
     struct channel *channel = query->channel;
     enum dns_status failure = failure_of(status);
 
-    query->retried = timeouts > 0;
+    (void)timeouts;
     query->channel = NULL;
     channel->open--;
     stray_taken(&channel->watch);
-    if (failure == DNS_SERVFAIL && channel->without_socket)
+    if (failure == DNS_UNREACHABLE && channel->without_socket)
         failure = DNS_NOT_ASKED;
     if (packet != NULL && size > 0)
         query->done(query, DNS_INVALID, packet, (size_t)size);
@@ -355,8 +357,6 @@ void channel_ask(struct channel *channel, enum dns_type type, const char *name,
     channel->asked++;
     channel->open++;
     query->channel = channel;
-    query->server_count = channel->server_count;
-    query->first = channel->first;
     ares_query(channel->ares, name, ns_c_in, type == DNS_A ? ns_t_a : ns_t_txt, on_answer,
                query);
 }

@@ -1,8 +1,8 @@
 #ifndef DNS_CHANNEL_H
 #define DNS_CHANNEL_H
 
-/* The one place that knows c-ares: a channel sends questions to its name servers and
- * hands back their packets. All functions but the first three belong to the resolver's
+/* The one place that knows c-ares: a channel sends queries to its name server and hands
+ * back its packets. All functions but the first three belong to the resolver's
  * thread. */
 
 #include <stdbool.h>
@@ -35,52 +35,48 @@ struct channel_set {
 
 void channel_set_init(struct channel_set *set, int epoll_fd);
 
-/* Frees all channels; questions still with them are done with DNS_NOT_ASKED. */
+/* Frees all channels; queries still with them are done with DNS_NOT_ASKED. */
 void channel_set_free(struct channel_set *set);
 
-/* A socket can be read or written: may call done of any question of its channel. */
+/* A socket can be read or written: may call done of any query of its channel. */
 void channel_set_ready(struct channel_set *set, int fd, bool readable, bool writable);
 
 /* Looks after attempts that took too long; to be called every 50 ms or so while
- * questions are open. */
+ * queries are open. */
 void channel_set_tick(struct channel_set *set);
 
-/* Frees the channels that were retired and have no question left, or were retired
+/* Frees the channels that were retired and have no query left, or were retired
  * linger_ms ago: c-ares goes on for long with servers that are dead, when nobody waits
  * any more. Not from done. */
 void channel_set_reap(struct channel_set *set, int64_t now_ms, int linger_ms);
 
-struct channel_settings {
-    const char *servers; /* "127.0.0.1:5300,[::1]:53"; "": /etc/resolv.conf's */
-    unsigned first;      /* which of them is asked first, modulo their number */
-    int timeout_ms, attempts;
-    bool failover; /* c-ares asks the next server after SERVFAIL or REFUSED by itself,
-                      and what they said is lost; else the first one's word is final */
-};
+/* The servers that a text names, or /etc/resolv.conf's for "", as "127.0.0.1:53" and
+ * "[::1]:53": writes up to most of them. Returns their number; 0 where the text cannot be
+ * read or there is no memory, which is logged. */
+#define CHANNEL_SERVER_SIZE 64
+size_t channel_servers(const char *servers, char (*out)[CHANNEL_SERVER_SIZE],
+                       size_t most);
 
-/* Returns NULL without memory, or where the servers cannot be read; it was logged. */
-struct channel *channel_new(struct channel_set *set,
-                            const struct channel_settings *settings);
+/* A channel to one server. life_ms is how long it waits for an answer; it never sends a
+ * query again by itself (but see ATTEMPTS_ADAPTIVE). Returns NULL without memory, or
+ * where the server cannot be read; it was logged. */
+struct channel *channel_new(struct channel_set *set, const char *server, int life_ms);
 
-/* No more questions; it goes with the last open one, by channel_set_reap. NULL is fine.
- */
+/* No more queries; it goes with the last open one, by channel_set_reap. NULL is fine. */
 void channel_retire(struct channel *channel);
 
-/* How many questions it has been asked. */
+/* How many queries it has sent. */
 unsigned channel_asked(const struct channel *channel);
 
-/* A question's part in it; embed it in what asks. */
+/* A query's part in it; embed it in what asks. */
 struct channel_query {
     /* Called once, also from within channel_ask and the channel's end. packet is
-     * borrowed, or NULL where there is none: then failure says why. May ask again, but
-     * not after DNS_NOT_ASKED. */
+     * borrowed, or NULL where there is none: then failure says why: DNS_UNREACHABLE,
+     * DNS_TIMEOUT, DNS_NOT_ASKED, DNS_INVALID. May ask again, but not after
+     * DNS_NOT_ASKED. */
     void (*done)(struct channel_query *query, enum dns_status failure,
                  const uint8_t *packet, size_t size);
     struct channel *channel;
-    /* Of the channel that it was asked through, for done: */
-    int server_count;
-    unsigned first;
-    bool retried; /* an attempt was in vain before the packet came */
 };
 
 void channel_ask(struct channel *channel, enum dns_type type, const char *name,

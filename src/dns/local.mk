@@ -3,9 +3,8 @@ librblmilter_a_SOURCES += \
 	src/dns/cache.c src/dns/cache.h \
 	src/dns/channel.c src/dns/channel.h \
 	src/dns/key.c src/dns/key.h \
-	src/dns/question.c src/dns/question.h \
+	src/dns/query.c src/dns/query.h \
 	src/dns/reply.c src/dns/reply.h \
 	src/dns/resolver.c src/dns/resolver.h \
 	src/dns/stray.c src/dns/stray.h \
-	src/dns/thread.c src/dns/thread.h \
 	src/dns/upstream.c src/dns/upstream.h

@@ -1,6 +1,8 @@
 #include "dns/resolver.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -9,7 +11,185 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "dns/thread.h"
+#include "base/log.h"
+#include "dns/query.h"
+
+#define READY_MAX 64
+#define LINGER_MS 1000 /* a channel without work beyond its last query's life */
+#define TICK_MS   25   /* how often deadlines, retries and probes are seen to */
+/* Queries that leave in one go, and after how long so many more do. A UDP socket's usual
+ * buffer holds some 270. A near server answers by itself and may be kept from reading for
+ * some milliseconds, by us among others; a far one is read by what stands between. */
+#define BURST_NEAR 64
+#define BURST_FAR  256
+#define BURST_MS   10
+
+struct resolver {
+    struct cache *cache;
+    uint64_t secret; /* of the hash */
+    pthread_t thread;
+    int epoll_fd, wake_fd;
+
+    pthread_mutex_t lock; /* of what follows; held for a few instructions only */
+    struct query_list handed_over;
+    struct resolver_settings settings;
+    bool settings_changed;
+    bool stopping;
+    struct upstream_list upstreams; /* only ever added to */
+    uint32_t last_upstream;
+
+    struct channel_set channels; /* the thread's own, and what follows */
+    struct queries queries;
+    int64_t last_tick_ms;
+    int64_t burst_ms; /* when the burst began that queries leave in */
+
+    /* The thread waits, or is about to: wake it. Set and looked at under the lock;
+     * cleared also without, as the thread takes the work before it sleeps again. */
+    atomic_bool asleep;
+};
+
+static void wake(struct resolver *r)
+{
+    uint64_t one = 1;
+
+    /* The thread sees the edge and never reads: cannot fail before 2^64 writes. */
+    if (write(r->wake_fd, &one, sizeof one) != sizeof one)
+        log_error("resolver: wake: %m");
+}
+
+/* The upstreams known now; more may be added before it meanwhile, which is for the next
+ * round. */
+static struct upstream *first_upstream(struct resolver *r)
+{
+    struct upstream *first;
+
+    pthread_mutex_lock(&r->lock);
+    first = TAILQ_FIRST(&r->upstreams);
+    pthread_mutex_unlock(&r->lock);
+    return first;
+}
+
+/* Takes over what was handed over; with nothing to do the thread is asleep from here on.
+ * Returns false at the end. */
+static bool take_work(struct resolver *r, struct query_list *work)
+{
+    struct upstream *u;
+    bool stopping;
+
+    pthread_mutex_lock(&r->lock);
+    stopping = r->stopping;
+    if (!stopping)
+        TAILQ_CONCAT(work, &r->handed_over, link);
+    if (r->settings_changed) {
+        r->queries.settings = r->settings;
+        TAILQ_FOREACH(u, &r->upstreams, link)
+        upstream_retire_channels(u);
+        r->settings_changed = false;
+    }
+    r->asleep = TAILQ_EMPTY(work);
+    pthread_mutex_unlock(&r->lock);
+    return !stopping;
+}
+
+/* Sends queries in bursts: what a near server's socket cannot hold is lost, and waits for
+ * the next attempt. */
+static void send_queries(struct resolver *r, struct query_list *work, int64_t now_ms)
+{
+    int burst = r->queries.near > QUERIES_NEAR / 2 ? BURST_NEAR : BURST_FAR;
+    struct dns_query *q;
+
+    while ((q = TAILQ_FIRST(work)) != NULL) {
+        TAILQ_REMOVE(work, q, link);
+        upstream_read_servers(q->upstream, now_ms, &r->lock);
+        queries_take(&r->queries, q, now_ms);
+    }
+    if (now_ms - r->burst_ms >= BURST_MS || r->queries.credit > burst) {
+        r->burst_ms = now_ms;
+        r->queries.credit = burst;
+    }
+    queries_send_waiting(&r->queries, now_ms);
+}
+
+static void tick(struct resolver *r, int64_t now_ms)
+{
+    struct upstream *first = first_upstream(r);
+
+    if (now_ms - r->last_tick_ms < TICK_MS)
+        return;
+    r->last_tick_ms = now_ms;
+    for (struct upstream *u = first; u != NULL; u = TAILQ_NEXT(u, link))
+        upstream_tick(u, &r->channels, now_ms);
+    channel_set_tick(&r->channels);
+    queries_tick(&r->queries, now_ms);
+    for (struct upstream *u = first; u != NULL; u = TAILQ_NEXT(u, link))
+        u->changed = false;
+    channel_set_reap(&r->channels, now_ms, r->queries.settings.deadline_ms + LINGER_MS);
+}
+
+/* Whether a server is being probed, or to be. */
+static bool has_server_away(struct resolver *r)
+{
+    for (struct upstream *u = first_upstream(r); u != NULL; u = TAILQ_NEXT(u, link))
+        for (size_t i = 0; i < atomic_load(&u->count); i++)
+            if (u->servers[i].probing || atomic_load(&u->servers[i].away_ms) != 0)
+                return true;
+    return false;
+}
+
+/* How long nothing can happen but by a socket or a new query. */
+static int idle_ms(struct resolver *r, int64_t now_ms)
+{
+    if (queries_lack_credit(&r->queries))
+        return (int)(r->burst_ms + BURST_MS - now_ms) > 0
+                   ? (int)(r->burst_ms + BURST_MS - now_ms)
+                   : 0;
+    return r->queries.held > 0 || has_server_away(r) ? TICK_MS : -1;
+}
+
+static void wait_for_sockets(struct resolver *r, int timeout_ms)
+{
+    struct epoll_event ready[READY_MAX];
+    int n = epoll_wait(r->epoll_fd, ready, READY_MAX, timeout_ms);
+
+    r->asleep = false;
+    for (int i = 0; i < n; i++)
+        if (ready[i].data.fd != r->wake_fd)
+            channel_set_ready(&r->channels, ready[i].data.fd,
+                              ready[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP),
+                              ready[i].events & EPOLLOUT);
+}
+
+static void *run(void *arg)
+{
+    struct resolver *r = arg;
+    struct query_list work;
+
+    TAILQ_INIT(&work);
+    while (take_work(r, &work)) {
+        bool busy = !TAILQ_EMPTY(&work);
+        int64_t now_ms = clock_ms();
+
+        send_queries(r, &work, now_ms);
+        tick(r, now_ms);
+        wait_for_sockets(r, busy ? 0 : idle_ms(r, now_ms));
+    }
+    return NULL;
+}
+
+/* The thread takes no signals: they are the main's. */
+static int thread_start(struct resolver *r)
+{
+    sigset_t all, before;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&r->thread, NULL, run, r);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0)
+        pthread_setname_np(r->thread, "resolver");
+    return rc;
+}
 
 static int open_descriptors(struct resolver *r)
 {
@@ -26,6 +206,12 @@ static int open_descriptors(struct resolver *r)
 /* Frees all but the thread. */
 static void resolver_destroy(struct resolver *r)
 {
+    struct upstream *u;
+
+    while ((u = TAILQ_FIRST(&r->upstreams)) != NULL) {
+        TAILQ_REMOVE(&r->upstreams, u, link);
+        upstream_free(u);
+    }
     if (r->epoll_fd >= 0)
         close(r->epoll_fd);
     if (r->wake_fd >= 0)
@@ -52,7 +238,6 @@ struct resolver *resolver_new(const struct resolver_settings *settings)
     pthread_mutex_init(&r->lock, NULL);
     TAILQ_INIT(&r->handed_over);
     TAILQ_INIT(&r->upstreams);
-    TAILQ_INIT(&r->graves);
     r->settings = *settings;
     r->epoll_fd = r->wake_fd = -1;
     r->cache = cache_new((size_t)settings->cache_size);
@@ -67,8 +252,8 @@ struct resolver *resolver_new(const struct resolver_settings *settings)
         goto fail;
     }
     channel_set_init(&r->channels, r->epoll_fd);
-    questions_init(&r->questions, &r->channels, r->cache);
-    r->questions.settings = *settings;
+    queries_init(&r->queries, &r->channels, r->cache);
+    r->queries.settings = *settings;
     failed = thread_start(r);
     if (failed == 0)
         return r;
@@ -82,25 +267,22 @@ fail_library:
 
 void resolver_free(struct resolver *r)
 {
-    struct question *q;
+    struct dns_query *q;
 
     if (r == NULL)
         return;
     pthread_mutex_lock(&r->lock);
     r->stopping = true;
     pthread_mutex_unlock(&r->lock);
-    thread_wake(r);
+    wake(r);
     pthread_join(r->thread, NULL);
     /* From here on we are the thread; nothing is handed over any more. */
     while ((q = TAILQ_FIRST(&r->handed_over)) != NULL) {
         TAILQ_REMOVE(&r->handed_over, q, link);
-        question_leave_out(&r->questions, q);
+        query_leave_out(&r->queries, q);
     }
-    upstream_list_retire(&r->upstreams);
-    upstream_list_retire(&r->graves);
-    channel_set_free(&r->channels); /* ends what is open */
-    upstream_list_free(&r->graves);
-    upstream_list_free(&r->upstreams);
+    channel_set_free(&r->channels); /* ends what was sent */
+    queries_end(&r->queries);
     resolver_destroy(r);
     channel_library_cleanup();
 }
@@ -112,130 +294,70 @@ void resolver_configure(struct resolver *r, const struct resolver_settings *sett
     r->settings_changed = true;
     pthread_mutex_unlock(&r->lock);
     cache_resize(r->cache, (size_t)settings->cache_size);
-    thread_wake(r);
+    wake(r);
 }
 
-/* Puts it before the thread, unless there are too many. */
-static bool hand_over(struct resolver *r, struct question *q, int64_t now_ms)
+/* Puts it before the thread, unless that is about to end. */
+static bool hand_over(struct resolver *r, struct dns_query *q, int64_t now_ms)
 {
+    struct dns_lookup *lookup = q->first;
     bool taken, must_wake = false;
 
     pthread_mutex_lock(&r->lock);
-    taken =
-        !r->stopping && (q->anew || resolver_load(r) <= (size_t)r->settings.max_queries);
+    taken = !r->stopping;
     if (taken) {
-        q->deadline_ms = now_ms + r->settings.deadline_ms;
+        lookup->deadline_ms = now_ms + (lookup->timeout_ms > 0 ? lookup->timeout_ms
+                                                               : r->settings.deadline_ms);
         TAILQ_INSERT_TAIL(&r->handed_over, q, link);
         must_wake = r->asleep;
         r->asleep = false;
     }
     pthread_mutex_unlock(&r->lock);
     if (must_wake)
-        thread_wake(r);
+        wake(r);
     return taken;
 }
 
-/* Makes a question and puts it before the thread. Returns false if that cannot be. */
-static bool put_question(struct resolver *r, struct upstream *upstream,
-                         const struct dns_key *key, struct dns_lookup *lookup, bool anew,
-                         int64_t now_ms)
+/* A stale answer, or that nothing was asked. */
+static struct dns_answer *stale_or_nothing(struct resolver *r, const struct dns_key *key)
 {
-    struct question *q = question_new(&r->questions, upstream, key, lookup);
+    struct dns_answer *failure = dns_answer_failure(DNS_NOT_ASKED), *answer;
 
-    if (q == NULL)
-        return false;
-    q->anew = anew;
-    if (hand_over(r, q, now_ms))
-        return true;
-    question_free(&r->questions, q);
-    return false;
-}
-
-static struct dns_answer *not_asked(struct resolver *r, const struct dns_key *key)
-{
     pthread_mutex_lock(&r->lock);
     int stale_ttl_s = r->settings.stale_ttl_s;
     pthread_mutex_unlock(&r->lock);
-    atomic_fetch_add_explicit(&r->not_asked, 1, memory_order_relaxed);
-    return questions_failed_answer(&r->questions, key, stale_ttl_s, DNS_NOT_ASKED);
+    answer = queries_stale_or(&r->queries, key, stale_ttl_s, failure);
+    dns_answer_unref(failure);
+    return answer;
 }
 
-struct dns_answer *resolver_ask(struct resolver *r, struct upstream *upstream,
-                                enum dns_type type, const char *name,
-                                struct dns_lookup *lookup)
+struct dns_answer *resolver_query(struct resolver *r, struct upstream *upstream,
+                                  enum dns_type type, const char *name, unsigned flags,
+                                  struct dns_lookup *lookup)
 {
     struct dns_key key;
+    struct dns_answer *answer = NULL;
+    struct dns_query *q;
     int64_t now_ms = clock_ms();
 
     if (!dns_key_make(&key, r->secret, upstream->id, type, name))
         return dns_answer_failure(DNS_INVALID);
-    struct dns_answer *answer = cache_get(r->cache, &key, now_ms);
+    if ((flags & (DNS_AGAIN | DNS_PRIVATE)) == 0)
+        answer = cache_get(r->cache, &key, now_ms);
     if (answer != NULL)
         return answer;
-    if (put_question(r, upstream, &key, lookup, false, now_ms))
+    if (flags & DNS_CACHE_ONLY)
+        return stale_or_nothing(r, &key);
+    q = query_new(&r->queries, upstream, &key, flags, lookup);
+    if (q != NULL && hand_over(r, q, now_ms))
         return NULL;
-    return not_asked(r, &key);
-}
-
-struct dns_answer *resolver_ask_anew(struct resolver *r, struct upstream *upstream,
-                                     enum dns_type type, const char *name,
-                                     struct dns_lookup *lookup)
-{
-    struct dns_key key;
-
-    if (!dns_key_make(&key, r->secret, upstream->id, type, name))
-        return dns_answer_failure(DNS_INVALID);
-    if (put_question(r, upstream, &key, lookup, true, clock_ms()))
-        return NULL;
+    query_free(&r->queries, q);
     return dns_answer_failure(DNS_NOT_ASKED);
-}
-
-struct dns_answer *resolver_remembered(struct resolver *r, struct upstream *upstream,
-                                       enum dns_type type, const char *name)
-{
-    struct dns_key key;
-    struct dns_answer *answer;
-
-    if (!dns_key_make(&key, r->secret, upstream->id, type, name))
-        return NULL;
-    answer = cache_get(r->cache, &key, clock_ms());
-    if (answer != NULL)
-        return answer;
-    pthread_mutex_lock(&r->lock);
-    int stale_ttl_s = r->settings.stale_ttl_s;
-    pthread_mutex_unlock(&r->lock);
-    answer = questions_failed_answer(&r->questions, &key, stale_ttl_s, DNS_NOT_ASKED);
-    if (answer->stale)
-        return answer;
-    dns_answer_unref(answer);
-    return NULL;
-}
-
-struct dns_answer *resolver_leave_out(struct resolver *r, struct upstream *upstream,
-                                      enum dns_type type, const char *name)
-{
-    struct dns_key key;
-    struct dns_answer *answer;
-
-    if (!dns_key_make(&key, r->secret, upstream->id, type, name))
-        return dns_answer_failure(DNS_INVALID);
-    answer = cache_get(r->cache, &key, clock_ms());
-    return answer != NULL ? answer : not_asked(r, &key);
 }
 
 size_t resolver_load(struct resolver *r)
 {
-    return atomic_load_explicit(&r->questions.open, memory_order_relaxed);
-}
-
-struct dns_answer *resolver_cached(struct resolver *r, struct upstream *upstream,
-                                   enum dns_type type, const char *name)
-{
-    struct dns_key key;
-
-    if (!dns_key_make(&key, r->secret, upstream->id, type, name))
-        return NULL;
-    return cache_get(r->cache, &key, clock_ms());
+    return atomic_load_explicit(&r->queries.under_way, memory_order_relaxed);
 }
 
 void resolver_flush_cache(struct resolver *r)
@@ -252,72 +374,57 @@ struct upstream *resolver_upstream(struct resolver *r, const char *servers)
     pthread_mutex_lock(&r->lock);
     TAILQ_FOREACH(upstream, &r->upstreams, link)
     {
-        if (strcmp(upstream->servers, servers) == 0)
+        if (strcmp(upstream->text, servers) == 0)
             break;
     }
-    if (upstream != NULL) {
-        upstream_ref(upstream);
-    } else {
-        upstream = upstream_new(r, r->last_upstream + 1, servers);
+    if (upstream == NULL) {
+        upstream = upstream_new(r->last_upstream + 1, servers);
         if (upstream != NULL) {
             r->last_upstream++;
-            TAILQ_INSERT_TAIL(&r->upstreams, upstream, link);
+            TAILQ_INSERT_HEAD(&r->upstreams, upstream, link);
         }
     }
     pthread_mutex_unlock(&r->lock);
     return upstream;
 }
 
-struct upstream *upstream_ref(struct upstream *upstream)
+bool resolver_is_away(const struct upstream *upstream)
 {
-    atomic_fetch_add_explicit(&upstream->refs, 1, memory_order_relaxed);
-    return upstream;
+    return upstream_is_away(upstream);
 }
 
-/* The last one leaves the channels to the thread: only it may touch c-ares. */
-void upstream_unref(struct upstream *upstream)
+void resolver_servers(struct resolver *r,
+                      void (*report)(void *context, const char *address, int64_t away_ms),
+                      void *context)
 {
-    if (upstream == NULL)
-        return;
-    struct resolver *r = upstream->resolver;
-    unsigned refs = atomic_load_explicit(&upstream->refs, memory_order_relaxed);
-    bool last;
+    struct upstream *u;
 
-    while (refs > 1)
-        if (atomic_compare_exchange_weak_explicit(&upstream->refs, &refs, refs - 1,
-                                                  memory_order_acq_rel,
-                                                  memory_order_relaxed))
-            return;
-    /* resolver_upstream may just give it to somebody else: the lock decides. */
     pthread_mutex_lock(&r->lock);
-    last = atomic_fetch_sub_explicit(&upstream->refs, 1, memory_order_acq_rel) == 1;
-    if (last) {
-        TAILQ_REMOVE(&r->upstreams, upstream, link);
-        TAILQ_INSERT_TAIL(&r->graves, upstream, link);
-    }
+    TAILQ_FOREACH(u, &r->upstreams, link)
+    for (size_t i = 0; i < atomic_load(&u->count); i++)
+        report(context, u->servers[i].address, atomic_load(&u->servers[i].away_ms));
     pthread_mutex_unlock(&r->lock);
-    if (last)
-        thread_wake(r);
 }
 
 void resolver_stats(struct resolver *r, struct resolver_stats *out)
 {
+    struct queries *qs = &r->queries;
     struct cache_stats cache;
 
     cache_stats(r->cache, &cache);
     *out = (struct resolver_stats){
-        .asked = atomic_load(&r->questions.asked),
-        .joined = atomic_load(&r->questions.joined),
+        .asked = atomic_load(&qs->asked),
+        .joined = atomic_load(&qs->joined),
         .cached = cache.hits,
-        .stale = atomic_load(&r->questions.stale),
-        .cnames = atomic_load(&r->questions.cnames),
-        .not_asked = atomic_load(&r->not_asked),
-        .open = atomic_load(&r->questions.open),
+        .stale = atomic_load(&qs->stale),
+        .cnames = atomic_load(&qs->cnames),
+        .not_asked = atomic_load(&qs->not_asked),
+        .open = atomic_load(&qs->under_way),
         .cache_count = cache.count,
         .cache_bytes = cache.bytes,
     };
     for (size_t i = 0; i < DNS_STATUS_COUNT; i++)
-        out->by_status[i] = atomic_load(&r->questions.by_status[i]);
+        out->by_status[i] = atomic_load(&qs->by_status[i]);
     for (size_t i = 0; i < STRAY_COUNT; i++)
         out->strays[i] = atomic_load(&r->channels.strays.by_kind[i]);
 }

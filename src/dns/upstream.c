@@ -1,129 +1,230 @@
 #include "dns/upstream.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
-struct upstream *upstream_new(struct resolver *resolver, uint32_t id, const char *servers)
+#define PROBE_NAME     "localhost" /* RFC 6761: each server has an answer of its own */
+#define PROBE_AFTER_MS 300         /* of silence */
+#define PROBE_LIFE_MS  500
+#define PROBE_EVERY_MS 500   /* while it is away */
+#define PROBE_FAILURES 2     /* in a row: one may be a lost packet */
+#define USUAL_MS       60000 /* away for longer, another server is the usual one */
+
+struct upstream *upstream_new(uint32_t id, const char *text)
 {
     struct upstream *upstream = calloc(1, sizeof *upstream);
 
     if (upstream == NULL)
         return NULL;
-    upstream->servers = strdup(servers);
-    if (upstream->servers == NULL) {
+    upstream->text = strdup(text);
+    if (upstream->text == NULL) {
         free(upstream);
         return NULL;
     }
-    upstream->resolver = resolver;
     upstream->id = id;
-    atomic_init(&upstream->refs, 1);
+    for (size_t i = 0; i < UPSTREAM_SERVERS; i++)
+        upstream->servers[i].upstream = upstream;
     return upstream;
+}
+
+static void retire_server(struct server *server)
+{
+    for (size_t i = 0; i < UPSTREAM_CHANNELS; i++) {
+        channel_retire(server->slots[i].channel);
+        server->slots[i].channel = NULL;
+    }
+    channel_retire(server->probe_channel);
+    server->probe_channel = NULL;
 }
 
 void upstream_retire_channels(struct upstream *upstream)
 {
-    for (size_t i = 0; i < UPSTREAM_CHANNELS; i++) {
-        channel_retire(upstream->slots[i].channel);
-        upstream->slots[i].channel = NULL;
-    }
-    channel_retire(upstream->failover.channel);
-    upstream->failover.channel = NULL;
+    for (size_t i = 0; i < UPSTREAM_SERVERS; i++)
+        retire_server(&upstream->servers[i]);
 }
 
 void upstream_free(struct upstream *upstream)
 {
-    upstream_retire_channels(upstream);
-    free(upstream->servers);
+    free(upstream->text);
     free(upstream);
 }
 
-void upstream_list_retire(struct upstream_list *list)
+void upstream_read_servers(struct upstream *upstream, int64_t now_ms,
+                           pthread_mutex_t *lock)
 {
-    struct upstream *upstream;
+    char read[UPSTREAM_SERVERS][CHANNEL_SERVER_SIZE];
+    size_t count = atomic_load(&upstream->count);
 
-    TAILQ_FOREACH(upstream, list, link)
-    {
-        upstream_retire_channels(upstream);
-    }
-}
-
-void upstream_list_free(struct upstream_list *list)
-{
-    struct upstream *upstream;
-
-    while ((upstream = TAILQ_FIRST(list)) != NULL) {
-        TAILQ_REMOVE(list, upstream, link);
-        upstream_free(upstream);
-    }
-}
-
-static bool worn_out(const struct slot *slot, int64_t now_ms)
-{
-    return channel_asked(slot->channel) >= (slot->probe ? 1 : UPSTREAM_CHANNEL_ASKS) ||
-           now_ms - slot->since_ms >= UPSTREAM_CHANNEL_AGE_MS;
-}
-
-static void begin_with(struct upstream *upstream, unsigned first)
-{
-    log_notice("resolver: servers=\"%s\" asked first: no. %u, no longer no. %u",
-               upstream->servers, first + 1, upstream->first + 1);
-    upstream->first = first;
-    upstream->silences = 0;
-    upstream->probe_at_ms = 0;
-    upstream_retire_channels(upstream);
-}
-
-void upstream_answered(struct upstream *upstream, unsigned first, int server_count,
-                       bool retried)
-{
-    if (server_count < 2)
+    if (count > 0 && (upstream->text[0] != '\0' ||
+                      now_ms - upstream->read_ms < UPSTREAM_CHANNEL_AGE_MS))
         return;
-    if (first != upstream->first) {
-        if (first == 0 && !retried)
-            begin_with(upstream, 0); /* it is back */
-    } else if (!retried) {
-        upstream->silences = 0;
-    } else if (++upstream->silences >= UPSTREAM_SILENCES_MAX) {
-        begin_with(upstream, (first + 1) % (unsigned)server_count);
+    upstream->read_ms = now_ms;
+    count = channel_servers(upstream->text, read, UPSTREAM_SERVERS);
+    if (count == 0)
+        return; /* logged; those known so far stay */
+    for (size_t i = 0; i < count; i++) {
+        struct server *server = &upstream->servers[i];
+
+        if (strcmp(server->address, read[i]) == 0)
+            continue;
+        retire_server(server);
+        pthread_mutex_lock(lock);
+        memcpy(server->address, read[i], sizeof read[i]);
+        pthread_mutex_unlock(lock);
+        atomic_store(&server->away_ms, 0);
+        server->unanswered_ms = 0;
+        server->probe_failures = 0;
     }
+    atomic_store(&upstream->count, count);
 }
 
-/* Now and then one channel, so one question, begins with the very first server again. */
-static unsigned first_server(struct upstream *upstream,
-                             const struct resolver_settings *settings, int64_t now_ms)
+int upstream_pick(const struct upstream *upstream, unsigned tried)
 {
-    bool probe = upstream->probe_at_ms != 0 && now_ms >= upstream->probe_at_ms;
+    size_t count = atomic_load(&upstream->count);
 
-    if (upstream->first != 0 && (probe || upstream->probe_at_ms == 0))
-        upstream->probe_at_ms =
-            now_ms + (int64_t)settings->deadline_ms * UPSTREAM_PROBE_LIVES;
-    return probe ? 0 : upstream->first;
+    for (size_t i = 0; i < count; i++)
+        if ((tried & 1u << i) == 0 && atomic_load(&upstream->servers[i].away_ms) == 0)
+            return (int)i;
+    return -1;
 }
 
-struct channel *upstream_channel(struct upstream *upstream, struct channel_set *set,
-                                 const struct resolver_settings *settings, bool failover,
-                                 int64_t now_ms)
+int upstream_usual(const struct upstream *upstream, int64_t now_ms)
 {
-    struct slot *slot = failover ? &upstream->failover
-                                 : &upstream->slots[upstream->turn++ % UPSTREAM_CHANNELS];
+    size_t count = atomic_load(&upstream->count);
 
-    if (slot->channel != NULL && worn_out(slot, now_ms)) {
+    for (size_t i = 0; i < count; i++) {
+        int64_t away_ms = atomic_load(&upstream->servers[i].away_ms);
+
+        if (away_ms == 0 || now_ms - away_ms < USUAL_MS)
+            return (int)i;
+    }
+    return 0;
+}
+
+bool upstream_is_gone(const struct upstream *upstream, int64_t now_ms, int ms)
+{
+    size_t count = atomic_load(&upstream->count);
+
+    for (size_t i = 0; i < count; i++) {
+        int64_t away_ms = atomic_load(&upstream->servers[i].away_ms);
+
+        if (away_ms == 0 || now_ms - away_ms < ms)
+            return false;
+    }
+    return count > 0;
+}
+
+bool upstream_is_away(const struct upstream *upstream)
+{
+    return upstream_is_gone(upstream, INT64_MAX, 0);
+}
+
+struct channel *upstream_channel(struct upstream *upstream, int index,
+                                 struct channel_set *set, int life_ms, int64_t now_ms)
+{
+    struct server *server = &upstream->servers[index];
+    struct slot *slot = &server->slots[server->turn++ % UPSTREAM_CHANNELS];
+
+    if (server->address[0] == '\0')
+        return NULL; /* there is no server to be read; it was logged */
+    if (slot->channel != NULL && (channel_asked(slot->channel) >= UPSTREAM_CHANNEL_ASKS ||
+                                  now_ms - slot->since_ms >= UPSTREAM_CHANNEL_AGE_MS)) {
         channel_retire(slot->channel);
         slot->channel = NULL;
     }
     if (slot->channel == NULL) {
-        struct channel_settings of_channel = {
-            .servers = upstream->servers,
-            .first = failover ? 0 : first_server(upstream, settings, now_ms),
-            .timeout_ms = settings->timeout_ms,
-            .attempts = settings->attempts,
-            .failover = failover,
-        };
-        slot->channel = channel_new(set, &of_channel);
-        slot->probe = !failover && of_channel.first != upstream->first;
+        slot->channel = channel_new(set, server->address, life_ms);
         slot->since_ms = now_ms;
     }
+    if (server->unanswered_ms == 0)
+        server->unanswered_ms = now_ms;
     return slot->channel;
+}
+
+void upstream_heard(struct upstream *upstream, int index, int64_t now_ms)
+{
+    struct server *server = &upstream->servers[index];
+    int64_t away_ms = atomic_load(&server->away_ms);
+
+    server->unanswered_ms = 0;
+    server->probe_failures = 0;
+    if (away_ms == 0)
+        return;
+    log_notice("resolver: server=%s state=back away=%lldms", server->address,
+               (long long)(now_ms - away_ms));
+    atomic_store(&server->away_ms, 0);
+    upstream->changed = true;
+}
+
+/* The one place where a server is found to answer nothing. */
+static void go_away(struct upstream *upstream, struct server *server, const char *why,
+                    int64_t now_ms)
+{
+    if (atomic_load(&server->away_ms) == 0) {
+        log_warning("resolver: server=%s state=away why=\"%s\"", server->address, why);
+        atomic_store(&server->away_ms, now_ms);
+        upstream->changed |= upstream_pick(upstream, 0) >= 0;
+    }
+    server->probe_at_ms = now_ms + PROBE_EVERY_MS;
+}
+
+void upstream_unreachable(struct upstream *upstream, int index, int64_t now_ms)
+{
+    struct server *server = &upstream->servers[index];
+
+    if (atomic_load(&server->away_ms) == 0)
+        go_away(upstream, server, "connection refused", now_ms);
+}
+
+static void on_probe(struct channel_query *query, enum dns_status failure,
+                     const uint8_t *packet, size_t size)
+{
+    struct server *server =
+        (struct server *)((char *)query - offsetof(struct server, probe));
+    struct upstream *upstream = server->upstream;
+    int64_t now_ms = clock_ms();
+
+    (void)size;
+    server->probing = false;
+    if (packet != NULL)
+        upstream_heard(upstream, (int)(server - upstream->servers), now_ms);
+    else if (failure == DNS_UNREACHABLE)
+        go_away(upstream, server, "connection refused", now_ms);
+    else if (failure == DNS_TIMEOUT && ++server->probe_failures >= PROBE_FAILURES)
+        go_away(upstream, server, "no answer", now_ms);
+}
+
+static void probe(struct server *server, struct channel_set *set)
+{
+    if (server->probe_channel != NULL &&
+        channel_asked(server->probe_channel) >= UPSTREAM_CHANNEL_ASKS) {
+        channel_retire(server->probe_channel);
+        server->probe_channel = NULL;
+    }
+    if (server->probe_channel == NULL)
+        server->probe_channel = channel_new(set, server->address, PROBE_LIFE_MS);
+    if (server->probe_channel == NULL)
+        return;
+    server->probing = true;
+    server->probe.done = on_probe;
+    channel_ask(server->probe_channel, DNS_TXT, PROBE_NAME, &server->probe);
+}
+
+void upstream_tick(struct upstream *upstream, struct channel_set *set, int64_t now_ms)
+{
+    size_t count = atomic_load(&upstream->count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct server *server = &upstream->servers[i];
+        bool away = atomic_load(&server->away_ms) != 0;
+        bool silent = server->unanswered_ms != 0 &&
+                      now_ms - server->unanswered_ms >= PROBE_AFTER_MS;
+
+        if (!server->probing && (away ? now_ms >= server->probe_at_ms : silent))
+            probe(server, set);
+    }
 }

@@ -1,7 +1,12 @@
 #ifndef DNS_UPSTREAM_H
 #define DNS_UPSTREAM_H
 
-/* An upstream from the inside: the channels through which a set of servers is asked. */
+/* An upstream from the inside: its servers, which of them answer, and the channels to
+ * them. All functions belong to the resolver's thread, except where said.
+ *
+ * A server that leaves everything unanswered for a moment, or refuses a connection, is
+ * probed with a name of no list: only that decides whether it is away, not what it says,
+ * or does not say, about a list's names. */
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -10,65 +15,79 @@
 #include "dns/channel.h"
 #include "dns/resolver.h"
 
-/* How many channels, so source ports, are in use at once, and after how many questions or
- * what time a channel gives way to a new one, with a new port and with what resolv.conf
- * says then. */
+#define UPSTREAM_SERVERS 8 /* more are not used */
+
+/* How many channels to a server, so source ports, are in use at once, and after how many
+ * queries or what time a channel gives way to a new one, with a new port. So often are
+ * resolv.conf's servers read again, too. */
 #define UPSTREAM_CHANNELS       4
 #define UPSTREAM_CHANNEL_ASKS   100
 #define UPSTREAM_CHANNEL_AGE_MS 4000
 
-/* How many silences in a row make a server stand back, and after how many times a
- * question's longest life the first one has another chance. */
-#define UPSTREAM_SILENCES_MAX 3
-#define UPSTREAM_PROBE_LIVES  4
+struct server {
+    char address[CHANNEL_SERVER_SIZE]; /* written under the resolver's lock */
+    atomic_int_fast64_t away_ms; /* since when it answers nothing; 0: it answers. Any
+                                    thread reads it */
+    int64_t unanswered_ms;       /* the first query sent since its last packet; 0: none */
+    struct slot {
+        struct channel *channel;
+        int64_t since_ms;
+    } slots[UPSTREAM_CHANNELS];
+    unsigned turn;
+    /* The probe: one at a time. */
+    struct channel_query probe;
+    struct channel *probe_channel;
+    int64_t probe_at_ms; /* the next one, while it is away */
+    unsigned probe_failures;
+    bool probing;
+    struct upstream *upstream;
+};
 
 TAILQ_HEAD(upstream_list, upstream);
 
 struct upstream {
     TAILQ_ENTRY(upstream) link;
-    struct resolver *resolver;
-    atomic_uint refs;
     uint32_t id;
-    char *servers; /* "" for /etc/resolv.conf's */
-    /* The resolver thread's own: */
-    struct slot {
-        struct channel *channel;
-        int64_t since_ms;
-        bool probe; /* of the very first server, while another one is asked first */
-    } slots[UPSTREAM_CHANNELS], failover;
-    unsigned turn;
-    unsigned first;      /* the server that is asked first: the first one that answers */
-    unsigned silences;   /* of it, one after another */
-    int64_t probe_at_ms; /* when the very first one is tried again */
+    char *text; /* "" for /etc/resolv.conf's */
+    struct server servers[UPSTREAM_SERVERS];
+    atomic_size_t count;
+    int64_t read_ms; /* when resolv.conf was read */
+    bool changed;    /* a server came back or went away: what is open is sent again */
 };
 
-/* Returns NULL without memory. */
-struct upstream *upstream_new(struct resolver *resolver, uint32_t id,
-                              const char *servers);
-
-/* Retires its channels. The resolver's thread, or when there is none any more. */
+/* Returns NULL without memory. Any thread. */
+struct upstream *upstream_new(uint32_t id, const char *text);
 void upstream_free(struct upstream *upstream);
 
-/* The same for all of a list, which is empty then. */
-void upstream_list_free(struct upstream_list *list);
-
-/* upstream_retire_channels for all of a list. */
-void upstream_list_retire(struct upstream_list *list);
-
-/* The channel to ask now: one after another; or, with failover, the one that tries all
- * servers. NULL if it cannot be had. The resolver's thread. */
-struct channel *upstream_channel(struct upstream *upstream, struct channel_set *set,
-                                 const struct resolver_settings *settings, bool failover,
-                                 int64_t now_ms);
-
-/* Tells that an answer came to a question that began with server first of server_count,
- * and whether that one let an attempt pass. After some of these another server becomes
- * the first: c-ares 1.18 would wait for the silent one each time. The resolver's thread.
- */
-void upstream_answered(struct upstream *upstream, unsigned first, int server_count,
-                       bool retried);
-
-/* New settings: the channels in use give way. The resolver's thread. */
+/* Retires the channels: new settings, or the end. */
 void upstream_retire_channels(struct upstream *upstream);
+
+/* Reads the servers where that is due; lock is held while addresses are written. */
+void upstream_read_servers(struct upstream *upstream, int64_t now_ms,
+                           pthread_mutex_t *lock);
+
+/* The first server that answers and is not among tried (bits by index); -1: none. */
+int upstream_pick(const struct upstream *upstream, unsigned tried);
+
+/* The server whose word counts: the first one, unless it has been away for long. What
+ * others say in its place is theirs. */
+int upstream_usual(const struct upstream *upstream, int64_t now_ms);
+
+/* Whether no server answers; for longer than ms. Any thread. */
+bool upstream_is_away(const struct upstream *upstream);
+bool upstream_is_gone(const struct upstream *upstream, int64_t now_ms, int ms);
+
+/* A channel to the server, for a query that is about to leave. NULL if there is none to
+ * be had. */
+struct channel *upstream_channel(struct upstream *upstream, int server,
+                                 struct channel_set *set, int life_ms, int64_t now_ms);
+
+/* What became of a query: a packet came, whatever it says; or the connection was refused.
+ */
+void upstream_heard(struct upstream *upstream, int server, int64_t now_ms);
+void upstream_unreachable(struct upstream *upstream, int server, int64_t now_ms);
+
+/* Probes the servers that should be. */
+void upstream_tick(struct upstream *upstream, struct channel_set *set, int64_t now_ms);
 
 #endif

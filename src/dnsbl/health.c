@@ -110,11 +110,11 @@ enum health health_judge(const struct list *list, const struct dns_answer *liste
     if (says(list, listed, LISTING_ERROR, &l) ||
         says(list, unlisted, LISTING_ERROR, &l)) {
         code_text(&l, code);
-        snprintf(why, why_size, "says no to us: %s",
+        snprintf(why, why_size, "refuses our queries: %s",
                  l.code.s_addr != 0 ? code : "REFUSED");
         return HEALTH_BLOCKED;
     }
-    if (unlisted != NULL && unlisted->status == DNS_FOUND && !unlisted->stale) {
+    if (says(list, unlisted, LISTING_LISTED, &l)) {
         snprintf(why, why_size, "lists %s, which must not be listed",
                  list->test_unlisted);
         return HEALTH_LYING;
@@ -124,9 +124,16 @@ enum health health_judge(const struct list *list, const struct dns_answer *liste
                  dns_status_name(is_silent(listed) ? listed->status : unlisted->status));
         return HEALTH_DOWN;
     }
-    if (listed != NULL && listed->status == DNS_NONE && list->test_listed[0] != '\0') {
-        snprintf(why, why_size, "does not list %s, which must be listed",
-                 list->test_listed);
+    if (listed != NULL && list->test_listed[0] != '\0' &&
+        says(list, listed, LISTING_NONE, &l)) {
+        if (listed->address_count > 0)
+            snprintf(why, why_size,
+                     "answers %s for its test point %s, which no codes section names",
+                     inet_ntop(AF_INET, &listed->addresses[0], code, sizeof code),
+                     list->test_listed);
+        else
+            snprintf(why, why_size, "does not list %s, which must be listed",
+                     list->test_listed);
         return HEALTH_EMPTY;
     }
     snprintf(why, why_size,

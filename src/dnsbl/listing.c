@@ -114,6 +114,7 @@ struct listing listing_judge(const struct list *list, const struct dns_answer *a
     case DNS_TIMEOUT:
     case DNS_SERVFAIL:
     case DNS_INVALID:
+    case DNS_UNREACHABLE:
     case DNS_NOT_ASKED:
         out.state = LISTING_FAILED;
         return out;
@@ -129,6 +130,13 @@ struct listing listing_judge(const struct list *list, const struct dns_answer *a
     }
     weigh_all(list, answer, &out);
     return out;
+}
+
+bool listing_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer)
+{
+    enum listing_state state = listing_judge(lookup->context, answer).state;
+
+    return state == LISTING_ERROR || state == LISTING_FOREIGN;
 }
 
 void listing_bounds(const struct list *list, int *least, int *most)

@@ -9,11 +9,12 @@
 
 #include "config/config.h"
 #include "dns/answer.h"
+#include "dns/resolver.h"
 
 enum listing_state {
     LISTING_NONE,    /* not listed, or not by a code that counts */
     LISTING_LISTED,  /* listed: code, label and weight say how */
-    LISTING_ERROR,   /* the list said no to us: an error code, or REFUSED */
+    LISTING_ERROR,   /* the list refuses our queries: an error code, or REFUSED */
     LISTING_FOREIGN, /* an address outside 127.0.0.0/8: a parked zone, a lying resolver */
     LISTING_FAILED   /* no answer: timeout, SERVFAIL, unreadable, not asked */
 };
@@ -31,6 +32,10 @@ struct listing {
  * counts (where all are negative, the smallest); bits of one code add up (lists.md, 1).
  */
 struct listing listing_judge(const struct list *list, const struct dns_answer *answer);
+
+/* The is_refusal of a lookup whose context is the struct list: an error code or a foreign
+ * address is no answer. */
+bool listing_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer);
 
 /* The more telling of two listings of one list (for two subjects): errors do not replace
  * listings; of two listings the one whose weight counts. */

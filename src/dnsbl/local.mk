@@ -2,10 +2,10 @@ librblmilter_a_SOURCES += \
 	src/dnsbl/dnsbl.c src/dnsbl/dnsbl.h \
 	src/dnsbl/health.c src/dnsbl/health.h \
 	src/dnsbl/latency.c src/dnsbl/latency.h \
+	src/dnsbl/list_state.c src/dnsbl/list_state.h \
+	src/dnsbl/list_stats.c src/dnsbl/list_stats.h \
 	src/dnsbl/listing.c src/dnsbl/listing.h \
+	src/dnsbl/look.c src/dnsbl/look.h \
+	src/dnsbl/prober.c src/dnsbl/prober.h \
 	src/dnsbl/query_name.c src/dnsbl/query_name.h \
-	src/dnsbl/record.c src/dnsbl/record.h \
-	src/dnsbl/registry.c src/dnsbl/registry.h src/dnsbl/registry_parts.h \
-	src/dnsbl/registry_tests.c \
-	src/dnsbl/registry_state.c src/dnsbl/registry_state.h \
-	src/dnsbl/surge.c src/dnsbl/surge.h
+	src/dnsbl/witnesses.c src/dnsbl/witnesses.h

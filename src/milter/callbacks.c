@@ -127,6 +127,8 @@ static void account(struct connection *c, const struct decision *d)
         atomic_fetch_add(&milter.blocklisted, 1);
     if (d->listed != BLOCKLIST_NONE && c->session->policy->blocklist != NULL)
         blocklist_hit(c->session->policy->blocklist, &d->match);
+    if (d->verdict == VERDICT_ACCEPT && d->exempt == NULL && d->listed == BLOCKLIST_NONE)
+        session_accepted(c->session);
     /* those that no list decides about are no use to try one on */
     if (facts->has_client && d->exempt == NULL && d->listed != BLOCKLIST_ALLOW &&
         milter.slot->recent != NULL)
@@ -149,7 +151,8 @@ static sfsistat early_verdict(SMFICTX *ctx, struct connection *c, enum stage sta
 {
     const struct decision *d;
 
-    if (!is_due(c, stage))
+    if (!is_due(c, stage) || (c->session->listed == BLOCKLIST_NONE &&
+                              !session_lists_are_due(c->session, stage)))
         return go_on(c, silent_flag);
     d = decide(c);
     if (d->verdict < VERDICT_TEMPFAIL)

@@ -88,7 +88,7 @@ static struct connection *connection_new(struct policy *policy)
 
     if (c == NULL)
         return NULL;
-    c->session = session_new(policy);
+    c->session = session_new(policy, false);
     if (c->session == NULL) {
         free(c);
         return NULL;

@@ -5,22 +5,21 @@
 #include "policy/question.h"
 
 struct policy *policy_new(struct config *config, struct resolver *resolver,
-                          struct dnsbl_registry *registry, struct blocklist *blocklist)
+                          struct prober *prober, struct blocklist *blocklist)
 {
     struct policy *policy = calloc(1, sizeof *policy);
 
     if (policy == NULL)
         return NULL;
-    if (dnsbl_set_init(&policy->lists, config, resolver, registry) != 0) {
+    if (dnsbl_set_init(&policy->lists, config, resolver, prober) != 0) {
         free(policy);
         return NULL;
     }
-    shed_init(&policy->shed, config->resolver.max_queries);
-    shed_rank(&policy->lists, config->resolver.max_queries);
     atomic_init(&policy->refs, 1);
     policy->config = config_ref(config);
     policy->resolver = resolver;
     policy->blocklist = blocklist;
+    policy->prober = prober;
     return policy;
 }
 

@@ -13,7 +13,6 @@
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
 #include "policy/recent.h"
-#include "policy/shed.h"
 
 struct policy {
     atomic_uint refs;
@@ -22,13 +21,13 @@ struct policy {
     unsigned checks;             /* what any list asks about: 1u << CHECK_… */
     struct resolver *resolver;   /* the daemon's */
     struct blocklist *blocklist; /* the daemon's; NULL: none */
-    struct shed shed; /* what is under way by network: the one part that moves */
+    struct prober *prober;       /* the daemon's */
 };
 
-/* Takes a reference to config of its own; resolver, registry and blocklist are borrowed
+/* Takes a reference to config of its own; resolver, prober and blocklist are borrowed
  * and must outlive it. Returns the caller's reference, or NULL without memory. */
 struct policy *policy_new(struct config *config, struct resolver *resolver,
-                          struct dnsbl_registry *registry, struct blocklist *blocklist);
+                          struct prober *prober, struct blocklist *blocklist);
 struct policy *policy_ref(struct policy *policy);
 void policy_unref(struct policy *policy); /* NULL is fine */
 

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "policy/question.h"
 
-static bool is_counted_listing(const struct question *q)
+static bool is_counted_listing(const struct dnsbl_lookup *q)
 {
     return q->counted && q->listing.state == LISTING_LISTED;
 }
@@ -20,13 +20,13 @@ void record_lists(const struct session *session, const char *separator,
     struct buffer line = buffer_over(out, RECORD_LISTS_SIZE);
     char code[INET_ADDRSTRLEN];
 
-    for (const struct question *q = inquiry_next(session->inquiry, NULL); q != NULL;
-         q = inquiry_next(session->inquiry, q)) {
+    for (const struct dnsbl_lookup *q = lookups_next(session->lookups, NULL); q != NULL;
+         q = lookups_next(session->lookups, q)) {
         if (!is_counted_listing(q) ||
             inet_ntop(AF_INET, &q->listing.code, code, sizeof code) == NULL)
             continue;
         buffer_add(&line, "%s%s(%s:%d%s)", line.used > 0 ? separator : "",
-                   q->dnsbl->list->name, code, question_weight(q),
+                   q->dnsbl->list->name, code, lookup_weight(q),
                    q->stale ? ":stale" : "");
     }
 }
@@ -36,14 +36,14 @@ static void add_failures(struct buffer *line, const struct session *session)
 {
     const char *lead = " failed=";
 
-    for (const struct question *q = inquiry_next(session->inquiry, NULL); q != NULL;
-         q = inquiry_next(session->inquiry, q)) {
+    for (const struct dnsbl_lookup *q = lookups_next(session->lookups, NULL); q != NULL;
+         q = lookups_next(session->lookups, q)) {
         const char *why = NULL;
 
         if (!q->counted)
             why = q->late ? "no-answer" : "not-awaited";
-        else if (q->aside != NULL)
-            why = q->aside;
+        else if (q->skip != NULL)
+            why = q->skip;
         else if (q->listing.state == LISTING_FAILED)
             why = dns_status_name(q->status);
         else if (q->listing.state == LISTING_ERROR || q->listing.state == LISTING_FOREIGN)
@@ -86,6 +86,8 @@ static void add_decision(struct buffer *line, const struct session *session)
         return;
     }
     buffer_add(line, " score=%d/%d", d->score, config->verdict.reject);
+    if (d->verdict == VERDICT_TEMPFAIL && d->missing < 0)
+        buffer_add(line, " unheard=%d", d->missing); /* it is put off for this */
     record_lists(session, ",", lists);
     if (lists[0] != '\0')
         buffer_add(line, " lists=%s", lists);
@@ -126,10 +128,10 @@ void record_log(const struct session *session, const char *recipient,
 }
 
 /* Of an allow list that is well; it may have answered after the verdict. */
-static bool is_listed_well(const struct question *q)
+static bool is_listed_well(const struct dnsbl_lookup *q)
 {
     return q->listing.state == LISTING_LISTED && q->listing.weight < 0 &&
-           record_counts(q->dnsbl->record, q->remembered);
+           dnsbl_believes(q->dnsbl, q->ipv6, q->came_ms);
 }
 
 bool record_dnswl(const struct session *session, const char *host,
@@ -140,10 +142,10 @@ bool record_dnswl(const struct session *session, const char *host,
     bool any = false;
 
     buffer_add(&line, "%s", host);
-    for (const struct question *q = inquiry_next(session->inquiry, NULL); q != NULL;
-         q = inquiry_next(session->inquiry, q)) {
-        if (q->check != CHECK_CLIENT || q->aside != NULL ||
-            !inquiry_is_answered(session->inquiry, q) || !is_listed_well(q) ||
+    for (const struct dnsbl_lookup *q = lookups_next(session->lookups, NULL); q != NULL;
+         q = lookups_next(session->lookups, q)) {
+        if (q->check != CHECK_CLIENT || q->skip != NULL ||
+            !lookups_is_answered(session->lookups, q) || !is_listed_well(q) ||
             inet_ntop(AF_INET, &q->listing.code, code, sizeof code) == NULL)
             continue;
         buffer_add(&line, ";\n\tdnswl=pass dns.zone=%s policy.ip=%s",

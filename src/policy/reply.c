@@ -68,7 +68,7 @@ static void expand(const struct values *v, const struct template *template,
 }
 
 static const struct template *list_template(const struct config *config,
-                                            const struct question *q)
+                                            const struct dnsbl_lookup *q)
 {
     if (q->dnsbl->list->reply != NULL)
         return q->dnsbl->list->reply;
@@ -79,7 +79,7 @@ static const struct template *list_template(const struct config *config,
 
 void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
 {
-    const struct question *q = session->decision.deciding;
+    const struct dnsbl_lookup *q = session->decision.deciding;
     const struct config *config = session->policy->config;
     struct values v = {0};
     char code[INET_ADDRSTRLEN] = "";
@@ -91,7 +91,7 @@ void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
     set_value(&v, REPLY_LIST, q->dnsbl->list->name);
     set_value(&v, REPLY_CODE, code);
     set_value(&v, REPLY_LABEL, q->listing.label);
-    inquiry_reason(session->inquiry, v.reason, sizeof v.reason);
+    lookups_reason(session->lookups, v.reason, sizeof v.reason);
     v.pointers[REPLY_REASON] = v.reason;
     set_url(&v, config->reply.url);
     expand(&v, list_template(config, q), out);

@@ -9,17 +9,18 @@
 
 #define ALLOW_LISTS_MS 500
 
-struct session *session_new(struct policy *policy)
+struct session *session_new(struct policy *policy, bool is_admin)
 {
     struct session *session = calloc(1, sizeof *session);
 
     if (session == NULL)
         return NULL;
-    session->inquiry = inquiry_new(policy);
-    if (session->inquiry == NULL) {
+    session->lookups = lookups_new(policy, is_admin);
+    if (session->lookups == NULL) {
         free(session);
         return NULL;
     }
+    session->is_admin = is_admin;
     session->policy = policy_ref(policy);
     return session;
 }
@@ -28,7 +29,7 @@ void session_free(struct session *session)
 {
     if (session == NULL)
         return;
-    inquiry_free(session->inquiry);
+    lookups_free(session->lookups);
     policy_unref(session->policy);
     free(session);
 }
@@ -57,46 +58,48 @@ static int ask_lists(struct session *session, enum stage stage)
 {
     session->decided = false;
     ask_blocklist(session);
-    if (session->listed != BLOCKLIST_NONE ||
-        exempt_reason(session->policy->config, &session->facts) != NULL)
+    if (!session->is_admin &&
+        (session->listed != BLOCKLIST_NONE ||
+         exempt_reason(session->policy->config, &session->facts) != NULL))
         return 0;
-    return inquiry_ask(session->inquiry, stage, &session->facts);
+    return lookups_start(session->lookups, stage, &session->facts);
 }
 
 int session_connect(struct session *session, const struct ipaddr *client,
                     const char *name)
 {
-    inquiry_forget(session->inquiry, STAGE_CONNECT);
+    lookups_forget(session->lookups, STAGE_CONNECT);
     facts_connect(&session->facts, client, name);
     return ask_lists(session, STAGE_CONNECT);
 }
 
 int session_helo(struct session *session, const char *helo)
 {
-    inquiry_forget(session->inquiry, STAGE_HELO);
+    lookups_forget(session->lookups, STAGE_HELO);
     facts_helo(&session->facts, helo);
     return ask_lists(session, STAGE_HELO);
 }
 
 int session_mail(struct session *session, const char *sender, const char *login)
 {
-    inquiry_forget(session->inquiry, STAGE_MAIL);
+    lookups_forget(session->lookups, STAGE_MAIL);
     facts_mail(&session->facts, sender, login);
+    session->deadline_ms = 0;
     return ask_lists(session, STAGE_MAIL);
 }
 
 /* The listing that weighs most; the first of equals, as the conf file has them. */
-static const struct question *heaviest(const struct inquiry *inquiry)
+static const struct dnsbl_lookup *heaviest(const struct lookups *lookups)
 {
-    const struct question *best = NULL;
+    const struct dnsbl_lookup *best = NULL;
 
-    for (const struct question *q = inquiry_next(inquiry, NULL); q != NULL;
-         q = inquiry_next(inquiry, q)) {
-        if (!q->counted || question_weight(q) <= 0)
+    for (const struct dnsbl_lookup *l = lookups_next(lookups, NULL); l != NULL;
+         l = lookups_next(lookups, l)) {
+        if (!l->counted || lookup_weight(l) <= 0)
             continue;
-        if (best == NULL || question_weight(q) > question_weight(best) ||
-            (question_weight(q) == question_weight(best) && q->dnsbl < best->dnsbl))
-            best = q;
+        if (best == NULL || lookup_weight(l) > lookup_weight(best) ||
+            (lookup_weight(l) == lookup_weight(best) && l->dnsbl < best->dnsbl))
+            best = l;
     }
     return best;
 }
@@ -105,9 +108,19 @@ static const struct question *heaviest(const struct inquiry *inquiry)
  * what is about to be refused. */
 static void fetch_reason(struct session *session, const struct wait *wait)
 {
-    if (inquiry_ask_reason(session->inquiry, session->decision.deciding,
-                           &session->facts) == 0)
-        inquiry_wait_reason(session->inquiry, wait);
+    if (lookups_start_reason(session->lookups, session->decision.deciding,
+                             &session->facts) == 0)
+        lookups_wait_reason(session->lookups, wait);
+}
+
+/* Of what is refused: allow lists are tried on clients that block lists name. */
+static void note_named(const struct session *session)
+{
+    const struct dnsbl_lookup *l = session->decision.deciding;
+
+    if (!session->is_admin && l != NULL && l->check == CHECK_CLIENT && !l->cached)
+        witnesses_named(prober_witnesses(session->policy->prober),
+                        &session->facts.client);
 }
 
 /* The score of the lists, waited for. */
@@ -116,14 +129,16 @@ static void decide_by_score(struct session *session, const struct wait *wait)
     struct decision *d = &session->decision;
     struct tally tally;
 
-    inquiry_wait(session->inquiry, wait);
-    tally = inquiry_settle(session->inquiry, wait);
-    inquiry_account(session->inquiry, &tally);
+    lookups_wait(session->lookups, wait);
+    tally = lookups_settle(session->lookups, wait);
+    lookups_account(session->lookups, &tally);
     d->score = tally.score;
-    d->verdict = verdict_of(session->policy->config, tally.score);
+    d->missing = tally.missing;
+    d->verdict = verdict_of_tally(session->policy->config, &tally);
     if (d->verdict < VERDICT_TEMPFAIL)
         return;
-    d->deciding = heaviest(session->inquiry);
+    d->deciding = heaviest(session->lookups);
+    note_named(session);
     fetch_reason(session, wait);
     reply_for_list(session, d->reply);
 }
@@ -134,13 +149,16 @@ const struct decision *session_decide(struct session *session,
     const struct config *config = session->policy->config;
     struct decision *d = &session->decision;
     int64_t began_ms = clock_ms();
-    struct wait wait = {.deadline_ms = began_ms + config->resolver.deadline_ms,
+    struct wait wait = {.what = session->is_admin ? WAIT_ALL : WAIT_VERDICT,
                         .facts = &session->facts,
                         .on_wait = on_wait,
                         .context = context};
 
     if (session->decided)
         return d;
+    if (session->deadline_ms == 0)
+        session->deadline_ms = began_ms + config->resolver.deadline_ms;
+    wait.deadline_ms = session->deadline_ms;
     *d = (struct decision){.verdict = VERDICT_ACCEPT, .listed = session->listed};
     switch (session->listed) {
     case BLOCKLIST_ALLOW:
@@ -162,6 +180,32 @@ const struct decision *session_decide(struct session *session,
     return d;
 }
 
+/* What only MAIL shows may exempt a message from the DNS lists. */
+bool session_lists_are_due(const struct session *session, enum stage stage)
+{
+    const struct config *config = session->policy->config;
+
+    return stage >= STAGE_MAIL ||
+           (!config->exempt.authenticated && config->exempt.sender_count == 0 &&
+            !(session->policy->blocklist != NULL &&
+              blocklist_has_allow_entries(session->policy->blocklist)));
+}
+
+void session_accepted(const struct session *session)
+{
+    const struct facts *f = &session->facts;
+    struct witnesses *witnesses = prober_witnesses(session->policy->prober);
+    uint64_t bits = lookups_listed_bits(session->lookups);
+    int today = (int)(time(NULL) / 86400);
+
+    if (session->policy->lists.count == 0)
+        return;
+    if (f->has_client && f->client_name[0] != '\0')
+        witnesses_accepted_client(witnesses, &f->client, bits, today);
+    if (f->has_sender)
+        witnesses_accepted_domain(witnesses, f->sender.domain, bits, today);
+}
+
 static bool has_allow_list(const struct dnsbl_set *lists)
 {
     for (size_t i = 0; i < lists->count; i++)
@@ -180,5 +224,5 @@ void session_await_allow_lists(struct session *session, int (*on_wait)(void *con
                         .context = context};
 
     if (has_allow_list(&session->policy->lists))
-        inquiry_wait(session->inquiry, &wait);
+        lookups_wait(session->lookups, &wait);
 }

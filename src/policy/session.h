@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "policy/facts.h"
-#include "policy/inquiry.h"
+#include "policy/lookups.h"
 #include "policy/policy.h"
 #include "policy/verdict.h"
 
@@ -17,27 +17,33 @@
 
 struct decision {
     enum verdict verdict;
-    int score;          /* of the DNS lists, as far as they were asked and had answered */
+    int score;   /* of the DNS lists, as far as they were queried and had answered */
+    int missing; /* what allow lists that were not heard could have taken off it */
     const char *exempt; /* why the score did not count: "network" …; NULL if it did */
     enum blocklist_verdict listed;
-    struct blocklist_match match;    /* of listed */
-    const struct question *deciding; /* the heaviest listing, for the reply; NULL: none */
-    int took_ms;                     /* that the verdict was waited for */
-    char reply[REPLY_TEXT_SIZE];     /* of a refusal: the text after code and status */
+    struct blocklist_match match; /* of listed */
+    const struct dnsbl_lookup
+        *deciding;               /* the heaviest listing, for the reply; NULL: none */
+    int took_ms;                 /* that the verdict was waited for */
+    char reply[REPLY_TEXT_SIZE]; /* of a refusal: the text after code and status */
 };
 
 struct session {
     struct policy *policy; /* a reference */
     struct facts facts;
-    struct inquiry *inquiry;
+    struct lookups *lookups;
+    bool is_admin;                 /* nobody sends: see lookups_new */
     enum blocklist_verdict listed; /* by the subjects known so far */
     struct blocklist_match match;
-    bool decided; /* about the message at hand */
+    bool decided;        /* about the current message */
+    int64_t deadline_ms; /* CLOCK_MONOTONIC: of the current message's verdict, from the
+                            first stage at which it is due; 0: none yet */
     struct decision decision;
 };
 
-/* Takes a reference to policy of its own. NULL: no memory. */
-struct session *session_new(struct policy *policy);
+/* Takes a reference to policy of its own. is_admin: see lookups_new; every list is then
+ * queried, exempt or not. NULL: no memory. */
+struct session *session_new(struct policy *policy, bool is_admin);
 void session_free(struct session *session); /* NULL is fine */
 
 /* Facts come in; what they allow to be asked is asked at once, and nothing is waited for.
@@ -53,6 +59,14 @@ int session_mail(struct session *session, const char *sender, const char *login)
  * the next fact comes; calling again repeats it. */
 const struct decision *session_decide(struct session *session,
                                       int (*on_wait)(void *context), void *context);
+
+/* Whether the DNS lists' verdict may be given at this stage: not before MAIL where the
+ * sender or a login may exempt the message. */
+bool session_lists_are_due(const struct session *session, enum stage stage);
+
+/* Notes that the message was accepted: its client and its sender's domain may bear
+ * witness about lists (witnesses.h). */
+void session_accepted(const struct session *session);
 
 /* At the end of a message: gives allow lists that could not change the verdict, and so
  * were not waited for, half a second more, so that the header can tell of them. */

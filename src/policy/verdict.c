@@ -13,10 +13,26 @@ enum verdict verdict_of(const struct config *config, int score)
     return VERDICT_ACCEPT;
 }
 
+static enum verdict bounded(const struct config *config, int score, int missing)
+{
+    enum verdict verdict = verdict_of(config, score);
+
+    return verdict == VERDICT_REJECT &&
+                   verdict_of(config, score + missing) != VERDICT_REJECT
+               ? VERDICT_TEMPFAIL
+               : verdict;
+}
+
+enum verdict verdict_of_tally(const struct config *config, const struct tally *tally)
+{
+    return bounded(config, tally->score, tally->missing);
+}
+
 bool verdict_is_decided(const struct config *config, const struct tally *tally)
 {
-    /* more score is never a milder verdict, so the ends of the range tell */
-    return verdict_of(config, tally->least) == verdict_of(config, tally->most);
+    /* more score is never a milder verdict, so the ends of the range decide */
+    return bounded(config, tally->least, tally->missing) ==
+           bounded(config, tally->most, tally->missing);
 }
 
 const char *verdict_name(enum verdict verdict)

@@ -10,14 +10,19 @@
 /* In the order of their severity. */
 enum verdict { VERDICT_ACCEPT, VERDICT_TAG, VERDICT_TEMPFAIL, VERDICT_REJECT };
 
-/* The score so far, and between which bounds the answers still open can move it. */
+/* The score so far, between which bounds the answers still open can move it, and what the
+ * allow lists that were not heard could have taken off (0 or less). */
 struct tally {
-    int score, least, most;
+    int score, least, most, missing;
 };
 
 /* The verdict of a score by the configured thresholds; the severest whose threshold is
  * reached. */
 enum verdict verdict_of(const struct config *config, int score);
+
+/* The same, but where allow lists that were not heard could have kept the score below
+ * reject, it is put off, not refused. */
+enum verdict verdict_of_tally(const struct config *config, const struct tally *tally);
 
 /* Whether the answers still open cannot change the verdict. */
 bool verdict_is_decided(const struct config *config, const struct tally *tally);

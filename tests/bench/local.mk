@@ -1,6 +1,6 @@
 # Benchmarks: make bench-programs, then tests/bench/report.py (docs/performance.md).
 bench_programs = tests/bench/noop tests/bench/load tests/bench/dnsd \
-	tests/bench/smtpload tests/bench/blocklist_bench tests/bench/surge_sim
+	tests/bench/smtpload tests/bench/blocklist_bench
 EXTRA_PROGRAMS += $(bench_programs)
 bench-programs: $(bench_programs)
 .PHONY: bench-programs
@@ -27,6 +27,3 @@ EXTRA_DIST += tests/bench/benchlib.py tests/bench/blocklist.py tests/bench/burst
 	tests/bench/report.py tests/bench/rspamdlib.py tests/bench/svgplot.py \
 	tests/bench/uncached_rspamd.py
 
-# False alarms and delay of the surge rule (docs/health.md).
-tests_bench_surge_sim_SOURCES = tests/bench/surge_sim.c
-tests_bench_surge_sim_LDADD = $(rblmilter_libs)

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "dnsbl/registry.h"
+#include "dnsbl/prober.h"
 #include "milter/state.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -246,17 +246,16 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                          .negative_ttl_s = 60,
                                          .max_queries = 1000};
     struct resolver *resolver = resolver_new(&settings);
-    struct dnsbl_registry *registry = registry_new(NULL);
+    struct prober *prober = prober_new(NULL);
     int port = start_dns();
 
     (void)argc;
     (void)argv;
     log_open(LOG_TARGET_STDERR, LOG_LEVEL_ERROR, true);
-    require(resolver != NULL && registry != NULL &&
-            registry_start(registry, resolver) == 0);
+    require(resolver != NULL && prober != NULL && prober_start(prober, resolver) == 0);
     for (size_t i = 0; i < STAGE_COUNT; i++) {
         struct config *config = load(stages[i], port);
-        struct policy *policy = policy_new(config, resolver, registry, NULL);
+        struct policy *policy = policy_new(config, resolver, prober, NULL);
 
         require(policy != NULL && policy_slot_init(&slots[i], policy) == 0);
         config_unref(config);

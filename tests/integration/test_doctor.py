@@ -190,7 +190,7 @@ def test_blocked_list(doctor, lab, key, advice):
     daemon = doctor.daemon(dns, lists=[key_list() if key else dnsbl("bl", "bl.test", **POINTS)])
     os.chmod(daemon.conf, 0o640)
     examination = doctor.examine()
-    row = examination.find("error", "says no to us", "127.255.255.254")
+    row = examination.find("error", "refuses our queries", "127.255.255.254")
     assert advice in row["advice"]
     assert len(examination.wrong()) == 1
 

@@ -70,14 +70,14 @@ def test_sick_from_the_start(lab, case):
     dns = lab.dns([{"suffix": "bl.test", **rule}])
     daemon = lab.daemon(dns, lists=[bl(**options)], resolver=QUICK)
     reply, seconds = deliver(lab)
-    assert reply.kind == "continue" and seconds < 2
-    line = daemon.log.wait_for(f"list=bl health={health}")
+    assert reply.kind == "continue" and seconds < 3
+    line = daemon.log.wait_for(f"list=bl state={health}")
     assert f"was=unchecked why=" in line and why in line
     shown = row(lab)
-    assert shown["health"] == health and why in shown["why"] and shown["since"] > 0
+    assert shown["state"] == health and why in shown["why"] and shown["since"] > 0
     reply, seconds = deliver(lab)
     assert reply.kind == "continue" and seconds < 0.3, "set aside: nobody waits for it"
-    assert f"failed=bl({reason})" in daemon.log.wait_for("accept:.*failed=bl.*" + reason)
+    daemon.log.wait_for(f"accept:.*failed=bl.{reason}.")
 
 
 def test_allow_list_that_allows_the_world(lab):
@@ -85,7 +85,7 @@ def test_allow_list_that_allows_the_world(lab):
     wl = bl("wl", "wl.test", codes={"127.0.*.3": {"weight": -8}})
     daemon = lab.daemon(dns, lists=[bl(), wl], resolver=QUICK)
     assert deliver(lab)[0].text.startswith("554 5.7.1")
-    daemon.log.wait_for("list=wl health=lying")
+    daemon.log.wait_for("list=wl state=lying")
     assert "failed=wl(lying)" in daemon.log.wait_for("reject:")
 
 
@@ -101,33 +101,33 @@ def test_ipv6_and_names_have_points_of_their_own(lab):
     )
     deliver(lab)
     for name in ("v6", "dn"):
-        assert "was=" not in daemon.log.wait_for(f"list={name} health=healthy")
+        assert "was=" not in daemon.log.wait_for(f"list={name} state=healthy")
     assert "invalid.dn.test" in dns.names()
 
 
 def test_dies_and_comes_back(lab):
-    """After its first few seconds a dead list costs a message nothing; within five of its
-    return it counts again."""
+    """After its first few seconds a dead list costs a message nothing; soon after its
+    return it counts again. The server answers about everything else."""
     dns = lab.dns(well("bl.test", CLIENT))
     daemon = lab.daemon(dns, lists=[bl()], resolver=QUICK)
     assert deliver(lab)[0].text.startswith("554")
-    dns.down()
+    dns.rules([{"suffix": "bl.test", "silent": True}])
     waits = [deliver(lab, f"198.51.100.{n}")[1] for n in range(3)]
-    daemon.log.wait_for("list=bl health=down was=healthy")
+    daemon.log.wait_for("list=bl state=down was=healthy")
     assert max(waits) < 1.5
     later = [deliver(lab, f"198.51.100.{n}")[1] for n in range(10, 20)]
     assert max(later) < 0.3, later
-    time.sleep(1.5)  # tested in vain meanwhile
+    time.sleep(1.5)  # looked at meanwhile, without result
     assert row(lab)["health"] == "down"
-    dns.up()
+    dns.rules(well("bl.test", CLIENT))
     assert wait_health(lab, "healthy") <= 5
-    daemon.log.wait_for("list=bl health=healthy was=down")
+    daemon.log.wait_for("list=bl state=healthy was=down")
     assert deliver(lab)[0].text.startswith("554")
 
 
 def test_a_lost_packet_loses_no_listing(lab):
-    """What is lost is sent again after the timeout; the list's own deadline, of a list that
-    is always quick, must not come before the answer to that."""
+    """What is lost is sent again after the time in which the list nearly always answers,
+    200 ms at least."""
     lost = [{"name": "1.2.0.192.bl.test", "type": "A", "silent": True, "times": 1}]
     dns = lab.dns(lost + well("bl.test", CLIENT))
     lab.daemon(dns, lists=[bl()], resolver={"timeout": "1500ms", "deadline": "5s"})
@@ -135,7 +135,7 @@ def test_a_lost_packet_loses_no_listing(lab):
         deliver(lab, f"198.51.100.{n}")
     reply, waited = deliver(lab)
     assert reply.text.startswith("554"), reply
-    assert 1.4 < waited < 4
+    assert 0.15 < waited < 1.4
 
 
 def test_a_quick_list_is_not_waited_for_to_the_deadline(lab):
@@ -157,26 +157,31 @@ def test_all_resolvers_dead(lab):
     assert deliver(lab)[0].text.startswith("554")
     time.sleep(1.1)  # the TTL has to pass
     dns.down()
-    for n in range(3):
-        deliver(lab, f"198.51.100.{n}")
-    wait_health(lab, "down")
+    deliver(lab, "198.51.100.1")
+    daemon.log.wait_for("resolver: server=.* state=away")
+    time.sleep(1.1)  # away for longer than the deadline
+    assert row(lab)["state"] == "healthy", "the servers are away, the list is not"
     reply, seconds = deliver(lab)
     assert reply.text.startswith("554") and seconds < 0.5
     assert "lists=bl(127.0.0.2:8:stale)" in daemon.log.wait_for("stale")
     reply, seconds = deliver(lab, CLEAN)
     assert reply.kind == "continue" and seconds < 0.3
     dns.up()
-    assert wait_health(lab, "healthy") <= 5
+    daemon.log.wait_for("resolver: server=.* state=back")
+    assert deliver(lab)[0].text.startswith("554")
 
 
 def test_turns_to_lie_between_the_checks(lab):
-    """One answer from outside 127/8 sets it aside at once; it returns by its points."""
+    """One answer from outside 127/8 counts for nothing; its test points decide."""
     dns = lab.dns(well("bl.test", CLIENT) + listed(CLEAN, "bl.test", "203.0.113.9", times=1))
     daemon = lab.daemon(dns, lists=[bl()], resolver=QUICK)
     assert deliver(lab, CLEAN)[0].kind == "continue"
-    daemon.log.wait_for("list=bl health=lying was=healthy why=.*203.0.113.9")
-    wait_health(lab, "healthy")
     assert deliver(lab)[0].text.startswith("554")
+    assert not daemon.log.matching("list=bl state=lying")
+    dns.rules([{"suffix": "bl.test", "a": ["203.0.113.9"]}])
+    assert deliver(lab, "198.51.100.8")[0].kind == "continue"
+    daemon.log.wait_for("list=bl state=lying was=healthy why=.*203.0.113.9")
+    assert deliver(lab, "198.51.100.9")[0].kind == "continue"
 
 
 def test_says_no_between_the_checks(lab):
@@ -186,36 +191,75 @@ def test_says_no_between_the_checks(lab):
     dns.rules([{"suffix": "bl.test", "a": ["127.255.255.255"]}])
     for n in range(4):
         assert deliver(lab, f"198.51.100.{n}")[0].kind == "continue"
-    daemon.log.wait_for("list=bl health=blocked was=healthy")
+    daemon.log.wait_for("list=bl state=blocked was=healthy")
 
 
-def test_surge(lab):
-    """Its test points stay right, and yet it suddenly lists everybody."""
+def test_lists_the_world_but_its_test_point(lab):
+    """Its test points stay right, and yet it suddenly lists everybody: reserved addresses
+    bear witness on a host that has no regular clients yet."""
     dns = lab.dns(well("bl.test"))
     daemon = lab.daemon(dns, lists=[bl()], resolver=QUICK)
     for n in range(250):
         deliver(lab, f"198.18.{n // 200}.{n % 200}")
     dns.rules(points("bl.test") + [{"name": "1.0.0.127.bl.test"}]
               + [{"suffix": "bl.test", "a": ["127.0.0.2"]}])  # fmt: skip
-    refused = 0
-    for n in range(600):
-        refused += deliver(lab, f"198.19.{n // 200}.{n % 200}")[0].kind != "continue"
-        if n % 20 == 19 and row(lab)["health"] == "lying":
-            time.sleep(0.6)  # its points are asked
-            if row(lab)["health"] == "lying":
-                break
-    assert 20 <= refused <= 200
-    assert "suddenly lists" in row(lab)["why"]
+    refused = sum(deliver(lab, f"198.19.0.{n}")[0].kind != "continue" for n in range(200))
+    assert refused <= 60
+    line = daemon.log.wait_for("list=bl state=lying was=healthy")
+    assert "of 8 reserved addresses" in line
     assert deliver(lab, "198.19.9.9")[0].kind == "continue"
-    assert "failed=bl(lying)" in daemon.log.wait_for("198.19.9.9")
+    daemon.log.wait_for(r"198\.19\.9\.9.*failed=bl.lying.")
     Rblctl(lab.dir)("dnsbl", "test", "bl")
-    assert row(lab)["health"] == "lying", "right test points are no proof then"
+    assert row(lab)["state"] == "lying", "right test points are no proof then"
     dns.rules(well("bl.test", CLIENT))
-    for n in range(110):  # it was asked on: two windows of ordinary answers
-        deliver(lab, f"198.20.0.{n}")
-    Rblctl(lab.dir)("dnsbl", "test", "bl")
-    assert row(lab)["health"] == "healthy"
+    wait_health(lab, "healthy")
     assert deliver(lab)[0].text.startswith("554")
+
+
+def test_a_wave_of_listed_clients_disables_nobody(lab):
+    """Nothing but listed clients for a while: each question is answered by a look."""
+    wave = [f"198.19.{n // 200}.{n % 200}" for n in range(400)]
+    dns = lab.dns(well("bl.test", *wave))
+    daemon = lab.daemon(dns, lists=[bl()], resolver=QUICK)
+    passed = sum(not deliver(lab, addr)[0].text.startswith("554") for addr in wave)
+    assert passed == 0
+    assert not daemon.log.matching("list=bl state=(?!healthy)")
+
+
+def test_an_allow_list_that_is_not_heard_refuses_nobody(lab):
+    """What it could have saved is put off, until it is heard or an admin suspends it."""
+    dns = lab.dns([{"suffix": "wl.test", "silent": True}]
+                  + well("one.test", CLIENT) + well("two.test", CLIENT))  # fmt: skip
+    lists = [bl("one", "one.test", weight=4), bl("two", "two.test", weight=4),
+             bl("wl", "wl.test", weight=-8)]  # fmt: skip
+    daemon = lab.daemon(dns, lists=lists, resolver=QUICK)
+    for n in range(3):
+        assert deliver(lab)[0].text.startswith("451 4.7.1")
+    assert "unheard=-8" in daemon.log.wait_for("tempfail:")
+    wait_health(lab, "down", "wl")
+    reply, seconds = deliver(lab)
+    assert reply.text.startswith("451 4.7.1") and seconds < 0.5
+    Rblctl(lab.dir)("dnsbl", "suspend", "wl")
+    assert deliver(lab)[0].text.startswith("554 5.7.1")
+
+
+def test_what_an_admin_looks_at_changes_nothing(lab):
+    """check asks past statistics, events, quota and cache."""
+    dns = lab.dns([{"suffix": "bl.test", "a": ["127.0.0.2"]}])
+    dns.rules(points("bl.test") + [{"name": "1.0.0.127.bl.test"},
+              {"suffix": "silent.bl.test", "silent": True}]
+              + [{"suffix": "2.0.192.bl.test", "a": ["127.0.0.2"]}])  # fmt: skip
+    daemon = lab.daemon(dns, lists=[bl(daily_limit=50)], resolver=QUICK)
+    rblctl = Rblctl(lab.dir)
+    deliver(lab, CLEAN)
+    before = row(lab)
+    for n in range(60):
+        assert rblctl("check", f"192.0.2.{n + 1}").status == 1
+    after = row(lab)
+    for name in ("queries", "hits", "errors", "asked_today", "state", "since"):
+        assert after[name] == before[name], name
+    assert not daemon.log.matching("list=bl state=(?!healthy)")
+    assert deliver(lab)[0].text.startswith("554"), "the limit is not used up"
 
 
 def test_admin_sets_a_list_aside(lab):
@@ -225,7 +269,7 @@ def test_admin_sets_a_list_aside(lab):
     rblctl = Rblctl(lab.dir)
     assert deliver(lab)[0].text.startswith("554")
     assert rblctl("dnsbl", "suspend", "bl").status == 0
-    line = daemon.log.wait_for("list=bl health=suspended was=healthy")
+    line = daemon.log.wait_for("list=bl state=suspended was=healthy")
     assert 'why="suspended by root"' in line
     result = rblctl("dnsbl", "test", "bl")
     assert result.status == 4 and "rblctl dnsbl resume" in result.err
@@ -278,7 +322,7 @@ def test_after(lab):
     lab.daemon(dns, lists=[bl(), bl("far", "far.test", after=["bl"])], resolver=QUICK)
     assert "using bl" in deliver(lab)[0].text
     assert deliver(lab, CLEAN)[0].text.startswith("554")
-    asked = [n for n in dns.names("far.test", "A") if not n.endswith(".0.0.127.far.test")]
+    asked = dns.names("7.100.51.198.far.test", "A") + dns.names("1.2.0.192.far.test", "A")
     assert asked == ["7.100.51.198.far.test"]
 
 
@@ -318,10 +362,10 @@ def test_daily_limit(lab, on_limit):
     assert remembered.kind == ("continue" if on_limit == "off" else "reply")
     assert deliver(lab, CLEAN)[0].kind == "continue", "never asked: not known"
     assert "failed=bl(limit)" in daemon.log.wait_for(re.escape(f"[{CLEAN}]"))
-    asked = [n for n in dns.names("bl.test") if not n.endswith(".0.0.127.bl.test")]
+    asked = [n for n in dns.names("bl.test") if re.match(r"1.2.0.192|\d+.113.0.203", n)]
     assert len(asked) == 5
     assert len(daemon.log.matching("used=80%")) == 1
-    then = "off" if on_limit == "off" else "asked no more, what is cached counts"
+    then = "off" if on_limit == "off" else "not queried, what is cached counts"
     assert len(daemon.log.matching(f'used=100% then="{then} until 00:00 UTC"')) == 1
     assert row(lab)["asked_today"] == 5 and row(lab)["daily_limit"] == 5
 

@@ -105,7 +105,7 @@ def test_a_list_taken_out_is_tested_no_more(world):
     one, two = dnsbl("one", "one.test", **points), dnsbl("two", "two.test", **points)
     health = {"interval": "1s"}
     world.running.reload(world.conf(world.name_server, lists=[one, two], health=health), GOOD)
-    world.running.log.wait_for("list=two health=")
+    world.running.log.wait_for("list=two state=")
     world.running.reload(world.conf(world.name_server, lists=[one], health=health), GOOD)
     time.sleep(0.5)  # a test under way
     before = len(world.name_server.names("two.test")), len(world.name_server.names("one.test"))

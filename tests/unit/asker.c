@@ -13,13 +13,18 @@ static void on_done(struct dns_lookup *lookup, struct dns_answer *answer)
     pthread_mutex_unlock(&a->lock);
 }
 
-void asker_ask(struct asker *a, struct resolver *r, struct upstream *u,
-               enum dns_type type, const char *name)
+void asker_begin(struct asker *a)
 {
     *a = (struct asker){.lookup.done = on_done};
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->told, NULL);
-    struct dns_answer *at_once = resolver_ask(r, u, type, name, &a->lookup);
+}
+
+void asker_ask(struct asker *a, struct resolver *r, struct upstream *u,
+               enum dns_type type, const char *name)
+{
+    asker_begin(a);
+    struct dns_answer *at_once = resolver_query(r, u, type, name, 0, &a->lookup);
     if (at_once == NULL)
         return;
     pthread_mutex_lock(&a->lock);

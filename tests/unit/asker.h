@@ -16,6 +16,9 @@ struct asker {
     atomic_int calls; /* of done */
 };
 
+/* Makes one ready, for a query of one's own. */
+void asker_begin(struct asker *a);
+
 void asker_ask(struct asker *a, struct resolver *r, struct upstream *u,
                enum dns_type type, const char *name);
 

@@ -3,10 +3,6 @@ tests_unit_test_session_SOURCES = tests/unit/test_session.c tests/unit/nameserve
 	tests/unit/nameserver.h
 tests_unit_test_session_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_shed
-tests_unit_test_shed_SOURCES = tests/unit/test_shed.c
-tests_unit_test_shed_LDADD = $(unit_libs)
-
 check_PROGRAMS += tests/unit/test_recent
 tests_unit_test_recent_SOURCES = tests/unit/test_recent.c
 tests_unit_test_recent_LDADD = $(unit_libs)

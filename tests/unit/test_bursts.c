@@ -87,7 +87,6 @@ static void begin(struct world *w)
 
 static void end(struct world *w)
 {
-    upstream_unref(w->upstream);
     resolver_free(w->resolver);
     assert_int_equal(
         sendto(w->fd, "", 0, 0, (struct sockaddr *)&w->address, sizeof w->address), 0);
@@ -136,7 +135,7 @@ static int ask_many(struct world *w, const char *what, int count)
         assert_non_null(lookup);
         lookup->done = forget;
         snprintf(name, sizeof name, "%s%d.t", what, w->asked++);
-        assert_null(resolver_ask(w->resolver, w->upstream, DNS_A, name, lookup));
+        assert_null(resolver_query(w->resolver, w->upstream, DNS_A, name, 0, lookup));
     }
     while (count_sent(w) < before + (uint64_t)count) {
         assert_true(clock_ms() - began_ms < 20000);

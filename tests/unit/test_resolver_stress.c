@@ -91,7 +91,6 @@ static void *ask_on(void *arg)
             snprintf(name, sizeof name, "n%d.%s.t", rand_r(&seed) % 100, zones[zone[i]]);
             asker_ask(&askers[i], resolver, u, type[i], name);
         }
-        upstream_unref(u); /* the questions hold their own */
         for (int i = 0; i < AT_ONCE; i++)
             judge(&askers[i], zone[i], type[i]);
     }
@@ -116,7 +115,7 @@ static void disturb(void)
             nameserver_command(ns, "down");
         if (i % 40 == 25)
             nameserver_command(ns, "up");
-        upstream_unref(resolver_upstream(resolver, "127.0.0.1:9"));
+        assert_non_null(resolver_upstream(resolver, "127.0.0.1:9"));
         resolver_stats(resolver, &stats);
         assert_true(stats.open <= 300 + 2 * THREADS);
     }

@@ -73,7 +73,7 @@ static const char conf[] =
 struct world {
     struct nameserver *server;
     struct resolver *resolver;
-    struct dnsbl_registry *registry;
+    struct prober *prober;
     struct policy *policy;
 };
 
@@ -113,10 +113,10 @@ static int set_up(void **state)
     assert_non_null(w);
     w->server = nameserver_new(rules);
     w->resolver = resolver_new(&settings);
-    w->registry = registry_new(NULL);
-    assert_int_equal(registry_start(w->registry, w->resolver), 0);
+    w->prober = prober_new(NULL);
+    assert_int_equal(prober_start(w->prober, w->resolver), 0);
     struct config *config = load(nameserver_address(w->server));
-    w->policy = policy_new(config, w->resolver, w->registry, NULL);
+    w->policy = policy_new(config, w->resolver, w->prober, NULL);
     config_unref(config);
     assert_non_null(w->policy);
     *state = w;
@@ -128,9 +128,9 @@ static int tear_down(void **state)
     struct world *w = *state;
 
     policy_unref(w->policy);
-    registry_stop(w->registry);
+    prober_stop(w->prober);
     resolver_free(w->resolver);
-    registry_free(w->registry);
+    prober_free(w->prober);
     nameserver_free(w->server);
     free(w);
     return 0;
@@ -142,7 +142,7 @@ struct message {
 
 static struct session *begin(struct policy *policy, const struct message *m)
 {
-    struct session *s = session_new(policy);
+    struct session *s = session_new(policy, false);
     struct ipaddr client;
 
     assert_non_null(s);
@@ -295,8 +295,8 @@ static void decided_before_all_is_answered(void **state)
 
     d = session_decide(s, NULL, NULL);
     assert_int_equal(d->verdict, VERDICT_REJECT);
-    for (const struct question *q = inquiry_next(s->inquiry, NULL); q != NULL;
-         q = inquiry_next(s->inquiry, q)) {
+    for (const struct dnsbl_lookup *q = lookups_next(s->lookups, NULL); q != NULL;
+         q = lookups_next(s->lookups, q)) {
         two_open |= !q->counted && strcmp(q->dnsbl->list->name, "two") == 0;
         white_counted |= q->counted && strcmp(q->dnsbl->list->name, "white") == 0;
     }
@@ -353,16 +353,16 @@ static void a_client_is_watched_once(void **state)
                                      NULL};
     struct world *w = *state;
     struct session *s = begin(w->policy, &m);
-    struct dnsbl_record *record = registry_find(w->registry, "one");
+    struct list_stats *stats = w->policy->lists.items[0].stats;
     uint32_t before;
 
-    assert_non_null(record);
-    before = record->surge.window;
+    assert_string_equal(w->policy->lists.items[0].list->name, "one");
+    before = stats->shares[0].window;
     for (int i = 0; i < 8; i++) {
         assert_int_equal(session_decide(s, NULL, NULL)->verdict, VERDICT_TAG);
         assert_int_equal(session_mail(s, "a@b.example", NULL), 0);
     }
-    assert_int_equal(record->surge.window, before + 1);
+    assert_int_equal(stats->shares[0].window, before + 1);
     session_free(s);
 }
 
@@ -386,24 +386,25 @@ static void the_first_test_counts(void **state)
     struct world *w = *state;
 
     for (int i = 0; i < 60; i++) {
-        struct dnsbl_registry *registry = registry_new(NULL);
+        struct prober *prober = prober_new(NULL);
         struct config *config = load(nameserver_address(w->server));
         struct policy *policy;
 
-        assert_int_equal(registry_start(registry, w->resolver), 0);
-        policy = policy_new(config, w->resolver, registry, NULL);
+        assert_int_equal(prober_start(prober, w->resolver), 0);
+        policy = policy_new(config, w->resolver, prober, NULL);
         config_unref(config);
         assert_non_null(policy);
         for (size_t k = 0; k < policy->lists.count; k++) {
-            struct dnsbl_record *record = policy->lists.items[k].record;
+            struct watched *watched = policy->lists.items[k].watched;
 
-            registry_wait_checked(record, clock_ms() + 2000);
+            prober_wait_checked(prober, watched, clock_ms() + 2000);
             usleep(100);
-            assert_int_equal(atomic_load(&record->health), HEALTH_HEALTHY);
+            assert_int_equal(atomic_load(&watched->state->halves[0].health),
+                             HEALTH_HEALTHY);
         }
         policy_unref(policy);
-        registry_stop(registry);
-        registry_free(registry);
+        prober_stop(prober);
+        prober_free(prober);
     }
 }
 
@@ -440,7 +441,7 @@ static void swapped_under_way(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, judge_on, &swap), 0);
     for (int i = 0; i < 50; i++) {
         struct config *config = load(nameserver_address(w->server));
-        struct policy *policy = policy_new(config, w->resolver, w->registry, NULL);
+        struct policy *policy = policy_new(config, w->resolver, w->prober, NULL);
 
         assert_non_null(policy);
         config_unref(config);

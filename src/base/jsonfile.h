@@ -1,0 +1,12 @@
+#ifndef BASE_JSONFILE_H
+#define BASE_JSONFILE_H
+
+/* A JSON file that is replaced as a whole. Any thread, for different files. */
+
+#include <jansson.h>
+
+/* Writes root beside the file, makes sure of it, and renames it into place, so that the
+ * old text or the new one is there, also after a crash. Returns 0, or -1 (errno). */
+int json_file_replace(const char *path, const json_t *root);
+
+#endif

@@ -1,0 +1,101 @@
+#ifndef DNSBL_LIST_STATE_H
+#define DNSBL_LIST_STATE_H
+
+/* The state of a list, why, and its quota. It outlives reloads, by the list's name. Only
+ * a look (prober.h) or an admin changes a state; what mail sees raises a question at
+ * most. Any thread; no lock is held for more than a few instructions, and none is taken
+ * within another. */
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "config/config.h"
+#include "dnsbl/health.h"
+#include "dnsbl/list_stats.h"
+
+#define WHY_SIZE 200
+
+/* What wakes the prober. */
+struct bell {
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    bool rung;
+};
+void bell_init(struct bell *bell);
+void bell_clear(struct bell *bell);
+void bell_ring(struct bell *bell);
+
+/* A list's answers about IPv6 clients may be wrong while the others are right, and the
+ * other way round: each half has a state. */
+struct list_half {
+    _Atomic enum health health;
+    atomic_bool held; /* it may list too much: verdicts that it would decide wait for a
+                         look */
+    atomic_int_fast64_t believed_from_ms; /* CLOCK_MONOTONIC: older answers are not */
+    /* under the state's lock: */
+    time_t since; /* wall clock */
+    char why[WHY_SIZE];
+    int64_t disabled_ms; /* CLOCK_MONOTONIC: since when it does not count; 0: it does */
+    int bad;             /* looks in a row that were not well, while it still counts */
+    enum health before;  /* at the last stop; UNCHECKED once it was looked at since */
+};
+
+/* The questions that are open. */
+enum { QUESTION_ANSWERS = 1, QUESTION_LISTS_TOO_MUCH = 2 };
+
+struct list_state {
+    char *name;
+    struct bell *bell;          /* the prober's */
+    struct list_half halves[2]; /* [1]: IPv6, in use when ipv6_known */
+    atomic_bool ipv6_known;     /* it has IPv6 test points, or lists what it must not */
+    atomic_bool configured;     /* in the configuration in force */
+    atomic_uint questions;      /* QUESTION_… */
+    atomic_int_fast64_t quiet_until_ms; /* a look just found that it lists no more than it
+                                           should */
+    /* The quota: packets that may leave today (UTC). */
+    atomic_int_fast64_t quota_left;  /* of daily-limit */
+    atomic_int_fast64_t quota_day;   /* days since 1970 */
+    atomic_int_fast64_t quota_saved; /* quota_left as the state file has it */
+    pthread_mutex_t lock;
+    int quota_limit;  /* 0: none */
+    int quota_logged; /* per cent of the limit that the log has reported today */
+};
+
+/* Returns NULL without memory. bell is borrowed. */
+struct list_state *list_state_new(const char *name, struct bell *bell);
+void list_state_free(struct list_state *state); /* NULL is fine */
+
+/* The half that is about IPv6 clients, or about all else. */
+struct list_half *list_state_half(struct list_state *state, bool ipv6);
+
+/* Something was seen that a look has to answer. */
+void list_state_question(struct list_state *state, bool ipv6, enum list_event event);
+
+/* What a look found of a half, with a sentence why. A first look that is not well only
+ * holds the list; the second one in a row disables it. Returns whether all is well. */
+bool list_state_looked(struct list_state *state, bool ipv6, enum health found,
+                       const char *why);
+
+/* The list is new in the configuration, or under another zone: looked at first. */
+void list_state_begin(struct list_state *state, const struct list *list, bool other_zone);
+
+/* An admin's word. Return whether anything changed. */
+bool list_state_suspend(struct list_state *state, const char *who);
+bool list_state_resume(struct list_state *state);
+
+/* Whether its limit for today is used up; begins a new day's count. */
+bool list_state_is_over_limit(struct list_state *state, const struct list *list);
+
+/* What has left today. */
+int64_t list_state_used_today(struct list_state *state);
+
+/* For the state file: a new reference, or NULL; and the other way round, of a new state.
+ */
+json_t *list_state_save(struct list_state *state);
+void list_state_load(struct list_state *state, const json_t *saved);
+
+#endif

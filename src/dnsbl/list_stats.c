@@ -1,0 +1,178 @@
+#include "dnsbl/list_stats.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define FAILURES_MOST  3
+#define RUN_FIRST      10  /* listed in a row: a look costs little, a liar's mails much */
+#define RUN_MORE       30  /* and at the latest after so many more */
+#define WINDOW         50  /* answers */
+#define WINDOW_LEAST   10  /* listed ones: fewer are no jump */
+#define KNOWN_FROM     200 /* answers: a history to compare with */
+#define MEMORY         5000  /* answers, about, that the history remembers */
+#define SHARE_FLOOR    0.005 /* "ten times never" would be a single listing */
+#define SLOW_MS        1000
+#define SLOW_WINDOW    50
+#define SLOW_MOST      5
+#define RETRY_LEAST_MS 200
+#define TXT_FAILURES   3
+#define TXT_PAUSE_MS   600000
+
+void list_stats_init(struct list_stats *stats)
+{
+    pthread_mutex_init(&stats->lock, NULL);
+}
+
+void list_stats_clear(struct list_stats *stats)
+{
+    pthread_mutex_destroy(&stats->lock);
+}
+
+static bool window_jumps(const struct share *share, int factor)
+{
+    double history = share->history > SHARE_FLOOR ? share->history : SHARE_FLOOR;
+
+    return factor > 0 && share->count >= KNOWN_FROM &&
+           share->window_listed >= WINDOW_LEAST &&
+           share->window_listed >= factor * history * WINDOW;
+}
+
+bool share_note(struct share *share, bool listed, int factor)
+{
+    bool jumps = false;
+
+    share->run = listed ? share->run + 1 : 0;
+    if (share->run <= 1)
+        share->ask_at = RUN_FIRST;
+    share->window++;
+    share->window_listed += listed;
+    if (share->window == WINDOW) {
+        double weight = (double)(share->count < MEMORY ? share->count : MEMORY);
+
+        jumps = window_jumps(share, factor);
+        share->history =
+            (share->history * weight + share->window_listed) / (weight + WINDOW);
+        share->count += WINDOW;
+        share->window = share->window_listed = 0;
+    }
+    if (share->run < share->ask_at)
+        return jumps;
+    share->ask_at += share->run < RUN_MORE ? share->run : RUN_MORE;
+    return true;
+}
+
+static void count(atomic_uint_fast64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static void note_slow(struct list_stats *stats, bool slow)
+{
+    uint_fast64_t before = atomic_load_explicit(&stats->slow, memory_order_relaxed);
+    uint_fast64_t mask = (UINT64_C(1) << SLOW_WINDOW) - 1;
+
+    if (before == 0 && !slow)
+        return;
+    while (
+        !atomic_compare_exchange_weak(&stats->slow, &before, (before << 1 | slow) & mask))
+        ;
+}
+
+bool list_stats_is_too_slow(const struct list_stats *stats)
+{
+    return __builtin_popcountll(
+               atomic_load_explicit(&stats->slow, memory_order_relaxed)) > SLOW_MOST;
+}
+
+/* A failure is a lost packet, or the name's own; several in a row, with no answer to
+ * others since they were sent, are a question about the list. */
+static enum list_event note_failure(struct list_stats *stats, const struct heard *h)
+{
+    if (h->servers_failed || h->answer->status == DNS_UNREACHABLE ||
+        h->answer->status == DNS_NOT_ASKED)
+        return EVENT_NONE; /* it says nothing of the list */
+    note_slow(stats, h->took_ms > SLOW_MS);
+    if (list_stats_answers_others(stats, h->took_ms))
+        return EVENT_NONE;
+    if (atomic_fetch_add(&stats->failures, 1) + 1 < FAILURES_MOST)
+        return EVENT_NONE;
+    atomic_store(&stats->failures, 0);
+    return EVENT_FAILED;
+}
+
+static enum list_event note_fresh(struct list_stats *stats, const struct heard *h)
+{
+    bool asks;
+
+    atomic_store(&stats->failures, 0);
+    atomic_store(&stats->answered_ms, clock_ms());
+    if (!h->servers_failed)
+        note_slow(stats, h->took_ms > SLOW_MS);
+    pthread_mutex_lock(&stats->lock);
+    if (!h->servers_failed) {
+        latency_note(&stats->latency, h->took_ms);
+        if (stats->latency.total % 64 == 50) { /* it counts through the histogram */
+            int p99_ms = latency_percentile(&stats->latency, 99);
+
+            atomic_store(&stats->deadline_ms,
+                         latency_deadline_ms(&stats->latency, INT32_MAX));
+            atomic_store(&stats->retry_ms,
+                         p99_ms > RETRY_LEAST_MS ? p99_ms : RETRY_LEAST_MS);
+        }
+    }
+    asks = share_note(&stats->shares[h->ipv6], h->listing->state == LISTING_LISTED,
+                      h->surge);
+    pthread_mutex_unlock(&stats->lock);
+    return asks ? EVENT_SHARE : EVENT_NONE;
+}
+
+enum list_event list_stats_heard(struct list_stats *stats, const struct heard *h)
+{
+    count(&stats->lookups);
+    count(&stats->by_state[h->listing->state]);
+    count(&stats->by_status[h->answer->status]);
+    if (h->listing->state == LISTING_NONE && h->answer->address_count > 0) {
+        count(&stats->unnamed);
+        atomic_store_explicit(&stats->unnamed_code, (int)h->answer->addresses[0].s_addr,
+                              memory_order_relaxed);
+    }
+    if (h->cached) {
+        count(&stats->cached);
+        return EVENT_NONE;
+    }
+    if (h->answer->stale)
+        return note_failure(stats, h);
+    switch (h->listing->state) {
+    case LISTING_NONE:
+    case LISTING_LISTED:
+        return note_fresh(stats, h);
+    case LISTING_FOREIGN:
+        return h->servers_failed ? EVENT_NONE : EVENT_FOREIGN;
+    case LISTING_ERROR:
+    case LISTING_FAILED:
+        break;
+    }
+    return note_failure(stats, h);
+}
+
+bool list_stats_answers_others(const struct list_stats *stats, int took_ms)
+{
+    return atomic_load(&stats->answered_ms) > clock_ms() - took_ms;
+}
+
+bool list_stats_wants_txt(const struct list_stats *stats)
+{
+    return atomic_load(&stats->txt_again_ms) <= clock_ms();
+}
+
+void list_stats_txt(struct list_stats *stats, bool answered)
+{
+    if (answered) {
+        atomic_store(&stats->txt_failures, 0);
+    } else if (atomic_fetch_add(&stats->txt_failures, 1) + 1 >= TXT_FAILURES) {
+        atomic_store(&stats->txt_failures, 0);
+        atomic_store(&stats->txt_again_ms, clock_ms() + TXT_PAUSE_MS);
+    }
+}

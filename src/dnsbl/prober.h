@@ -1,0 +1,66 @@
+#ifndef DNSBL_PROBER_H
+#define DNSBL_PROBER_H
+
+/* The lists ever configured, and the thread that looks at them: at the start, every
+ * health.interval, and when a question was raised. Events raise a question, a look
+ * answers it, and only the answer changes a state:
+ *
+ *   healthy --question--> held --look says well--> healthy
+ *                          |---looks say not-----> disabled --look--> healthy
+ *
+ * A look that is not well is repeated half a second later before it disables; one that no
+ * server answered is the servers' fault and changes nothing. */
+
+#include "dnsbl/list_state.h"
+#include "dnsbl/list_stats.h"
+#include "dnsbl/witnesses.h"
+
+struct prober;
+
+/* What is known of one list; lives as long as the prober. */
+struct watched {
+    struct list_state *state;
+    struct list_stats stats;
+    atomic_int_fast64_t looked_at; /* wall clock, s: the last look's end; 0: none yet */
+    /* The prober's own: */
+    struct watched *next;
+    struct config *config; /* a reference; NULL: in no configuration now */
+    const struct list *list;
+    struct upstream *upstream;
+    int64_t due_ms; /* CLOCK_MONOTONIC */
+    struct look *look;
+    struct config *look_config;   /* of the look under way, a reference; */
+    const struct list *look_list; /* and its list */
+    bool looking, outdated, too_much, again;
+};
+
+/* folder is where the states and the witnesses are kept, with a "/" at its end; read
+ * here. NULL: nowhere. Returns NULL without memory. */
+struct prober *prober_new(const char *folder);
+void prober_free(struct prober *prober); /* after prober_stop and the resolver */
+
+/* Starts the thread. Returns 0, or -1. */
+int prober_start(struct prober *prober, struct resolver *resolver);
+
+/* Ends it, and writes the files. May be called without a start. */
+void prober_stop(struct prober *prober);
+
+struct witnesses *prober_witnesses(struct prober *prober);
+
+/* The list of that name, made if there is none, looked at from now on as that list of
+ * config (of which it keeps a reference). NULL: no memory. Any thread. */
+struct watched *prober_watch(struct prober *prober, struct config *config,
+                             const struct list *list, struct upstream *upstream);
+
+/* Ends the looks at all lists that are not of config. Any thread. */
+void prober_forget_others(struct prober *prober, const struct config *config);
+
+/* Waits until the list has been looked at, deadline_ms (CLOCK_MONOTONIC) at the longest.
+ * Any thread. */
+void prober_wait_checked(struct prober *prober, struct watched *watched,
+                         int64_t deadline_ms);
+
+/* Looks now and waits for the result, deadline_ms at the longest. Any thread. */
+void prober_look_now(struct prober *prober, struct watched *watched, int64_t deadline_ms);
+
+#endif

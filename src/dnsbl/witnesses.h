@@ -1,0 +1,49 @@
+#ifndef DNSBL_WITNESSES_H
+#define DNSBL_WITNESSES_H
+
+/* Who may bear witness that a list lists too much: clients and sender domains that have
+ * been accepted on three or more of the last 30 days, and that the list did not have when
+ * they last came. For an allow list: clients that a block list has named lately. Kept
+ * over restarts in a file. Any thread; a lock is held for a look through one set of 8. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/domain.h"
+#include "base/ipaddr.h"
+
+#define WITNESS_SETS 250 /* of 8: 2,000 clients and as many domains */
+#define WITNESS_WAYS 8
+#define WITNESS_NAME 64 /* longer domains are no witnesses */
+
+struct witnesses;
+
+/* path is the file, NULL: none; read here. NULL: no memory. */
+struct witnesses *witnesses_new(const char *path);
+void witnesses_free(struct witnesses *witnesses); /* NULL is fine */
+
+/* Writes the file; a failure is logged. */
+void witnesses_save(struct witnesses *witnesses);
+
+/* A message was accepted today (days since 1970) of this client, whose name is confirmed,
+ * or of this sender domain. lists: the bits of the lists that had it (list_bit). */
+void witnesses_accepted_client(struct witnesses *witnesses, const struct ipaddr *client,
+                               uint64_t lists, int today);
+void witnesses_accepted_domain(struct witnesses *witnesses, const char *domain,
+                               uint64_t lists, int today);
+
+/* A block list has named this client just now. */
+void witnesses_named(struct witnesses *witnesses, const struct ipaddr *client);
+
+/* A list's bit, by its name: two may share one, and then share their witnesses. */
+uint64_t witnesses_list_bit(const char *list);
+
+/* Draw up to most of them, another choice each time. Return their number. */
+size_t witnesses_draw_clients(struct witnesses *witnesses, int family, uint64_t list_bit,
+                              int today, struct ipaddr *out, size_t most);
+size_t witnesses_draw_domains(struct witnesses *witnesses, uint64_t list_bit, int today,
+                              char (*out)[DOMAIN_SIZE], size_t most);
+size_t witnesses_draw_named(struct witnesses *witnesses, int family, struct ipaddr *out,
+                            size_t most);
+
+#endif

@@ -1,0 +1,114 @@
+#ifndef POLICY_LOOKUPS_H
+#define POLICY_LOOKUPS_H
+
+/* All lookups of a session: those that are open and those that have a result. They are
+ * made in batches, one a stage; the answers arrive on the resolver's thread while the
+ * session's own goes on. The session may end with lookups open: what they need lives
+ * until the last was answered. Functions are for the session's thread, one at a time. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dnsbl/dnsbl.h"
+#include "policy/facts.h"
+#include "policy/policy.h"
+#include "policy/verdict.h"
+
+struct lookups;
+struct batch;
+
+/* One list queried about one subject. What is not const to the resolver's thread (all
+ * from open on) is read under the lookups' lock, or when open is false for good: after
+ * lookups_settle. */
+struct dnsbl_lookup {
+    struct dns_lookup dns; /* must be first */
+    struct batch *batch;
+    struct dnsbl *dnsbl;
+    enum check check;
+    bool ipv6;    /* about an IPv6 client */
+    bool open;    /* sent, not answered */
+    bool counted; /* had a result when the verdict was given: it is fixed */
+    bool late;    /* waited for without result: it could have changed the verdict */
+    bool cached, stale;
+    bool queried;     /* sent, or answered from the cache, in an ordinary way */
+    const char *skip; /* why the list was not queried; or NULL */
+    int weight;       /* once counted: what it adds to the score */
+    enum dns_status status;
+    int took_ms;     /* from query to answer; 0 from the cache */
+    int64_t came_ms; /* when the answer came, perhaps for another session; 0: failed */
+    struct listing listing;
+    struct dns_answer *text; /* of a TXT lookup: its answer; else NULL */
+};
+
+/* is_admin: somebody looks, no mail: past statistics, events, quota and cache, whatever
+ * state the lists are in, and nothing is changed by it. NULL: no memory. */
+struct lookups *lookups_new(struct policy *policy, bool is_admin);
+
+/* Forgets all; open lookups end by themselves. NULL is fine. */
+void lookups_free(struct lookups *lookups);
+
+/* Queries every list that looks at a subject of this stage. Returns 0, or -1 without
+ * memory (nothing of this stage is queried then). STAGE_RCPT queries the lists that wait
+ * for others (after) whose turn has come. */
+int lookups_start(struct lookups *lookups, enum stage stage, const struct facts *facts);
+
+/* Forgets the lookups of that stage and of later ones: another HELO, the next message. */
+void lookups_forget(struct lookups *lookups, enum stage from);
+
+/* Looks up a list's reason (TXT) for what a lookup found. Returns 0, or -1. */
+int lookups_start_reason(struct lookups *lookups, const struct dnsbl_lookup *listed,
+                         const struct facts *facts);
+
+/* The reason, cleaned of control characters and of the list's key; "" while there is
+ * none. */
+void lookups_reason(struct lookups *lookups, char *out, size_t size);
+
+/* What to wait for. */
+enum wait_for {
+    WAIT_VERDICT,     /* until no open answer can change it */
+    WAIT_ALLOW_LISTS, /* until the allow lists have answered */
+    WAIT_ALL
+};
+
+/* How to wait for answers. */
+struct wait {
+    int64_t deadline_ms; /* CLOCK_MONOTONIC */
+    enum wait_for what;
+    const struct facts *facts; /* for the lists whose turn comes while waiting (after) */
+    /* Called before the first wait, and again each time that as many ms have passed as
+     * the last call returned; -1: no more. May be NULL. */
+    int (*on_wait)(void *context);
+    void *context;
+};
+
+/* Waits until what was wanted is there, all is answered, or the deadline has passed. */
+void lookups_wait(struct lookups *lookups, const struct wait *wait);
+
+/* The same for the reason: until it is answered. */
+void lookups_wait_reason(struct lookups *lookups, const struct wait *wait);
+
+/* Fixes what has a result now, and marks as late what was waited for without one; what is
+ * not answered takes what is remembered of it. Returns the tally of just those. */
+struct tally lookups_settle(struct lookups *lookups, const struct wait *wait);
+
+/* Whether a lookup is answered now, also after the verdict. */
+bool lookups_is_answered(struct lookups *lookups, const struct dnsbl_lookup *lookup);
+
+/* Walks the lookups in their order, TXT lookups left out: NULL begins, NULL ends. */
+const struct dnsbl_lookup *lookups_next(const struct lookups *lookups,
+                                        const struct dnsbl_lookup *previous);
+
+/* What a lookup adds to the score: 0 unless listed, in monitor, and where the list's
+ * state does not let it count. */
+int lookup_weight(const struct dnsbl_lookup *lookup);
+
+/* After lookups_settle: counts for each list what it alone decided, and, once the message
+ * is forgotten, what it alone had. */
+void lookups_account(struct lookups *lookups, const struct tally *tally);
+
+/* The bits (witnesses_list_bit) of the lists that have the client, or a name of the
+ * sender's domain. */
+uint64_t lookups_listed_bits(const struct lookups *lookups);
+
+#endif

@@ -1,0 +1,186 @@
+#include "dnsbl/list_stats.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+
+#define FACTOR 10
+
+/* How many questions a stream raises: 'l' listed, 'n' not, a number before it repeats. */
+static int questions(struct share *share, int listed, int clean, int times)
+{
+    int raised = 0;
+
+    for (int t = 0; t < times; t++) {
+        for (int i = 0; i < listed; i++)
+            raised += share_note(share, true, FACTOR);
+        for (int i = 0; i < clean; i++)
+            raised += share_note(share, false, FACTOR);
+    }
+    return raised;
+}
+
+static void test_a_run_raises_a_question_soon(void **state)
+{
+    struct share share = {0};
+    int at = 0;
+
+    (void)state;
+    while (!share_note(&share, true, FACTOR))
+        at++;
+    assert_in_range(at, 5, 20);
+    /* and again, but not with each mail: a look costs queries */
+    assert_in_range(questions(&share, 300, 0, 1), 5, 20);
+}
+
+static void test_an_ordinary_list_raises_none(void **state)
+{
+    struct share share = {0};
+
+    (void)state;
+    assert_int_equal(questions(&share, 1, 1, 1000), 0);
+    assert_int_equal(questions(&share, 4, 1, 1000), 0);
+}
+
+static void test_a_jump_of_a_rare_list(void **state)
+{
+    struct share share = {0};
+
+    (void)state;
+    assert_int_equal(questions(&share, 1, 199, 20), 0);
+    assert_true(questions(&share, 3, 4, 20) > 0);
+}
+
+static void test_without_a_factor_only_runs(void **state)
+{
+    struct share share = {0};
+    int raised = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        raised += share_note(&share, false, 0);
+    for (int i = 0; i < 300; i++)
+        raised += share_note(&share, i % 3 != 0, 0);
+    assert_int_equal(raised, 0);
+}
+
+static enum list_event hear(struct list_stats *stats, enum dns_status status,
+                            bool servers_failed, int took_ms)
+{
+    struct dns_answer *answer = dns_answer_failure(status);
+    struct listing listing = {.state = status == DNS_NONE      ? LISTING_NONE
+                                       : status == DNS_REFUSED ? LISTING_ERROR
+                                                               : LISTING_FAILED};
+    struct heard heard = {.answer = answer,
+                          .listing = &listing,
+                          .servers_failed = servers_failed,
+                          .took_ms = took_ms,
+                          .surge = FACTOR};
+    enum list_event event = list_stats_heard(stats, &heard);
+
+    dns_answer_unref(answer);
+    return event;
+}
+
+static void test_three_failures_are_a_question(void **state)
+{
+    static const enum dns_status failures[] = {DNS_TIMEOUT, DNS_SERVFAIL, DNS_REFUSED,
+                                               DNS_INVALID};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        struct list_stats stats = {0};
+
+        list_stats_init(&stats);
+        assert_int_equal(hear(&stats, failures[i], false, 10), EVENT_NONE);
+        assert_int_equal(hear(&stats, failures[i], false, 10), EVENT_NONE);
+        assert_int_equal(hear(&stats, failures[i], false, 10), EVENT_FAILED);
+        list_stats_clear(&stats);
+    }
+}
+
+static void test_a_servers_failure_is_no_question(void **state)
+{
+    struct list_stats stats = {0};
+
+    (void)state;
+    list_stats_init(&stats);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(hear(&stats, DNS_UNREACHABLE, true, 10), EVENT_NONE);
+        assert_int_equal(hear(&stats, DNS_TIMEOUT, true, 3000), EVENT_NONE);
+        assert_int_equal(hear(&stats, DNS_NOT_ASKED, false, 10), EVENT_NONE);
+    }
+    assert_false(list_stats_is_too_slow(&stats));
+    list_stats_clear(&stats);
+}
+
+static void test_an_answer_between_ends_the_row(void **state)
+{
+    struct list_stats stats = {0};
+
+    (void)state;
+    list_stats_init(&stats);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(hear(&stats, DNS_TIMEOUT, false, 0), EVENT_NONE);
+        assert_int_equal(hear(&stats, DNS_TIMEOUT, false, 0), EVENT_NONE);
+        assert_int_equal(hear(&stats, DNS_NONE, false, 1), EVENT_NONE);
+    }
+    list_stats_clear(&stats);
+}
+
+static void test_too_slow_and_quick_again(void **state)
+{
+    struct list_stats stats = {0};
+
+    (void)state;
+    list_stats_init(&stats);
+    for (int i = 0; i < 5; i++)
+        hear(&stats, DNS_NONE, false, 1500);
+    assert_false(list_stats_is_too_slow(&stats));
+    hear(&stats, DNS_NONE, false, 1500);
+    assert_true(list_stats_is_too_slow(&stats));
+    for (int i = 0; i < 50; i++)
+        hear(&stats, DNS_NONE, false, 5);
+    assert_false(list_stats_is_too_slow(&stats));
+    list_stats_clear(&stats);
+}
+
+static void test_txt_pauses(void **state)
+{
+    struct list_stats stats = {0};
+
+    (void)state;
+    list_stats_init(&stats);
+    for (int i = 0; i < 2; i++)
+        list_stats_txt(&stats, false);
+    list_stats_txt(&stats, true);
+    list_stats_txt(&stats, false);
+    list_stats_txt(&stats, false);
+    assert_true(list_stats_wants_txt(&stats));
+    list_stats_txt(&stats, false);
+    assert_false(list_stats_wants_txt(&stats));
+    list_stats_clear(&stats);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_run_raises_a_question_soon),
+        cmocka_unit_test(test_an_ordinary_list_raises_none),
+        cmocka_unit_test(test_a_jump_of_a_rare_list),
+        cmocka_unit_test(test_without_a_factor_only_runs),
+        cmocka_unit_test(test_three_failures_are_a_question),
+        cmocka_unit_test(test_a_servers_failure_is_no_question),
+        cmocka_unit_test(test_an_answer_between_ends_the_row),
+        cmocka_unit_test(test_too_slow_and_quick_again),
+        cmocka_unit_test(test_txt_pauses),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
