@@ -161,7 +161,8 @@ part_tsan() {
     integration_tests tsan 1 "integration tests in build/tsan" $t/test_burst.py \
         $t/test_hostile.py::test_many_peers_at_once \
         $t/test_reload.py::test_reload_under_load \
-        $t/test_stop.py::test_what_is_listed_does_not_pass_at_the_end
+        $t/test_stop.py::test_what_is_listed_does_not_pass_at_the_end \
+        $t/test_stop.py::test_stops_under_load
 }
 
 part_integration() {

@@ -19,6 +19,13 @@
 #include "daemon/signals.h"
 #include "milter/milter.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+#ifdef WITH_COVERAGE
+#include <gcov.h>
+#endif
+
 #define DEFAULT_CONFIG SYSCONFDIR "/rblmilter/rblmilter.conf"
 
 struct options {
@@ -106,20 +113,14 @@ static int check_config(const char *path)
     return rc == 0 ? 0 : 1;
 }
 
-#define MILTER_ENDED  0x7f /* no signal has this number */
-#define MILTER_END_MS 2000 /* it takes a few, told to stop */
-
-struct milter_thread {
-    pthread_t thread;
-    int result;
-};
+#define MILTER_ENDED 0x7f /* no signal has this number */
 
 static void *run_milter(void *context)
 {
-    struct milter_thread *m = context;
+    int *result = context;
 
     signals_block(); /* libmilter's threads begin as this one is */
-    m->result = milter_run();
+    *result = milter_run();
     signals_put(MILTER_ENDED);
     return NULL;
 }
@@ -150,37 +151,28 @@ static bool serve(struct daemon *daemon)
     }
 }
 
-/* At the stop libmilter's threads may come to stand at their pool's lock for good, all of
- * them (seen once; why is not known): then they are not waited for. Returns whether it
- * has ended. */
-static bool stop_milter(void)
-{
-    int64_t until_ms, left_ms;
-
-    milter_stop();
-    until_ms = clock_ms() + MILTER_END_MS;
-    while ((left_ms = until_ms - clock_ms()) > 0)
-        if (signals_wait(left_ms) == MILTER_ENDED)
-            return true;
-    return false;
-}
-
-/* Lets what is under way answer. Returns whether all may be freed. */
-static bool drain(struct daemon *daemon)
+/* Answers what is under way, and has all on disk. libmilter's threads run on. */
+static void stop(struct daemon *daemon)
 {
     struct policy *policy = policy_slot_get(&daemon->slot);
     int64_t deadline_ms = clock_ms() + policy->config->resolver.deadline_ms;
+    bool answered;
 
     policy_unref(policy);
-    return milter_drain(deadline_ms);
+    answered = milter_stop(deadline_ms);
+    daemon_stop(daemon);
+    if (answered)
+        log_notice("stopped");
+    else
+        log_warning("stopped with callbacks under way");
 }
 
 /* Starts the milter, says that we are ready, and stops all in order. */
 static int run(struct daemon *daemon, const struct options *options, int ready_fd)
 {
-    struct milter_thread m = {0};
-    bool told_to_stop, ended, drained;
-    int status;
+    static int result; /* libmilter's thread may outlive this function */
+    pthread_t thread;
+    bool told_to_stop = false;
 
     log_notice("rblmilter %s is ready, configured by %s", PACKAGE_VERSION,
                options->config);
@@ -188,27 +180,28 @@ static int run(struct daemon *daemon, const struct options *options, int ready_f
     if (ready_fd >= 0)
         detach_ready(ready_fd);
     /* What comes to the socket until then waits in its queue. */
-    if (signals_open() != 0 || pthread_create(&m.thread, NULL, run_milter, &m) != 0) {
+    if (signals_open() != 0 || pthread_create(&thread, NULL, run_milter, &result) != 0) {
         log_error("the milter's thread cannot be started");
-        return 1;
+        result = -1;
+    } else {
+        pthread_detach(thread);
+        told_to_stop = serve(daemon);
     }
-    told_to_stop = serve(daemon);
     notify("STOPPING=1");
-    ended = !told_to_stop || stop_milter();
-    if (ended)
-        pthread_join(m.thread, NULL);
-    /* libmilter fails if it has not begun yet */
-    status = told_to_stop || m.result == 0 ? 0 : 1;
-    drained = drain(daemon);
-    if (!ended || !drained) {
-        /* they use what we would free */
-        log_warning(ended ? "stopped with callbacks under way"
-                          : "stopped without libmilter, whose threads hang");
-        blocklist_stop(daemon->blocklist);
-        _exit(status);
-    }
-    log_notice("stopped");
-    return status;
+    stop(daemon);
+    return told_to_stop || result == 0 ? 0 : 1;
+}
+
+/* Without exit's handlers: libmilter's threads still run. */
+static _Noreturn void end_process(int status)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_do_recoverable_leak_check();
+#endif
+#ifdef WITH_COVERAGE
+    __gcov_dump();
+#endif
+    _exit(status);
 }
 
 static int start_and_run(const struct options *options)
@@ -228,9 +221,13 @@ static int start_and_run(const struct options *options)
     log_open(config->log.target, config->log.level, daemon.foreground);
     if (options->pidfile != NULL && (pid_fd = pidfile_lock(options->pidfile)) < 0)
         goto out;
-    if (daemon_start(&daemon, config) == 0)
+    if (daemon_start(&daemon, config) == 0) {
         status = run(&daemon, options, ready_fd);
-    daemon_stop(&daemon);
+        if (pid_fd >= 0)
+            pidfile_remove(options->pidfile, pid_fd);
+        end_process(status);
+    }
+    daemon_free(&daemon);
     if (pid_fd >= 0)
         pidfile_remove(options->pidfile, pid_fd);
 out:

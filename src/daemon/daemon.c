@@ -164,11 +164,19 @@ int daemon_start(struct daemon *daemon, struct config *config)
 void daemon_stop(struct daemon *daemon)
 {
     atomic_store(&daemon->stopping, true);
+    if (daemon->control != NULL)
+        control_stop(daemon->control);
+    prober_stop(daemon->prober);
+    blocklist_stop(daemon->blocklist);
+}
+
+void daemon_free(struct daemon *daemon)
+{
+    daemon_stop(daemon);
     control_free(daemon->control);
     recent_free(daemon->slot.recent);
     if (daemon->slot.policy != NULL)
         policy_slot_clear(&daemon->slot);
-    prober_stop(daemon->prober);
     resolver_free(daemon->resolver);
     prober_free(daemon->prober);
     blocklist_close(daemon->blocklist);

@@ -29,13 +29,17 @@ struct daemon {
 /* Sees that no other daemon is in our place, becomes the configured user, opens the
  * blocklist, the resolver and the first policy; when all is ready the sockets (the
  * milter's with root's rights, where we have them), and gives up root for good. config is
- * borrowed. Returns 0, or -1 with the reason logged; daemon_stop is to be called in
- * either case. */
+ * borrowed. Returns 0, or -1 with the reason logged; daemon_free is to be called
+ * then. */
 int daemon_start(struct daemon *daemon, struct config *config);
 
-/* Stops the threads and frees. Call it when nothing of a message's way is under way any
- * more. */
+/* Stops rblctl's socket, the lists' tests and the blocklist: what was acknowledged is on
+ * disk. Frees nothing, and leaves the resolver alone, as callbacks may still be under
+ * way; the end of the process is next. */
 void daemon_stop(struct daemon *daemon);
+
+/* Stops and frees what a failed start has left. */
+void daemon_free(struct daemon *daemon);
 
 /* Reads the conf file again. What is wrong is reported and changes nothing. Returns 0, or
  * -1. Any thread. */

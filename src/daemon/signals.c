@@ -42,12 +42,13 @@ void signals_put(int number)
 
 int signals_open(void)
 {
-    struct sigaction action = {.sa_handler = signals_put, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = signals_put,
+                               .sa_flags = SA_RESTART | SA_NODEFER};
     sigset_t set = our_set();
 
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return -1;
-    sigfillset(&action.sa_mask);
+    sigemptyset(&action.sa_mask); /* one that it blocks would be libmilter's */
     for (size_t i = 0; i < our_count; i++)
         if (sigaction(ours[i], &action, NULL) != 0)
             return -1;

@@ -6,7 +6,7 @@
  * libmilter waits for the last three in a thread of its own and ends the process by its
  * own way when it gets one. The kernel hands a signal of the process to the main thread
  * first, if that has it unblocked (Linux, signal.c, complete_signal): so the main thread
- * never blocks them, and a handler passes them on through a pipe. */
+ * never blocks them, not even in the handler, which passes them on through a pipe. */
 
 #include <stdint.h>
 

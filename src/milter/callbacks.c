@@ -12,14 +12,18 @@
 #include "policy/exempt.h"
 #include "policy/record.h"
 
-/* Every callback stands between these two, so that a stop can wait for it; after a stop
- * nothing of ours may be touched. Returns NULL then, and where there is no session. */
+/* The session, which leave is to be called for; NULL where there is none, and during a
+ * stop, when nothing of ours may be touched. */
 static struct connection *enter(SMFICTX *ctx)
 {
-    atomic_fetch_add(&milter.in_flight, 1);
-    if (atomic_load(&milter.stopping))
+    struct connection *c;
+
+    if (!milter_enter())
         return NULL;
-    return smfi_getpriv(ctx);
+    c = smfi_getpriv(ctx);
+    if (c == NULL)
+        milter_leave();
+    return c;
 }
 
 /* Whether this thread of the pool has run a callback before: then it takes what it does
@@ -29,7 +33,7 @@ static _Thread_local bool has_run;
 static sfsistat leave(sfsistat status)
 {
     has_run = true;
-    atomic_fetch_sub(&milter.in_flight, 1);
+    milter_leave();
     return status;
 }
 
@@ -71,6 +75,14 @@ static sfsistat turn_away(struct connection *c, const char *why)
     if (c != NULL && c->silent & SMFIP_NR_CONN)
         return SMFIS_NOREPLY;
     return on_error == ON_ERROR_ACCEPT ? SMFIS_ACCEPT : SMFIS_TEMPFAIL;
+}
+
+/* CONNECT where enter gave no session: out of memory, or the daemon stops. */
+static sfsistat connect_without_session(SMFICTX *ctx)
+{
+    if (!milter_enter())
+        return no_session(ctx, SMFIP_NR_CONN, true);
+    return leave(turn_away(NULL, "out of memory"));
 }
 
 /* What is told at RCPT and at the end of the message after that. */
@@ -186,8 +198,7 @@ sfsistat milter_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
 
     (void)hostname; /* not confirmed */
     if (c == NULL)
-        return leave(atomic_load(&milter.stopping) ? SMFIS_TEMPFAIL
-                                                   : turn_away(NULL, "out of memory"));
+        return connect_without_session(ctx);
     atomic_fetch_add(&milter.connections, 1);
     if (!c->accounted) {
         c->accounted = true;
@@ -205,7 +216,7 @@ sfsistat milter_helo(SMFICTX *ctx, char *helo)
     struct connection *c = enter(ctx);
 
     if (c == NULL)
-        return leave(no_session(ctx, SMFIP_NR_HELO, false));
+        return no_session(ctx, SMFIP_NR_HELO, false);
     if (c->turned_away)
         return leave(go_on(c, SMFIP_NR_HELO));
     note_asked(session_helo(c->session, helo), "helo");
@@ -238,7 +249,7 @@ sfsistat milter_mail(SMFICTX *ctx, char **argv)
     struct connection *c = enter(ctx);
 
     if (c == NULL)
-        return leave(no_session(ctx, SMFIP_NR_MAIL, false));
+        return no_session(ctx, SMFIP_NR_MAIL, false);
     if (c->turned_away)
         return leave(go_on(c, SMFIP_NR_MAIL));
     begin_message(c);
@@ -273,7 +284,7 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     const struct decision *d;
 
     if (c == NULL)
-        return leave(no_session(ctx, SMFIP_NR_RCPT, true));
+        return no_session(ctx, SMFIP_NR_RCPT, true);
     if (c->turned_away)
         return leave(turned_away_reply(c, SMFIP_NR_RCPT));
     take_queue_id(ctx, c);
@@ -307,7 +318,7 @@ sfsistat milter_header(SMFICTX *ctx, char *name, char *value)
 
     (void)value;
     if (c == NULL)
-        return leave(no_session(ctx, SMFIP_NR_HDR, false));
+        return no_session(ctx, SMFIP_NR_HDR, false);
     for (int k = 0; k < 2; k++)
         if (strcasecmp(name, forged_names[k]) == 0)
             c->forged[k]++;
@@ -319,7 +330,7 @@ sfsistat milter_eom(SMFICTX *ctx)
     struct connection *c = enter(ctx);
 
     if (c == NULL)
-        return leave(no_session(ctx, 0, true));
+        return no_session(ctx, 0, true);
     if (c->turned_away)
         return leave(turned_away_reply(c, 0));
     take_queue_id(ctx, c);
@@ -343,8 +354,9 @@ sfsistat milter_abort(SMFICTX *ctx)
 {
     struct connection *c = enter(ctx);
 
-    if (c != NULL)
-        begin_message(c);
+    if (c == NULL)
+        return SMFIS_CONTINUE;
+    begin_message(c);
     return leave(SMFIS_CONTINUE);
 }
 
@@ -356,7 +368,8 @@ sfsistat milter_close(SMFICTX *ctx)
 
     if (c == NULL) {
         nudge_came_through(&milter.nudger, has_run);
-        return leave(SMFIS_CONTINUE);
+        has_run = true;
+        return SMFIS_CONTINUE;
     }
     smfi_setpriv(ctx, NULL);
     if (c->accounted)

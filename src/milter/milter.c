@@ -17,8 +17,8 @@
 
 #define BACKLOG           1024
 #define LOOK_EVERY_MS     250
-#define BEGIN_MS          1000 /* in which libmilter has begun, if it ever does */
-#define RESERVED_FILES    64   /* the database, DNS, control, the log */
+#define REPLY_MS          20 /* libmilter sends a reply after its callback returned */
+#define RESERVED_FILES    64 /* the database, DNS, control, the log */
 #define STACK_BYTES       (512 * 1024)
 #define USUAL_STACK_BYTES (8 * 1024 * 1024)
 
@@ -230,86 +230,59 @@ static void use_small_stacks(void)
         log_warning("milter: threads may not find room for their stacks");
 }
 
-/* Beside libmilter, as long as it runs. */
+/* Beside libmilter, to the end of the process. */
 static void *keep_looking(void *context)
 {
-    const atomic_bool *ended = context;
     struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000};
 
-    while (!atomic_load(ended)) {
-        nudge_look(&milter.nudger, ended);
+    for (;;) {
+        nudge_look(&milter.nudger);
         nanosleep(&pause, NULL);
     }
-    return NULL;
+    return context;
 }
 
 int milter_run(void)
 {
-    atomic_bool ended = false;
     pthread_t looker;
-    bool looking;
-    int rc;
 
     use_small_stacks();
-    looking = pthread_create(&looker, NULL, keep_looking, &ended) == 0;
-    rc = smfi_main() == MI_SUCCESS ? 0 : -1;
-    atomic_store(&ended, true);
-    if (looking)
-        pthread_join(looker, NULL);
-    return rc;
+    if (pthread_create(&looker, NULL, keep_looking, NULL) == 0)
+        pthread_detach(looker);
+    else
+        log_warning("milter: no thread to look after libmilter's pool");
+    return smfi_main() == MI_SUCCESS ? 0 : -1;
 }
 
-/* smfi_stop waits for the listener, which looks up only every five seconds or when
- * somebody connects. */
-static void *keep_knocking(void *context)
+bool milter_enter(void)
 {
-    atomic_bool *stopped = context;
-    struct timespec pause = {.tv_nsec = 20 * 1000000};
-
-    while (!atomic_load(stopped)) {
-        endpoint_knock(&milter.nudger.endpoint);
-        nanosleep(&pause, NULL);
-    }
-    return NULL;
+    atomic_fetch_add(&milter.in_flight, 1);
+    if (!atomic_load(&milter.stopping))
+        return true;
+    milter_leave();
+    return false;
 }
 
-/* libmilter makes its locks when it begins, and smfi_stop takes them without asking. The
- * first of keep_looking's nudges shows that it has begun. */
-static void wait_for_begin(void)
+void milter_leave(void)
 {
-    struct timespec pause = {.tv_nsec = 5 * 1000000};
-    int64_t until_ms = clock_ms() + BEGIN_MS;
-
-    while (!nudge_has_come_through(&milter.nudger) && clock_ms() < until_ms)
-        nanosleep(&pause, NULL);
+    atomic_fetch_sub(&milter.in_flight, 1);
 }
 
-void milter_stop(void)
-{
-    atomic_bool stopped = false;
-    pthread_t knocker;
-    bool knocking;
-
-    wait_for_begin();
-    knocking = pthread_create(&knocker, NULL, keep_knocking, &stopped) == 0;
-    smfi_stop();
-    atomic_store(&stopped, true);
-    if (knocking)
-        pthread_join(knocker, NULL);
-}
-
-bool milter_drain(int64_t deadline_ms)
+bool milter_stop(int64_t deadline_ms)
 {
     const struct sockaddr_un *socket =
         (const struct sockaddr_un *)&milter.nudger.endpoint.addr;
     struct timespec pause = {.tv_nsec = 5 * 1000000};
+    struct timespec reply = {.tv_nsec = REPLY_MS * 1000000};
+    bool answered;
 
-    while (atomic_load(&milter.in_flight) > 0 && clock_ms() < deadline_ms)
-        nanosleep(&pause, NULL);
     atomic_store(&milter.stopping, true);
+    while (!(answered = atomic_load(&milter.in_flight) == 0) && clock_ms() < deadline_ms)
+        nanosleep(&pause, NULL);
+    nanosleep(&reply, NULL);
     if (socket->sun_family == AF_UNIX && unlink(socket->sun_path) != 0 && errno != ENOENT)
         log_debug("milter: %s: %s", socket->sun_path, strerror(errno));
-    return atomic_load(&milter.in_flight) == 0;
+    return answered;
 }
 
 void milter_stats(struct milter_stats *out)

@@ -23,18 +23,16 @@ int milter_prepare(const struct config *config, struct policy_slot *slot);
  * it. Returns 0, or -1 with the reason logged. */
 int milter_open(const struct config *config);
 
-/* Serves until milter_stop, or until libmilter was told to stop by a signal. Returns 0,
- * or -1 if libmilter failed. Blocks. */
+/* Serves to the end of the process. Returns only if libmilter ended by itself: -1 if it
+ * failed, else 0. Blocks. */
 int milter_run(void);
 
-/* Makes milter_run return; may be called once, from another thread than milter_run's.
- * Takes a moment at most. */
-void milter_stop(void);
-
-/* After milter_run: waits until the callbacks under way have answered, deadline_ms
- * (CLOCK_MONOTONIC) at the longest; later ones do nothing. Returns whether none is left:
- * only then may what they use be freed. Removes a unix socket. */
-bool milter_drain(int64_t deadline_ms);
+/* Ends the judging: callbacks that arrive from now on are answered at once, without
+ * touching anything of ours. Waits until those under way have returned, no later than
+ * deadline_ms (CLOCK_MONOTONIC), and removes a unix socket. Returns whether all have.
+ * libmilter itself goes on until _exit: its own stop can hang (docs/design.md). Any
+ * thread, once; milter_run may not have begun yet. */
+bool milter_stop(int64_t deadline_ms);
 
 struct milter_stats {
     uint64_t connections, messages;

@@ -135,9 +135,9 @@ sfsistat milter_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
     (void)f2;
     (void)f3;
     *pf0 = *pf2 = *pf3 = 0;
-    atomic_fetch_add(&milter.in_flight, 1); /* see enter in callbacks.c */
-    if (!atomic_load(&milter.stopping))
+    if (milter_enter()) {
         negotiate(ctx, f0, f1, pf0, pf1);
-    atomic_fetch_sub(&milter.in_flight, 1);
+        milter_leave();
+    }
     return SMFIS_CONTINUE;
 }

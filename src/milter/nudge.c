@@ -69,7 +69,7 @@ static uint64_t count_in_turn(struct nudger *n)
     return count;
 }
 
-void nudge_look(struct nudger *n, const atomic_bool *stop)
+void nudge_look(struct nudger *n)
 {
     struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
     uint64_t before = count_in_turn(n);
@@ -78,19 +78,9 @@ void nudge_look(struct nudger *n, const atomic_bool *stop)
         for (int i = 0; i < (sent == 0 ? 1 : LOOK_NUDGES); i++)
             send_one(n);
         nanosleep(&pause, NULL);
-        if (count_in_turn(n) > before || atomic_load(stop))
+        if (count_in_turn(n) > before)
             return;
     }
-}
-
-bool nudge_has_come_through(struct nudger *nudger)
-{
-    bool has;
-
-    pthread_mutex_lock(&nudger->lock);
-    has = nudger->answered > 0;
-    pthread_mutex_unlock(&nudger->lock);
-    return has;
 }
 
 void nudge_came_through(struct nudger *nudger, bool in_turn)

@@ -8,7 +8,6 @@
  * nudge has come through, everything that stood before it has too. */
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,11 +37,8 @@ int nudge_on_wait(void *context);
 /* Looks whether the pool still takes what comes, by a nudge of its own, and nudges on
  * until it does: workers also wait where no callback of ours knows of it, for the rest of
  * a packet that a peer has begun. Call it every now and then, from one thread; returns
- * when a nudge has come through in its turn, or *stop. May take seconds. */
-void nudge_look(struct nudger *nudger, const atomic_bool *stop);
-
-/* Whether one ever came through: libmilter is up. Any thread. */
-bool nudge_has_come_through(struct nudger *nudger);
+ * when a nudge has come through in its turn. May take seconds. */
+void nudge_look(struct nudger *nudger);
 
 /* A connection closed without having said anything: most likely a nudge. in_turn: by a
  * thread that took it from the queue, so that nothing stands before it any more;

@@ -17,7 +17,7 @@ struct milter {
     unsigned max_open; /* sessions; more are not judged */
     bool over_tcp;     /* the MTA comes by an inet socket */
     atomic_bool stopping;
-    atomic_uint in_flight; /* callbacks */
+    atomic_uint in_flight; /* callbacks that judge */
     atomic_uint open, waiting;
     atomic_uint_fast64_t connections, unnamed, messages, blocklisted, turned_away;
     atomic_uint_fast64_t verdicts[VERDICT_REJECT + 1];
@@ -35,6 +35,11 @@ struct connection {
     bool turned_away;      /* not judged: see on-error */
     bool accounted;        /* counted in milter.open */
 };
+
+/* A callback touches what is ours only between these two, so that a stop can wait for it.
+ * False: the daemon stops, and there is nothing to leave. */
+bool milter_enter(void);
+void milter_leave(void);
 
 #define FORGED_SCORE 0
 #define FORGED_LISTS 1

@@ -1,6 +1,7 @@
 """SIGTERM: what is open is answered, and the end comes within the deadline."""
 
 import collections
+import os
 import signal
 import socket
 import threading
@@ -121,3 +122,85 @@ def test_what_is_listed_does_not_pass_at_the_end(lab):
     daemon.check_clean()
     assert replies["reply"] > 100
     assert set(replies) <= {"reply", "tempfail", "shutdown"}
+
+
+STOPS = int(os.environ.get("STOPS", "60"))
+
+
+class Load:
+    """Sessions that send message after message, each on a connection of its own or on the
+    last one's, for as long as somebody listens."""
+
+    def __init__(self, lab, sessions):
+        self.lab = lab
+        self.kinds = collections.Counter()
+        self.threads = [threading.Thread(target=self.run, args=(n,)) for n in range(sessions)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, number):
+        try:
+            while True:
+                with MilterClient(self.lab.milter_socket, timeout=10) as client:
+                    client.negotiate().connect(f"198.51.100.{number}")
+                    client.helo()
+                    for _ in range(10):
+                        client.mail()
+                        self.kinds[client.rcpt().kind] += 1
+                        client.abort()
+        except TimeoutError:
+            self.kinds["no reply"] += 1
+        except OSError:
+            pass  # the end
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+
+
+class Additions:
+    """Entries that an admin adds one after the other, for as long as it is acknowledged."""
+
+    def __init__(self, rblctl, name):
+        self.rblctl = rblctl
+        self.name = name
+        self.acknowledged = []
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while True:
+            entry = f"{self.name}-{len(self.acknowledged)}@sender.example"
+            if self.rblctl("add", entry).status != 0:
+                return
+            self.acknowledged.append(entry)
+
+
+def test_stops_under_load(lab):
+    """STOPS=200 in the environment for more of them."""
+    dns = lab.dns()
+    rblctl = Rblctl(lab.dir)
+    acknowledged = []
+    seconds = []
+    for number in range(STOPS):
+        daemon = lab.daemon(
+            dns, lists=[dnsbl("bl", "bl.test")], control={"socket": f"{lab.dir}/control.sock"}
+        )
+        assert set(acknowledged) <= set(rblctl("export").out.split())
+        load = Load(lab, 64)
+        additions = Additions(rblctl, f"stop{number}")
+        time.sleep(0.1)
+        while not additions.acknowledged and additions.thread.is_alive():
+            time.sleep(0.01)
+        seconds.append(daemon.terminate())
+        additions.thread.join()
+        load.join()
+        daemon.check_clean()
+        assert "callbacks under way" not in daemon.log.text()
+        assert load.kinds["continue"] > 0
+        assert set(load.kinds) <= {"continue", "tempfail", "shutdown"}
+        assert additions.acknowledged
+        acknowledged = additions.acknowledged
+    seconds.sort()
+    print(f"{STOPS} stops: median {seconds[STOPS // 2]:.3f} s, longest {seconds[-1]:.3f} s")
+    assert seconds[-1] < 1
