@@ -19,9 +19,10 @@ librblmilter_a_SOURCES += \
 	src/blocklist/lookup.c \
 	src/blocklist/open.c \
 	src/blocklist/page.c src/blocklist/page.h \
+	src/blocklist/reader.c \
 	src/blocklist/schema.c src/blocklist/schema.h \
 	src/blocklist/sql.c src/blocklist/sql.h \
-	src/blocklist/store.h \
+	src/blocklist/store.c src/blocklist/store.h \
 	src/blocklist/trail.c src/blocklist/trail.h \
 	src/blocklist/walltime.c src/blocklist/walltime.h \
 	src/blocklist/width.c \

@@ -3,14 +3,16 @@
 
 /* The inside of struct blocklist, for the files of this folder only:
  *
- *   lookup.c   blocklist_ask, on a small pool of connections
+ *   blocklist.c  starting and stopping all that follows, status
+ *   open.c     opening the file, and mending it
+ *   lookup.c   blocklist_ask
  *   hits.c     what matched, kept until the writer writes it
- *   change.c   add and remove; import.c an import: both through write.c
+ *   change.c   add and remove; import.c an import
  *   list.c     list and show; log.c the audit trail
  *   writer.c   the thread that writes hits and ends, and does the checkpoints
  *   keeper.c   the thread that builds the filter, checks the file, makes backups
- *   open.c     opening the file, and mending it
- *   blocklist.c  starting and stopping all that, status
+ *   reader.c   the connections that read; write.c the one that writes
+ *   store.c    what all of them share; it calls none of them
  *
  * All writing goes through struct writing, which one thread takes at a time.
  * No lock is ever taken on a message's way that is held while something is written. */

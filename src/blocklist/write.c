@@ -11,6 +11,48 @@
 
 const struct blocklist_actor blocklist_self = {"rblmilter", 0};
 
+int writing_open(struct writing *writing, sqlite3 *db, struct index *index)
+{
+    const struct {
+        sqlite3_stmt **stmt;
+        const char *sql;
+    } statements[] = {
+        {&writing->put,
+         "INSERT INTO listing (entry, kind, allow, source, reason, who, since, expires)"
+         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (entry, allow, source)"
+         " DO UPDATE SET reason = excluded.reason, expires = excluded.expires"
+         " WHERE reason <> excluded.reason OR expires IS NOT excluded.expires"},
+        {&writing->end_one, "DELETE FROM listing WHERE entry = ? AND expires <= ?"},
+        {&writing->end_many, "DELETE FROM listing WHERE id IN"
+                             " (SELECT id FROM listing WHERE expires <= ? LIMIT ?)"},
+        {&writing->take, "DELETE FROM listing WHERE entry = ?"},
+        {&writing->take_from, "DELETE FROM listing WHERE entry = ? AND source = ?"},
+        {&writing->has_allow, "SELECT 1 FROM listing WHERE entry = ? AND allow = 1"},
+        {&writing->put_hit, "INSERT INTO hit VALUES (?1, ?2, ?3) ON CONFLICT (entry)"
+                            " DO UPDATE SET hits = hits + ?2, last = max(last, ?3)"},
+        {&writing->put_meta, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},
+    };
+    int rc = trail_attach(&writing->trail, db, index, TRAIL_ALL);
+
+    writing->db = db;
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof statements / sizeof statements[0];
+         i++)
+        rc = sqlite3_prepare_v3(db, statements[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                statements[i].stmt, NULL);
+    return rc;
+}
+
+void writing_close(struct writing *writing)
+{
+    sqlite3_stmt *stmt;
+
+    trail_detach(&writing->trail);
+    while ((stmt = sqlite3_next_stmt(writing->db, NULL)) != NULL)
+        sqlite3_finalize(stmt);
+    sqlite3_close(writing->db);
+    writing->db = NULL;
+}
+
 enum blocklist_result write_failed(struct blocklist *blocklist, sqlite3 *db,
                                    char error[static BLOCKLIST_ERROR_SIZE])
 {
