@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/sql.h"
-#include "blocklist/store.h"
+#include "blocklist/transaction.h"
 
 /* So that no second daemon opens the file: its filter would not know our changes. A file
  * of its own, because closing any descriptor of the database drops SQLite's locks. */
@@ -59,7 +59,7 @@ static int open_connections(struct blocklist *blocklist,
         sqlite3_close(db);
         return -1;
     }
-    if (writing_open(&blocklist->writing, db, &blocklist->index) != SQLITE_OK) {
+    if (transaction_open(&blocklist->writing, db, &blocklist->index) != SQLITE_OK) {
         text_sentence(error, BLOCKLIST_OPEN_ERROR_SIZE, "%s: %s", blocklist->path,
                       sqlite3_errmsg(db));
         return -1;
@@ -159,7 +159,7 @@ void blocklist_close(struct blocklist *blocklist)
     reader_close(&blocklist->looker);
     sqlite3_close(blocklist->keeper_db);
     if (blocklist->writing.db != NULL)
-        writing_close(&blocklist->writing);
+        transaction_close(&blocklist->writing);
     if (blocklist->lock_fd >= 0)
         close(blocklist->lock_fd);
     hits_destroy(&blocklist->hits);

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "blocklist/sql.h"
-#include "blocklist/write.h"
+#include "blocklist/transaction.h"
 
 static const char *or_default(const char *source)
 {
@@ -24,7 +24,8 @@ static bool row_is_fine(struct blocklist *blocklist, const struct blocklist_row_
 {
     char why[ENTRY_ERROR_SIZE];
 
-    if (!write_texts_are_fine(or_default(row->source), or_empty(row->reason), error))
+    if (!transaction_texts_are_fine(or_default(row->source), or_empty(row->reason),
+                                    error))
         return false;
     if (row->expires != 0 && row->expires <= blocklist_now(blocklist)) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its end is not in the future",
@@ -45,7 +46,7 @@ static int end_old(struct blocklist *blocklist, const struct entry *entry,
                    const struct blocklist_actor *actor, const char *action,
                    const char *reason)
 {
-    struct writing *writing = &blocklist->writing;
+    struct transaction *writing = &blocklist->writing;
     int64_t now = blocklist_now(blocklist);
     int rc = sql_bind(writing->end_one, "ti", entry->text, now);
 
@@ -61,7 +62,7 @@ static int end_old(struct blocklist *blocklist, const struct entry *entry,
 static int put(struct blocklist *blocklist, const struct blocklist_row_in *row,
                const struct blocklist_actor *actor)
 {
-    struct writing *writing = &blocklist->writing;
+    struct transaction *writing = &blocklist->writing;
     int rc = end_old(blocklist, row->entry, actor, "add", or_empty(row->reason));
 
     if (rc == SQLITE_OK)
@@ -73,7 +74,7 @@ static int put(struct blocklist *blocklist, const struct blocklist_row_in *row,
 }
 
 /* Whether an allow entry of the same text stands. */
-static bool is_shadowed(struct writing *writing, const struct entry *entry)
+static bool is_shadowed(struct transaction *writing, const struct entry *entry)
 {
     bool is = sql_bind(writing->has_allow, "t", entry->text) == SQLITE_OK &&
               sqlite3_step(writing->has_allow) == SQLITE_ROW;
@@ -95,20 +96,20 @@ enum blocklist_result blocklist_add(struct blocklist *blocklist,
     for (size_t i = 0; i < count; i++)
         if (!row_is_fine(blocklist, &rows[i], limits, error))
             return BLOCKLIST_REFUSED;
-    result = write_begin(blocklist, WRITE_DURABLE, "add", actor, "",
-                         BLOCKLIST_WAIT_S * 1000, error);
+    result = transaction_begin(blocklist, TRANSACTION_DURABLE, "add", actor, "",
+                               BLOCKLIST_WAIT_S * 1000, error);
     if (result != BLOCKLIST_OK)
         return result;
     for (size_t i = 0; i < count; i++) {
         if (put(blocklist, &rows[i], actor) != SQLITE_OK) {
-            result = write_failed(blocklist, blocklist->writing.db, error);
-            write_cancel(blocklist);
+            result = transaction_failed(blocklist, blocklist->writing.db, error);
+            transaction_cancel(blocklist);
             return result;
         }
         if (!rows[i].allow && is_shadowed(&blocklist->writing, rows[i].entry))
             any_shadowed = true;
     }
-    result = write_commit(blocklist, error);
+    result = transaction_commit(blocklist, error);
     if (shadowed != NULL)
         *shadowed = result == BLOCKLIST_OK && any_shadowed;
     return result;
@@ -120,7 +121,7 @@ static enum blocklist_result take(struct blocklist *blocklist, const struct entr
                                   const char *reason, size_t *removed,
                                   char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct writing *writing = &blocklist->writing;
+    struct transaction *writing = &blocklist->writing;
     sqlite3_stmt *stmt = source != NULL ? writing->take_from : writing->take;
     int rc = end_old(blocklist, entry, actor, "remove", reason);
     uint64_t before = writing->trail.removed;
@@ -130,7 +131,7 @@ static enum blocklist_result take(struct blocklist *blocklist, const struct entr
     if (rc == SQLITE_OK)
         rc = sql_run(stmt);
     if (rc != SQLITE_OK)
-        return write_failed(blocklist, writing->db, error);
+        return transaction_failed(blocklist, writing->db, error);
     *removed += writing->trail.removed - before;
     if (writing->trail.removed > before)
         return BLOCKLIST_OK;
@@ -150,18 +151,18 @@ enum blocklist_result blocklist_remove(struct blocklist *blocklist,
 
     *removed = 0;
     error[0] = '\0';
-    if (!write_texts_are_fine(or_default(source), or_empty(reason), error))
+    if (!transaction_texts_are_fine(or_default(source), or_empty(reason), error))
         return BLOCKLIST_REFUSED;
-    result = write_begin(blocklist, WRITE_DURABLE, "remove", actor, reason,
-                         BLOCKLIST_WAIT_S * 1000, error);
+    result = transaction_begin(blocklist, TRANSACTION_DURABLE, "remove", actor, reason,
+                               BLOCKLIST_WAIT_S * 1000, error);
     if (result != BLOCKLIST_OK)
         return result;
     for (size_t i = 0; i < count && result == BLOCKLIST_OK; i++)
         result =
             take(blocklist, &entries[i], source, actor, or_empty(reason), removed, error);
     if (result != BLOCKLIST_OK || dry_run) {
-        write_cancel(blocklist);
+        transaction_cancel(blocklist);
         return result;
     }
-    return write_commit(blocklist, error);
+    return transaction_commit(blocklist, error);
 }

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/sql.h"
-#include "blocklist/write.h"
+#include "blocklist/transaction.h"
 
 #define COMMIT_WAIT_MS (60 * 1000)
 
@@ -60,7 +60,7 @@ static int open_stage(struct blocklist_import *import, char *error)
                            "INSERT INTO temp.staged VALUES (?, ?, ?, ?, ?, ?, ?)", -1,
                            &import->stage, NULL) == SQLITE_OK)
         return 0;
-    (void)write_failed(blocklist, import->db, error);
+    (void)transaction_failed(blocklist, import->db, error);
     return -1;
 }
 
@@ -74,8 +74,8 @@ struct blocklist_import *blocklist_import_begin(
     struct blocklist_import *import;
 
     error[0] = '\0';
-    if (!write_texts_are_fine(source, reason, error) ||
-        write_check_file(blocklist, error) != BLOCKLIST_OK)
+    if (!transaction_texts_are_fine(source, reason, error) ||
+        transaction_check_file(blocklist, error) != BLOCKLIST_OK)
         return NULL;
     import = calloc(1, sizeof *import);
     if (import == NULL) {
@@ -102,7 +102,7 @@ static bool row_is_fine(struct blocklist_import *import,
 {
     char why[ENTRY_ERROR_SIZE];
 
-    if (!write_texts_are_fine(source, reason, error))
+    if (!transaction_texts_are_fine(source, reason, error))
         return false;
     if (import->replace && strcmp(source, import->source) != 0) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE,
@@ -144,7 +144,7 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
                  (int64_t)row->allow, source, reason, (int64_t)row->expires,
                  (int64_t)row->since) != SQLITE_OK ||
         sql_run(import->stage) != SQLITE_OK)
-        return write_failed(import->blocklist, import->db, error);
+        return transaction_failed(import->blocklist, import->db, error);
     import->rows++;
     return BLOCKLIST_OK;
 }
@@ -255,21 +255,21 @@ static enum blocklist_result commit_locked(struct blocklist_import *import, bool
                                            char *error)
 {
     struct blocklist *blocklist = import->blocklist;
-    enum blocklist_result result = write_check_file(blocklist, error);
+    enum blocklist_result result = transaction_check_file(blocklist, error);
 
     if (result != BLOCKLIST_OK)
         return result;
     if (schema_exec(import->db, "BEGIN IMMEDIATE") != SQLITE_OK ||
         change_all(import, counts) != SQLITE_OK ||
         schema_exec(import->db, dry_run ? "ROLLBACK" : "COMMIT") != SQLITE_OK) {
-        result = write_failed(blocklist, import->db, error);
+        result = transaction_failed(blocklist, import->db, error);
         if (!sqlite3_get_autocommit(import->db))
             (void)schema_exec(import->db, "ROLLBACK");
         return result;
     }
     if (!dry_run) {
         store_trouble(blocklist, NULL, false);
-        write_count(blocklist, &import->trail);
+        transaction_count(blocklist, &import->trail);
     }
     return BLOCKLIST_OK;
 }
@@ -286,14 +286,14 @@ enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
     memset(counts, 0, sizeof *counts);
     if (schema_exec(import->db, "COMMIT") != SQLITE_OK ||
         (import->replace && schema_exec(import->db, index) != SQLITE_OK)) {
-        result = write_failed(import->blocklist, import->db, error);
+        result = transaction_failed(import->blocklist, import->db, error);
         goto out;
     }
-    result = write_lock(import->blocklist, COMMIT_WAIT_MS, error);
+    result = transaction_lock(import->blocklist, COMMIT_WAIT_MS, error);
     if (result != BLOCKLIST_OK)
         goto out;
     result = commit_locked(import, dry_run, counts, error);
-    write_unlock(import->blocklist);
+    transaction_unlock(import->blocklist);
 out:
     import_free(import);
     return result;

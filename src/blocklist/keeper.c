@@ -11,7 +11,7 @@
 #include "blocklist/backup.h"
 #include "blocklist/schema.h"
 #include "blocklist/sql.h"
-#include "blocklist/write.h"
+#include "blocklist/transaction.h"
 
 #define TICK_MS      60000
 #define LOCK_WAIT_MS 60000
@@ -64,11 +64,11 @@ static bool start_build(struct blocklist *blocklist, struct counts *before)
 
     if (index_build_start(&blocklist->index, rows + rows / 4) != 0)
         return false;
-    if (write_lock(blocklist, LOCK_WAIT_MS, error) != BLOCKLIST_OK)
+    if (transaction_lock(blocklist, LOCK_WAIT_MS, error) != BLOCKLIST_OK)
         return false;
     read_counts(blocklist, before);
     ok = schema_exec(db, "BEGIN; SELECT 1 FROM listing LIMIT 1") == SQLITE_OK;
-    write_unlock(blocklist);
+    transaction_unlock(blocklist);
     return ok;
 }
 

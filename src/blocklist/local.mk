@@ -25,6 +25,6 @@ librblmilter_a_SOURCES += \
 	src/blocklist/store.c src/blocklist/store.h \
 	src/blocklist/trail.c src/blocklist/trail.h \
 	src/blocklist/walltime.c src/blocklist/walltime.h \
+	src/blocklist/transaction.c src/blocklist/transaction.h \
 	src/blocklist/width.c \
-	src/blocklist/write.c src/blocklist/write.h \
 	src/blocklist/writer.c

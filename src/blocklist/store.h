@@ -11,10 +11,10 @@
  *   list.c     list and show; log.c the audit trail
  *   writer.c   the thread that writes hits and ends, and does the checkpoints
  *   keeper.c   the thread that builds the filter, checks the file, makes backups
- *   reader.c   the connections that read; write.c the one that writes
+ *   reader.c   the connections that read; transaction.c the one that writes
  *   store.c    what all of them share; it calls none of them
  *
- * All writing goes through struct writing, which one thread takes at a time.
+ * All writing goes through struct transaction, which one thread takes at a time.
  * No lock is ever taken on a message's way that is held while something is written. */
 
 #include <pthread.h>
@@ -40,9 +40,9 @@ struct reader {
     sqlite3_stmt *find;
 };
 
-/* The connection that writes. Whoever writes takes it (write_lock) and may keep it long;
- * the lock itself is held for moments. */
-struct writing {
+/* The connection that writes. Whoever writes takes it (transaction_lock) and may keep it
+ * long; the lock itself is held for moments. */
+struct transaction {
     pthread_mutex_t lock;
     pthread_cond_t released;
     bool taken; /* under lock */
@@ -65,7 +65,7 @@ struct blocklist {
     struct reader readers[STORE_READERS];
     atomic_uint next_reader;
     struct reader looker; /* list and log, which may take long; find is not used */
-    struct writing writing;
+    struct transaction writing;
     struct hits hits;
     struct log_limit lookup_errors;
 
@@ -110,9 +110,6 @@ void reader_close(struct reader *reader);
 /* A connection of the pool, for one short look. */
 struct reader *reader_take(struct blocklist *blocklist);
 void reader_release(struct reader *reader);
-
-int writing_open(struct writing *writing, sqlite3 *db, struct index *index);
-void writing_close(struct writing *writing);
 
 /* A file beside the database that says: check all of it at the next start, however large
  * it is. Left by the keeper when it finds damage that the start did not look for. */

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "blocklist/schema.h"
 #include "blocklist/sql.h"
-#include "blocklist/write.h"
+#include "blocklist/transaction.h"
 
 #define TICK_MS           1000
 #define ENDS_PER_COMMIT   1000 /* an admin's change waits no longer than for these */
@@ -19,13 +19,13 @@ static bool begin(struct blocklist *blocklist, const char *action)
 {
     char error[BLOCKLIST_ERROR_SIZE];
 
-    return write_begin(blocklist, WRITE_LAZY, action, &blocklist_self, "", 0, error) ==
-           BLOCKLIST_OK;
+    return transaction_begin(blocklist, TRANSACTION_LAZY, action, &blocklist_self, "", 0,
+                             error) == BLOCKLIST_OK;
 }
 
 static bool write_hits(struct blocklist *blocklist)
 {
-    struct writing *writing = &blocklist->writing;
+    struct transaction *writing = &blocklist->writing;
     struct hit *taken = hits_take(&blocklist->hits);
     char error[BLOCKLIST_ERROR_SIZE];
     int rc = SQLITE_OK;
@@ -43,9 +43,9 @@ static bool write_hits(struct blocklist *blocklist)
             rc = sql_run(writing->put_hit);
     }
     if (rc != SQLITE_OK) {
-        (void)write_failed(blocklist, writing->db, error);
-        write_cancel(blocklist);
-    } else if (write_commit(blocklist, error) != BLOCKLIST_OK) {
+        (void)transaction_failed(blocklist, writing->db, error);
+        transaction_cancel(blocklist);
+    } else if (transaction_commit(blocklist, error) != BLOCKLIST_OK) {
         rc = SQLITE_ERROR;
     }
     if (rc == SQLITE_OK)
@@ -58,7 +58,7 @@ static bool write_hits(struct blocklist *blocklist)
 /* Takes off some of what has run out. Returns how many rows, 0 when there are none. */
 static uint64_t end_some(struct blocklist *blocklist)
 {
-    struct writing *writing = &blocklist->writing;
+    struct transaction *writing = &blocklist->writing;
     char error[BLOCKLIST_ERROR_SIZE];
     uint64_t ended;
 
@@ -67,16 +67,16 @@ static uint64_t end_some(struct blocklist *blocklist)
     if (sql_bind(writing->end_many, "ii", (int64_t)blocklist_now(blocklist),
                  (int64_t)ENDS_PER_COMMIT) != SQLITE_OK ||
         sql_run(writing->end_many) != SQLITE_OK) {
-        (void)write_failed(blocklist, writing->db, error);
-        write_cancel(blocklist);
+        (void)transaction_failed(blocklist, writing->db, error);
+        transaction_cancel(blocklist);
         return 0;
     }
     ended = writing->trail.removed;
     if (ended == 0) {
-        write_cancel(blocklist);
+        transaction_cancel(blocklist);
         return 0;
     }
-    return write_commit(blocklist, error) == BLOCKLIST_OK ? ended : 0;
+    return transaction_commit(blocklist, error) == BLOCKLIST_OK ? ended : 0;
 }
 
 void writer_work(struct blocklist *blocklist)
@@ -90,7 +90,7 @@ void writer_work(struct blocklist *blocklist)
  * somebody else was writing, or it failed: to be tried again. */
 static bool note_last_seen(struct blocklist *blocklist)
 {
-    struct writing *writing = &blocklist->writing;
+    struct transaction *writing = &blocklist->writing;
     char error[BLOCKLIST_ERROR_SIZE];
 
     if (!begin(blocklist, "meta"))
@@ -98,11 +98,11 @@ static bool note_last_seen(struct blocklist *blocklist)
     if (sql_bind(writing->put_meta, "ti", "last_seen",
                  (int64_t)blocklist_now(blocklist)) != SQLITE_OK ||
         sql_run(writing->put_meta) != SQLITE_OK) {
-        (void)write_failed(blocklist, writing->db, error);
-        write_cancel(blocklist);
+        (void)transaction_failed(blocklist, writing->db, error);
+        transaction_cancel(blocklist);
         return false;
     }
-    return write_commit(blocklist, error) == BLOCKLIST_OK;
+    return transaction_commit(blocklist, error) == BLOCKLIST_OK;
 }
 
 /* Readers are never waited for: what they still read stays for the next time. */
@@ -117,11 +117,12 @@ static void checkpoint(struct blocklist *blocklist, sqlite3 *db)
     int rc;
 
     rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (rc == SQLITE_OK && large && write_lock(blocklist, 0, error) == BLOCKLIST_OK) {
+    if (rc == SQLITE_OK && large &&
+        transaction_lock(blocklist, 0, error) == BLOCKLIST_OK) {
         (void)sqlite3_busy_timeout(db, 0);
         rc =
             sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        write_unlock(blocklist);
+        transaction_unlock(blocklist);
     }
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)
         log_error("blocklist: checkpoint: %s", sqlite3_errmsg(db));

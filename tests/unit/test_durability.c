@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "blocklist/store.h"
-#include "blocklist/write.h"
+#include "blocklist/transaction.h"
 #include "blocklist_helper.h"
 
 #define ROUNDS 60
@@ -372,10 +372,10 @@ static void change_until_stopped(struct box *box, int fd, unsigned first,
         blocklist_hit(box->blocklist, &match);
         if (i % 7 == 6) {
             writer_work(box->blocklist);
-            (void)write_lock(box->blocklist, 10000, box->error);
+            (void)transaction_lock(box->blocklist, 10000, box->error);
             sqlite3_wal_checkpoint_v2(box->blocklist->writing.db, "main",
                                       SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-            write_unlock(box->blocklist);
+            transaction_unlock(box->blocklist);
         }
         if (power_after > 0 && i >= power_after)
             lose_power();

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "blocklist/store.h"
-#include "blocklist/write.h"
+#include "blocklist/transaction.h"
 #include "blocklist_helper.h"
 
 #define CHANGERS 3
@@ -184,11 +184,11 @@ static void test_seen_though_busy(void **state)
 
         box_start(&box);
         assert_non_null(box_try_open(&box, BLOCKLIST_DAMAGE_STOP));
-        assert_int_equal(write_lock(box.blocklist, 1000, box.error), BLOCKLIST_OK);
+        assert_int_equal(transaction_lock(box.blocklist, 1000, box.error), BLOCKLIST_OK);
         busy = !was_seen(&box); /* we were before the store's own thread */
         if (busy)
             usleep(500000);
-        write_unlock(box.blocklist);
+        transaction_unlock(box.blocklist);
         for (unsigned wait = 0; busy && wait < 50 && !was_seen(&box); wait++)
             usleep(100000);
         assert_true(was_seen(&box));

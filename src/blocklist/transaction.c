@@ -1,4 +1,4 @@
-#include "blocklist/write.h"
+#include "blocklist/transaction.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 const struct blocklist_actor blocklist_self = {"rblmilter", 0};
 
-int writing_open(struct writing *writing, sqlite3 *db, struct index *index)
+int transaction_open(struct transaction *writing, sqlite3 *db, struct index *index)
 {
     const struct {
         sqlite3_stmt **stmt;
@@ -42,7 +42,7 @@ int writing_open(struct writing *writing, sqlite3 *db, struct index *index)
     return rc;
 }
 
-void writing_close(struct writing *writing)
+void transaction_close(struct transaction *writing)
 {
     sqlite3_stmt *stmt;
 
@@ -53,8 +53,8 @@ void writing_close(struct writing *writing)
     writing->db = NULL;
 }
 
-enum blocklist_result write_failed(struct blocklist *blocklist, sqlite3 *db,
-                                   char error[static BLOCKLIST_ERROR_SIZE])
+enum blocklist_result transaction_failed(struct blocklist *blocklist, sqlite3 *db,
+                                         char error[static BLOCKLIST_ERROR_SIZE])
 {
     int rc = sqlite3_extended_errcode(db);
     const char *hint = "";
@@ -79,8 +79,8 @@ enum blocklist_result write_failed(struct blocklist *blocklist, sqlite3 *db,
     return BLOCKLIST_FAILED;
 }
 
-enum blocklist_result write_check_file(struct blocklist *blocklist,
-                                       char error[static BLOCKLIST_ERROR_SIZE])
+enum blocklist_result transaction_check_file(struct blocklist *blocklist,
+                                             char error[static BLOCKLIST_ERROR_SIZE])
 {
     struct stat now;
 
@@ -98,7 +98,7 @@ enum blocklist_result write_check_file(struct blocklist *blocklist,
 
 /* A flag and a condition rather than a mutex held so long: waiting has a limit, by the
  * steady clock. */
-static bool take(struct writing *writing, int wait_ms)
+static bool take(struct transaction *writing, int wait_ms)
 {
     struct timespec until = clock_timespec(clock_ms() + wait_ms);
     bool taken;
@@ -114,8 +114,8 @@ static bool take(struct writing *writing, int wait_ms)
     return taken;
 }
 
-enum blocklist_result write_lock(struct blocklist *blocklist, int wait_ms,
-                                 char error[static BLOCKLIST_ERROR_SIZE])
+enum blocklist_result transaction_lock(struct blocklist *blocklist, int wait_ms,
+                                       char error[static BLOCKLIST_ERROR_SIZE])
 {
     if (take(&blocklist->writing, wait_ms))
         return BLOCKLIST_OK;
@@ -126,9 +126,9 @@ enum blocklist_result write_lock(struct blocklist *blocklist, int wait_ms,
     return BLOCKLIST_BUSY;
 }
 
-void write_unlock(struct blocklist *blocklist)
+void transaction_unlock(struct blocklist *blocklist)
 {
-    struct writing *writing = &blocklist->writing;
+    struct transaction *writing = &blocklist->writing;
 
     pthread_mutex_lock(&writing->lock);
     writing->taken = false;
@@ -137,51 +137,52 @@ void write_unlock(struct blocklist *blocklist)
 }
 
 /* SQLite takes the setting only outside of a transaction. */
-static int set_sync(struct writing *writing, enum write_sync sync)
+static int set_sync(struct transaction *writing, enum transaction_sync sync)
 {
     int rc;
 
-    if (writing->lazy == (sync == WRITE_LAZY))
+    if (writing->lazy == (sync == TRANSACTION_LAZY))
         return SQLITE_OK;
-    rc = schema_exec(writing->db, sync == WRITE_LAZY ? "PRAGMA synchronous = NORMAL"
-                                                     : "PRAGMA synchronous = FULL");
+    rc = schema_exec(writing->db, sync == TRANSACTION_LAZY ? "PRAGMA synchronous = NORMAL"
+                                                           : "PRAGMA synchronous = FULL");
     if (rc == SQLITE_OK)
-        writing->lazy = sync == WRITE_LAZY;
+        writing->lazy = sync == TRANSACTION_LAZY;
     return rc;
 }
 
-enum blocklist_result write_begin(struct blocklist *blocklist, enum write_sync sync,
-                                  const char *action, const struct blocklist_actor *actor,
-                                  const char *reason, int wait_ms,
-                                  char error[static BLOCKLIST_ERROR_SIZE])
+enum blocklist_result transaction_begin(struct blocklist *blocklist,
+                                        enum transaction_sync sync, const char *action,
+                                        const struct blocklist_actor *actor,
+                                        const char *reason, int wait_ms,
+                                        char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct writing *writing = &blocklist->writing;
-    enum blocklist_result result = write_lock(blocklist, wait_ms, error);
+    struct transaction *writing = &blocklist->writing;
+    enum blocklist_result result = transaction_lock(blocklist, wait_ms, error);
 
     if (result != BLOCKLIST_OK)
         return result;
-    result = write_check_file(blocklist, error);
+    result = transaction_check_file(blocklist, error);
     /* temp.actor is no part of the transaction: a row of it may be set before */
     if (result == BLOCKLIST_OK &&
         (set_sync(writing, sync) != SQLITE_OK ||
          trail_begin(&writing->trail, action, actor, reason, blocklist_now(blocklist)) !=
              SQLITE_OK ||
          schema_exec(writing->db, "BEGIN IMMEDIATE") != SQLITE_OK))
-        result = write_failed(blocklist, writing->db, error);
+        result = transaction_failed(blocklist, writing->db, error);
     if (result != BLOCKLIST_OK)
-        write_unlock(blocklist);
+        transaction_unlock(blocklist);
     return result;
 }
 
-void write_cancel(struct blocklist *blocklist)
+void transaction_cancel(struct blocklist *blocklist)
 {
     /* SQLITE_FULL and its like may have rolled back already (pitfalls, D5) */
     if (!sqlite3_get_autocommit(blocklist->writing.db))
         (void)schema_exec(blocklist->writing.db, "ROLLBACK");
-    write_unlock(blocklist);
+    transaction_unlock(blocklist);
 }
 
-void write_count(struct blocklist *blocklist, const struct trail *trail)
+void transaction_count(struct blocklist *blocklist, const struct trail *trail)
 {
     pthread_mutex_lock(&blocklist->state_lock);
     for (int i = 0; i < ENTRY_KIND_COUNT; i++)
@@ -192,20 +193,20 @@ void write_count(struct blocklist *blocklist, const struct trail *trail)
         store_rebuild(blocklist);
 }
 
-enum blocklist_result write_commit(struct blocklist *blocklist,
-                                   char error[static BLOCKLIST_ERROR_SIZE])
+enum blocklist_result transaction_commit(struct blocklist *blocklist,
+                                         char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct writing *writing = &blocklist->writing;
+    struct transaction *writing = &blocklist->writing;
 
     if (schema_exec(writing->db, "COMMIT") != SQLITE_OK) {
-        enum blocklist_result result = write_failed(blocklist, writing->db, error);
+        enum blocklist_result result = transaction_failed(blocklist, writing->db, error);
 
-        write_cancel(blocklist);
+        transaction_cancel(blocklist);
         return result;
     }
     store_trouble(blocklist, NULL, false);
-    write_count(blocklist, &writing->trail);
-    write_unlock(blocklist);
+    transaction_count(blocklist, &writing->trail);
+    transaction_unlock(blocklist);
     return BLOCKLIST_OK;
 }
 
@@ -219,8 +220,8 @@ static bool source_is_fine(const char *source)
                length;
 }
 
-bool write_texts_are_fine(const char *source, const char *reason,
-                          char error[static BLOCKLIST_ERROR_SIZE])
+bool transaction_texts_are_fine(const char *source, const char *reason,
+                                char error[static BLOCKLIST_ERROR_SIZE])
 {
     error[0] = '\0';
     if (!source_is_fine(source))
