@@ -149,27 +149,13 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
     return BLOCKLIST_OK;
 }
 
-/* Runs one statement with parameters. Returns SQLite's code. */
-static int run(sqlite3 *db, const char *sql, const char *text, int64_t number)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, "ti", text, number);
-    if (rc == SQLITE_OK)
-        rc = sql_run(stmt);
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
 static int end_old(struct blocklist_import *import, int64_t now)
 {
     int rc = trail_begin(&import->trail, "expire", &blocklist_self, "", now);
 
     return rc == SQLITE_OK
-               ? run(import->db, "DELETE FROM listing WHERE ?1 = '' AND expires <= ?2",
-                     "", now)
+               ? sql_run_once(import->db, "DELETE FROM listing WHERE expires <= ?", "i",
+                              now)
                : rc;
 }
 
@@ -177,11 +163,12 @@ static int end_old(struct blocklist_import *import, int64_t now)
 static int remove_others(struct blocklist_import *import)
 {
     static const char sql[] =
-        "DELETE FROM listing WHERE source = ?1 AND ?2 = 0 AND NOT EXISTS"
+        "DELETE FROM listing WHERE source = ? AND NOT EXISTS"
         " (SELECT 1 FROM temp.staged s WHERE s.entry = listing.entry AND"
         "  s.allow = listing.allow)";
 
-    return import->replace ? run(import->db, sql, import->source, 0) : SQLITE_OK;
+    return import->replace ? sql_run_once(import->db, sql, "t", import->source)
+                           : SQLITE_OK;
 }
 
 static int move_rows(struct blocklist_import *import, int64_t now)
@@ -197,7 +184,7 @@ static int move_rows(struct blocklist_import *import, int64_t now)
         " DO UPDATE SET reason = excluded.reason, expires = excluded.expires"
         " WHERE reason <> excluded.reason OR expires IS NOT excluded.expires";
 
-    return run(import->db, sql, import->login, now);
+    return sql_run_once(import->db, sql, "ti", import->login, now);
 }
 
 /* One line for the whole: what was added tells the rest itself (who, since). */
@@ -206,9 +193,7 @@ static int note_import(struct blocklist_import *import)
     static const char sql[] =
         "INSERT INTO audit (at, login, uid, action, entry, source, allow, reason, after)"
         " SELECT at, login, uid, action, '', ?1, 0, reason, ?2 FROM temp.actor";
-    sqlite3_stmt *stmt = NULL;
     char counts[200];
-    int rc;
 
     (void)snprintf(counts, sizeof counts,
                    "{\"rows\":%llu,\"added\":%llu,\"changed\":%llu,\"removed\":%llu}",
@@ -216,13 +201,7 @@ static int note_import(struct blocklist_import *import)
                    (unsigned long long)import->trail.added,
                    (unsigned long long)import->trail.changed,
                    (unsigned long long)import->trail.removed);
-    rc = sqlite3_prepare_v2(import->db, sql, -1, &stmt, NULL);
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, "tt", import->source, counts);
-    if (rc == SQLITE_OK)
-        rc = sql_run(stmt);
-    sqlite3_finalize(stmt);
-    return rc;
+    return sql_run_once(import->db, sql, "tt", import->source, counts);
 }
 
 static int change_all(struct blocklist_import *import,
