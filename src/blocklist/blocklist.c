@@ -13,7 +13,6 @@
 
 #include "base/text.h"
 #include "blocklist/schema.h"
-#include "blocklist/sql.h"
 #include "blocklist/transaction.h"
 
 /* So that no second daemon opens the file: its filter would not know our changes. A file

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "blocklist/sql.h"
+#include "blocklist/schema.h"
 #include "blocklist/transaction.h"
 
 static const char *or_default(const char *source)

@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "blocklist/schema.h"
-#include "blocklist/sql.h"
 #include "blocklist/transaction.h"
 
 #define COMMIT_WAIT_MS (60 * 1000)

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "blocklist/backup.h"
 #include "blocklist/schema.h"
-#include "blocklist/sql.h"
 #include "blocklist/transaction.h"
 
 #define TICK_MS      60000

@@ -21,7 +21,6 @@ librblmilter_a_SOURCES += \
 	src/blocklist/page.c src/blocklist/page.h \
 	src/blocklist/reader.c \
 	src/blocklist/schema.c src/blocklist/schema.h \
-	src/blocklist/sql.c src/blocklist/sql.h \
 	src/blocklist/store.c src/blocklist/store.h \
 	src/blocklist/trail.c src/blocklist/trail.h \
 	src/blocklist/walltime.c src/blocklist/walltime.h \

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "blocklist/page.h"
-#include "blocklist/sql.h"
+#include "blocklist/schema.h"
 #include "blocklist/store.h"
 
 #define PAGE_MS       100

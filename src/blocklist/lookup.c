@@ -5,7 +5,6 @@
 
 #include "base/text.h"
 #include "blocklist/schema.h"
-#include "blocklist/sql.h"
 #include "blocklist/store.h"
 
 #define LOG_INTERVAL_MS 60000

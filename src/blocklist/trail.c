@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 #include "blocklist/schema.h"
-#include "blocklist/sql.h"
 
 #define JSON_OF(row)                                                                     \
     "json_object('reason'," row ".reason,'since'," row ".since,'expires'," row           \

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "blocklist/schema.h"
-#include "blocklist/sql.h"
 #include "blocklist/transaction.h"
 
 #define TICK_MS           1000
