@@ -1,7 +1,7 @@
 #ifndef BLOCKLIST_ADMIN_H
 #define BLOCKLIST_ADMIN_H
 
-/* What the postmaster does with the blocklist: change, look, import, read the trail.
+/* What the postmaster does with the blocklist: change, look, import, read the audit log.
  * All functions may be called by any thread but those of a message's way: they wait for
  * the disk, and changes wait for one another (at most BLOCKLIST_WAIT_S, while an import
  * is being committed). None blocks blocklist_ask.
@@ -33,7 +33,7 @@ enum blocklist_result {
     BLOCKLIST_FAILED   /* the database: full, read-only, gone, damaged */
 };
 
-/* Who does it, for the audit trail. */
+/* Who does it, for the audit log. */
 struct blocklist_actor {
     const char *login;
     uid_t uid;
@@ -142,7 +142,7 @@ enum blocklist_verdict blocklist_ask_entry(struct blocklist *blocklist,
                                            const struct entry *entry,
                                            struct blocklist_match *match);
 
-/* One line of the audit trail. Texts live for the callback. */
+/* One line of the audit log. Texts live for the callback. */
 struct blocklist_event {
     int64_t id;
     time_t at;
@@ -158,8 +158,9 @@ struct blocklist_event {
 };
 typedef bool blocklist_each_event(void *context, const struct blocklist_event *event);
 
-/* The trail, newest first, from *before_id (0: the newest) on; moves *before_id, which is
- * -1 when there is no more. pattern: a glob, or an entry's canonical text, or NULL. */
+/* The audit log, newest first, from *before_id (0: the newest) on; moves *before_id,
+ * which is -1 when there is no more. pattern: a glob, or an entry's canonical text, or
+ * NULL. */
 enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pattern,
                                     time_t since, int64_t *before_id, size_t limit,
                                     blocklist_each_event *each, void *context,
@@ -172,7 +173,7 @@ struct blocklist_import;
 
 struct blocklist_import_options {
     const char *source; /* for rows without one; NULL: BLOCKLIST_DEFAULT_SOURCE */
-    const char *reason; /* for rows without one, and for the trail; NULL none */
+    const char *reason; /* for rows without one, and for the audit log; NULL none */
     bool replace;       /* what source had beyond the file is removed */
     const struct entry_limits *limits; /* NULL: --force; must live until the end */
     const struct blocklist_actor *actor;

@@ -51,11 +51,11 @@ static int end_old(struct blocklist *blocklist, const struct entry *entry,
     int rc = sql_bind(writing->end_one, "ti", entry->text, now);
 
     if (rc == SQLITE_OK)
-        rc = trail_actor(&writing->trail, "expire", &blocklist_self, "", now);
+        rc = audit_actor(&writing->audit, "expire", &blocklist_self, "", now);
     if (rc == SQLITE_OK)
         rc = sql_run(writing->end_one);
     if (rc == SQLITE_OK)
-        rc = trail_actor(&writing->trail, action, actor, reason, now);
+        rc = audit_actor(&writing->audit, action, actor, reason, now);
     return rc;
 }
 
@@ -124,7 +124,7 @@ static enum blocklist_result take(struct blocklist *blocklist, const struct entr
     struct transaction *writing = &blocklist->writing;
     sqlite3_stmt *stmt = source != NULL ? writing->take_from : writing->take;
     int rc = end_old(blocklist, entry, actor, "remove", reason);
-    uint64_t before = writing->trail.removed;
+    uint64_t before = writing->audit.removed;
 
     if (rc == SQLITE_OK)
         rc = sql_bind(stmt, source != NULL ? "tt" : "t", entry->text, source);
@@ -132,8 +132,8 @@ static enum blocklist_result take(struct blocklist *blocklist, const struct entr
         rc = sql_run(stmt);
     if (rc != SQLITE_OK)
         return transaction_failed(blocklist, writing->db, error);
-    *removed += writing->trail.removed - before;
-    if (writing->trail.removed > before)
+    *removed += writing->audit.removed - before;
+    if (writing->audit.removed > before)
         return BLOCKLIST_OK;
     text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s is not in the list%s%s", entry->text,
                   source != NULL ? " from source " : "", source != NULL ? source : "");

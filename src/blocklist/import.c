@@ -14,7 +14,7 @@
 struct blocklist_import {
     struct blocklist *blocklist;
     sqlite3 *db;
-    struct trail trail;
+    struct audit audit;
     sqlite3_stmt *stage;
     char source[BLOCKLIST_SOURCE_SIZE], reason[BLOCKLIST_ADMIN_REASON + 1];
     char login[256];
@@ -29,7 +29,7 @@ static void import_free(struct blocklist_import *import)
     if (import == NULL)
         return;
     sqlite3_finalize(import->stage);
-    trail_detach(&import->trail);
+    audit_detach(&import->audit);
     sqlite3_close(import->db);
     free(import);
 }
@@ -52,7 +52,7 @@ static int open_stage(struct blocklist_import *import, char *error)
     if (schema_connect(blocklist->path, SCHEMA_WRITE, &import->db, error,
                        BLOCKLIST_ERROR_SIZE) != SCHEMA_OK)
         return -1;
-    if (trail_attach(&import->trail, import->db, &blocklist->index, TRAIL_NO_ADDITION) ==
+    if (audit_attach(&import->audit, import->db, &blocklist->index, AUDIT_NO_ADDITION) ==
             SQLITE_OK &&
         schema_exec(import->db, sql) == SQLITE_OK &&
         sqlite3_prepare_v2(import->db,
@@ -150,7 +150,7 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
 
 static int end_old(struct blocklist_import *import, int64_t now)
 {
-    int rc = trail_begin(&import->trail, "expire", &blocklist_self, "", now);
+    int rc = audit_begin(&import->audit, "expire", &blocklist_self, "", now);
 
     return rc == SQLITE_OK
                ? sql_run_once(import->db, "DELETE FROM listing WHERE expires <= ?", "i",
@@ -197,9 +197,9 @@ static int note_import(struct blocklist_import *import)
     (void)snprintf(counts, sizeof counts,
                    "{\"rows\":%llu,\"added\":%llu,\"changed\":%llu,\"removed\":%llu}",
                    (unsigned long long)import->rows,
-                   (unsigned long long)import->trail.added,
-                   (unsigned long long)import->trail.changed,
-                   (unsigned long long)import->trail.removed);
+                   (unsigned long long)import->audit.added,
+                   (unsigned long long)import->audit.changed,
+                   (unsigned long long)import->audit.removed);
     return sql_run_once(import->db, sql, "tt", import->source, counts);
 }
 
@@ -208,12 +208,12 @@ static int change_all(struct blocklist_import *import,
 {
     const struct blocklist_actor actor = {import->login, import->uid};
     int64_t now = blocklist_now(import->blocklist);
-    struct trail *trail = &import->trail;
+    struct audit *audit = &import->audit;
     int rc = end_old(import, now);
-    uint64_t ended = trail->removed;
+    uint64_t ended = audit->removed;
 
     if (rc == SQLITE_OK)
-        rc = trail_actor(trail, "import", &actor, import->reason, now);
+        rc = audit_actor(audit, "import", &actor, import->reason, now);
     if (rc == SQLITE_OK)
         rc = remove_others(import);
     if (rc == SQLITE_OK)
@@ -221,10 +221,10 @@ static int change_all(struct blocklist_import *import,
     if (rc == SQLITE_OK)
         rc = note_import(import);
     counts->rows = import->rows;
-    counts->added = trail->added;
-    counts->changed = trail->changed;
-    counts->removed = trail->removed - ended;
-    counts->unchanged = import->rows - trail->added - trail->changed;
+    counts->added = audit->added;
+    counts->changed = audit->changed;
+    counts->removed = audit->removed - ended;
+    counts->unchanged = import->rows - audit->added - audit->changed;
     return rc;
 }
 
@@ -247,7 +247,7 @@ static enum blocklist_result commit_locked(struct blocklist_import *import, bool
     }
     if (!dry_run) {
         store_trouble(blocklist, NULL, false);
-        transaction_count(blocklist, &import->trail);
+        transaction_count(blocklist, &import->audit);
     }
     return BLOCKLIST_OK;
 }

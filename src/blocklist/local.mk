@@ -1,5 +1,6 @@
 librblmilter_a_SOURCES += \
 	src/blocklist/admin.h \
+	src/blocklist/audit.c src/blocklist/audit.h \
 	src/blocklist/backup.c src/blocklist/backup.h \
 	src/blocklist/blocklist.c src/blocklist/blocklist.h \
 	src/blocklist/change.c \
@@ -22,7 +23,6 @@ librblmilter_a_SOURCES += \
 	src/blocklist/reader.c \
 	src/blocklist/schema.c src/blocklist/schema.h \
 	src/blocklist/store.c src/blocklist/store.h \
-	src/blocklist/trail.c src/blocklist/trail.h \
 	src/blocklist/walltime.c src/blocklist/walltime.h \
 	src/blocklist/transaction.c src/blocklist/transaction.h \
 	src/blocklist/width.c \

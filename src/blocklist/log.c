@@ -1,4 +1,4 @@
-/* Looking through the audit trail, newest first, page by page. */
+/* Looking through the audit log, newest first, page by page. */
 
 #include <stdio.h>
 #include <string.h>

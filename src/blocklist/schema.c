@@ -18,7 +18,7 @@
  * a new version is a new row. */
 static const char *const migrations[SCHEMA_VERSION] = {
     /* 1: a row per entry, source and side; what matched is counted apart, so that hits
-     * rewrite no listing; the trail keeps what was. */
+     * rewrite no listing; the audit log keeps what was. */
     "CREATE TABLE listing ("
     "  id INTEGER PRIMARY KEY,"
     "  entry TEXT NOT NULL,"    /* canonical, as rblctl writes it */

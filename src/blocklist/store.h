@@ -8,7 +8,7 @@
  *   lookup.c   blocklist_ask
  *   hits.c     what matched, kept until the writer writes it
  *   change.c   add and remove; import.c an import
- *   list.c     list and show; log.c the audit trail
+ *   list.c     list and show; log.c the audit log
  *   writer.c   the thread that writes hits and ends, and does the checkpoints
  *   keeper.c   the thread that builds the filter, checks the file, makes backups
  *   reader.c   the connections that read; transaction.c the one that writes
@@ -25,10 +25,10 @@
 
 #include "base/log.h"
 #include "blocklist/admin.h"
+#include "blocklist/audit.h"
 #include "blocklist/blocklist.h"
 #include "blocklist/hits.h"
 #include "blocklist/index.h"
-#include "blocklist/trail.h"
 #include "blocklist/walltime.h"
 
 #define STORE_READERS 8
@@ -48,7 +48,7 @@ struct transaction {
     bool taken; /* under lock */
     sqlite3 *db;
     bool lazy; /* commits do not wait for the disk at present */
-    struct trail trail;
+    struct audit audit;
     sqlite3_stmt *put, *end_one, *end_many, *take, *take_from, *has_allow, *put_hit,
         *put_meta;
 };

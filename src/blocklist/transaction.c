@@ -32,7 +32,7 @@ int transaction_open(struct transaction *writing, sqlite3 *db, struct index *ind
                             " DO UPDATE SET hits = hits + ?2, last = max(last, ?3)"},
         {&writing->put_meta, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},
     };
-    int rc = trail_attach(&writing->trail, db, index, TRAIL_ALL);
+    int rc = audit_attach(&writing->audit, db, index, AUDIT_ALL);
 
     writing->db = db;
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof statements / sizeof statements[0];
@@ -46,7 +46,7 @@ void transaction_close(struct transaction *writing)
 {
     sqlite3_stmt *stmt;
 
-    trail_detach(&writing->trail);
+    audit_detach(&writing->audit);
     while ((stmt = sqlite3_next_stmt(writing->db, NULL)) != NULL)
         sqlite3_finalize(stmt);
     sqlite3_close(writing->db);
@@ -165,7 +165,7 @@ enum blocklist_result transaction_begin(struct blocklist *blocklist,
     /* temp.actor is no part of the transaction: a row of it may be set before */
     if (result == BLOCKLIST_OK &&
         (set_sync(writing, sync) != SQLITE_OK ||
-         trail_begin(&writing->trail, action, actor, reason, blocklist_now(blocklist)) !=
+         audit_begin(&writing->audit, action, actor, reason, blocklist_now(blocklist)) !=
              SQLITE_OK ||
          schema_exec(writing->db, "BEGIN IMMEDIATE") != SQLITE_OK))
         result = transaction_failed(blocklist, writing->db, error);
@@ -182,12 +182,12 @@ void transaction_cancel(struct blocklist *blocklist)
     transaction_unlock(blocklist);
 }
 
-void transaction_count(struct blocklist *blocklist, const struct trail *trail)
+void transaction_count(struct blocklist *blocklist, const struct audit *audit)
 {
     pthread_mutex_lock(&blocklist->state_lock);
     for (int i = 0; i < ENTRY_KIND_COUNT; i++)
-        blocklist->kinds[i] += trail->kinds[i];
-    blocklist->allow += trail->allow;
+        blocklist->kinds[i] += audit->kinds[i];
+    blocklist->allow += audit->allow;
     pthread_mutex_unlock(&blocklist->state_lock);
     if (index_is_full(&blocklist->index))
         store_rebuild(blocklist);
@@ -205,7 +205,7 @@ enum blocklist_result transaction_commit(struct blocklist *blocklist,
         return result;
     }
     store_trouble(blocklist, NULL, false);
-    transaction_count(blocklist, &writing->trail);
+    transaction_count(blocklist, &writing->audit);
     transaction_unlock(blocklist);
     return BLOCKLIST_OK;
 }

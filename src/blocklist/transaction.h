@@ -39,8 +39,8 @@ enum blocklist_result transaction_failed(struct blocklist *blocklist, sqlite3 *d
 enum blocklist_result transaction_check_file(struct blocklist *blocklist,
                                              char error[static BLOCKLIST_ERROR_SIZE]);
 
-/* Takes over what a committed trail counted. */
-void transaction_count(struct blocklist *blocklist, const struct trail *trail);
+/* Takes over what a committed transaction changed. */
+void transaction_count(struct blocklist *blocklist, const struct audit *audit);
 
 /* The lock alone, for an import, which has a connection of its own. */
 enum blocklist_result transaction_lock(struct blocklist *blocklist, int wait_ms,

@@ -70,7 +70,7 @@ static uint64_t end_some(struct blocklist *blocklist)
         transaction_cancel(blocklist);
         return 0;
     }
-    ended = writing->trail.removed;
+    ended = writing->audit.removed;
     if (ended == 0) {
         transaction_cancel(blocklist);
         return 0;

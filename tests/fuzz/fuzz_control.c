@@ -1,7 +1,7 @@
 /* Request lines of the control socket, from the line to the answer, on a real blocklist.
  * The first byte is the peer's right. Each request has one answer that can be sent and
- * read back; a peer that may only ask gets nothing done that changes; and the trail tells
- * no change that was not answered with "ok". */
+ * read back; a peer that may only ask gets nothing done that changes; and the audit log
+ * tells no change that was not answered with "ok". */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,7 +88,7 @@ static bool note_event(void *context, const struct blocklist_event *event)
     return false;
 }
 
-/* The newest change of the trail that was asked for. */
+/* The newest change of the audit log that was asked for. */
 static int64_t newest(struct blocklist *blocklist)
 {
     char error[BLOCKLIST_ERROR_SIZE];

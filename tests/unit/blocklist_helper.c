@@ -184,7 +184,7 @@ static bool put_word(void *context, const struct blocklist_event *event)
     return true;
 }
 
-void box_trail(struct box *box, const char *text, char *out, size_t size)
+void box_audit(struct box *box, const char *text, char *out, size_t size)
 {
     struct words words = {out, size};
     int64_t before = 0;

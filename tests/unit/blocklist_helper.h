@@ -45,7 +45,7 @@ enum blocklist_verdict box_ask(struct box *box, const char *subject,
 void box_sql(struct box *box, const char *sql);
 int64_t box_number(struct box *box, const char *sql);
 
-/* The audit trail of an entry as "add expire add", oldest first. */
-void box_trail(struct box *box, const char *text, char *out, size_t size);
+/* The audit log of an entry as "add expire add", oldest first. */
+void box_audit(struct box *box, const char *text, char *out, size_t size);
 
 #endif

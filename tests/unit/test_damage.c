@@ -416,7 +416,7 @@ static const char version_1[] =
 static void test_from_version_1(void **state)
 {
     struct blocklist_match match;
-    char trail[100];
+    char audit[100];
     struct box box;
 
     (void)state;
@@ -432,8 +432,8 @@ static void test_from_version_1(void **state)
     assert_int_equal(match.since, 1700000000);
     assert_int_equal(box_ask(&box, "192.0.2.9", NULL), BLOCKLIST_ALLOW);
     assert_int_equal(box_remove(&box, "domain.xyz", NULL), BLOCKLIST_OK);
-    box_trail(&box, "domain.xyz", trail, sizeof trail);
-    assert_string_equal(trail, "add remove");
+    box_audit(&box, "domain.xyz", audit, sizeof audit);
+    assert_string_equal(audit, "add remove");
     box_end(&box);
 }
 

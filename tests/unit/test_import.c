@@ -136,7 +136,7 @@ static void test_replace(void **state)
 {
     struct blocklist_import *import;
     struct blocklist_status status;
-    char trail[200];
+    char audit[200];
     struct box box;
 
     (void)state;
@@ -159,8 +159,8 @@ static void test_replace(void **state)
     assert_int_equal(box_number(&box, "SELECT since FROM listing WHERE entry ="
                                       " 'stays.example'"),
                      START_TIME);
-    box_trail(&box, "gone.example", trail, sizeof trail);
-    assert_string_equal(trail, "add add import import");
+    box_audit(&box, "gone.example", audit, sizeof audit);
+    assert_string_equal(audit, "add add import import");
     blocklist_status(box.blocklist, &status);
     assert_int_equal(status.entries[ENTRY_DOMAIN], 3);
     assert_int_equal(status.allow, 0);

@@ -201,7 +201,7 @@ static void test_sources(void **state)
 
 static void test_ends(void **state)
 {
-    char trail[200];
+    char audit[200];
     struct box box;
 
     (void)state;
@@ -219,16 +219,16 @@ static void test_ends(void **state)
     box_pass(&box, 10);
     writer_work(box.blocklist);
     assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), 0);
-    box_trail(&box, "domain.xyz", trail, sizeof trail);
-    assert_string_equal(trail, "add expire add expire");
+    box_audit(&box, "domain.xyz", audit, sizeof audit);
+    assert_string_equal(audit, "add expire add expire");
     box_end(&box);
 }
 
-static void test_trail(void **state)
+static void test_audit(void **state)
 {
     struct blocklist_actor actor = {"otto", 1001};
     struct entry entries[2] = {box_entry("domain.xyz"), box_entry("not.there")};
-    char trail[200];
+    char audit[200];
     size_t removed;
     struct box box;
 
@@ -251,8 +251,8 @@ static void test_trail(void **state)
     assert_int_equal(blocklist_remove(box.blocklist, entries, 1, NULL, "sorry", false,
                                       &actor, &removed, box.error),
                      BLOCKLIST_OK);
-    box_trail(&box, "Domain.XYZ", trail, sizeof trail);
-    assert_string_equal(trail, "add change remove");
+    box_audit(&box, "Domain.XYZ", audit, sizeof audit);
+    assert_string_equal(audit, "add change remove");
     assert_int_equal(box_number(&box, "SELECT count(*) FROM audit WHERE action = 'remove'"
                                       " AND login = 'otto' AND uid = 1001"
                                       " AND reason = 'sorry' AND after IS NULL"
@@ -389,7 +389,7 @@ int main(void)
         cmocka_unit_test(test_families),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_trail),
+        cmocka_unit_test(test_audit),
         cmocka_unit_test(test_trail_is_append_only),
         cmocka_unit_test(test_shadowed_and_too_wide),
         cmocka_unit_test(test_hits),

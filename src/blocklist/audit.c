@@ -1,4 +1,4 @@
-#include "blocklist/trail.h"
+#include "blocklist/audit.h"
 
 #include <string.h>
 
@@ -37,7 +37,7 @@ static const char auditing_additions[] =
 /* listing_changed(by, kind, allow, entry), called by the triggers for each row. */
 static void listing_changed(sqlite3_context *context, int argc, sqlite3_value **argv)
 {
-    struct trail *trail = sqlite3_user_data(context);
+    struct audit *audit = sqlite3_user_data(context);
     int by = sqlite3_value_int(argv[0]), kind = sqlite3_value_int(argv[1]);
     const char *text = (const char *)sqlite3_value_text(argv[3]);
     struct entry entry;
@@ -49,61 +49,61 @@ static void listing_changed(sqlite3_context *context, int argc, sqlite3_value **
         return;
     }
     entry.kind = (enum entry_kind)kind;
-    trail->kinds[kind] += by;
-    trail->allow += sqlite3_value_int(argv[2]) ? by : 0;
+    audit->kinds[kind] += by;
+    audit->allow += sqlite3_value_int(argv[2]) ? by : 0;
     if (by > 0) {
-        trail->added++;
-        index_add(trail->index, &entry);
+        audit->added++;
+        index_add(audit->index, &entry);
     } else if (by == 0) {
-        trail->changed++;
+        audit->changed++;
     } else {
-        trail->removed++;
+        audit->removed++;
     }
 }
 
-int trail_attach(struct trail *trail, sqlite3 *db, struct index *index,
-                 enum trail_mode mode)
+int audit_attach(struct audit *audit, sqlite3 *db, struct index *index,
+                 enum audit_mode mode)
 {
     int rc;
 
-    memset(trail, 0, sizeof *trail);
-    trail->db = db;
-    trail->index = index;
-    rc = sqlite3_create_function(db, "listing_changed", 4, SQLITE_UTF8, trail,
+    memset(audit, 0, sizeof *audit);
+    audit->db = db;
+    audit->index = index;
+    rc = sqlite3_create_function(db, "listing_changed", 4, SQLITE_UTF8, audit,
                                  listing_changed, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = schema_exec(db, counting);
-    if (rc == SQLITE_OK && mode == TRAIL_ALL)
+    if (rc == SQLITE_OK && mode == AUDIT_ALL)
         rc = schema_exec(db, auditing_additions);
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v2(
             db,
             "UPDATE temp.actor SET at = ?, login = ?, uid = ?, action = ?,"
             " reason = ?",
-            -1, &trail->set_actor, NULL);
+            -1, &audit->set_actor, NULL);
     return rc;
 }
 
-void trail_detach(struct trail *trail)
+void audit_detach(struct audit *audit)
 {
-    sqlite3_finalize(trail->set_actor);
-    trail->set_actor = NULL;
+    sqlite3_finalize(audit->set_actor);
+    audit->set_actor = NULL;
 }
 
-int trail_actor(struct trail *trail, const char *action,
+int audit_actor(struct audit *audit, const char *action,
                 const struct blocklist_actor *actor, const char *reason, int64_t now)
 {
-    int rc = sql_bind(trail->set_actor, "ititt", now, actor->login, (int64_t)actor->uid,
+    int rc = sql_bind(audit->set_actor, "ititt", now, actor->login, (int64_t)actor->uid,
                       action, reason);
 
-    return rc == SQLITE_OK ? sql_run(trail->set_actor) : rc;
+    return rc == SQLITE_OK ? sql_run(audit->set_actor) : rc;
 }
 
-int trail_begin(struct trail *trail, const char *action,
+int audit_begin(struct audit *audit, const char *action,
                 const struct blocklist_actor *actor, const char *reason, int64_t now)
 {
-    trail->added = trail->changed = trail->removed = 0;
-    memset(trail->kinds, 0, sizeof trail->kinds);
-    trail->allow = 0;
-    return trail_actor(trail, action, actor, reason, now);
+    audit->added = audit->changed = audit->removed = 0;
+    memset(audit->kinds, 0, sizeof audit->kinds);
+    audit->allow = 0;
+    return audit_actor(audit, action, actor, reason, now);
 }
