@@ -71,7 +71,7 @@ static int open_connections(struct blocklist *blocklist,
     if (reader_open(&blocklist->looker, blocklist->path, error,
                     BLOCKLIST_OPEN_ERROR_SIZE) != 0)
         return -1;
-    return schema_connect(blocklist->path, SCHEMA_READ, &blocklist->keeper_db, error,
+    return schema_connect(blocklist->path, SCHEMA_READ, &blocklist->maintenance_db, error,
                           BLOCKLIST_OPEN_ERROR_SIZE) == SCHEMA_OK
                ? 0
                : -1;
@@ -116,10 +116,10 @@ struct blocklist *blocklist_open(const struct blocklist_options *options,
         goto failed;
     blocklist->writer_runs =
         pthread_create(&blocklist->writer, NULL, writer_main, blocklist) == 0;
-    blocklist->keeper_runs =
+    blocklist->maintenance_runs =
         blocklist->writer_runs &&
-        pthread_create(&blocklist->keeper, NULL, keeper_main, blocklist) == 0;
-    if (blocklist->keeper_runs)
+        pthread_create(&blocklist->maintenance, NULL, maintenance_main, blocklist) == 0;
+    if (blocklist->maintenance_runs)
         return blocklist;
     text_sentence(error, BLOCKLIST_OPEN_ERROR_SIZE, "no thread can be started");
 failed:
@@ -135,15 +135,15 @@ void blocklist_stop(struct blocklist *blocklist)
     blocklist->stopping = true;
     pthread_cond_broadcast(&blocklist->wake);
     pthread_mutex_unlock(&blocklist->wake_lock);
-    if (blocklist->keeper_runs) {
-        sqlite3_interrupt(blocklist->keeper_db);
-        pthread_join(blocklist->keeper, NULL);
+    if (blocklist->maintenance_runs) {
+        sqlite3_interrupt(blocklist->maintenance_db);
+        pthread_join(blocklist->maintenance, NULL);
     }
     if (blocklist->writer_runs) {
         pthread_join(blocklist->writer, NULL);
         writer_work(blocklist);
     }
-    blocklist->keeper_runs = blocklist->writer_runs = false;
+    blocklist->maintenance_runs = blocklist->writer_runs = false;
 }
 
 void blocklist_close(struct blocklist *blocklist)
@@ -156,7 +156,7 @@ void blocklist_close(struct blocklist *blocklist)
         pthread_mutex_destroy(&blocklist->readers[i].lock);
     }
     reader_close(&blocklist->looker);
-    sqlite3_close(blocklist->keeper_db);
+    sqlite3_close(blocklist->maintenance_db);
     if (blocklist->writing.db != NULL)
         transaction_close(&blocklist->writing);
     if (blocklist->lock_fd >= 0)

@@ -14,7 +14,7 @@ librblmilter_a_SOURCES += \
 	src/blocklist/hits.c src/blocklist/hits.h \
 	src/blocklist/import.c \
 	src/blocklist/index.c src/blocklist/index.h \
-	src/blocklist/keeper.c \
+	src/blocklist/maintenance.c \
 	src/blocklist/list.c \
 	src/blocklist/log.c \
 	src/blocklist/lookup.c \

@@ -12,7 +12,8 @@
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
 
-/* A larger file is not read whole before the first answer: the keeper does it then. */
+/* A larger file is not read whole before the first answer: the maintenance thread does it
+ * then. */
 #define START_CHECK_BYTES (64 << 20)
 
 uint64_t store_file_size(const char *path, const char *suffix)

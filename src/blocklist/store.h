@@ -10,7 +10,7 @@
  *   change.c   add and remove; import.c an import
  *   list.c     list and show; log.c the audit log
  *   writer.c   the thread that writes hits and ends, and does the checkpoints
- *   keeper.c   the thread that builds the filter, checks the file, makes backups
+ *   maintenance.c   the thread that builds the filter, checks the file, makes backups
  *   reader.c   the connections that read; transaction.c the one that writes
  *   store.c    what all of them share; it calls none of them
  *
@@ -69,9 +69,9 @@ struct blocklist {
     struct hits hits;
     struct log_limit lookup_errors;
 
-    pthread_t writer, keeper;
-    bool writer_runs, keeper_runs;
-    sqlite3 *keeper_db;
+    pthread_t writer, maintenance;
+    bool writer_runs, maintenance_runs;
+    sqlite3 *maintenance_db;
     pthread_mutex_t wake_lock;
     pthread_cond_t wake;    /* CLOCK_MONOTONIC */
     bool stopping, rebuild; /* under wake_lock */
@@ -92,7 +92,7 @@ void store_trouble(struct blocklist *blocklist, const char *error, bool damage);
  * is time to stop: returns false then. */
 bool store_wait(struct blocklist *blocklist, int timeout_ms, bool for_rebuild);
 bool store_is_stopping(struct blocklist *blocklist);
-void store_rebuild(struct blocklist *blocklist); /* asks the keeper for a new filter */
+void store_rebuild(struct blocklist *blocklist); /* asks for a new filter */
 
 /* Opens the file, or mends it as on_damage says, and notes which file it is. The caller
  * closes *db, also after a failure (it may be NULL then). Returns 0, or -1 with a
@@ -112,19 +112,20 @@ struct reader *reader_take(struct blocklist *blocklist);
 void reader_release(struct reader *reader);
 
 /* A file beside the database that says: check all of it at the next start, however large
- * it is. Left by the keeper when it finds damage that the start did not look for. */
+ * it is. Left by the maintenance thread when it finds damage that the start did not look
+ * for. */
 #define STORE_CHECK_SUFFIX ".check"
 
 /* The threads; started by blocklist_open and joined by blocklist_close. */
 void *writer_main(void *blocklist);
-void *keeper_main(void *blocklist);
+void *maintenance_main(void *blocklist);
 
 /* Writes pending hits and ends what is due. Used by the writer, at the close, by tests.
  */
 void writer_work(struct blocklist *blocklist);
 
-/* Makes today's backup if there is none and removes the oldest. Used by the keeper, by
- * tests. Returns 0 or -1. */
-int keeper_backup(struct blocklist *blocklist);
+/* Makes today's backup if there is none and removes the oldest. Used by the maintenance
+ * thread, by tests. Returns 0 or -1. */
+int maintenance_backup(struct blocklist *blocklist);
 
 #endif

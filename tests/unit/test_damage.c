@@ -47,8 +47,9 @@ static void spoil(const struct box *box, off_t offset, size_t length)
     close(fd);
 }
 
-/* Makes a backup in the keeper's place, once that has done its first round, which makes
- * none, and sleeps for a minute: two at a time would be in each other's way. */
+/* Makes a backup in the maintenance thread's place, once that has done its first round,
+ * which makes none, and sleeps for a minute: two at a time would be in each other's way.
+ */
 static void back_up(struct box *box, int keep)
 {
     struct blocklist_status status;
@@ -61,7 +62,7 @@ static void back_up(struct box *box, int keep)
     }
     usleep(20000);
     blocklist_configure(box->blocklist, keep, false);
-    assert_int_equal(keeper_backup(box->blocklist), 0);
+    assert_int_equal(maintenance_backup(box->blocklist), 0);
 }
 
 /* A closed database with domain.xyz listed, then (with_backup) backed up, then b.example.
@@ -322,7 +323,7 @@ static void test_found_later(void **state)
     back_up(&box, 3); /* today's is there */
     assert_true(backup_path(box.path, time(NULL), path, sizeof path));
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(keeper_backup(box.blocklist), -1);
+    assert_int_equal(maintenance_backup(box.blocklist), -1);
     assert_int_equal(count_files(&box, "blocklist.db.check"), 1);
     assert_int_equal(count_files(&box, "blocklist.db.backup-*"), 0);
     assert_int_equal(box_add(&box, "d.example", false, NULL, 0), BLOCKLIST_OK);

@@ -1,4 +1,4 @@
-/* The keeper's thread does what takes long and only reads: it builds the filter, reads
+/* The maintenance thread does what takes long and only reads: it builds the filter, reads
  * the whole file to see that it is sound, and makes the daily backup. */
 
 #include <fcntl.h>
@@ -56,7 +56,7 @@ static uint64_t count_rows(sqlite3 *db)
  * before is in the snapshot, what comes later adds itself to the successor. */
 static bool start_build(struct blocklist *blocklist, struct counts *before)
 {
-    sqlite3 *db = blocklist->keeper_db;
+    sqlite3 *db = blocklist->maintenance_db;
     uint64_t rows = count_rows(db);
     char error[BLOCKLIST_ERROR_SIZE];
     bool ok;
@@ -76,8 +76,9 @@ static int scan(struct blocklist *blocklist, struct counts *scanned)
 {
     sqlite3_stmt *stmt = NULL;
     struct entry entry;
-    int rc = sqlite3_prepare_v2(
-        blocklist->keeper_db, "SELECT entry, kind, allow FROM listing", -1, &stmt, NULL);
+    int rc =
+        sqlite3_prepare_v2(blocklist->maintenance_db,
+                           "SELECT entry, kind, allow FROM listing", -1, &stmt, NULL);
 
     while (rc == SQLITE_OK || rc == SQLITE_ROW) {
         rc = sqlite3_step(stmt);
@@ -103,8 +104,8 @@ static void build_filter(struct blocklist *blocklist)
     struct counts before = {{0}, 0}, scanned = {{0}, 0};
     bool ok = start_build(blocklist, &before) && scan(blocklist, &scanned) == SQLITE_DONE;
 
-    if (!sqlite3_get_autocommit(blocklist->keeper_db))
-        (void)schema_exec(blocklist->keeper_db, "COMMIT"); /* it only read */
+    if (!sqlite3_get_autocommit(blocklist->maintenance_db))
+        (void)schema_exec(blocklist->maintenance_db, "COMMIT"); /* it only read */
     if (ok) {
         set_counts(blocklist, &scanned, &before);
         index_build_finish(&blocklist->index);
@@ -113,7 +114,7 @@ static void build_filter(struct blocklist *blocklist)
     index_build_cancel(&blocklist->index);
     if (!store_is_stopping(blocklist))
         log_error("blocklist: filter=not-built: %s: lookups go to the database",
-                  sqlite3_errmsg(blocklist->keeper_db));
+                  sqlite3_errmsg(blocklist->maintenance_db));
 }
 
 /* So that on-damage is followed at the next start. */
@@ -136,7 +137,7 @@ static bool check_file(struct blocklist *blocklist)
     enum schema_result result;
     char error[BLOCKLIST_ERROR_SIZE];
 
-    result = schema_check(blocklist->keeper_db, error, sizeof error);
+    result = schema_check(blocklist->maintenance_db, error, sizeof error);
     if (result == SCHEMA_DAMAGED)
         ask_for_check(blocklist);
     if (result != SCHEMA_OK) {
@@ -165,7 +166,7 @@ static int make_backup(struct blocklist *blocklist, const char *path)
         /* A copy of a broken file must not push out the last good one. */
         if (!check_file(blocklist))
             return -1;
-        if (backup_copy(blocklist->keeper_db, path, go_on, blocklist, error,
+        if (backup_copy(blocklist->maintenance_db, path, go_on, blocklist, error,
                         sizeof error) != 0) {
             if (!store_is_stopping(blocklist))
                 log_error("blocklist: backup: %s", error);
@@ -176,7 +177,7 @@ static int make_backup(struct blocklist *blocklist, const char *path)
     return 0;
 }
 
-int keeper_backup(struct blocklist *blocklist)
+int maintenance_backup(struct blocklist *blocklist)
 {
     int keep = atomic_load(&blocklist->backups), rc;
     char path[PATH_MAX];
@@ -204,7 +205,7 @@ static bool take_rebuild(struct blocklist *blocklist)
     return rebuild;
 }
 
-void *keeper_main(void *context)
+void *maintenance_main(void *context)
 {
     struct blocklist *blocklist = context;
     bool checked;
@@ -218,7 +219,7 @@ void *keeper_main(void *context)
     do {
         if (take_rebuild(blocklist) || !index_is_ready(&blocklist->index))
             build_filter(blocklist);
-        (void)keeper_backup(blocklist); /* logged; tried again in a minute */
+        (void)maintenance_backup(blocklist); /* logged; tried again in a minute */
     } while (store_wait(blocklist, TICK_MS, true));
     return NULL;
 }
