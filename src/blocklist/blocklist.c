@@ -114,10 +114,10 @@ struct blocklist *blocklist_open(const struct blocklist_options *options,
     if (take_lock(blocklist, error) != 0 ||
         open_connections(blocklist, options, error) != 0)
         goto failed;
-    blocklist->writer_runs =
-        pthread_create(&blocklist->writer, NULL, writer_main, blocklist) == 0;
+    blocklist->flusher_runs =
+        pthread_create(&blocklist->flusher, NULL, flusher_main, blocklist) == 0;
     blocklist->maintenance_runs =
-        blocklist->writer_runs &&
+        blocklist->flusher_runs &&
         pthread_create(&blocklist->maintenance, NULL, maintenance_main, blocklist) == 0;
     if (blocklist->maintenance_runs)
         return blocklist;
@@ -139,11 +139,11 @@ void blocklist_stop(struct blocklist *blocklist)
         sqlite3_interrupt(blocklist->maintenance_db);
         pthread_join(blocklist->maintenance, NULL);
     }
-    if (blocklist->writer_runs) {
-        pthread_join(blocklist->writer, NULL);
-        writer_work(blocklist);
+    if (blocklist->flusher_runs) {
+        pthread_join(blocklist->flusher, NULL);
+        flusher_work(blocklist);
     }
-    blocklist->maintenance_runs = blocklist->writer_runs = false;
+    blocklist->maintenance_runs = blocklist->flusher_runs = false;
 }
 
 void blocklist_close(struct blocklist *blocklist)

@@ -1,7 +1,7 @@
 #ifndef BLOCKLIST_HITS_H
 #define BLOCKLIST_HITS_H
 
-/* What matched and how often, kept in memory until the writer takes it. Any thread; the
+/* What matched and how often, kept in memory until the flusher takes it. Any thread; the
  * lock is held for moments only. */
 
 #include <pthread.h>

@@ -26,4 +26,4 @@ librblmilter_a_SOURCES += \
 	src/blocklist/walltime.c src/blocklist/walltime.h \
 	src/blocklist/transaction.c src/blocklist/transaction.h \
 	src/blocklist/width.c \
-	src/blocklist/writer.c
+	src/blocklist/flusher.c

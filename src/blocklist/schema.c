@@ -88,7 +88,7 @@ static enum schema_result failed(sqlite3 *db, const char *path, char *error, siz
 enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlite3 **out,
                                   char *error, size_t error_size)
 {
-    /* Commits are synced (FULL). The writer's thread does the checkpoints, so that no
+    /* Commits are synced (FULL). The flusher does the checkpoints, so that no
      * admin's commit has to wait for one. */
     static const char *const settings[] = {
         [SCHEMA_WRITE] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"

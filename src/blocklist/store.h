@@ -6,10 +6,10 @@
  *   blocklist.c  starting and stopping all that follows, status
  *   open.c     opening the file, and mending it
  *   lookup.c   blocklist_ask
- *   hits.c     what matched, kept until the writer writes it
+ *   hits.c     what matched, kept until the flusher writes it
  *   change.c   add and remove; import.c an import
  *   list.c     list and show; log.c the audit log
- *   writer.c   the thread that writes hits and ends, and does the checkpoints
+ *   flusher.c  the thread that writes hits and ends, and does the checkpoints
  *   maintenance.c   the thread that builds the filter, checks the file, makes backups
  *   reader.c   the connections that read; transaction.c the one that writes
  *   store.c    what all of them share; it calls none of them
@@ -69,8 +69,8 @@ struct blocklist {
     struct hits hits;
     struct log_limit lookup_errors;
 
-    pthread_t writer, maintenance;
-    bool writer_runs, maintenance_runs;
+    pthread_t flusher, maintenance;
+    bool flusher_runs, maintenance_runs;
     sqlite3 *maintenance_db;
     pthread_mutex_t wake_lock;
     pthread_cond_t wake;    /* CLOCK_MONOTONIC */
@@ -117,12 +117,12 @@ void reader_release(struct reader *reader);
 #define STORE_CHECK_SUFFIX ".check"
 
 /* The threads; started by blocklist_open and joined by blocklist_close. */
-void *writer_main(void *blocklist);
+void *flusher_main(void *blocklist);
 void *maintenance_main(void *blocklist);
 
-/* Writes pending hits and ends what is due. Used by the writer, at the close, by tests.
+/* Writes pending hits and ends what is due. Used by the flusher, at the close, by tests.
  */
-void writer_work(struct blocklist *blocklist);
+void flusher_work(struct blocklist *blocklist);
 
 /* Makes today's backup if there is none and removes the oldest. Used by the maintenance
  * thread, by tests. Returns 0 or -1. */

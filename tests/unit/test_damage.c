@@ -243,7 +243,7 @@ static void test_full(void **state)
     assert_int_equal(box_number(&box, "SELECT (SELECT count(*) FROM listing) <>"
                                       " (SELECT count(*) FROM audit)"),
                      0);
-    /* A small write of the writer's own that still fits says that all is well again */
+    /* A small write of the flusher's own that still fits says that all is well again */
     for (int i = 0; i < 20; i++) {
         assert_int_equal(box_add(&box, text, false, NULL, 0), BLOCKLIST_FAILED);
         blocklist_status(box.blocklist, &status);
@@ -276,7 +276,7 @@ static void test_read_only(void **state)
     assert_int_equal(box_remove(&box, "domain.xyz", NULL), BLOCKLIST_FAILED);
     assert_int_equal(box_ask(&box, "x@domain.xyz", &match), BLOCKLIST_BLOCK);
     blocklist_hit(box.blocklist, &match);
-    writer_work(box.blocklist);
+    flusher_work(box.blocklist);
     blocklist_status(box.blocklist, &status);
     assert_true(status.error[0] != '\0');
     assert_int_equal(schema_exec(box.blocklist->writing.db, "PRAGMA query_only = 0"),

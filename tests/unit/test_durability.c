@@ -371,7 +371,7 @@ static void change_until_stopped(struct box *box, int fd, unsigned first,
         }
         blocklist_hit(box->blocklist, &match);
         if (i % 7 == 6) {
-            writer_work(box->blocklist);
+            flusher_work(box->blocklist);
             (void)transaction_lock(box->blocklist, 10000, box->error);
             sqlite3_wal_checkpoint_v2(box->blocklist->writing.db, "main",
                                       SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);

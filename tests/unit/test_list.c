@@ -108,7 +108,7 @@ static void fill(struct box *box)
     }
     box_pass(box, 5); /* the last one is over, whether taken off or not */
     for (int i = 0; i < 100 && box_number(box, "SELECT count(*) FROM hit") < 4; i++)
-        writer_work(box->blocklist);
+        flusher_work(box->blocklist);
 }
 
 static void test_list(void **state)
@@ -208,7 +208,7 @@ static void test_log(void **state)
     box_open(&box, false);
     fill(&box);
     for (int i = 0; i < 100 && box_number(&box, "SELECT count(*) FROM audit") < 9; i++)
-        writer_work(box.blocklist);
+        flusher_work(box.blocklist);
     for (size_t i = 0; i < sizeof logs / sizeof logs[0]; i++) {
         int64_t before = 0;
         unsigned count = 0, pages = 0;

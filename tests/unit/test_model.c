@@ -230,7 +230,7 @@ static void step_time(struct box *box, struct model *model)
     box_pass(box, seconds);
     model->now += seconds;
     if (roll(model, 2) == 0)
-        writer_work(box->blocklist); /* what has run out is taken off, or is not yet */
+        flusher_work(box->blocklist); /* what has run out is taken off, or is not yet */
 }
 
 static void step_reopen(struct box *box)

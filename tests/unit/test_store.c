@@ -213,11 +213,11 @@ static void test_ends(void **state)
     assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_BLOCK);
     box_pass(&box, 1);
     assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_NONE);
-    /* Listed again before the writer noticed the end: it is a new listing */
+    /* Listed again before the flusher noticed the end: it is a new listing */
     assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 10), BLOCKLIST_OK);
     assert_int_equal(box_number(&box, "SELECT since FROM listing"), START_TIME + 10);
     box_pass(&box, 10);
-    writer_work(box.blocklist);
+    flusher_work(box.blocklist);
     assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), 0);
     box_audit(&box, "domain.xyz", audit, sizeof audit);
     assert_string_equal(audit, "add expire add expire");

@@ -120,7 +120,7 @@ static void test_ask_while_changing(void **state)
         import_batch(&box, &shared);
         store_rebuild(box.blocklist); /* under way while the next are added */
         add_some(&box, &shared);
-        writer_work(box.blocklist);
+        flusher_work(box.blocklist);
     }
     ask_after_the_stop(&box, &shared);
     atomic_store(&shared.done, true);

@@ -1,4 +1,4 @@
-/* The writer's thread: about once a second it writes what matched, takes off what has run
+/* The flusher: about once a second it writes what matched, takes off what has run
  * out, and moves the write-ahead log into the database. */
 
 #include <stdio.h>
@@ -78,7 +78,7 @@ static uint64_t end_some(struct blocklist *blocklist)
     return transaction_commit(blocklist, error) == BLOCKLIST_OK ? ended : 0;
 }
 
-void writer_work(struct blocklist *blocklist)
+void flusher_work(struct blocklist *blocklist)
 {
     (void)write_hits(blocklist); /* told by store_trouble; tried again */
     while (end_some(blocklist) == ENDS_PER_COMMIT)
@@ -127,7 +127,7 @@ static void checkpoint(struct blocklist *blocklist, sqlite3 *db)
         log_error("blocklist: checkpoint: %s", sqlite3_errmsg(db));
 }
 
-void *writer_main(void *context)
+void *flusher_main(void *context)
 {
     struct blocklist *blocklist = context;
     sqlite3 *db = NULL;
@@ -139,7 +139,7 @@ void *writer_main(void *context)
         store_trouble(blocklist, error, false);
     do {
         walltime_tick(&blocklist->walltime);
-        writer_work(blocklist);
+        flusher_work(blocklist);
         if (ticks >= note_at && note_last_seen(blocklist))
             note_at = ticks + LAST_SEEN_TICKS;
         if (db != NULL && ticks % CHECKPOINT_TICKS == 0)
