@@ -53,7 +53,7 @@ static void listing_changed(sqlite3_context *context, int argc, sqlite3_value **
     audit->allow += sqlite3_value_int(argv[2]) ? by : 0;
     if (by > 0) {
         audit->added++;
-        index_add(audit->index, &entry);
+        bloom_add(audit->bloom, &entry);
     } else if (by == 0) {
         audit->changed++;
     } else {
@@ -61,14 +61,14 @@ static void listing_changed(sqlite3_context *context, int argc, sqlite3_value **
     }
 }
 
-int audit_attach(struct audit *audit, sqlite3 *db, struct index *index,
+int audit_attach(struct audit *audit, sqlite3 *db, struct bloom *bloom,
                  enum audit_mode mode)
 {
     int rc;
 
     memset(audit, 0, sizeof *audit);
     audit->db = db;
-    audit->index = index;
+    audit->bloom = bloom;
     rc = sqlite3_create_function(db, "listing_changed", 4, SQLITE_UTF8, audit,
                                  listing_changed, NULL, NULL);
     if (rc == SQLITE_OK)

@@ -9,11 +9,11 @@
 #include <stdint.h>
 
 #include "blocklist/admin.h"
-#include "blocklist/index.h"
+#include "blocklist/bloom.h"
 
 struct audit {
     sqlite3 *db;
-    struct index *index;
+    struct bloom *bloom;
     sqlite3_stmt *set_actor;
     /* since audit_begin, by rows */
     uint64_t added, changed, removed;
@@ -26,7 +26,7 @@ enum audit_mode {
 };
 
 /* Returns SQLite's code. audit stays where it is as long as db is open. */
-int audit_attach(struct audit *audit, sqlite3 *db, struct index *index,
+int audit_attach(struct audit *audit, sqlite3 *db, struct bloom *bloom,
                  enum audit_mode mode);
 void audit_detach(struct audit *audit); /* before db is closed */
 

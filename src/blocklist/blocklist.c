@@ -58,7 +58,7 @@ static int open_connections(struct blocklist *blocklist,
         sqlite3_close(db);
         return -1;
     }
-    if (transaction_open(&blocklist->writing, db, &blocklist->index) != SQLITE_OK) {
+    if (transaction_open(&blocklist->writing, db, &blocklist->bloom) != SQLITE_OK) {
         text_sentence(error, BLOCKLIST_OPEN_ERROR_SIZE, "%s: %s", blocklist->path,
                       sqlite3_errmsg(db));
         return -1;
@@ -82,7 +82,7 @@ static struct blocklist *allocate(const struct blocklist_options *options)
     struct blocklist *blocklist = calloc(1, sizeof *blocklist);
 
     if (blocklist == NULL || (blocklist->path = strdup(options->database)) == NULL ||
-        index_init(&blocklist->index) != 0) {
+        bloom_init(&blocklist->bloom) != 0) {
         free(blocklist != NULL ? blocklist->path : NULL);
         free(blocklist);
         return NULL;
@@ -162,7 +162,7 @@ void blocklist_close(struct blocklist *blocklist)
     if (blocklist->lock_fd >= 0)
         close(blocklist->lock_fd);
     hits_destroy(&blocklist->hits);
-    index_destroy(&blocklist->index);
+    bloom_destroy(&blocklist->bloom);
     pthread_mutex_destroy(&blocklist->looker.lock);
     pthread_mutex_destroy(&blocklist->writing.lock);
     pthread_cond_destroy(&blocklist->writing.released);
@@ -205,7 +205,7 @@ void blocklist_status(struct blocklist *blocklist, struct blocklist_status *out)
     (void)snprintf(out->database, sizeof out->database, "%s", blocklist->path);
     out->database_bytes = store_file_size(blocklist->path, "");
     out->wal_bytes = store_file_size(blocklist->path, "-wal");
-    index_size(&blocklist->index, &out->filter_bytes, &out->filter_keys,
+    bloom_size(&blocklist->bloom, &out->filter_bytes, &out->filter_keys,
                &out->filter_ready);
     hits_count(&blocklist->hits, &out->hits_pending, &out->hits_dropped);
     walltime_warning(&blocklist->walltime, out->clock, sizeof out->clock);

@@ -52,7 +52,7 @@ static int open_stage(struct blocklist_import *import, char *error)
     if (schema_connect(blocklist->path, SCHEMA_WRITE, &import->db, error,
                        BLOCKLIST_ERROR_SIZE) != SCHEMA_OK)
         return -1;
-    if (audit_attach(&import->audit, import->db, &blocklist->index, AUDIT_NO_ADDITION) ==
+    if (audit_attach(&import->audit, import->db, &blocklist->bloom, AUDIT_NO_ADDITION) ==
             SQLITE_OK &&
         schema_exec(import->db, sql) == SQLITE_OK &&
         sqlite3_prepare_v2(import->db,

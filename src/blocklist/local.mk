@@ -2,18 +2,17 @@ librblmilter_a_SOURCES += \
 	src/blocklist/admin.h \
 	src/blocklist/audit.c src/blocklist/audit.h \
 	src/blocklist/backup.c src/blocklist/backup.h \
+	src/blocklist/bloom.c src/blocklist/bloom.h \
 	src/blocklist/blocklist.c src/blocklist/blocklist.h \
 	src/blocklist/change.c \
 	src/blocklist/cover.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
-	src/blocklist/filter.c src/blocklist/filter.h \
 	src/blocklist/format.c src/blocklist/format.h src/blocklist/format_table.h \
 	src/blocklist/format_csv.c src/blocklist/format_json.c \
 	src/blocklist/format_plain.c src/blocklist/format_postfix.c \
 	src/blocklist/format_rbldnsd.c src/blocklist/format_rspamd.c \
 	src/blocklist/hits.c src/blocklist/hits.h \
 	src/blocklist/import.c \
-	src/blocklist/index.c src/blocklist/index.h \
 	src/blocklist/maintenance.c \
 	src/blocklist/list.c \
 	src/blocklist/log.c \

@@ -49,7 +49,7 @@ static enum blocklist_verdict find(struct blocklist *blocklist, const struct ent
 static enum blocklist_verdict look(struct blocklist *blocklist, const struct entry *entry,
                                    struct blocklist_match *match)
 {
-    if (!index_may_contain(&blocklist->index, entry_hash(entry)))
+    if (!bloom_may_contain(&blocklist->bloom, entry_hash(entry)))
         return BLOCKLIST_NONE;
     return find(blocklist, entry, match);
 }
@@ -115,20 +115,20 @@ static enum blocklist_verdict look_client(struct blocklist *blocklist,
                                           struct blocklist_match *match)
 {
     enum blocklist_verdict verdict = BLOCKLIST_NONE;
-    struct index_prefixes prefixes;
+    struct bloom_prefixes prefixes;
     struct network network;
     struct entry entry;
 
     match->subject = BLOCKLIST_BY_CLIENT;
     if (subjects->client == NULL)
         return BLOCKLIST_NONE;
-    prefixes = index_prefixes(&blocklist->index, subjects->client->family);
+    prefixes = bloom_prefixes(&blocklist->bloom, subjects->client->family);
     for (int bits = (int)ipaddr_bits(subjects->client);
          bits >= 0 && verdict == BLOCKLIST_NONE; bits--) {
         if ((prefixes.words[bits / 64] & 1ULL << bits % 64) == 0)
             continue;
         network_of(subjects->client, (unsigned)bits, &network);
-        if (index_may_contain(&blocklist->index, entry_hash_network(&network)) &&
+        if (bloom_may_contain(&blocklist->bloom, entry_hash_network(&network)) &&
             entry_of_network(&network, &entry) == 0)
             verdict = find(blocklist, &entry, match);
     }

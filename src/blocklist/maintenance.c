@@ -61,7 +61,7 @@ static bool start_build(struct blocklist *blocklist, struct counts *before)
     char error[BLOCKLIST_ERROR_SIZE];
     bool ok;
 
-    if (index_build_start(&blocklist->index, rows + rows / 4) != 0)
+    if (bloom_build_start(&blocklist->bloom, rows + rows / 4) != 0)
         return false;
     if (transaction_lock(blocklist, LOCK_WAIT_MS, error) != BLOCKLIST_OK)
         return false;
@@ -89,7 +89,7 @@ static int scan(struct blocklist *blocklist, struct counts *scanned)
             sqlite3_column_int(stmt, 1) >= ENTRY_KIND_COUNT)
             continue; /* somebody else's hand: it can match nothing */
         entry.kind = (enum entry_kind)sqlite3_column_int(stmt, 1);
-        index_build_add(&blocklist->index, &entry);
+        bloom_build_add(&blocklist->bloom, &entry);
         scanned->kinds[entry.kind]++;
         scanned->allow += sqlite3_column_int(stmt, 2) != 0;
         if (scanned->kinds[entry.kind] % 65536 == 0 && store_is_stopping(blocklist))
@@ -108,10 +108,10 @@ static void build_filter(struct blocklist *blocklist)
         (void)schema_exec(blocklist->maintenance_db, "COMMIT"); /* it only read */
     if (ok) {
         set_counts(blocklist, &scanned, &before);
-        index_build_finish(&blocklist->index);
+        bloom_build_finish(&blocklist->bloom);
         return;
     }
-    index_build_cancel(&blocklist->index);
+    bloom_build_cancel(&blocklist->bloom);
     if (!store_is_stopping(blocklist))
         log_error("blocklist: filter=not-built: %s: lookups go to the database",
                   sqlite3_errmsg(blocklist->maintenance_db));
@@ -217,7 +217,7 @@ void *maintenance_main(void *context)
     if (!checked)
         (void)check_file(blocklist);
     do {
-        if (take_rebuild(blocklist) || !index_is_ready(&blocklist->index))
+        if (take_rebuild(blocklist) || !bloom_is_ready(&blocklist->bloom))
             build_filter(blocklist);
         (void)maintenance_backup(blocklist); /* logged; tried again in a minute */
     } while (store_wait(blocklist, TICK_MS, true));

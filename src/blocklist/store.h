@@ -27,8 +27,8 @@
 #include "blocklist/admin.h"
 #include "blocklist/audit.h"
 #include "blocklist/blocklist.h"
+#include "blocklist/bloom.h"
 #include "blocklist/hits.h"
-#include "blocklist/index.h"
 #include "blocklist/walltime.h"
 
 #define STORE_READERS 8
@@ -61,7 +61,7 @@ struct blocklist {
     atomic_int backups;
     atomic_bool strip_tags;
     struct walltime walltime;
-    struct index index;
+    struct bloom bloom;
     struct reader readers[STORE_READERS];
     atomic_uint next_reader;
     struct reader looker; /* list and log, which may take long; find is not used */

@@ -11,7 +11,7 @@
 
 const struct blocklist_actor blocklist_self = {"rblmilter", 0};
 
-int transaction_open(struct transaction *writing, sqlite3 *db, struct index *index)
+int transaction_open(struct transaction *writing, sqlite3 *db, struct bloom *bloom)
 {
     const struct {
         sqlite3_stmt **stmt;
@@ -32,7 +32,7 @@ int transaction_open(struct transaction *writing, sqlite3 *db, struct index *ind
                             " DO UPDATE SET hits = hits + ?2, last = max(last, ?3)"},
         {&writing->put_meta, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},
     };
-    int rc = audit_attach(&writing->audit, db, index, AUDIT_ALL);
+    int rc = audit_attach(&writing->audit, db, bloom, AUDIT_ALL);
 
     writing->db = db;
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof statements / sizeof statements[0];
@@ -189,7 +189,7 @@ void transaction_count(struct blocklist *blocklist, const struct audit *audit)
         blocklist->kinds[i] += audit->kinds[i];
     blocklist->allow += audit->allow;
     pthread_mutex_unlock(&blocklist->state_lock);
-    if (index_is_full(&blocklist->index))
+    if (bloom_is_full(&blocklist->bloom))
         store_rebuild(blocklist);
 }
 

@@ -2,9 +2,9 @@ check_PROGRAMS += tests/unit/test_entry
 tests_unit_test_entry_SOURCES = tests/unit/test_entry.c
 tests_unit_test_entry_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_filter
-tests_unit_test_filter_SOURCES = tests/unit/test_filter.c
-tests_unit_test_filter_LDADD = $(unit_libs)
+check_PROGRAMS += tests/unit/test_bloom
+tests_unit_test_bloom_SOURCES = tests/unit/test_bloom.c
+tests_unit_test_bloom_LDADD = $(unit_libs)
 
 # The tests of the store share a helper and look into the file themselves.
 blocklist_helper = tests/unit/blocklist_helper.c tests/unit/blocklist_helper.h

@@ -1,4 +1,4 @@
-/* The filter: never a wrong no, few wrong yes. */
+/* The Bloom filter: never a wrong no, few wrong yes. */
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
+#include "blocklist/bloom.h"
 #include "blocklist/entry.h"
-#include "blocklist/filter.h"
 
 #define KEYS 200000
 
@@ -24,55 +24,55 @@ static uint64_t hash_of(unsigned i)
 
 static void test_no_false_negative(void **state)
 {
-    struct filter *filter = filter_new(KEYS);
+    struct bloom_filter *filter = bloom_filter_new(KEYS);
     unsigned wrong = 0;
 
     (void)state;
     for (unsigned i = 0; i < KEYS; i++)
-        filter_add(filter, hash_of(i));
+        bloom_filter_add(filter, hash_of(i));
     for (unsigned i = 0; i < KEYS; i++)
-        if (!filter_may_contain(filter, hash_of(i)))
+        if (!bloom_filter_may_contain(filter, hash_of(i)))
             fail_msg("key %u is not found", i);
     for (unsigned i = KEYS; i < 2 * KEYS; i++)
-        wrong += filter_may_contain(filter, hash_of(i));
+        wrong += bloom_filter_may_contain(filter, hash_of(i));
     print_message("wrong yes: %.4f %%\n", 100.0 * wrong / KEYS);
     assert_true(wrong < KEYS / 200);
-    filter_free(filter);
+    bloom_filter_free(filter);
 }
 
 /* Too full it only says yes too often. */
 static void test_overfull(void **state)
 {
-    struct filter *filter = filter_new(1);
-    uint64_t capacity = filter_capacity(filter);
+    struct bloom_filter *filter = bloom_filter_new(1);
+    uint64_t capacity = bloom_filter_capacity(filter);
 
     (void)state;
     for (unsigned i = 0; i < 10 * capacity; i++)
-        filter_add(filter, hash_of(i));
+        bloom_filter_add(filter, hash_of(i));
     for (unsigned i = 0; i < 10 * capacity; i++)
-        assert_true(filter_may_contain(filter, hash_of(i)));
-    assert_true(filter_keys(filter) > filter_capacity(filter));
-    filter_free(filter);
+        assert_true(bloom_filter_may_contain(filter, hash_of(i)));
+    assert_true(bloom_filter_keys(filter) > bloom_filter_capacity(filter));
+    bloom_filter_free(filter);
 }
 
 static void test_prefixes(void **state)
 {
-    struct filter *filter = filter_new(1);
+    struct bloom_filter *filter = bloom_filter_new(1);
 
     (void)state;
-    filter_add_prefix(filter, 4, 0);
-    filter_add_prefix(filter, 4, 32);
-    filter_add_prefix(filter, 6, 64);
-    filter_add_prefix(filter, 6, 128);
+    bloom_filter_add_prefix(filter, 4, 0);
+    bloom_filter_add_prefix(filter, 4, 32);
+    bloom_filter_add_prefix(filter, 6, 64);
+    bloom_filter_add_prefix(filter, 6, 128);
     for (unsigned i = 0; i <= 128; i++) {
-        assert_int_equal(filter_has_prefix(filter, 4, i), i == 0 || i == 32);
-        assert_int_equal(filter_has_prefix(filter, 6, i), i == 64 || i == 128);
+        assert_int_equal(bloom_filter_has_prefix(filter, 4, i), i == 0 || i == 32);
+        assert_int_equal(bloom_filter_has_prefix(filter, 6, i), i == 64 || i == 128);
     }
-    filter_free(filter);
+    bloom_filter_free(filter);
 }
 
 struct part {
-    struct filter *filter;
+    struct bloom_filter *filter;
     unsigned from;
 };
 
@@ -81,13 +81,13 @@ static void *add_part(void *context)
     struct part *part = context;
 
     for (unsigned i = 0; i < KEYS / 4; i++)
-        filter_add(part->filter, hash_of(part->from + i));
+        bloom_filter_add(part->filter, hash_of(part->from + i));
     return NULL;
 }
 
 static void test_threads(void **state)
 {
-    struct filter *filter = filter_new(KEYS);
+    struct bloom_filter *filter = bloom_filter_new(KEYS);
     struct part parts[4];
     pthread_t threads[4];
 
@@ -99,9 +99,9 @@ static void test_threads(void **state)
     for (unsigned i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
     for (unsigned i = 0; i < KEYS; i++)
-        assert_true(filter_may_contain(filter, hash_of(i)));
-    assert_int_equal(filter_keys(filter), KEYS);
-    filter_free(filter);
+        assert_true(bloom_filter_may_contain(filter, hash_of(i)));
+    assert_int_equal(bloom_filter_keys(filter), KEYS);
+    bloom_filter_free(filter);
 }
 
 int main(void)
