@@ -5,7 +5,6 @@ librblmilter_a_SOURCES += \
 	src/blocklist/bloom.c src/blocklist/bloom.h \
 	src/blocklist/blocklist.c src/blocklist/blocklist.h \
 	src/blocklist/change.c \
-	src/blocklist/cover.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
 	src/blocklist/format.c src/blocklist/format.h src/blocklist/format_table.h \
 	src/blocklist/format_csv.c src/blocklist/format_json.c \
