@@ -6,6 +6,7 @@ librblmilter_a_SOURCES += \
 	src/blocklist/blocklist.c src/blocklist/blocklist.h \
 	src/blocklist/change.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
+	src/blocklist/entry_limits.c \
 	src/blocklist/format.c src/blocklist/format.h src/blocklist/format_table.h \
 	src/blocklist/format_csv.c src/blocklist/format_json.c \
 	src/blocklist/format_plain.c src/blocklist/format_postfix.c \
@@ -23,5 +24,4 @@ librblmilter_a_SOURCES += \
 	src/blocklist/store.c src/blocklist/store.h \
 	src/blocklist/walltime.c src/blocklist/walltime.h \
 	src/blocklist/transaction.c src/blocklist/transaction.h \
-	src/blocklist/width.c \
 	src/blocklist/flusher.c
