@@ -85,7 +85,8 @@ struct blocklist_row {
     time_t last_hit;                   /* 0: never */
 };
 
-/* Returns false to stop. Called with no lock held and nothing of the database open. */
+/* Returns false to stop. Called while the database is read: it must not wait, nor call
+ * the blocklist. After a failure what it was shown is not all. */
 typedef bool blocklist_each_row(void *context, const struct blocklist_row *row);
 
 enum blocklist_sort {

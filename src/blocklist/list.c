@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "blocklist/page.h"
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
 
@@ -245,8 +244,17 @@ static enum blocklist_result look_failed(sqlite3 *db, char *error)
     return BLOCKLIST_FAILED;
 }
 
-/* Adds a row with its hits. Returns 0 or -1. */
-static int add_row(sqlite3_stmt *hits, struct blocklist_row *row, struct page *page)
+/* Who is shown the rows of a page. */
+struct audience {
+    blocklist_each_row *each;
+    void *context;
+    size_t shown;
+    bool stopped; /* it wants no more */
+};
+
+/* Shows a row with its hits. Returns 0 or -1. */
+static int show_row(sqlite3_stmt *hits, struct blocklist_row *row,
+                    struct audience *audience)
 {
     int rc = sql_bind(hits, "t", row->entry);
 
@@ -257,28 +265,36 @@ static int add_row(sqlite3_stmt *hits, struct blocklist_row *row, struct page *p
         row->last_hit = (time_t)sqlite3_column_int64(hits, 1);
     }
     sqlite3_reset(hits);
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? page_add_row(page, row) : -1;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return -1;
+    audience->shown++;
+    audience->stopped = !audience->each(audience->context, row);
+    return 0;
 }
 
 /* Steps through stmt until the page is full, its time is up, or there is no more. */
 static enum blocklist_result fill(const struct search *search, enum path path,
                                   sqlite3_stmt *stmt, sqlite3_stmt *hits,
                                   struct blocklist_cursor *cursor, size_t limit,
-                                  struct page *page)
+                                  struct audience *audience)
 {
     int64_t deadline = clock_ms() + PAGE_MS;
     struct blocklist_row row;
     int rc;
 
-    for (unsigned looked = 1; page_count(page) < limit; looked++) {
+    for (unsigned looked = 1; audience->shown < limit; looked++) {
         rc = sqlite3_step(stmt);
         cursor->done = rc == SQLITE_DONE;
         if (rc != SQLITE_ROW)
             return rc == SQLITE_DONE ? BLOCKLIST_OK : BLOCKLIST_FAILED;
         read_row(stmt, &row);
-        if (is_wanted(search, &row) && add_row(hits, &row, page) != 0)
+        if (is_wanted(search, &row) && show_row(hits, &row, audience) != 0)
             return BLOCKLIST_FAILED;
-        if (page_count(page) == limit ||
+        if (audience->stopped) {
+            cursor->done = true;
+            return BLOCKLIST_OK;
+        }
+        if (audience->shown == limit ||
             (looked % ROWS_PER_LOOK == 0 && clock_ms() >= deadline)) {
             move_cursor(cursor, path, stmt, &row);
             return BLOCKLIST_OK;
@@ -292,7 +308,7 @@ static enum blocklist_result fill(const struct search *search, enum path path,
 static enum blocklist_result read_page(struct blocklist *blocklist,
                                        const struct search *search,
                                        struct blocklist_cursor *cursor, size_t limit,
-                                       struct page *page, char *error)
+                                       struct audience *audience, char *error)
 {
     enum path path = choose_path(search);
     sqlite3_stmt *stmt = NULL, *hits = NULL;
@@ -307,7 +323,7 @@ static enum blocklist_result read_page(struct blocklist *blocklist,
     if (sqlite3_prepare_v2(db, path_sql[path], -1, &stmt, NULL) == SQLITE_OK &&
         sqlite3_prepare_v2(db, HITS_SQL, -1, &hits, NULL) == SQLITE_OK &&
         bind_cursor(stmt, path, search, cursor, behind) == SQLITE_OK)
-        result = fill(search, path, stmt, hits, cursor, limit, page);
+        result = fill(search, path, stmt, hits, cursor, limit, audience);
     if (result != BLOCKLIST_OK)
         result = look_failed(db, error);
     sqlite3_finalize(stmt);
@@ -323,8 +339,7 @@ enum blocklist_result blocklist_list(struct blocklist *blocklist,
                                      char error[static BLOCKLIST_ERROR_SIZE])
 {
     struct search search = {.filter = filter, .now = blocklist_now(blocklist)};
-    enum blocklist_result result;
-    struct page *page;
+    struct audience audience = {.each = each, .context = context};
 
     error[0] = '\0';
     if (!read_pattern(filter->pattern, search.pattern, search.prefix)) {
@@ -332,21 +347,12 @@ enum blocklist_result blocklist_list(struct blocklist *blocklist,
         return BLOCKLIST_REFUSED;
     }
     prefix_of_kind(filter->kinds, search.prefix);
-    page = page_new();
-    if (page == NULL) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "no memory");
-        return BLOCKLIST_FAILED;
-    }
-    result = read_page(blocklist, &search, cursor, limit > 0 ? limit : 1, page, error);
-    if (result == BLOCKLIST_OK && !page_show_rows(page, each, context))
-        cursor->done = true;
-    page_free(page);
-    return result;
+    return read_page(blocklist, &search, cursor, limit > 0 ? limit : 1, &audience, error);
 }
 
 static enum blocklist_result read_entry(struct blocklist *blocklist,
-                                        const struct entry *entry, struct page *page,
-                                        char *error)
+                                        const struct entry *entry,
+                                        struct audience *audience, char *error)
 {
     static const char sql[] = COLUMNS " FROM listing WHERE entry = ? AND"
                                       " (expires IS NULL OR expires > ?)"
@@ -363,11 +369,12 @@ static enum blocklist_result read_entry(struct blocklist *blocklist,
         rc = sqlite3_prepare_v2(db, HITS_SQL, -1, &hits, NULL);
     if (rc == SQLITE_OK)
         rc = sql_bind(stmt, "ti", entry->text, (int64_t)blocklist_now(blocklist));
-    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    while (rc == SQLITE_OK && !audience->stopped &&
+           (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         read_row(stmt, &row);
-        rc = add_row(hits, &row, page) == 0 ? SQLITE_OK : SQLITE_NOMEM;
+        rc = show_row(hits, &row, audience) == 0 ? SQLITE_OK : SQLITE_ERROR;
     }
-    if (rc != SQLITE_DONE)
+    if (rc != SQLITE_DONE && !audience->stopped)
         result = look_failed(db, error);
     sqlite3_finalize(stmt);
     sqlite3_finalize(hits);
@@ -380,21 +387,14 @@ enum blocklist_result blocklist_show(struct blocklist *blocklist,
                                      void *context,
                                      char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct page *page = page_new();
+    struct audience audience = {.each = each, .context = context};
     enum blocklist_result result;
 
     error[0] = '\0';
-    if (page == NULL) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "no memory");
-        return BLOCKLIST_FAILED;
-    }
-    result = read_entry(blocklist, entry, page, error);
-    if (result == BLOCKLIST_OK && page_count(page) == 0) {
+    result = read_entry(blocklist, entry, &audience, error);
+    if (result == BLOCKLIST_OK && audience.shown == 0) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s is not in the list", entry->text);
         result = BLOCKLIST_NO_SUCH_ENTRY;
-    } else if (result == BLOCKLIST_OK) {
-        (void)page_show_rows(page, each, context);
     }
-    page_free(page);
     return result;
 }

@@ -18,7 +18,6 @@ librblmilter_a_SOURCES += \
 	src/blocklist/log.c \
 	src/blocklist/lookup.c \
 	src/blocklist/open.c \
-	src/blocklist/page.c src/blocklist/page.h \
 	src/blocklist/reader.c \
 	src/blocklist/schema.c src/blocklist/schema.h \
 	src/blocklist/store.c src/blocklist/store.h \

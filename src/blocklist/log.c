@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "blocklist/page.h"
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
 
@@ -37,13 +36,14 @@ static void read_event(sqlite3_stmt *stmt, struct blocklist_event *out)
 /* Steps until the page is full, its time is up, or there is no more that is new enough.
  */
 static int fill(sqlite3_stmt *stmt, const char *glob, time_t since, int64_t *before_id,
-                size_t limit, struct page *page)
+                size_t limit, blocklist_each_event *each, void *context)
 {
+    size_t shown = 0;
     int64_t deadline = clock_ms() + PAGE_MS;
     struct blocklist_event event;
     int rc = SQLITE_ROW;
 
-    for (unsigned looked = 1; page_count(page) < limit; looked++) {
+    for (unsigned looked = 1; shown < limit; looked++) {
         rc = sqlite3_step(stmt);
         if (rc != SQLITE_ROW)
             break;
@@ -53,9 +53,13 @@ static int fill(sqlite3_stmt *stmt, const char *glob, time_t since, int64_t *bef
             rc = SQLITE_DONE;
             break;
         }
-        if ((glob == NULL || sqlite3_strglob(glob, event.entry) == 0) &&
-            page_add_event(page, &event) != 0)
-            return SQLITE_NOMEM;
+        if (glob == NULL || sqlite3_strglob(glob, event.entry) == 0) {
+            shown++;
+            if (!each(context, &event)) {
+                rc = SQLITE_DONE;
+                break;
+            }
+        }
         if (looked % ROWS_PER_LOOK == 0 && clock_ms() >= deadline)
             break;
     }
@@ -64,9 +68,10 @@ static int fill(sqlite3_stmt *stmt, const char *glob, time_t since, int64_t *bef
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-static enum blocklist_result read_log(struct blocklist *blocklist, const char *pattern,
-                                      time_t since, int64_t *before_id, size_t limit,
-                                      struct page *page, char *error)
+enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pattern,
+                                    time_t since, int64_t *before_id, size_t limit,
+                                    blocklist_each_event *each, void *context,
+                                    char error[static BLOCKLIST_ERROR_SIZE])
 {
     char lower[ENTRY_TEXT_SIZE + 64], why[ENTRY_ERROR_SIZE];
     bool exact = pattern != NULL && strpbrk(pattern, "*?[") == NULL;
@@ -74,6 +79,7 @@ static enum blocklist_result read_log(struct blocklist *blocklist, const char *p
     sqlite3_stmt *stmt = NULL;
     int rc;
 
+    error[0] = '\0';
     if (exact && entry_parse(pattern, &entry, why) == 0)
         pattern = entry.text;
     if (pattern != NULL && !text_lower(pattern, lower, sizeof lower)) {
@@ -87,8 +93,8 @@ static enum blocklist_result read_log(struct blocklist *blocklist, const char *p
         rc = sql_bind(stmt, exact ? "it" : "i", *before_id == 0 ? INT64_MAX : *before_id,
                       lower);
     if (rc == SQLITE_OK)
-        rc = fill(stmt, pattern != NULL && !exact ? lower : NULL, since, before_id, limit,
-                  page);
+        rc = fill(stmt, pattern != NULL && !exact ? lower : NULL, since, before_id,
+                  limit > 0 ? limit : 1, each, context);
     if (rc != SQLITE_OK)
         text_sentence(error, BLOCKLIST_ERROR_SIZE,
                       "the blocklist's database cannot be read: %s",
@@ -96,25 +102,4 @@ static enum blocklist_result read_log(struct blocklist *blocklist, const char *p
     sqlite3_finalize(stmt);
     pthread_mutex_unlock(&blocklist->looker.lock);
     return rc == SQLITE_OK ? BLOCKLIST_OK : BLOCKLIST_FAILED;
-}
-
-enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pattern,
-                                    time_t since, int64_t *before_id, size_t limit,
-                                    blocklist_each_event *each, void *context,
-                                    char error[static BLOCKLIST_ERROR_SIZE])
-{
-    struct page *page = page_new();
-    enum blocklist_result result;
-
-    error[0] = '\0';
-    if (page == NULL) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "no memory");
-        return BLOCKLIST_FAILED;
-    }
-    result = read_log(blocklist, pattern, since, before_id, limit > 0 ? limit : 1, page,
-                      error);
-    if (result == BLOCKLIST_OK && !page_show_events(page, each, context))
-        *before_id = -1;
-    page_free(page);
-    return result;
 }
