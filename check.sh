@@ -7,6 +7,7 @@
 #   asan         the unit tests under AddressSanitizer and UBSan
 #   tsan         the unit tests, and some of integration, under ThreadSanitizer
 #   integration  real Postfix, sendmail and name servers, the daemon under ASan and UBSan
+#   guards       tests/guards: each daily event with each kind of list
 #   chaos        tests/chaos for CHAOS_SECONDS (60), the daemon under ASan and UBSan
 #   fuzz         each libFuzzer target for FUZZ_SECONDS (20)
 #   cares        what uses c-ares, with Debian 13's (tests/cares-1.34)
@@ -105,15 +106,15 @@ unit_tests() { # unit_tests NAME
 # Integration tests against the daemon of a tree; the sanitizers' reports are failures.
 # They mostly wait, so that several can run at a time, the tests of a file one after another.
 integration_tests() { # integration_tests TREE AT-A-TIME WHAT PYTEST-ARGUMENT...
-    local tree=$1 at_a_time=$2 what=$3 log=$1-integration rc summary again=0
+    local tree=$1 at_a_time=$2 what=$3 log=$1-${3%% *} rc summary again=0
     shift 3
     local pytest=(env BUILD_DIR="$PWD/build/$tree" /usr/bin/python3 -m pytest -q --tb=short
-        -o cache_dir="$PWD/$logs/pytest-$tree" "$@")
-    "${pytest[@]}" -n "$at_a_time" --dist loadfile >"$logs/$log.log" 2>&1
+        -o cache_dir="$PWD/$logs/pytest-$log")
+    "${pytest[@]}" -n "$at_a_time" --dist loadfile "$@" >"$logs/$log.log" 2>&1
     rc=$?
     if [ $rc = 1 ]; then
         again=$(grep -oE '[0-9]+ passed' "$logs/$log.log" | tail -n 1 | cut -d' ' -f1)
-        second_chance "$log" "${pytest[@]}" --last-failed
+        second_chance "$log" "${pytest[@]}" --last-failed "$@"
         rc=$?
     fi
     summary=$(grep -E '^[0-9]+ (passed|failed|skipped|error)' "$logs/$log.log" | tail -n 1)
@@ -170,6 +171,13 @@ part_integration() {
     try_build asan all --enable-sanitizer=address,undefined
     check sendmail-packages unpack_packages build/check/sendmail sendmail-bin sendmail-cf
     integration_tests asan 3 "integration tests" tests/integration
+}
+
+part_guards() {
+    note "guards"
+    try_build asan all --enable-sanitizer=address,undefined
+    rm -f "$logs/guards.txt"
+    GUARDS_TABLE=$PWD/$logs integration_tests asan 4 "guards" tests/guards --dist load
 }
 
 part_chaos() {
@@ -238,10 +246,10 @@ fi
 if [ ! -f configure ] || [ configure.ac -nt configure ]; then
     autoreconf -fi >$logs/autoreconf.log 2>&1 || { cat $logs/autoreconf.log; exit 1; }
 fi
-[ $# -gt 0 ] || set -- style unit asan tsan integration chaos fuzz cares
+[ $# -gt 0 ] || set -- style unit asan tsan integration guards chaos fuzz cares
 for part in "$@"; do
     if ! declare -F "part_$part" >/dev/null; then
-        echo "check.sh: no part \"$part\": expected style, unit, asan, tsan, integration, chaos, fuzz or cares"
+        echo "check.sh: no part \"$part\": expected style, unit, asan, tsan, integration, guards, chaos, fuzz or cares"
         exit 2
     fi
     "part_$part"

@@ -352,12 +352,13 @@ static void a_client_is_watched_once(void **state)
     static const struct message m = {"192.0.2.11", NULL, "h.example", "a@b.example",
                                      NULL};
     struct world *w = *state;
-    struct session *s = begin(w->policy, &m);
+    struct session *s;
     struct list_stats *stats = w->policy->lists.items[0].stats;
     uint32_t before;
 
     assert_string_equal(w->policy->lists.items[0].list->name, "one");
     before = stats->shares[0].window;
+    s = begin(w->policy, &m);
     for (int i = 0; i < 8; i++) {
         assert_int_equal(session_decide(s, NULL, NULL)->verdict, VERDICT_TAG);
         assert_int_equal(session_mail(s, "a@b.example", NULL), 0);
