@@ -124,11 +124,12 @@ static void note_answer(struct dnsbl_lookup *l, const struct dns_answer *answer,
 /* Whether the sleeping session has something to do now that an answer of the batch
  * arrived. To wake it for each of them costs more than all else that is done for an
  * answer. The lock is held. */
-static bool ends_wait(struct lookups *lookups, const struct batch *batch)
+static bool ends_wait(struct lookups *lookups, const struct dnsbl_lookup *l)
 {
     bool turn;
 
-    return batch->is_reason || tally_is_settled(lookups, lookups->waiting, &turn) || turn;
+    return l->batch->is_reason || tally_is_settled(lookups, lookups->waiting, &turn) ||
+           turn || dnsbl_is_held(l->dnsbl, l->ipv6); /* it waits for the look, then */
 }
 
 /* The resolver's call: on its thread, under no lock. */
@@ -155,7 +156,7 @@ static void on_answer(struct dns_lookup *dns, struct dns_answer *answer)
         l->took_ms = took_ms;
         take_answer(l, answer, false);
     }
-    if (lookups->waiting != NULL && ends_wait(lookups, batch))
+    if (lookups->waiting != NULL && ends_wait(lookups, l))
         pthread_cond_signal(&lookups->answered);
     if (--batch->open > 0) {
         pthread_mutex_unlock(&lookups->lock);
