@@ -262,13 +262,14 @@ bool look_judge(const struct look *look, const struct list *list, bool ipv6,
     const struct probe *listed = find(look, ipv6 ? PROBE_LISTED6 : PROBE_LISTED);
     const struct probe *unlisted = find(look, ipv6 ? PROBE_UNLISTED6 : PROBE_UNLISTED);
 
+    static char listed6[] = LISTED6, unlisted6[] = UNLISTED6;
     struct list points = *list; /* what the sentence is to name */
 
     if (ipv6 && (listed == NULL || unlisted == NULL))
         return false;
     if (ipv6) {
-        points.test_listed = (char[]){LISTED6};
-        points.test_unlisted = (char[]){UNLISTED6};
+        points.test_listed = listed6;
+        points.test_unlisted = unlisted6;
     }
     if (is_servers_fault(listed) || is_servers_fault(unlisted))
         return false;
