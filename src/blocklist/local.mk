@@ -4,6 +4,7 @@ librblmilter_a_SOURCES += \
 	src/blocklist/backup.c src/blocklist/backup.h \
 	src/blocklist/bloom.c src/blocklist/bloom.h \
 	src/blocklist/blocklist.c src/blocklist/blocklist.h \
+	src/blocklist/browse.c \
 	src/blocklist/change.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
 	src/blocklist/entry_limits.c \
@@ -14,8 +15,6 @@ librblmilter_a_SOURCES += \
 	src/blocklist/hits.c src/blocklist/hits.h \
 	src/blocklist/import.c \
 	src/blocklist/maintenance.c \
-	src/blocklist/list.c \
-	src/blocklist/log.c \
 	src/blocklist/lookup.c \
 	src/blocklist/open.c \
 	src/blocklist/reader.c \

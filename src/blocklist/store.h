@@ -8,7 +8,7 @@
  *   lookup.c   blocklist_ask
  *   hits.c     what matched, kept until the flusher writes it
  *   change.c   add and remove; import.c an import
- *   list.c     list and show; log.c the audit log
+ *   browse.c   list, show and log
  *   flusher.c  the thread that writes hits and ends, and does the checkpoints
  *   maintenance.c   the thread that builds the filter, checks the file, makes backups
  *   reader.c   the connections that read; transaction.c the one that writes

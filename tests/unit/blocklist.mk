@@ -21,9 +21,9 @@ check_PROGRAMS += tests/unit/test_import
 tests_unit_test_import_SOURCES = tests/unit/test_import.c $(blocklist_helper)
 tests_unit_test_import_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_list
-tests_unit_test_list_SOURCES = tests/unit/test_list.c $(blocklist_helper)
-tests_unit_test_list_LDADD = $(unit_libs)
+check_PROGRAMS += tests/unit/test_browse
+tests_unit_test_browse_SOURCES = tests/unit/test_browse.c $(blocklist_helper)
+tests_unit_test_browse_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_damage
 tests_unit_test_damage_SOURCES = tests/unit/test_damage.c $(blocklist_helper)
