@@ -2,24 +2,20 @@ librblmilter_a_SOURCES += \
 	src/blocklist/admin.h \
 	src/blocklist/audit.c src/blocklist/audit.h \
 	src/blocklist/backup.c src/blocklist/backup.h \
-	src/blocklist/bloom.c src/blocklist/bloom.h \
 	src/blocklist/blocklist.c src/blocklist/blocklist.h \
+	src/blocklist/bloom.c src/blocklist/bloom.h \
 	src/blocklist/browse.c \
 	src/blocklist/change.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
 	src/blocklist/entry_limits.c \
-	src/blocklist/format.c src/blocklist/format.h src/blocklist/format_table.h \
-	src/blocklist/format_csv.c src/blocklist/format_json.c \
-	src/blocklist/format_plain.c src/blocklist/format_postfix.c \
-	src/blocklist/format_rbldnsd.c src/blocklist/format_rspamd.c \
+	src/blocklist/flusher.c \
 	src/blocklist/hits.c src/blocklist/hits.h \
 	src/blocklist/import.c \
-	src/blocklist/maintenance.c \
 	src/blocklist/lookup.c \
+	src/blocklist/maintenance.c \
 	src/blocklist/open.c \
 	src/blocklist/reader.c \
 	src/blocklist/schema.c src/blocklist/schema.h \
 	src/blocklist/store.c src/blocklist/store.h \
-	src/blocklist/walltime.c src/blocklist/walltime.h \
 	src/blocklist/transaction.c src/blocklist/transaction.h \
-	src/blocklist/flusher.c
+	src/blocklist/walltime.c src/blocklist/walltime.h

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "blocklist/format.h"
 #include "ctl/pages.h"
+#include "formats/format.h"
 
 struct exporting {
     struct format_writer *writer;

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "blocklist/format.h"
 #include "control/protocol.h"
 #include "ctl/progress.h"
 #include "ctl/shown.h"
+#include "formats/format.h"
 
 /* Bad lines told one by one; the others are counted. */
 #define BAD_SHOWN_MAX 100

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "blocklist/format.h"
+#include "formats/format.h"
 
 /* What was read, as "!entry=reason@expires%source;" and "line:bad;". */
 struct seen {

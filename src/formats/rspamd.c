@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "blocklist/format_table.h"
+#include "formats/format_table.h"
 
 static void rspamd_line(struct format_reader *reader, char *line)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "blocklist/format_table.h"
+#include "formats/format_table.h"
 
 /* Reads up to four octets "127.16"; *bits is 8 for each. Returns what follows, or NULL.
  */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "blocklist/format_table.h"
+#include "formats/format_table.h"
 
 /* A comment behind the entry needs a space before it, and cannot stand where the space
  * may be part of the entry: in quotes and in logins. */

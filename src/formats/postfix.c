@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "blocklist/format_table.h"
+#include "formats/format_table.h"
 
 enum meaning { MEANS_BLOCK, MEANS_ALLOW, MEANS_NOTHING };
 

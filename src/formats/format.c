@@ -1,4 +1,4 @@
-#include "blocklist/format.h"
+#include "formats/format.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "blocklist/format_table.h"
+#include "formats/format_table.h"
 
 static const struct format *const formats[] = {&format_plain,   &format_csv,
                                                &format_json,    &format_postfix,

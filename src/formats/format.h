@@ -1,8 +1,8 @@
-#ifndef BLOCKLIST_FORMAT_H
-#define BLOCKLIST_FORMAT_H
+#ifndef FORMATS_FORMAT_H
+#define FORMATS_FORMAT_H
 
 /* The formats of import and export: pure code over lines, one file per format
- * (format_plain.c …) behind one table. Runs in rblctl, so that an error carries a line
+ * (plain.c …) behind one table. Runs in rblctl, so that an error carries a line
  * number; needs no store. A parser belongs to one thread. */
 
 #include <stdbool.h>

@@ -1,13 +1,13 @@
-#ifndef BLOCKLIST_FORMAT_TABLE_H
-#define BLOCKLIST_FORMAT_TABLE_H
+#ifndef FORMATS_FORMAT_TABLE_H
+#define FORMATS_FORMAT_TABLE_H
 
-/* What the formats are made of, for the files format*.c only. */
+/* What the formats are made of, for the files of this folder only. */
 
 #include <jansson.h>
 #include <stdint.h>
 
 #include "blocklist/admin.h"
-#include "blocklist/format.h"
+#include "formats/format.h"
 
 #define FORMAT_LINE_MAX 65536
 #define FORMAT_COLUMNS  6

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "blocklist/format_table.h"
+#include "formats/format_table.h"
 
 enum column {
     COLUMN_ENTRY,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blocklist/format_table.h"
+#include "formats/format_table.h"
 
 static int append(struct format_reader *reader, char c)
 {
