@@ -225,6 +225,7 @@ static int start_and_run(const struct options *options)
         status = run(&daemon, options, ready_fd);
         if (pid_fd >= 0)
             pidfile_remove(options->pidfile, pid_fd);
+        config_unref(config);
         end_process(status);
     }
     daemon_free(&daemon);
