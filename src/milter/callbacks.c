@@ -364,17 +364,19 @@ sfsistat milter_abort(SMFICTX *ctx)
  * a connection that never said anything. */
 sfsistat milter_close(SMFICTX *ctx)
 {
-    struct connection *c = enter(ctx);
+    struct connection *c = smfi_getpriv(ctx);
 
     if (c == NULL) {
         nudge_came_through(&milter.nudger, has_run);
         has_run = true;
         return SMFIS_CONTINUE;
     }
+    /* during a stop, too: nobody else has it, and what it uses outlives the stop */
     smfi_setpriv(ctx, NULL);
     if (c->accounted)
         atomic_fetch_sub(&milter.open, 1);
     session_free(c->session);
     free(c);
-    return leave(SMFIS_CONTINUE);
+    has_run = true;
+    return SMFIS_CONTINUE;
 }
