@@ -195,6 +195,7 @@ static int run(struct daemon *daemon, const struct options *options, int ready_f
 /* Without exit's handlers: libmilter's threads still run. */
 static _Noreturn void end_process(int status)
 {
+    log_stop();
 #ifdef __SANITIZE_ADDRESS__
     __lsan_do_recoverable_leak_check();
 #endif
@@ -219,6 +220,7 @@ static int start_and_run(const struct options *options)
         goto out;
     }
     log_open(config->log.target, config->log.level, daemon.foreground);
+    log_start();
     if (options->pidfile != NULL && (pid_fd = pidfile_lock(options->pidfile)) < 0)
         goto out;
     if (daemon_start(&daemon, config) == 0) {
@@ -232,6 +234,7 @@ static int start_and_run(const struct options *options)
     if (pid_fd >= 0)
         pidfile_remove(options->pidfile, pid_fd);
 out:
+    log_stop();
     config_unref(config);
     free(path);
     return status;

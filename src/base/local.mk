@@ -5,6 +5,7 @@ librblmilter_a_SOURCES += \
 	src/base/ipaddr.c src/base/ipaddr.h \
 	src/base/jsonfile.c src/base/jsonfile.h \
 	src/base/log.c src/base/log.h \
+	src/base/log_ring.c src/base/log_ring.h \
 	src/base/span.c src/base/span.h \
 	src/base/template.c src/base/template.h \
 	src/base/text.c src/base/text.h \

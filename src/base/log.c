@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,9 +13,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_ring.h"
 #include "base/text.h"
 
 #define LINE_SIZE 4096 /* syslog daemons cut at 8192 or below; a record fits */
+#define FLUSH_MS  1000 /* the longest that a stop waits for the log's reader */
 
 static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
 static const int level_priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO,
@@ -92,6 +96,23 @@ bool log_wants(enum log_level level)
     return level <= atomic_load_explicit(&current_level, memory_order_relaxed);
 }
 
+/* Whole, whatever the reader takes at a time; nothing can be done about a log that
+ * cannot be written. */
+static void write_all(const char *bytes, size_t size)
+{
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    ssize_t n;
+
+    for (size_t done = 0; done<size; done += n> 0 ? (size_t)n : 0) {
+        n = write(STDERR_FILENO, bytes + done, size - done);
+        if (n >= 0 || errno == EINTR)
+            continue;
+        /* whoever started us may have left it non-blocking */
+        if (errno != EAGAIN || (poll(&ready, 1, -1) < 0 && errno != EINTR))
+            return;
+    }
+}
+
 static void write_stderr(const char *prefix, const char *line)
 {
     char out[LINE_SIZE + 64];
@@ -101,38 +122,28 @@ static void write_stderr(const char *prefix, const char *line)
         return;
     if ((size_t)n >= sizeof out)
         n = (int)sizeof out - 1;
-    /* one write, so that lines of two threads do not mix; nothing can be done
-     * about a log that cannot be written */
-    if (write(STDERR_FILENO, out, (size_t)n) < 0)
-        return;
+    /* at once, so that lines of two threads do not mix where no log thread runs */
+    write_all(out, (size_t)n);
 }
 
-static void timestamp(char out[static 64])
+static void timestamp(time_t when, char out[static 64])
 {
-    time_t now = time(NULL);
     struct tm tm;
 
     out[0] = '\0';
-    if (localtime_r(&now, &tm) != NULL)
+    if (localtime_r(&when, &tm) != NULL)
         strftime(out, 64, "%b %e %H:%M:%S rblmilter: ", &tm);
 }
 
-void log_line(enum log_level level, const char *format, ...)
+/* To the target of this moment; waits for its reader. */
+static void write_line(enum log_level level, time_t when, const char *line)
 {
-    char raw[LINE_SIZE], line[LINE_SIZE], prefix[64];
-    va_list args;
+    char prefix[64];
 
-    if (!log_wants(level))
-        return;
-    va_start(args, format);
-    if (vsnprintf(raw, sizeof raw, format, args) < 0)
-        raw[0] = '\0';
-    va_end(args);
-    text_clean(raw, line, sizeof line);
     switch (atomic_load(&current_target)) {
     case LOG_TARGET_AUTO: /* log_open resolved it */
     case LOG_TARGET_STDERR:
-        timestamp(prefix);
+        timestamp(when, prefix);
         write_stderr(prefix, line);
         break;
     case LOG_TARGET_JOURNAL:
@@ -143,6 +154,45 @@ void log_line(enum log_level level, const char *format, ...)
         syslog(level_priorities[level], "%s", line);
         break;
     }
+}
+
+void log_start(void)
+{
+    if (log_ring_start(write_line) != 0)
+        log_warning("log: no thread for it: mail waits for the log's reader");
+}
+
+void log_flush(void)
+{
+    log_ring_flush(FLUSH_MS);
+}
+
+void log_stop(void)
+{
+    log_ring_stop(FLUSH_MS);
+}
+
+uint64_t log_lost(void)
+{
+    return log_ring_lost();
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    char raw[LINE_SIZE], line[LINE_SIZE];
+    va_list args;
+    time_t now;
+
+    if (!log_wants(level))
+        return;
+    now = time(NULL);
+    va_start(args, format);
+    if (vsnprintf(raw, sizeof raw, format, args) < 0)
+        raw[0] = '\0';
+    va_end(args);
+    text_clean(raw, line, sizeof line);
+    if (!log_ring_put(level, now, line))
+        write_line(level, now, line);
 }
 
 bool log_limit_pass(struct log_limit *limit, int interval_ms, unsigned *held_back)

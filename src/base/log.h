@@ -2,10 +2,12 @@
 #define BASE_LOG_H
 
 /* The log: one event, one line. Strangers' text is cleaned on its way: control and
- * 8-bit characters become \xNN, so that no line can be broken or forged. Any thread;
- * log_open belongs to the start. */
+ * 8-bit characters become \xNN, so that no line can be broken or forged. A thread writes
+ * the lines, in their order, so that nobody waits for the log's reader. Any thread;
+ * log_open, log_start and log_stop belong to the main one. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum log_level {
     LOG_LEVEL_ERROR,
@@ -26,6 +28,20 @@ enum log_target {
  * started us (JOURNAL_STREAM), standard error in the foreground, else syslog
  * (facility mail). May be called again after a reload. */
 void log_open(enum log_target target, enum log_level level, bool foreground);
+
+/* Starts the log's thread; until then, and after log_stop, log_line writes by itself. To
+ * be called after a fork, as the child has no threads. */
+void log_start(void);
+
+/* Waits until the lines so far are written, but no longer than a second. Any thread. */
+void log_flush(void);
+
+/* Writes what is left and ends the thread, within a second: lines that the reader has not
+ * taken by then are given up, and later ones are dropped. */
+void log_stop(void);
+
+/* How many lines were dropped since the start because the log's reader was too slow. */
+uint64_t log_lost(void);
 
 /* The names as in the conf file ("error" … "debug", "auto" …). The parsers return 0,
  * or -1 for an unknown name. */

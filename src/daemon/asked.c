@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "blocklist/admin.h"
 #include "control/protocol.h"
 #include "daemon/check.h"
@@ -99,6 +100,8 @@ static json_t *asked_status(void *context)
         (json_int_t)resolver_now.open, "cached answers",
         (json_int_t)resolver_now.cache_count, "cache_bytes",
         (json_int_t)resolver_now.cache_bytes, "blocklist", blocklist_section(daemon));
+    if (log_lost() > 0)
+        json_object_set_new(out, "log_lines_lost", json_integer((json_int_t)log_lost()));
     policy_unref(policy);
     servers = json_array();
     resolver_servers(daemon->resolver, append_server, servers);

@@ -49,6 +49,7 @@ void detach_ready(int fd)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+    log_flush(); /* the lines of the start still go to the terminal */
     if (chdir("/") != 0)
         log_warning("chdir /: %s", strerror(errno));
     if (null >= 0) {

@@ -17,3 +17,7 @@ tests_unit_test_ipaddr_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_domain
 tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
 tests_unit_test_domain_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_log_ring
+tests_unit_test_log_ring_SOURCES = tests/unit/test_log_ring.c
+tests_unit_test_log_ring_LDADD = $(unit_libs)

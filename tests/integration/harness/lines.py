@@ -12,6 +12,8 @@ class Lines:
         self.lines = []
         self.changed = threading.Condition()
         self.ended = False
+        self._reading = threading.Event()
+        self._reading.set()
         self._stream = stream
         self._copy = open(copy_to, "w", encoding="utf-8")
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -19,6 +21,7 @@ class Lines:
 
     def _read(self):
         for raw in self._stream:
+            self._reading.wait()
             line = raw.decode("utf-8", "backslashreplace").rstrip("\n")
             self._copy.write(line + "\n")
             self._copy.flush()
@@ -29,6 +32,13 @@ class Lines:
             self.ended = True
             self.changed.notify_all()
         self._copy.close()
+
+    def hold(self):
+        """Reads no more until go_on: who writes soon finds the pipe full."""
+        self._reading.clear()
+
+    def go_on(self):
+        self._reading.set()
 
     def count(self):
         with self.changed:
