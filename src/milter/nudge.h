@@ -30,7 +30,7 @@ struct nudge_wait {
 
 int nudger_init(struct nudger *nudger, const struct endpoint *endpoint);
 
-/* The hook of inquiry_wait; context is a struct nudge_wait. A wait that is over within a
+/* The hook of lookups_wait; context is a struct nudge_wait. A wait that is over within a
  * millisecond costs no nudge, unless the pool is known to be behind. Any thread. */
 int nudge_on_wait(void *context);
 
