@@ -48,7 +48,7 @@ def test_answer_lists_nobody(lab, row):
     )
     start = time.monotonic()
     assert lab.send(addr=CLIENT).accepted
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 2.9
     line = daemon.log.wait_for(rf"accept: .*\[{CLIENT}\]")
     if failed == "":
         assert "failed=" not in line, line
