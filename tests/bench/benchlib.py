@@ -197,7 +197,7 @@ class Filter:
 
     def check_lists(self):
         """A list set aside is not asked: then the figures would be of something else."""
-        if self.log and "health=" in (text := open(self.log, encoding="utf-8").read()):
+        if self.log and "state=" in (text := open(self.log, encoding="utf-8").read()):
             print(f"lists were set aside:\n{text}", file=sys.stderr)
 
     def load(self, **options):

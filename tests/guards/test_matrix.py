@@ -12,8 +12,8 @@ from harness.rblctl import Rblctl
 from traffic import RESOLVER, Kind, Traffic
 
 KINDS = ["block", "allow", "name", "hash", "ipv6", "after", "monitor"]
-# What a verdict may wait in an event: as long as no server answers, one attempt's time, the
-# half second of a second look, and what a busy machine adds.
+# What a verdict may wait in an event: less than the deadline, but where no server answers for
+# as long as that; a busy machine adds some.
 MOST_MS = {"restart, 2 s": 4000, "resolver later than the daemon": 4500,
            "second server public": 4500}  # fmt: skip
 SETTLED = 1.0  # seconds after an event until all is as before
@@ -179,4 +179,4 @@ def test_cell(lab, event, kind):
     assert cell["refused"] == 0, cell
     assert cell["settled"] == 0, cell
     assert cell["put_off_later"] == 0, cell
-    assert cell["ms"] < MOST_MS.get(event, 2000), cell
+    assert cell["ms"] < MOST_MS.get(event, 2900), cell

@@ -319,7 +319,8 @@ STAGES = [
 @pytest.mark.parametrize("row", STAGES, ids=[r[0] for r in STAGES])
 def test_reject_at(world, row):
     stage, greeting, replies = row
-    world.only.reload(world.conf(world.name_server, milter={"reject_at": stage}, **SETTINGS))
+    early = {**SETTINGS, "exempt": {**SETTINGS["exempt"], "authenticated": False}}
+    world.only.reload(world.conf(world.name_server, milter={"reject_at": stage}, **early))
     try:
         with session(LISTED) as smtp:
             assert smtp.greeting.code == greeting
