@@ -125,16 +125,43 @@ static void *run_milter(void *context)
     return NULL;
 }
 
+#define STUCK_MS          10000 /* beyond the deadline: then a callback hangs */
+#define WATCHDOG_AGAIN_MS 500   /* they may go on */
+
+/* Feeds systemd's watchdog, but not while callbacks hang: then mail does, too, and only a
+ * restart helps. Returns how long to wait until the next time, ms. */
+static int64_t feed_watchdog(struct daemon *daemon, int64_t interval_ms)
+{
+    /* the longest so far, as sessions keep the configuration that they began with */
+    static int64_t deadline_ms;
+    static bool was_stuck;
+    struct policy *policy = policy_slot_get(&daemon->slot);
+    bool stuck;
+
+    if (deadline_ms < policy->config->resolver.deadline_ms)
+        deadline_ms = policy->config->resolver.deadline_ms;
+    policy_unref(policy);
+    stuck = milter_is_stuck(deadline_ms + STUCK_MS);
+    if (stuck && !was_stuck)
+        log_error("milter: callbacks hang: the watchdog is not fed until one returns");
+    was_stuck = stuck;
+    if (stuck)
+        return WATCHDOG_AGAIN_MS;
+    notify("WATCHDOG=1");
+    return interval_ms;
+}
+
 /* Waits for signals until one says stop. Returns whether the milter still runs. */
 static bool serve(struct daemon *daemon)
 {
     int64_t watchdog_ms = notify_watchdog_ms();
+    int64_t wait_ms = watchdog_ms > 0 ? watchdog_ms : 3600 * 1000;
 
     for (;;) {
-        int signal = signals_wait(watchdog_ms > 0 ? watchdog_ms : 3600 * 1000);
+        int signal = signals_wait(wait_ms);
 
         if (watchdog_ms > 0)
-            notify("WATCHDOG=1");
+            wait_ms = feed_watchdog(daemon, watchdog_ms);
         switch (signal) {
         case SIGUSR1:
             notify("RELOADING=1");

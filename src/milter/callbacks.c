@@ -30,8 +30,25 @@ static struct connection *enter(SMFICTX *ctx)
  * from the queue, and was not started for it. */
 static _Thread_local bool has_run;
 
+/* What this thread is at, of those that something could hang in. */
+static _Thread_local struct progress *under_way;
+
+static void begin(enum stage stage)
+{
+    under_way = &milter.progress[stage];
+    progress_begin(under_way);
+}
+
+static void end(void)
+{
+    if (under_way != NULL)
+        progress_end(under_way);
+    under_way = NULL;
+}
+
 static sfsistat leave(sfsistat status)
 {
+    end();
     has_run = true;
     milter_leave();
     return status;
@@ -199,6 +216,7 @@ sfsistat milter_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
     (void)hostname; /* not confirmed */
     if (c == NULL)
         return connect_without_session(ctx);
+    begin(STAGE_CONNECT);
     atomic_fetch_add(&milter.connections, 1);
     if (!c->accounted) {
         c->accounted = true;
@@ -217,6 +235,7 @@ sfsistat milter_helo(SMFICTX *ctx, char *helo)
 
     if (c == NULL)
         return no_session(ctx, SMFIP_NR_HELO, false);
+    begin(STAGE_HELO);
     if (c->turned_away)
         return leave(go_on(c, SMFIP_NR_HELO));
     note_asked(session_helo(c->session, helo), "helo");
@@ -250,6 +269,7 @@ sfsistat milter_mail(SMFICTX *ctx, char **argv)
 
     if (c == NULL)
         return no_session(ctx, SMFIP_NR_MAIL, false);
+    begin(STAGE_MAIL);
     if (c->turned_away)
         return leave(go_on(c, SMFIP_NR_MAIL));
     begin_message(c);
@@ -285,6 +305,7 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
 
     if (c == NULL)
         return no_session(ctx, SMFIP_NR_RCPT, true);
+    begin(STAGE_RCPT);
     if (c->turned_away)
         return leave(turned_away_reply(c, SMFIP_NR_RCPT));
     take_queue_id(ctx, c);
@@ -331,6 +352,7 @@ sfsistat milter_eom(SMFICTX *ctx)
 
     if (c == NULL)
         return no_session(ctx, 0, true);
+    begin(STAGE_EOM);
     if (c->turned_away)
         return leave(turned_away_reply(c, 0));
     take_queue_id(ctx, c);
@@ -346,6 +368,7 @@ sfsistat milter_eom(SMFICTX *ctx)
         log_accept(c, NULL);
     }
     await_allow_lists(c);
+    end(); /* what now waits, waits for the MTA to read */
     answer_headers(ctx, c);
     return leave(SMFIS_CONTINUE);
 }

@@ -5,4 +5,5 @@ librblmilter_a_SOURCES += \
 	src/milter/milter.c src/milter/milter.h \
 	src/milter/negotiate.c \
 	src/milter/nudge.c src/milter/nudge.h \
+	src/milter/progress.c src/milter/progress.h \
 	src/milter/state.h

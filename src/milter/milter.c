@@ -285,6 +285,14 @@ bool milter_stop(int64_t deadline_ms)
     return answered;
 }
 
+bool milter_is_stuck(int64_t bound_ms)
+{
+    for (int stage = 0; stage <= STAGE_EOM; stage++)
+        if (progress_is_stuck(&milter.progress[stage], bound_ms))
+            return true;
+    return false;
+}
+
 void milter_stats(struct milter_stats *out)
 {
     out->connections = atomic_load(&milter.connections);

@@ -34,6 +34,10 @@ int milter_run(void);
  * thread, once; milter_run may not have begun yet. */
 bool milter_stop(int64_t deadline_ms);
 
+/* Whether callbacks of some stage are under way and none of that stage has returned for
+ * longer than bound_ms, which is to be more than they may wait. Any thread. */
+bool milter_is_stuck(int64_t bound_ms);
+
 struct milter_stats {
     uint64_t connections, messages;
     uint64_t unnamed; /* of the connections: the MTA told no macro about the name */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "milter/nudge.h"
+#include "milter/progress.h"
 #include "policy/session.h"
 
 struct milter {
@@ -18,6 +19,7 @@ struct milter {
     bool over_tcp;     /* the MTA comes by an inet socket */
     atomic_bool stopping;
     atomic_uint in_flight; /* callbacks that judge */
+    struct progress progress[STAGE_EOM + 1];
     atomic_uint open, waiting;
     atomic_uint_fast64_t connections, unnamed, messages, blocklisted, turned_away;
     atomic_uint_fast64_t verdicts[VERDICT_REJECT + 1];

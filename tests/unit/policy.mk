@@ -6,3 +6,7 @@ tests_unit_test_session_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_recent
 tests_unit_test_recent_SOURCES = tests/unit/test_recent.c
 tests_unit_test_recent_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_progress
+tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
+tests_unit_test_progress_LDADD = $(unit_libs)
