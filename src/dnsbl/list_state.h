@@ -39,9 +39,10 @@ struct list_half {
     /* under the state's lock: */
     time_t since; /* wall clock */
     char why[WHY_SIZE];
-    int64_t disabled_ms; /* CLOCK_MONOTONIC: since when it does not count; 0: it does */
-    int bad;             /* looks in a row that were not well, while it still counts */
-    enum health before;  /* at the last stop; UNCHECKED once it was looked at since */
+    atomic_int_fast64_t
+        disabled_ms;    /* CLOCK_MONOTONIC: since when it does not count; 0: it does */
+    int bad;            /* looks in a row that were not well, while it still counts */
+    enum health before; /* at the last stop; UNCHECKED once it was looked at since */
 };
 
 /* The questions that are open. */
@@ -61,8 +62,8 @@ struct list_state {
     atomic_int_fast64_t quota_day;   /* days since 1970 */
     atomic_int_fast64_t quota_saved; /* quota_left as the state file has it */
     pthread_mutex_t lock;
-    int quota_limit;  /* 0: none */
-    int quota_logged; /* per cent of the limit that the log has reported today */
+    atomic_int quota_limit; /* 0: none */
+    int quota_logged;       /* per cent of the limit that the log has reported today */
 };
 
 /* Returns NULL without memory. bell is borrowed. */
