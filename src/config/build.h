@@ -27,9 +27,6 @@ void build_zone(struct build *build, struct list *list, const char *path);
 /* check.c: warnings about what a postmaster would regret. */
 void check_config(struct build *build);
 
-/* risky_zones.c: the same of a list that is dangerous as it is asked. */
-void check_risks(struct build *build, const struct list *list, const char *path);
-
 /* Tells a mistake or a warning about an option of a list. */
 #define list_mistake(build, path, option, ...)                                           \
     report_mistake((build)->report, parse_place((build)->parse, path, option, 0),        \

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "config/build.h"
-#include "config/public_resolvers.h"
+#include "known/public_resolvers.h"
+#include "known/risky_zones.h"
 
 /* Where in a session what a check asks about becomes known. */
 static const enum stage check_stages[CHECK_COUNT] = {
@@ -106,6 +107,47 @@ static void check_twins(struct build *b, size_t index, const char *path)
                          "zone = \"%s\" counts twice: list \"%s\" has it, too",
                          list->zone_text, other->name);
     }
+}
+
+static bool has_positive_weight(const struct list *list)
+{
+    for (size_t i = 0; i < list->rule_count; i++)
+        if (list->rules[i].weight > 0)
+            return true;
+    return list->rule_count == 0 && list->weight > 0;
+}
+
+static bool has_risk(const struct list *list, enum risk risk)
+{
+    switch (risk) {
+    case RISK_POSITIVE:
+        return has_positive_weight(list);
+    case RISK_NO_CODES:
+        return list->rule_count == 0;
+    case RISK_ADDRESSES:
+        return (list->checks & 1u << CHECK_CLIENT) != 0;
+    case RISK_NAMES:
+        return (list->checks & ~(1u << CHECK_CLIENT)) != 0;
+    case RISK_ENFORCED:
+        return true;
+    case RISK_EVERY_SENDER:
+        return list->when != WHEN_NULL_SENDER;
+    }
+    return false;
+}
+
+/* Warns of a list that is dangerous as it is used here. */
+static void check_risks(struct build *b, const struct list *list, const char *path)
+{
+    const struct risky_zone *row;
+    size_t index = 0;
+
+    if (list->zone == NULL || list->mode != LIST_ENFORCE)
+        return;
+    while ((row = risky_zone_next(list->zone, &index)) != NULL)
+        if (has_risk(list, row->risk))
+            list_warning(b, path, "zone", "zone = \"%s\": %s", list->zone_text,
+                         row->advice);
 }
 
 static void check_list(struct build *b, size_t index, const char *path)

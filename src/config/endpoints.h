@@ -1,7 +1,8 @@
 #ifndef CONFIG_ENDPOINTS_H
 #define CONFIG_ENDPOINTS_H
 
-/* The sockets of a conf file: where the milter listens, and whom the resolver asks. */
+/* The sockets of a conf file: where the milter listens, and which servers the resolver
+ * queries. */
 
 #include <stdbool.h>
 

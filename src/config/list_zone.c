@@ -5,8 +5,8 @@
 
 #include "base/domain.h"
 #include "config/build.h"
-#include "config/dead_zones.h"
 #include "config/file.h"
+#include "known/dead_zones.h"
 
 #define KEY_VARIABLE "%{key}"
 #define KEY_SHOWN    "***"

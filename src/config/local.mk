@@ -3,7 +3,6 @@ librblmilter_a_SOURCES += \
 	src/config/check.c \
 	src/config/codes.c src/config/codes.h \
 	src/config/config.c src/config/config.h \
-	src/config/dead_zones.c src/config/dead_zones.h \
 	src/config/endpoints.c src/config/endpoints.h \
 	src/config/file.c src/config/file.h \
 	src/config/list_build.c \
@@ -13,9 +12,7 @@ librblmilter_a_SOURCES += \
 	src/config/outline_scan.c src/config/outline_scan.h \
 	src/config/parse.c src/config/parse.h \
 	src/config/print.c \
-	src/config/public_resolvers.c src/config/public_resolvers.h \
 	src/config/reload.c \
 	src/config/report.c src/config/report.h \
-	src/config/risky_zones.c \
 	src/config/tokens.c src/config/tokens.h \
 	src/config/value_free.c src/config/value_read.c src/config/value_write.c src/config/values.h

@@ -202,3 +202,8 @@ const char *stage_name(enum stage stage)
 {
     return stages[stage];
 }
+
+const char *list_mode_name(enum list_mode mode)
+{
+    return modes[mode];
+}

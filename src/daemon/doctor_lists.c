@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "daemon/asking.h"
+#include "known/contained_zones.h"
 #include "milter/milter.h"
 
 #define IPV6_POINT "::FFFF:7F00:2" /* RFC 5782, 5 */
@@ -180,4 +181,21 @@ void doctor_lists(struct doctor *doctor)
         doctor_say(doctor, LEVEL_OK, "", "%zu of %zu DNS lists answer as they must", well,
                    lists->count);
     look_for_ipv6(doctor);
+}
+
+void doctor_twins(struct doctor *doctor)
+{
+    const struct dnsbl_set *lists = &doctor->policy->lists;
+
+    for (size_t i = 0; i < lists->count; i++)
+        for (size_t k = 0; k < lists->count; k++) {
+            const struct list *a = lists->items[i].list, *b = lists->items[k].list;
+
+            if (i != k && a->mode == LIST_ENFORCE && b->mode == LIST_ENFORCE &&
+                (a->checks & b->checks) != 0 && zone_contains(a->zone, b->zone))
+                doctor_say(doctor, LEVEL_WARNING,
+                           "take one of the two out, or set mode = \"monitor\" in it",
+                           "list %s holds the data of list %s: a listing counts twice",
+                           a->name, b->name);
+        }
 }

@@ -7,8 +7,8 @@
 #include <sys/random.h>
 
 #include "base/buffer.h"
-#include "config/public_resolvers.h"
 #include "daemon/asking.h"
+#include "known/public_resolvers.h"
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define OWN_RESOLVER                                                                     \

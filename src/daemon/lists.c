@@ -59,13 +59,12 @@ static void add_latency(json_t *row, struct list_stats *stats)
 
 static json_t *row_of(const struct dnsbl *dnsbl)
 {
-    static const char *const modes[] = {"enforce", "monitor", "off"};
     struct list_stats *s = dnsbl->stats;
     json_int_t lookups = count(&s->lookups);
     json_t *row = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:i}", "list",
         dnsbl->list->name, "zone", dnsbl->list->zone_shown, "mode",
-        modes[dnsbl->list->mode], "queries", lookups, "hits",
+        list_mode_name(dnsbl->list->mode), "queries", lookups, "hits",
         count(&s->by_state[LISTING_LISTED]), "errors", errors_of(s), "not_asked",
         count(&s->skipped), "cached_percent",
         lookups > 0 ? (int)(count(&s->cached) * 100 / lookups) : 0, "unique_hits",

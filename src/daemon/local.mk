@@ -9,7 +9,6 @@ librblmilter_a_SOURCES += \
 	src/daemon/doctor_lists.c \
 	src/daemon/doctor_resolver.c \
 	src/daemon/doctor_state.c \
-	src/daemon/doctor_twins.c \
 	src/daemon/lists.c src/daemon/lists.h \
 	src/daemon/notify.c src/daemon/notify.h \
 	src/daemon/signals.c src/daemon/signals.h \

@@ -6,11 +6,11 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "config/dead_zones.h"
 #include "daemon/asking.h"
 #include "daemon/daemon.h"
 #include "daemon/trial_parts.h"
 #include "dnsbl/query_name.h"
+#include "known/dead_zones.h"
 
 #define HOUR_MS    3600000
 #define LONGEST_MS 60000

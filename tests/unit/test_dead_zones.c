@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "config/dead_zones.h"
+#include "known/dead_zones.h"
 
 #define LIVES (-1)
 

@@ -1,4 +1,4 @@
-#include "config/dead_zones.h"
+#include "known/dead_zones.h"
 
 #include <stdbool.h>
 #include <stddef.h>

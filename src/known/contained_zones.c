@@ -1,11 +1,13 @@
-#include "daemon/doctor_parts.h"
+#include "known/contained_zones.h"
 
 #include <stddef.h>
 
-/* Lists that hold other lists: docs/lists.md. */
+#include "base/domain.h"
+
+/* docs/lists.md */
 static const struct {
     const char *whole, *part; /* suffixes: a key may stand before them */
-} twins[] = {
+} contained[] = {
     {"zen.spamhaus.org", "zen.dq.spamhaus.net"},
     {"zen.spamhaus.org", "sbl.spamhaus.org"},
     {"zen.spamhaus.org", "xbl.spamhaus.org"},
@@ -32,28 +34,11 @@ static const struct {
     {"bl.mailspike.net", "rep.mailspike.net"},
 };
 
-static bool holds(const struct list *whole, const struct list *part)
+bool zone_contains(const char *whole, const char *part)
 {
-    for (size_t i = 0; i < sizeof twins / sizeof twins[0]; i++)
-        if (domain_is_below(whole->zone, twins[i].whole) &&
-            domain_is_below(part->zone, twins[i].part))
+    for (size_t i = 0; i < sizeof contained / sizeof contained[0]; i++)
+        if (domain_is_below(whole, contained[i].whole) &&
+            domain_is_below(part, contained[i].part))
             return true;
     return false;
-}
-
-void doctor_twins(struct doctor *doctor)
-{
-    const struct dnsbl_set *lists = &doctor->policy->lists;
-
-    for (size_t i = 0; i < lists->count; i++)
-        for (size_t k = 0; k < lists->count; k++) {
-            const struct list *a = lists->items[i].list, *b = lists->items[k].list;
-
-            if (i != k && a->mode == LIST_ENFORCE && b->mode == LIST_ENFORCE &&
-                (a->checks & b->checks) != 0 && holds(a, b))
-                doctor_say(doctor, LEVEL_WARNING,
-                           "take one of the two out, or set mode = \"monitor\" in it",
-                           "list %s holds the data of list %s: a listing counts twice",
-                           a->name, b->name);
-        }
 }

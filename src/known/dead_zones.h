@@ -1,5 +1,5 @@
-#ifndef CONFIG_DEAD_ZONES_H
-#define CONFIG_DEAD_ZONES_H
+#ifndef KNOWN_DEAD_ZONES_H
+#define KNOWN_DEAD_ZONES_H
 
 /* DNS lists that are gone: what a conf file must not ask any more. Any thread. */
 

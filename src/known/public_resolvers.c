@@ -1,4 +1,4 @@
-#include "config/public_resolvers.h"
+#include "known/public_resolvers.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-#ifndef CONFIG_PUBLIC_RESOLVERS_H
-#define CONFIG_PUBLIC_RESOLVERS_H
+#ifndef KNOWN_PUBLIC_RESOLVERS_H
+#define KNOWN_PUBLIC_RESOLVERS_H
 
 /* Resolvers that the world shares: nearly every free list blocks them, or answers them
  * with an error code. Any thread. */

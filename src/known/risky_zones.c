@@ -1,24 +1,8 @@
-/* Lists that are alive, but dangerous as this file asks them. docs/lists.md says why. */
-
-#include <string.h>
+#include "known/risky_zones.h"
 
 #include "base/domain.h"
-#include "config/build.h"
 
-enum risk {
-    RISK_POSITIVE,     /* with a weight above 0 */
-    RISK_NO_CODES,     /* without codes sections */
-    RISK_ADDRESSES,    /* asked for addresses */
-    RISK_NAMES,        /* asked for names */
-    RISK_ENFORCED,     /* in any case, but for mode = "monitor" */
-    RISK_EVERY_SENDER, /* not for bounces alone */
-};
-
-static const struct risky_zone {
-    const char *suffix; /* behind the key, where there is one */
-    enum risk risk;
-    const char *advice;
-} risky_zones[] = {
+static const struct risky_zone risky_zones[] = {
     {"list.dnswl.org", RISK_POSITIVE, "a list of good senders, give it weights below 0"},
     {"white.mail.abusix.zone", RISK_POSITIVE,
      "a list of good senders, give it weights below 0"},
@@ -49,40 +33,13 @@ static const struct risky_zone {
      "it is meant for bounces: when = \"null-sender\""},
 };
 
-static bool has_positive_weight(const struct list *list)
+const struct risky_zone *risky_zone_next(const char *zone, size_t *index)
 {
-    for (size_t i = 0; i < list->rule_count; i++)
-        if (list->rules[i].weight > 0)
-            return true;
-    return list->rule_count == 0 && list->weight > 0;
-}
+    while (*index < sizeof risky_zones / sizeof risky_zones[0]) {
+        const struct risky_zone *row = &risky_zones[(*index)++];
 
-static bool is_run(const struct list *list, enum risk risk)
-{
-    switch (risk) {
-    case RISK_POSITIVE:
-        return has_positive_weight(list);
-    case RISK_NO_CODES:
-        return list->rule_count == 0;
-    case RISK_ADDRESSES:
-        return (list->checks & 1u << CHECK_CLIENT) != 0;
-    case RISK_NAMES:
-        return (list->checks & ~(1u << CHECK_CLIENT)) != 0;
-    case RISK_ENFORCED:
-        return true;
-    case RISK_EVERY_SENDER:
-        return list->when != WHEN_NULL_SENDER;
+        if (domain_is_below(zone, row->suffix))
+            return row;
     }
-    return false;
-}
-
-void check_risks(struct build *b, const struct list *list, const char *path)
-{
-    if (list->zone == NULL || list->mode != LIST_ENFORCE)
-        return;
-    for (size_t i = 0; i < sizeof risky_zones / sizeof risky_zones[0]; i++)
-        if (domain_is_below(list->zone, risky_zones[i].suffix) &&
-            is_run(list, risky_zones[i].risk))
-            list_warning(b, path, "zone", "zone = \"%s\": %s", list->zone_text,
-                         risky_zones[i].advice);
+    return NULL;
 }
