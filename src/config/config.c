@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,13 +10,13 @@
 /* All sections whose fields are struct config's. */
 static void build_file(struct build *b)
 {
-    build_options(b, b->parse->cfg, &file_section, NULL, b->config);
+    build_options(b, b->parse->cfg, &file_section, b->config);
     for (size_t i = 0; file_section.sections[i] != NULL; i++) {
         const struct section *section = file_section.sections[i];
 
         if (!section->titled)
             build_options(b, cfg_getsec(b->parse->cfg, section->name), section,
-                          section->name, b->config);
+                          b->config);
     }
 }
 
@@ -30,35 +31,51 @@ static void build_suffixes(struct build *b)
         return;
     b->config->suffixes = suffix_list_new();
     if (b->config->suffixes == NULL)
-        report_mistake(b->report, (struct place){b->parse->path, 0},
-                       "organizational = true: expected the public suffix list, of "
-                       "Debian's package publicsuffix");
+        report_error(b->report, (struct location){b->parse->path, 0},
+                     "organizational = true: expected the public suffix list, of "
+                     "Debian's package publicsuffix");
 }
 
-struct config *config_load(const char *path, config_report *report, void *context)
+/* Returns NULL if there was an error, which is reported. */
+static struct config *load(const char *path, struct report *report)
 {
-    struct report r = {report, context, 0};
-    struct parse parse;
     struct config *config = calloc(1, sizeof *config);
-    struct build b = {&parse, &r, config};
+    struct parse parse;
+    struct build b = {&parse, report, config};
 
     if (config == NULL || (config->path = strdup(path)) == NULL) {
-        report_mistake(&r, (struct place){path, 0}, "out of memory");
+        report_error(report, (struct location){path, 0}, "out of memory");
         free(config);
         return NULL;
     }
     atomic_init(&config->refs, 1);
-    if (parse_file(&parse, path, &r) == 0) {
+    parse_file(&parse, path, report);
+    if (parse.cfg != NULL) {
         build_file(&b);
         build_lists(&b);
+    }
+    if (parse.complete) { /* else what seems to be missing may only stand behind */
+        complete_lists(&b);
         build_suffixes(&b);
         check_config(&b);
     }
     parse_free(&parse);
-    if (r.mistakes > 0) {
+    if (report->errors > 0) {
         config_unref(config);
         config = NULL;
     }
+    return config;
+}
+
+struct config *config_load(const char *path, config_report *report, void *context)
+{
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    struct report r = {report, context, 0};
+    struct config *config;
+
+    pthread_mutex_lock(&one_at_a_time);
+    config = load(path, &r);
+    pthread_mutex_unlock(&one_at_a_time);
     return config;
 }
 

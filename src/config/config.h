@@ -158,19 +158,15 @@ struct config {
     struct suffix_list *suffixes; /* NULL unless a list is organizational */
 };
 
-/* Told of each mistake: "rblmilter.conf:12: timeout = …: expected …", or of each warning.
- * text is one line without its end, borrowed. */
+/* Gets each error, "rblmilter.conf:12: timeout = …: expected …", and each warning. text
+ * is one line without its end, borrowed. */
 typedef void config_report(void *context, const char *text);
 
-/* Reads and checks the file with all that it includes. Every mistake is reported, as far
- * as the parser gets; if there was any, returns NULL. The caller owns a reference.
- * Not thread-safe (libconfuse's lexer has global state): one call at a time. */
+/* Reads and checks the file with all that it includes. All wrong values are reported, and
+ * of errors of syntax and unknown names the first, which ends the reading; if there was
+ * any error, returns NULL. The caller owns a reference. Any thread; one call at a time
+ * reads, the others wait. */
 struct config *config_load(const char *path, config_report *report, void *context);
-
-/* Like config_load, but first lets a child process of our own binary check the file
- * ("-t"), because an error costs the process that meets it an include level (pitfalls,
- * C1). For reloads; blocks for the child's time. One call at a time. */
-struct config *config_reload(const char *path, config_report *report, void *context);
 
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* the last one frees; NULL is fine */

@@ -2,17 +2,13 @@ librblmilter_a_SOURCES += \
 	src/config/build.c src/config/build.h \
 	src/config/check.c \
 	src/config/codes.c src/config/codes.h \
+	src/config/comments.c src/config/comments.h \
 	src/config/config.c src/config/config.h \
 	src/config/endpoints.c src/config/endpoints.h \
 	src/config/file.c src/config/file.h \
-	src/config/list_build.c \
-	src/config/list_zone.c \
+	src/config/list.c \
 	src/config/options.c src/config/options.h \
-	src/config/outline.c src/config/outline.h src/config/outline_read.c \
-	src/config/outline_scan.c src/config/outline_scan.h \
 	src/config/parse.c src/config/parse.h \
 	src/config/print.c \
-	src/config/reload.c \
 	src/config/report.c src/config/report.h \
-	src/config/tokens.c src/config/tokens.h \
 	src/config/value_free.c src/config/value_read.c src/config/value_write.c src/config/values.h

@@ -41,7 +41,7 @@ static void print_title(const char *indent, const char *name, const char *title,
     fputs(" {\n", out);
 }
 
-/* A key that came from a file is named by the file alone: both at once is a mistake. */
+/* A key that came from a file is named by the file alone: both at once is an error. */
 static bool is_key_of_file(const struct option *o, const struct list *list)
 {
     return o->kind == KIND_SECRET && list->key_file != NULL;

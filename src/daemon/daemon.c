@@ -246,7 +246,7 @@ int daemon_reload(struct daemon *daemon, config_report *report, void *context)
     int rc = -1;
 
     pthread_mutex_lock(&daemon->reload_lock);
-    config = config_reload(daemon->path, report, context);
+    config = config_load(daemon->path, report, context);
     if (config != NULL)
         rc = apply(daemon, config, report, context);
     config_unref(config);

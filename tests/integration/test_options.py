@@ -66,7 +66,7 @@ def test_check_hides_keys(lab):
 
 
 # label, text of the file, what the message must name
-MISTAKES = [
+ERRORS = [
     ("unknown name", 'user = ""\nnope = 1\n', r"a\.conf:2: .*nope"),
     ("bad span", 'user = ""\n\nresolver { timeout = "5 sec" }\n', r"a\.conf:3: .*5 sec.*expected"),
     ("bad network", 'exempt { networks = { "192.0.2.0/33" } }\n', r"a\.conf:1: .*192\.0\.2\.0/33"),
@@ -82,8 +82,8 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("row", MISTAKES, ids=[r[0] for r in MISTAKES])
-def test_mistake_is_told_with_its_place(lab, row):
+@pytest.mark.parametrize("row", ERRORS, ids=[r[0] for r in ERRORS])
+def test_error_is_reported_with_its_location(lab, row):
     conf = lab.dir / "a.conf"
     conf.write_text(row[1])
     done = run("-t", "-c", conf)
@@ -117,7 +117,7 @@ def test_missing_file():
     assert done.returncode == 1 and "/nonexistent/rblmilter.conf" in done.stderr
 
 
-def test_mistake_stops_the_start(lab):
+def test_error_stops_the_start(lab):
     conf = lab.dir / "a.conf"
     conf.write_text(lab.conf() + "nope = 1\n")
     done = run("-c", conf)

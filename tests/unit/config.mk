@@ -11,7 +11,7 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/config_help
 	tests/unit/config_helper.h
 tests_unit_test_config_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_config_mistakes
-tests_unit_test_config_mistakes_SOURCES = tests/unit/test_config_mistakes.c \
+check_PROGRAMS += tests/unit/test_config_errors
+tests_unit_test_config_errors_SOURCES = tests/unit/test_config_errors.c \
 	tests/unit/config_helper.c tests/unit/config_helper.h
-tests_unit_test_config_mistakes_LDADD = $(unit_libs)
+tests_unit_test_config_errors_LDADD = $(unit_libs)

@@ -71,7 +71,10 @@ int set_up_folder(void **state)
     write_file("open.key", "s3cret\n", 0644);
     write_file("empty.key", "\n# nothing\n", 0600);
     write_file("two.key", "a\nb\n", 0600);
-    write_file("bad.conf", "# x\nbogus = 1\nlog { level = \"x\" }\n", 0644);
+    write_file("bad.conf", "# x\n\nlog { level = \"x\" }\nbogus = 1\n", 0644);
+    write_file("value.conf", "log { level = \"x\" }\n", 0644);
+    write_file("value2.conf", "# x\nverdict { reject = x } # y\n", 0644);
+    write_file("quote.conf", "# x\nuser = 'x\n", 0644);
     write_file("open.conf", "log {\n", 0644);
     write_file("list.conf", "list \"inc\" { zone = \"inc.example\" }\n", 0644);
     write_file("sub/more.conf", "verdict { reject = 6 }", 0644);
@@ -80,9 +83,10 @@ int set_up_folder(void **state)
 
 int tear_down_folder(void **state)
 {
-    static const char *const names[] = {"good.key",  "open.key",  "empty.key",
-                                        "two.key",   "bad.conf",  "open.conf",
-                                        "list.conf", "main.conf", "sub/more.conf"};
+    static const char *const names[] = {"good.key",   "open.key",    "empty.key",
+                                        "two.key",    "bad.conf",    "open.conf",
+                                        "value.conf", "value2.conf", "quote.conf",
+                                        "list.conf",  "main.conf",   "sub/more.conf"};
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -1,0 +1,430 @@
+/* List sections. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/domain.h"
+#include "base/ipaddr.h"
+#include "base/template.h"
+#include "config/build.h"
+#include "config/file.h"
+#include "config/values.h"
+#include "known/dead_zones.h"
+
+#define NAME_MAX_LENGTH 64
+#define NAME_CHARACTERS                                                                  \
+    "abcdefghijklmnopqrstuvwxyz"                                                         \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+#define CODES_ERROR_SIZE 512
+#define KEY_VARIABLE     "%{key}"
+#define KEY_SHOWN        "***"
+#define KEY_FILE_MAX     65536
+/* An IPv6 address's nibbles, or a hash, stand before it (RFC 5782, 2.4). */
+#define ZONE_MAX_LENGTH 180
+
+static unsigned bit(enum check check)
+{
+    return 1u << check;
+}
+
+/* Titles stand in log lines and replies. */
+static void check_name_of(struct build *b, const char *name, cfg_t *sec)
+{
+    size_t length = strlen(name);
+
+    if (length == 0 || length > NAME_MAX_LENGTH ||
+        strspn(name, NAME_CHARACTERS) != length)
+        option_error(
+            b, sec, NULL,
+            "list \"%.80s\": expected a title of 1 to %d letters, digits, \"-\", "
+            "\"_\" and \".\"",
+            name, NAME_MAX_LENGTH);
+}
+
+static void build_rule(struct build *b, cfg_t *sec, const struct list *list,
+                       struct code_rule *rule)
+{
+    char error[CODES_ERROR_SIZE];
+
+    rule->weight = list->weight;
+    rule->text = strdup(cfg_title(sec));
+    if (rule->text == NULL) {
+        option_error(b, sec, NULL, "out of memory");
+        return;
+    }
+    if (codes_parse(rule->text, &rule->codes, error, sizeof error) != 0)
+        option_error(b, sec, NULL, "codes %s", error);
+    build_options(b, sec, &codes_section, rule);
+}
+
+static void build_rules(struct build *b, cfg_t *sec, struct list *list)
+{
+    unsigned count = cfg_size(sec, codes_section.name);
+
+    list->rules = calloc(count > 0 ? count : 1, sizeof *list->rules);
+    if (list->rules == NULL) {
+        option_error(b, sec, NULL, "out of memory");
+        return;
+    }
+    for (unsigned i = 0; i < count; i++)
+        build_rule(b, cfg_getnsec(sec, codes_section.name, i), list,
+                   &list->rules[list->rule_count++]);
+}
+
+/* The only line of the file that is neither empty nor a comment. Returns what was
+ * expected instead, or NULL when all is well. */
+static const char *one_line(char *text, char **line)
+{
+    char *rest = text, *next;
+
+    *line = NULL;
+    while ((next = strsep(&rest, "\r\n")) != NULL) {
+        next += strspn(next, " \t");
+        next[strcspn(next, " \t")] = '\0';
+        if (*next == '\0' || *next == '#')
+            continue;
+        if (*line != NULL)
+            return "one line with the key, and no other";
+        *line = next;
+    }
+    return *line != NULL ? NULL : "one line with the key, but it is empty";
+}
+
+/* Reads the key, and reports what is wrong with it. A list that is off may still wait for
+ * its key. */
+static void read_key_file(struct build *b, struct list *list, cfg_t *sec)
+{
+    char *file = parse_relative(b->parse, list->key_file), *text = NULL, *line;
+    char error[FILE_ERROR_SIZE];
+    const char *expected;
+    struct stat st;
+
+    if (file == NULL || (list->mode == LIST_OFF && access(file, F_OK) != 0))
+        goto out;
+    text = file_text(file, KEY_FILE_MAX, &st, error);
+    if (text == NULL) {
+        option_error(b, sec, "key-file", "key-file = \"%s\" %s", file, error);
+        goto out;
+    }
+    if ((st.st_mode & (S_IRWXO | S_IWGRP)) != 0)
+        option_error(b, sec, "key-file",
+                     "key-file = \"%s\" has mode %04o: others can read or change it, "
+                     "expected 0640 or 0600",
+                     file, (unsigned)st.st_mode & 07777);
+    expected = one_line(text, &line);
+    if (expected != NULL) {
+        option_error(b, sec, "key-file", "key-file = \"%s\": expected %s", file,
+                     expected);
+        goto out;
+    }
+    list->key = strdup(line);
+    if (list->key == NULL)
+        option_error(b, sec, "key-file", "out of memory");
+out:
+    free(text);
+    free(file);
+}
+
+static void drop_if_empty(char **text)
+{
+    if (*text != NULL && **text == '\0') {
+        free(*text);
+        *text = NULL;
+    }
+}
+
+static void build_key(struct build *b, struct list *list, cfg_t *sec)
+{
+    drop_if_empty(&list->key);
+    drop_if_empty(&list->key_file);
+    if (list->key != NULL && list->key_file != NULL)
+        option_error(b, sec, "key-file",
+                     "list \"%s\" has both key and key-file, expected one of them",
+                     list->name);
+    else if (list->key_file != NULL)
+        read_key_file(b, list, sec);
+}
+
+/* zone_text with text in place of each %{key}. NULL: no memory. */
+static char *replace_key(const char *zone_text, const char *text)
+{
+    char *out = strdup("");
+    const char *at;
+
+    while (out != NULL && (at = strstr(zone_text, KEY_VARIABLE)) != NULL) {
+        char *longer;
+
+        if (asprintf(&longer, "%s%.*s%s", out, (int)(at - zone_text), zone_text, text) <
+            0)
+            longer = NULL;
+        free(out);
+        out = longer;
+        zone_text = at + strlen(KEY_VARIABLE);
+    }
+    if (out != NULL) {
+        char *whole;
+
+        if (asprintf(&whole, "%s%s", out, zone_text) < 0)
+            whole = NULL;
+        free(out);
+        out = whole;
+    }
+    return out;
+}
+
+/* Whether zone and key fit together. */
+static bool check_key(struct build *b, const struct list *list, cfg_t *sec)
+{
+    bool uses_key = strstr(list->zone_text, KEY_VARIABLE) != NULL;
+
+    if (list->zone_text[0] == '\0') {
+        option_error(b, sec, "zone",
+                     "list \"%s\" has no zone, expected zone = \"NAME\", the name that "
+                     "the list is asked under",
+                     list->name);
+        return false;
+    }
+    if (uses_key && list->key == NULL && list->key_file == NULL &&
+        list->mode != LIST_OFF) {
+        option_error(b, sec, "zone",
+                     "zone = \"%s\": expected key or key-file in list \"%s\", too",
+                     list->zone_text, list->name);
+        return false;
+    }
+    if (!uses_key && (list->key != NULL || list->key_file != NULL))
+        option_error(b, sec, list->key_file != NULL ? "key-file" : "key",
+                     "list \"%s\" has a key, expected %s in its zone", list->name,
+                     KEY_VARIABLE);
+    return true;
+}
+
+static void check_dead(struct build *b, const struct list *list, cfg_t *sec)
+{
+    const struct dead_zone *dead = dead_zone_find(list->zone);
+
+    if (dead == NULL)
+        return;
+    if (dead->action == DEAD_ZONE_REFUSE)
+        option_error(b, sec, "zone",
+                     "zone = \"%s\": %s is dead (%s), expected a list in use",
+                     list->zone_text, dead->name, dead->died);
+    else
+        option_warning(b, sec, "zone", "zone = \"%s\": %s is dead (%s): remove it",
+                       list->zone_text, dead->name, dead->died);
+}
+
+static void build_zone(struct build *b, struct list *list, cfg_t *sec)
+{
+    char *zone = NULL, canonical[DOMAIN_SIZE];
+
+    build_key(b, list, sec);
+    if (!check_key(b, list, sec))
+        return;
+    /* off and without its key, it is never asked, but has a name to show */
+    zone = replace_key(list->zone_text, list->key != NULL ? list->key : "key");
+    list->zone_shown = replace_key(list->zone_text, KEY_SHOWN);
+    if (zone == NULL || list->zone_shown == NULL) {
+        option_error(b, sec, "zone", "out of memory");
+    } else if (domain_canonical(zone, canonical) != 0 || domain_is_numeric(canonical) ||
+               strlen(canonical) > ZONE_MAX_LENGTH) {
+        option_error(
+            b, sec, "zone",
+            "zone = \"%.200s\": expected a domain name of at most %d characters%s",
+            list->zone_text, ZONE_MAX_LENGTH,
+            list->key != NULL ? " (with the key in it)" : "");
+    } else {
+        list->zone = strdup(canonical);
+        if (list->zone == NULL)
+            option_error(b, sec, "zone", "out of memory");
+        else
+            check_dead(b, list, sec);
+    }
+    free(zone);
+}
+
+static void check_checks(struct build *b, cfg_t *sec, const struct list *list)
+{
+    if (list->checks == 0)
+        option_error(b, sec, "check",
+                     "check = {}: expected at least one of client, client-name, helo, "
+                     "sender-domain, sender");
+    if (list->hash != HASH_NONE && list->checks != bit(CHECK_SENDER))
+        option_error(b, sec, "hash",
+                     "hash is of sender addresses, expected check = { \"sender\" } with "
+                     "it and nothing else");
+    if (list->hash == HASH_NONE && (list->checks & bit(CHECK_SENDER)) != 0)
+        option_error(b, sec, "check",
+                     "check = { \"sender\" }: expected hash = \"sha1\", \"sha256\" or "
+                     "\"md5\" with it, no list takes addresses as they are");
+}
+
+/* The points that each list has by RFC 5782, section 5; one of hashes has none. */
+static const char *default_test(const struct list *list, const char *of_addresses,
+                                const char *of_names)
+{
+    if (list->checks & bit(CHECK_CLIENT))
+        return of_addresses;
+    return list->checks & bit(CHECK_SENDER) ? "" : of_names;
+}
+
+static void build_test(struct build *b, cfg_t *sec, const char *option,
+                       const char *standard, char **field)
+{
+    struct ipaddr ip;
+    char domain[DOMAIN_SIZE];
+
+    if (*field == NULL)
+        *field = strdup(standard);
+    if (*field == NULL) {
+        option_error(b, sec, option, "out of memory");
+        return;
+    }
+    if (**field != '\0' && ipaddr_parse(*field, &ip) != 0 &&
+        strchr(*field, '@') == NULL && domain_canonical(*field, domain) != 0)
+        option_error(b, sec, option,
+                     "%s = \"%.80s\": expected an IP address, a domain name, or \"\" for "
+                     "no test",
+                     option, *field);
+}
+
+static void check_error_codes(struct build *b, cfg_t *sec, const struct list *list)
+{
+    for (size_t i = 0; i < list->error_code_count; i++)
+        if (list->error_codes[i].base.family != 4)
+            option_error(b, sec, "error-codes",
+                         "error-codes: expected IPv4 addresses and networks, such as "
+                         "127.255.255.0/24");
+}
+
+/* The values of one list section. Returns 0, or -1: out of memory. */
+static int build_list(struct build *b, cfg_t *sec, struct list *list)
+{
+    list->name = strdup(cfg_title(sec));
+    if (list->name == NULL)
+        return -1;
+    check_name_of(b, list->name, sec);
+    build_options(b, sec, &list_section, list);
+    build_rules(b, sec, list);
+    return 0;
+}
+
+static void complete_list(struct build *b, cfg_t *sec, struct list *list)
+{
+    build_zone(b, list, sec);
+    check_checks(b, sec, list);
+    check_error_codes(b, sec, list);
+    build_test(b, sec, "test-listed", default_test(list, "127.0.0.2", "test"),
+               &list->test_listed);
+    build_test(b, sec, "test-unlisted", default_test(list, "127.0.0.1", "invalid"),
+               &list->test_unlisted);
+}
+
+/* The index of the list of that name, or the number of lists. */
+static size_t find_list(const struct config *config, const char *name)
+{
+    size_t i = 0;
+
+    while (i < config->list_count && strcmp(config->lists[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* after names other lists, wherever they stand: only when all are known. */
+static void build_after(struct build *b, cfg_t *sec, struct list *list)
+{
+    unsigned count = cfg_size(sec, "after");
+
+    if (count == 0)
+        return;
+    list->after = calloc(count, sizeof *list->after);
+    if (list->after == NULL) {
+        option_error(b, sec, NULL, "out of memory");
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        const char *name = cfg_getnstr(sec, "after", i);
+        size_t index = find_list(b->config, name);
+
+        if (index == b->config->list_count)
+            report_error(b->report, parse_location(b->parse, sec, "after", i),
+                         "after = \"%.80s\": expected the title of a list section", name);
+        else
+            list->after[list->after_count++] = index;
+    }
+}
+
+/* Whether list waits, directly or not, for target. depth bounds what is looked at: a
+ * chain is no longer than there are lists. */
+static bool waits_for(const struct config *config, size_t list, size_t target,
+                      size_t depth)
+{
+    const struct list *l = &config->lists[list];
+
+    for (size_t i = 0; depth > 0 && i < l->after_count; i++)
+        if (l->after[i] == target || waits_for(config, l->after[i], target, depth - 1))
+            return true;
+    return false;
+}
+
+static void check_circle(struct build *b, cfg_t *sec, size_t index)
+{
+    /* longer chains than this are not written by people */
+    size_t depth = b->config->list_count < 8 ? b->config->list_count : 8;
+
+    if (waits_for(b->config, index, index, depth))
+        option_error(b, sec, "after",
+                     "list \"%s\" is queried after itself, expected no circle",
+                     b->config->lists[index].name);
+}
+
+void build_lists(struct build *b)
+{
+    unsigned count = cfg_size(b->parse->cfg, list_section.name);
+
+    b->config->lists = calloc(count > 0 ? count : 1, sizeof *b->config->lists);
+    for (unsigned i = 0; b->config->lists != NULL && i < count; i++) {
+        cfg_t *sec = cfg_getnsec(b->parse->cfg, list_section.name, i);
+
+        if (build_list(b, sec, &b->config->lists[i]) != 0)
+            break;
+        b->config->list_count++;
+    }
+    if (b->config->list_count < count)
+        report_error(b->report, (struct location){b->parse->path, 0}, "out of memory");
+}
+
+static cfg_t *section_of(struct build *b, size_t index)
+{
+    return cfg_getnsec(b->parse->cfg, list_section.name, (unsigned)index);
+}
+
+void complete_lists(struct build *b)
+{
+    struct list *lists = b->config->lists;
+    size_t count = b->config->list_count;
+
+    for (size_t i = 0; i < count; i++)
+        complete_list(b, section_of(b, i), &lists[i]);
+    for (size_t i = 0; i < count; i++)
+        build_after(b, section_of(b, i), &lists[i]);
+    for (size_t i = 0; i < count; i++)
+        check_circle(b, section_of(b, i), i);
+}
+
+void list_clear(struct list *list)
+{
+    for (size_t i = 0; i < list_section.option_count; i++)
+        value_free(&list_section.options[i], list);
+    for (size_t i = 0; i < list->rule_count; i++) {
+        for (size_t k = 0; k < codes_section.option_count; k++)
+            value_free(&codes_section.options[k], &list->rules[i]);
+        codes_free(&list->rules[i].codes);
+        free(list->rules[i].text);
+    }
+    free(list->rules);
+    free(list->name);
+    free(list->zone);
+    free(list->zone_shown);
+}
