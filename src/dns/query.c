@@ -50,6 +50,7 @@ struct dns_query *query_new(struct queries *qs, struct upstream *upstream,
                     : lookup->priority < DNS_PRIORITIES ? lookup->priority
                                                         : DNS_PRIORITIES - 1,
         .key = *key,
+        .began_ms = clock_ms(),
     };
     atomic_fetch_add_explicit(&qs->under_way, 1, memory_order_relaxed);
     return q;
@@ -96,20 +97,28 @@ void dns_lookup_remember_failure(struct dns_lookup *lookup,
                                  const struct dns_answer *failure, int ms)
 {
     const struct dns_query *q = lookup->query;
-    struct dns_answer *known, *answer;
+    struct dns_answer *known, *answer = NULL;
+    int64_t now_ms = clock_ms();
+    bool again = false;
 
     if (q == NULL || q->flags & DNS_PRIVATE)
         return;
     known = cache_get_ended(q->queries->cache, &q->key, INT64_MIN);
-    if (known != NULL) { /* more than a failure: it may still serve */
-        dns_answer_unref(known);
-        return;
+    if (known != NULL) {
+        if (known->status == DNS_FOUND || known->status == DNS_NONE)
+            goto out; /* it may still serve, stale */
+        if (known->came_ms > q->began_ms)
+            goto out; /* of this query, by another who waited for it */
+        again = true;
     }
     answer = dns_answer_new(failure->status, 0, NULL);
     if (answer == NULL)
-        return;
-    answer->expires_ms = clock_ms() + ms;
+        goto out;
+    answer->came_ms = now_ms;
+    answer->expires_ms = again ? now_ms + ms : now_ms; /* the first time: only noted */
     cache_put(q->queries->cache, &q->key, answer);
+out:
+    dns_answer_unref(known);
     dns_answer_unref(answer);
 }
 

@@ -36,9 +36,10 @@ struct dns_query {
     struct upstream *upstream;
     struct dns_lookup *first, *last; /* the waiters, in the order of their coming */
     int64_t deadline_ms;             /* the first of theirs */
-    int64_t sent_ms;                 /* the last time; 0: it waits for its place */
-    int64_t next_ms;                 /* when it is sent again; INT64_MAX: not */
-    unsigned flags; /* DNS_AGAIN … of its first waiter, and what follows */
+    int64_t began_ms;
+    int64_t sent_ms; /* the last time; 0: it waits for its place */
+    int64_t next_ms; /* when it is sent again; INT64_MAX: not */
+    unsigned flags;  /* DNS_AGAIN … of its first waiter, and what follows */
     bool (*is_refusal)(const struct dns_lookup *lookup, const struct dns_answer *answer);
     atomic_int_fast64_t *budget;
     int retry_ms;

@@ -16,6 +16,7 @@
 #define SLOW_MS        1000
 #define SLOW_WINDOW    50
 #define SLOW_MOST      5
+#define QUICK_AGAIN    20 /* quick ones in a row: what was before them is forgotten */
 #define RETRY_LEAST_MS 200
 #define TXT_FAILURES   3
 #define TXT_PAUSE_MS   600000
@@ -68,16 +69,28 @@ static void count(atomic_uint_fast64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-static void note_slow(struct list_stats *stats, bool slow)
+static void note_slow(struct list_stats *stats, int took_ms)
 {
     uint_fast64_t before = atomic_load_explicit(&stats->slow, memory_order_relaxed);
-    uint_fast64_t mask = (UINT64_C(1) << SLOW_WINDOW) - 1;
+    uint_fast64_t window = (UINT64_C(1) << SLOW_WINDOW) - 1;
+    uint_fast64_t newest = (UINT64_C(1) << QUICK_AGAIN) - 1, after;
+    bool slow = took_ms > SLOW_MS;
 
     if (before == 0 && !slow)
         return;
-    while (
-        !atomic_compare_exchange_weak(&stats->slow, &before, (before << 1 | slow) & mask))
-        ;
+    if (slow && clock_ms() - took_ms < atomic_load(&stats->slow_from_ms))
+        return; /* it was sent before the list came back */
+    do {
+        after = (before << 1 | slow) & window;
+        if ((after & newest) == 0)
+            after = 0;
+    } while (!atomic_compare_exchange_weak(&stats->slow, &before, after));
+}
+
+void list_stats_forget_slow(struct list_stats *stats)
+{
+    atomic_store(&stats->slow_from_ms, clock_ms());
+    atomic_store(&stats->slow, 0);
 }
 
 bool list_stats_is_too_slow(const struct list_stats *stats)
@@ -93,7 +106,7 @@ static enum list_event note_failure(struct list_stats *stats, const struct heard
     if (h->servers_failed || h->answer->status == DNS_UNREACHABLE ||
         h->answer->status == DNS_NOT_ASKED)
         return EVENT_NONE; /* it says nothing of the list */
-    note_slow(stats, h->took_ms > SLOW_MS);
+    note_slow(stats, h->took_ms);
     if (list_stats_answers_others(stats, h->took_ms))
         return EVENT_NONE;
     if (atomic_fetch_add(&stats->failures, 1) + 1 < FAILURES_MOST)
@@ -109,7 +122,7 @@ static enum list_event note_fresh(struct list_stats *stats, const struct heard *
     atomic_store(&stats->failures, 0);
     atomic_store(&stats->answered_ms, clock_ms());
     if (!h->servers_failed)
-        note_slow(stats, h->took_ms > SLOW_MS);
+        note_slow(stats, h->took_ms);
     pthread_mutex_lock(&stats->lock);
     if (!h->servers_failed) {
         latency_note(&stats->latency, h->took_ms);

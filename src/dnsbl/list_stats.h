@@ -50,7 +50,9 @@ struct list_stats {
     atomic_int deadline_ms;          /* its own; 0: the resolver's */
     atomic_int retry_ms;             /* its p99, bounded; 0: not known */
     atomic_uint_fast64_t slow;       /* a bit for each of the last 50 answers: over 1 s */
-    atomic_int txt_failures;         /* in a row */
+    atomic_int_fast64_t slow_from_ms; /* CLOCK_MONOTONIC: what was sent before does not
+                                         count */
+    atomic_int txt_failures;          /* in a row */
     atomic_int_fast64_t txt_again_ms; /* no TXT lookups before */
 
     pthread_mutex_t lock; /* of what follows */
@@ -75,8 +77,11 @@ struct heard {
 enum list_event list_stats_heard(struct list_stats *stats, const struct heard *heard);
 
 /* Whether the list makes too many mails wait, so that it is queried but not waited for:
- * more than a tenth of its last 50 answers took over a second. */
+ * more than a tenth of its last 50 answers took over a second, and one of the last 20. */
 bool list_stats_is_too_slow(const struct list_stats *stats);
+
+/* The list is back from where it was disabled: how slow it was then says nothing. */
+void list_stats_forget_slow(struct list_stats *stats);
 
 /* Whether a failure was the name's own: the list has answered others meanwhile. */
 bool list_stats_answers_others(const struct list_stats *stats, int took_ms);

@@ -303,8 +303,11 @@ static bool take_half(struct watched *w, bool ipv6, bool *answered)
         atomic_store(&w->state->ipv6_known, false); /* it has no IPv6 test points */
         return true;
     }
-    if (found == HEALTH_HEALTHY)
+    if (found == HEALTH_HEALTHY) {
+        if (atomic_load(&w->state->halves[ipv6].disabled_ms) != 0)
+            list_stats_forget_slow(&w->stats);
         found = slow_or_healthy(w, why, sizeof why);
+    }
     return list_state_looked(w->state, ipv6, found, why);
 }
 

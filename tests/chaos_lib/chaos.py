@@ -34,6 +34,7 @@ class Chaos:
         self.socket = f"inet:{self.port}@127.0.0.1"
         self.changes = Changes(seed, f"{folder}/control.sock", self.oracle, self.history)
         self.admin = Control(f"{folder}/control.sock")
+        self.lists_admin = Control(f"{folder}/control.sock")
         self.limits = Limits(self)
         self.wall_clock = WallClock(folder)
         self.servers = {}
@@ -172,6 +173,38 @@ class Chaos:
         self.ends_allowed = True
         self.oracle.clock.set(time.monotonic(), "right")
 
+    async def suspend(self, name):
+        await self.change_list(name, "suspend", True)
+
+    async def resume(self, name):
+        await self.change_list(name, "resume", False)
+
+    async def change_list(self, name, action, suspended):
+        """An admin's word holds from its acknowledgement on, over kills as well."""
+        self.history.note(f"admin: {action} {name}")
+        self.history.count(action)
+        self.oracle.suspended[name].begin(time.monotonic(), suspended)
+        answer = None
+        while answer is None:  # the daemon may be killed meanwhile
+            answer = await self.lists_admin.request(command="dnsbl-change", action=action,
+                                                    list=name)
+            await asyncio.sleep(0 if answer else 0.1)
+        self.oracle.suspended[name].set(time.monotonic(), suspended)
+        if not answer["ok"]:
+            self.history.fail(f"{action} {name}: {answer}")
+
+    async def count_queries(self):
+        """Once a quarter of a second, what each name server has got."""
+        files = {name: open(server.log, "rb") for name, server in self.servers.items()}
+        got = dict.fromkeys(files, 0)
+        while not self.ending:
+            for name, file in files.items():
+                got[name] += file.read().count(b" A ")
+                self.oracle.server_got(name, time.monotonic(), got[name])
+            await asyncio.sleep(0.25)
+        for file in files.values():
+            file.close()
+
     async def flush(self):
         if not (await self.admin.request(command="flush-cache") or {}).get("ok"):
             self.history.fail("flush-cache failed")
@@ -181,8 +214,9 @@ class Chaos:
     def verdict(self, message, kind, text, took):
         outcome = {"continue": "pass", "accept": "pass"}.get(kind)
         if kind == "y" or text:
-            outcome = "block" if "rbl blacklisted" in text else "dns"
-            if not text.startswith("554 5.7.1 "):
+            outcome = ("block" if "rbl blacklisted" in text else
+                       "later" if text.startswith("451 4.7.1 ") else "dns")
+            if outcome != "later" and not text.startswith("554 5.7.1 "):
                 self.history.fail(f"{message} got {text!r}", message.mail_at)
         self.history.count("verdicts", f"verdict {outcome or kind}")
         self.history.note(f"session: {message} got {outcome or kind} {text}",
@@ -191,8 +225,6 @@ class Chaos:
             return  # the stop of the daemon tempfails
         self.limits.answered(message, took)
         self.oracle.judge(message, outcome or kind)
-        if outcome == "pass" and message.client.startswith("44."):  # asked about but once
-            self.oracle.fresh_client(message)
 
     async def connection_broke(self, why, since):
         """Only a daemon that ended may let a session down."""
@@ -212,7 +244,8 @@ class Chaos:
         """One after the other, each at its time or as soon as the one before is done."""
         actions = {"fault": self.fault, "well": self.well, "reload": self.reload,
                    "bad-reload": self.bad_reload, "jump": self.jump, "kill": self.kill,
-                   "restart": self.restart, "flush": self.flush}  # fmt: skip
+                   "restart": self.restart, "flush": self.flush,
+                   "suspend": self.suspend, "resume": self.resume}  # fmt: skip
         start = time.monotonic()
         for at, what, details in events:
             await asyncio.sleep(max(0, start + at - time.monotonic()))
@@ -221,6 +254,7 @@ class Chaos:
     async def follow_all(self):
         await asyncio.gather(self.follow(schedule.of_lists(self.seed, self.seconds)),
                              self.follow(schedule.of_daemon(self.seed, self.seconds)),
+                             self.follow(schedule.of_admin(self.seed, self.seconds)),
                              asyncio.sleep(self.seconds))  # fmt: skip
         self.ending = True
 
@@ -229,13 +263,15 @@ class Chaos:
         await self.start_daemon()
         clients = [asyncio.create_task(Client(self, n).run()) for n in range(CLIENTS)]
         others = [asyncio.create_task(self.changes.run(self)),
-                  asyncio.create_task(self.limits.run())]
+                  asyncio.create_task(self.limits.run()),
+                  asyncio.create_task(self.count_queries())]
         try:
             await self.follow_all()
             await asyncio.wait_for(asyncio.gather(*clients, *others), 60)
             await self.changes.compare_all()
             self.changes.control.close()
             self.admin.close()
+            self.lists_admin.close()
             await self.stop_daemon("stop")
         finally:
             self.ending = True
@@ -247,10 +283,11 @@ class Chaos:
     def summary(self):
         c = self.history.counts
         words = ["sessions", "hostile", "aborts", "verdicts", "verdict pass", "verdict block",
-                 "verdict dns", "faults", "reloads", "bad reloads", "kill", "restart",
+                 "verdict dns", "verdict later", "refused by a lie", "faults", "suspend", "reloads", "bad reloads", "kill", "restart",
                  "jumps", "changes", "changes without an answer", "sessions broken",
                  "sessions closed by a jump", "checks", "certain", "excused by a stall"]  # fmt: skip
-        return ", ".join(f"{word} {c[word]}" for word in words) + f"; {self.limits}"
+        return ", ".join(f"{word} {c[word]}" for word in words) + (
+            f"; by one lie at most {self.oracle.most_victims()}; {self.limits}")
 
 
 def run(seed, seconds, keep):

@@ -46,3 +46,16 @@ def of_daemon(seed, seconds):
         events.append((at, what, details))
         at += rng.uniform(1, 7)
     return events
+
+
+def of_admin(seed, seconds):
+    """Lists that are suspended for a while, whatever else happens, in the same form."""
+    rng = random.Random(f"admin {seed}")
+    lists = [name for name in w.NAMES if name not in w.SOMETIMES]
+    events = []
+    at = WARM_UP + rng.uniform(0, 6)
+    while at < seconds - 6:
+        name, length = rng.choice(lists), rng.uniform(0.2, 4)
+        events += [(at, "suspend", (name,)), (at + length, "resume", (name,))]
+        at += length + rng.uniform(2, 9)
+    return events

@@ -145,8 +145,26 @@ static void test_too_slow_and_quick_again(void **state)
     assert_false(list_stats_is_too_slow(&stats));
     hear(&stats, DNS_NONE, false, 1500);
     assert_true(list_stats_is_too_slow(&stats));
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 19; i++)
         hear(&stats, DNS_NONE, false, 5);
+    assert_true(list_stats_is_too_slow(&stats));
+    hear(&stats, DNS_NONE, false, 5);
+    assert_false(list_stats_is_too_slow(&stats));
+    list_stats_clear(&stats);
+}
+
+static void test_slow_before_it_came_back_is_forgotten(void **state)
+{
+    struct list_stats stats = {0};
+
+    (void)state;
+    list_stats_init(&stats);
+    for (int i = 0; i < 10; i++)
+        hear(&stats, DNS_NONE, false, 1500);
+    list_stats_forget_slow(&stats);
+    assert_false(list_stats_is_too_slow(&stats));
+    for (int i = 0; i < 10; i++) /* sent while it was away */
+        hear(&stats, DNS_NONE, false, 1500);
     assert_false(list_stats_is_too_slow(&stats));
     list_stats_clear(&stats);
 }
@@ -179,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_a_servers_failure_is_no_question),
         cmocka_unit_test(test_an_answer_between_ends_the_row),
         cmocka_unit_test(test_too_slow_and_quick_again),
+        cmocka_unit_test(test_slow_before_it_came_back_is_forgotten),
         cmocka_unit_test(test_txt_pauses),
     };
 

@@ -293,6 +293,37 @@ static bool refuses(const struct dns_lookup *lookup, const struct dns_answer *an
     return lookup->context != NULL && answer->addresses[0].s_addr == htonl(0x7ffffffe);
 }
 
+static void on_failure(struct dns_lookup *lookup, struct dns_answer *answer)
+{
+    dns_lookup_remember_failure(lookup, answer, 60000);
+    atomic_fetch_add(&((struct asker *)lookup)->calls, 1);
+}
+
+/* Two that wait for one query are one failure: only the second query's is remembered. */
+static void test_a_name_that_fails_twice_is_remembered(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        struct asker two[2];
+
+        assert_null(cached(resolver, upstream, DNS_A, "silent.t"));
+        for (int i = 0; i < 2; i++) {
+            asker_begin(&two[i]);
+            two[i].lookup.done = on_failure;
+            assert_null(resolver_query(resolver, upstream, DNS_A, "silent.t", 0,
+                                       &two[i].lookup));
+        }
+        for (int i = 0; i < 2; i++)
+            while (atomic_load(&two[i].calls) == 0)
+                usleep(1000);
+    }
+    struct dns_answer *answer =
+        resolver_query(resolver, upstream, DNS_A, "silent.t", 0, NULL);
+    assert_non_null(answer);
+    assert_int_equal(answer->status, DNS_TIMEOUT);
+    dns_answer_unref(answer);
+}
+
 static void test_refusal(void **state)
 {
     struct asker a = {0};
@@ -676,6 +707,7 @@ int main(void)
         TEST(test_huge_text_is_cut),
         TEST(test_cached),
         TEST(test_failures_are_not_cached),
+        TEST(test_a_name_that_fails_twice_is_remembered),
         TEST(test_refusal),
         TEST(test_budget),
         TEST(test_closed_for_a_moment),
