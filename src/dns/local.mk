@@ -1,5 +1,6 @@
 librblmilter_a_SOURCES += \
 	src/dns/answer.c src/dns/answer.h \
+	src/dns/attempt.c src/dns/query_parts.h \
 	src/dns/cache.c src/dns/cache.h \
 	src/dns/channel.c src/dns/channel.h \
 	src/dns/key.c src/dns/key.h \
