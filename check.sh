@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 # usage: ./check.sh [part ...]
 # Installs what the tests need (Debian 12, as root), builds with warnings as errors and
 # runs every test. Parts, all by default and in this order:

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
 # usage: ./quickstart.sh [--once]
 # Shows rblmilter at work, on a Debian 12 as root: installs what is needed, builds, starts
 # a Postfix of its own, two DNS lists (rbldnsd) and rblmilter on loopback in a temporary

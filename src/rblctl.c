@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The admin CLI's main: what stands before the command, and which command it is. */
 
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The daemon's main: options, start, stop, nothing else. */
 
 #include "config.h"

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A name server that does what a script says, for tests.
 
     nameserver.py [--address 127.0.0.1] [--port 0] [--zone FILE.json] [--log FILE] [--control]

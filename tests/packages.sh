@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 # The Debian 12 packages that check.sh and quickstart.sh need, and how they are installed.
 

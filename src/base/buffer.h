@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BASE_IPADDR_H
 #define BASE_IPADDR_H
 

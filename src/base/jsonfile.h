@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BASE_JSONFILE_H
 #define BASE_JSONFILE_H
 

@@ -7,6 +7,6 @@ librblmilter_a_SOURCES += \
 	src/base/log.c src/base/log.h \
 	src/base/log_ring.c src/base/log_ring.h \
 	src/base/span.c src/base/span.h \
-	src/base/template.c src/base/template.h \
+	src/base/reply_template.c src/base/reply_template.h \
 	src/base/text.c src/base/text.h \
 	src/base/utf8.c src/base/utf8.h

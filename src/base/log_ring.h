@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BASE_LOG_RING_H
 #define BASE_LOG_RING_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/utf8.h"
 
 #include <libpsl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BLOCKLIST_ADMIN_H
 #define BLOCKLIST_ADMIN_H
 

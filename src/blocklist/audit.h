@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BLOCKLIST_AUDIT_H
 #define BLOCKLIST_AUDIT_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BLOCKLIST_BACKUP_H
 #define BLOCKLIST_BACKUP_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Opening, closing and status of the blocklist. */
 
 #include "blocklist/blocklist.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BLOCKLIST_BLOCKLIST_H
 #define BLOCKLIST_BLOCKLIST_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BLOCKLIST_BLOOM_H
 #define BLOCKLIST_BLOOM_H
 

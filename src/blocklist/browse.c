@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Browsing the entries and the audit log, page by page. */
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What one add, allow or remove does to the listing. */
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "blocklist/entry.h"
 
 #include <stdarg.h>

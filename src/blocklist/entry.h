@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BLOCKLIST_ENTRY_H
 #define BLOCKLIST_ENTRY_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What would list half the world (entry_too_wide). */
 
 #include <stdio.h>

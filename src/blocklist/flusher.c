@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The flusher: about once a second it writes what matched, takes off what has run
  * out, and moves the write-ahead log into the database. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "blocklist/hits.h"
 
 #include <stdlib.h>
@@ -74,8 +75,7 @@ void hits_give_back(struct hits *hits, struct hit *taken)
 {
     struct hit *hit, *next;
 
-    HASH_ITER(hh, taken, hit, next)
-    {
+    HASH_ITER (hh, taken, hit, next) {
         hits_add(hits, hit->entry, hit->count, hit->last);
     }
     hits_free(taken);
@@ -85,8 +85,7 @@ void hits_free(struct hit *taken)
 {
     struct hit *hit, *next;
 
-    HASH_ITER(hh, taken, hit, next)
-    {
+    HASH_ITER (hh, taken, hit, next) {
         HASH_DEL(taken, hit);
         free(hit);
     }

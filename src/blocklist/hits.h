@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BLOCKLIST_HITS_H
 #define BLOCKLIST_HITS_H
 

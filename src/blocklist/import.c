@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* An import: rows are set aside in a temporary table of a connection of its own, then
  * moved into the listing in one transaction, sorted, which is what makes it fast. */
 

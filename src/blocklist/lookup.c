@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a message's way asks: is one of these subjects listed or allowed? */
 
 #include <stdio.h>

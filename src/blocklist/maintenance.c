@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The maintenance thread does what takes long and only reads: it builds the filter, reads
  * the whole file to see that it is sound, and makes the daily backup. */
 

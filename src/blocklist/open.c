@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Opening the database file: what to do when it is damaged, or gone. */
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The connections that read: opened, closed, and taken in turn. */
 
 #include "base/text.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BLOCKLIST_SCHEMA_H
 #define BLOCKLIST_SCHEMA_H
 

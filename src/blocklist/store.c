@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What all parts of the blocklist share: its state, its clock, the waits of its threads.
  */
 

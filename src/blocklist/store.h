@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BLOCKLIST_STORE_H
 #define BLOCKLIST_STORE_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BLOCKLIST_WALLTIME_H
 #define BLOCKLIST_WALLTIME_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a file may say, but a postmaster would regret. */
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONFIG_CODES_H
 #define CONFIG_CODES_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -15,7 +16,7 @@
 #include "base/domain.h"
 #include "base/ipaddr.h"
 #include "base/log.h"
-#include "base/template.h"
+#include "base/reply_template.h"
 #include "config/codes.h"
 
 /* What a list is asked about, in the order in which a session tells it. */
@@ -38,7 +39,7 @@ enum on_limit { ON_LIMIT_OFF, ON_LIMIT_CACHE_ONLY };
 enum on_damage { ON_DAMAGE_STOP, ON_DAMAGE_RESTORE, ON_DAMAGE_EMPTY };
 enum hash_kind { HASH_NONE, HASH_SHA1, HASH_SHA256, HASH_MD5 };
 
-/* The variables of reply templates, for template_expand's values. */
+/* The variables of reply templates, for reply_template_expand's values. */
 enum reply_variable {
     REPLY_CLASS,  /* "Client host", "Sender domain" … */
     REPLY_WHAT,   /* the subject's text */
@@ -91,7 +92,7 @@ struct list {
     enum hash_kind hash;
     char *test_listed, *test_unlisted; /* "" none */
     bool test_reserved; /* reserved addresses may bear witness that it lists the world */
-    struct template *reply; /* NULL: the reply section's */
+    struct reply_template *reply; /* NULL: the reply section's */
 };
 
 /* An exempt sender or recipient: a local part, an address, or a domain. */
@@ -128,10 +129,10 @@ struct config {
         int reject, tempfail, tag; /* thresholds; 0 off */
     } verdict;
     struct {
-        struct template *list;
-        struct template *by_check[CHECK_COUNT]; /* NULL: list's */
-        struct template *blocklist;
-        struct template *url; /* may use all but REPLY_URL */
+        struct reply_template *list;
+        struct reply_template *by_check[CHECK_COUNT]; /* NULL: list's */
+        struct reply_template *blocklist;
+        struct reply_template *url; /* may use all but REPLY_URL */
     } reply;
     struct {
         char *database;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H
 

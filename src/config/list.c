@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* List sections. */
 
 #include <errno.h>
@@ -7,7 +8,7 @@
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
-#include "base/template.h"
+#include "base/reply_template.h"
 #include "config/build.h"
 #include "config/file.h"
 #include "config/values.h"

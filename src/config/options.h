@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONFIG_OPTIONS_H
 #define CONFIG_OPTIONS_H
 
@@ -10,17 +11,18 @@
 
 /* How the value is written; values.c has the code of each. */
 enum kind {
-    KIND_TEXT,         /* char * */
-    KIND_SECRET,       /* char *, never shown */
-    KIND_PATH,         /* char *: absolute */
-    KIND_SOCKET,       /* char *: of a milter */
-    KIND_NUMBER,       /* int, min to max */
-    KIND_SPAN_MS,      /* int, min to max, milliseconds */
-    KIND_SPAN_S,       /* int, min to max, whole seconds */
-    KIND_BOOL,         /* bool */
-    KIND_CHOICE,       /* an enum; choices are its names in order */
-    KIND_MODE,         /* mode_t, octal */
-    KIND_TEMPLATE,     /* struct template *; min characters; choices are the variables */
+    KIND_TEXT,     /* char * */
+    KIND_SECRET,   /* char *, never shown */
+    KIND_PATH,     /* char *: absolute */
+    KIND_SOCKET,   /* char *: of a milter */
+    KIND_NUMBER,   /* int, min to max */
+    KIND_SPAN_MS,  /* int, min to max, milliseconds */
+    KIND_SPAN_S,   /* int, min to max, whole seconds */
+    KIND_BOOL,     /* bool */
+    KIND_CHOICE,   /* an enum; choices are its names in order */
+    KIND_MODE,     /* mode_t, octal */
+    KIND_TEMPLATE, /* struct reply_template *; min characters; choices are the variables
+                    */
     KIND_OWN_TEMPLATE, /* the same, but NULL for "": another one stands in */
     /* lists, one value after another: */
     KIND_CHOICES,   /* unsigned: a bit for each of choices */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONFIG_REPORT_H
 #define CONFIG_REPORT_H
 

@@ -1,9 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "config/values.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/template.h"
+#include "base/reply_template.h"
 #include "config/config.h"
 
 static void free_addresses(struct exempt_address *addresses, size_t count)
@@ -39,7 +40,7 @@ void value_free(const struct option *o, void *base)
         return;
     case KIND_TEMPLATE:
     case KIND_OWN_TEMPLATE:
-        template_free(pointer);
+        reply_template_free(pointer);
         break;
     case KIND_ADDRESSES:
         free_addresses(pointer, *COUNT(o, base));

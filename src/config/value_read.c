@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "config/values.h"
 
 #include <stdint.h>
@@ -8,8 +9,8 @@
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
+#include "base/reply_template.h"
 #include "base/span.h"
-#include "base/template.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "config/endpoints.h"
@@ -147,9 +148,10 @@ static int read_mode(const char *text, mode_t *field, char expected[static EXPEC
 }
 
 static int read_template(const struct option *o, const char *text,
-                         struct template **field, char expected[static EXPECTED_SIZE])
+                         struct reply_template **field,
+                         char expected[static EXPECTED_SIZE])
 {
-    struct template *t = NULL;
+    struct reply_template *t = NULL;
     char error[EXPECTED_SIZE - 32];
 
     if ((long)strlen(text) < o->min)
@@ -158,13 +160,13 @@ static int read_template(const struct option *o, const char *text,
         if ((unsigned char)*p >= 0x80)
             return expect(expected, "plain ASCII, as SMTP replies are");
     if (text[0] != '\0' || o->kind == KIND_TEMPLATE) {
-        t = template_new(text, o->choices, error, sizeof error);
+        t = reply_template_new(text, o->choices, error, sizeof error);
         if (t == NULL) {
             snprintf(expected, EXPECTED_SIZE, "another text: %s", error);
             return -1;
         }
     }
-    template_free(*field);
+    reply_template_free(*field);
     *field = t;
     return 0;
 }
@@ -293,7 +295,7 @@ int value_read(const struct option *o, const char *text, void *base,
         return read_mode(text, FIELD(mode_t, o, base), expected);
     case KIND_TEMPLATE:
     case KIND_OWN_TEMPLATE:
-        return read_template(o, text, FIELD(struct template *, o, base), expected);
+        return read_template(o, text, FIELD(struct reply_template *, o, base), expected);
     case KIND_CHOICES:
         if (find_choice(o, text, &bit, expected) != 0)
             return -1;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "config/values.h"
 
 #include <stdint.h>
@@ -6,8 +7,8 @@
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
+#include "base/reply_template.h"
 #include "base/span.h"
-#include "base/template.h"
 #include "config/config.h"
 #include "config/endpoints.h"
 
@@ -115,9 +116,9 @@ static void write_list(const struct option *o, const void *base, FILE *out)
     fputs(" }", out);
 }
 
-static void write_template(const struct template *t, FILE *out)
+static void write_template(const struct reply_template *t, FILE *out)
 {
-    value_write_text(t != NULL ? template_source(t) : "", out);
+    value_write_text(t != NULL ? reply_template_source(t) : "", out);
 }
 
 static void write_string(const char *text, FILE *out)
@@ -159,7 +160,7 @@ void value_write(const struct option *o, const void *base, FILE *out)
         return;
     case KIND_TEMPLATE:
     case KIND_OWN_TEMPLATE:
-        write_template(*CONST_FIELD(struct template *, o, base), out);
+        write_template(*CONST_FIELD(struct reply_template *, o, base), out);
         return;
     case KIND_CHOICES:
     case KIND_SERVERS:

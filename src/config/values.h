@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONFIG_VALUES_H
 #define CONFIG_VALUES_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/admin_answer.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONTROL_ADMIN_ANSWER_H
 #define CONTROL_ADMIN_ANSWER_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* add, allow, remove. */
 
 #include "control/commands.h"
@@ -24,14 +25,13 @@ static struct entry *read_entries(const json_t *request, size_t *count, json_t *
     entries = calloc(*count, sizeof *entries);
     if (entries == NULL)
         return NULL;
-    json_array_foreach(
-        texts, i, text) if (entry_parse(json_string_value(text), &entries[i], error) != 0)
-    {
-        *answer = protocol_error_answer(PROTOCOL_USAGE, "%s: %s", json_string_value(text),
-                                        error);
-        free(entries);
-        return NULL;
-    }
+    json_array_foreach (texts, i, text)
+        if (entry_parse(json_string_value(text), &entries[i], error) != 0) {
+            *answer = protocol_error_answer(PROTOCOL_USAGE, "%s: %s",
+                                            json_string_value(text), error);
+            free(entries);
+            return NULL;
+        }
     return entries;
 }
 

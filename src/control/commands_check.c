@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* check: what would become of a message. */
 
 #include "control/commands.h"
@@ -54,8 +55,7 @@ static bool is_listed(const json_t *check)
 
     if (verdict == NULL || strcmp(verdict, "accept") != 0)
         return true;
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         const char *state = json_string_value(json_object_get(row, "state"));
 
         if (state != NULL && strcmp(state, "listed") == 0 &&

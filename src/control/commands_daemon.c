@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What the daemon's core is asked for: its state, its lists, a reload. */
 
 #include "control/commands.h"

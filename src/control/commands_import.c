@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* import-begin, import-rows, import-commit. */
 
 #include "control/commands.h"
@@ -131,14 +132,13 @@ json_t *cmd_import_rows(struct control_session *session, const json_t *request)
         return protocol_error_answer(PROTOCOL_USAGE, "\"rows\": expected an array of %d",
                                      PROTOCOL_IMPORT_ROWS);
     refused = json_array();
-    json_array_foreach(
-        rows, i, value) if (import_one(session->import, i, value, refused, &answer) != 0)
-    {
-        json_decref(refused);
-        import_session_free(session->import);
-        session->import = NULL;
-        return answer;
-    }
+    json_array_foreach (rows, i, value)
+        if (import_one(session->import, i, value, refused, &answer) != 0) {
+            json_decref(refused);
+            import_session_free(session->import);
+            session->import = NULL;
+            return answer;
+        }
     return json_pack("{s:b, s:o}", "ok", 1, "refused", refused);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* list, show, log: a page at a time. */
 
 #include "control/commands.h"
@@ -60,8 +61,7 @@ static int read_kinds(const json_t *request, unsigned *kinds, json_t **answer)
         return 0;
     if (request_texts(request, "kinds", ENTRY_KIND_COUNT, &names, answer) != 0)
         return -1;
-    json_array_foreach(names, i, name)
-    {
+    json_array_foreach (names, i, name) {
         if (entry_kind_parse(json_string_value(name), &kind) != 0) {
             *answer = protocol_error_answer(
                 PROTOCOL_USAGE,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONTROL_IMPORT_SESSION_H
 #define CONTROL_IMPORT_SESSION_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/request.h"
 
 #include "control/protocol.h"
@@ -67,8 +68,9 @@ int request_texts(const json_t *request, const char *name, size_t max, const jso
         *answer = protocol_error_answer(PROTOCOL_USAGE, "\"%s\": at most %zu", name, max);
         return -1;
     }
-    json_array_foreach(array, i, value) if (!json_is_string(value)) return wrong(
-        name, "an array of texts", answer);
+    json_array_foreach (array, i, value)
+        if (!json_is_string(value))
+            return wrong(name, "an array of texts", answer);
     *out = array;
     return 0;
 }

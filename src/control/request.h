@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONTROL_REQUEST_H
 #define CONTROL_REQUEST_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "control/server.h"
 
 #include <errno.h>
@@ -75,9 +76,9 @@ static unsigned running_of(const struct control *s, uid_t uid)
     const struct connection *c;
     unsigned count = 0;
 
-    DL_FOREACH(s->connections, c)
-    if (c->state == CONNECTION_RUNNING && c->session.peer.uid == uid)
-        count++;
+    DL_FOREACH (s->connections, c)
+        if (c->state == CONNECTION_RUNNING && c->session.peer.uid == uid)
+            count++;
     return count;
 }
 
@@ -167,9 +168,9 @@ static unsigned connections_of(const struct control *s, uid_t uid)
     const struct connection *c;
     unsigned count = 0;
 
-    DL_FOREACH(s->connections, c)
-    if (c->session.peer.uid == uid)
-        count++;
+    DL_FOREACH (s->connections, c)
+        if (c->session.peer.uid == uid)
+            count++;
     return count;
 }
 
@@ -206,10 +207,10 @@ static bool make_place(struct control *s)
 
     if (s->connection_count < s->connection_max)
         return true;
-    DL_FOREACH(s->connections, c)
-    if (c->state == CONNECTION_READING &&
-        (quietest == NULL || c->state_since_ms < quietest->state_since_ms))
-        quietest = c;
+    DL_FOREACH (s->connections, c)
+        if (c->state == CONNECTION_READING &&
+            (quietest == NULL || c->state_since_ms < quietest->state_since_ms))
+            quietest = c;
     if (quietest == NULL || clock_ms() - quietest->state_since_ms < YIELD_MS)
         return false;
     tell(quietest->fd, PROTOCOL_BUSY, "all places are taken, and this one was quiet");

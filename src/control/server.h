@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONTROL_SERVER_H
 #define CONTROL_SERVER_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CONTROL_WORKERS_H
 #define CONTROL_WORKERS_H
 

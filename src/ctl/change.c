@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* add, allow, remove. */
 
 #include "ctl/commands.h"
@@ -38,8 +39,7 @@ static void print_entries(const json_t *answer, const char *what)
     char text[1024];
     size_t i;
 
-    json_array_foreach(entries, i, entry)
-    {
+    json_array_foreach (entries, i, entry) {
         shown_text(json_is_string(entry) ? json_string_value(entry) : "", text,
                    sizeof text);
         printf("%s: %s\n", text, what);

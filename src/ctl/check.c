@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* check: what would become of a message, subject by subject. */
 
 #include "ctl/commands.h"
@@ -36,8 +37,7 @@ static json_t *all_rows(const json_t *check)
     const json_t *entry;
     size_t i;
 
-    json_array_foreach(entries, i, entry)
-    {
+    json_array_foreach (entries, i, entry) {
         json_t *row = json_pack("{s:s}", "list", "blocklist");
 
         json_object_set(row, "subject", json_object_get(entry, "subject"));
@@ -95,8 +95,7 @@ static void print_not_given(const json_t *check)
     char text[64];
     size_t i;
 
-    json_array_foreach(names, i, name)
-    {
+    json_array_foreach (names, i, name) {
         const char *one = json_string_value(name);
 
         shown_text(one == NULL ? "" : one, text, sizeof text);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CTL_COLUMNS_H
 #define CTL_COLUMNS_H
 

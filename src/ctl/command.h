@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CTL_COMMAND_H
 #define CTL_COMMAND_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CTL_COMMANDS_H
 #define CTL_COMMANDS_H
 

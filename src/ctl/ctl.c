@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/ctl.h"
 
 #include <errno.h>
@@ -48,11 +49,11 @@ enum outcome ctl_refused(const json_t *answer)
     size_t i;
     json_t *message;
 
-    json_array_foreach(messages, i, message) if (json_is_string(message))
-    {
-        shown_text(json_string_value(message), clean, sizeof clean);
-        ctl_error(OUTCOME_REFUSED, "%s", clean);
-    }
+    json_array_foreach (messages, i, message)
+        if (json_is_string(message)) {
+            shown_text(json_string_value(message), clean, sizeof clean);
+            ctl_error(OUTCOME_REFUSED, "%s", clean);
+        }
     shown_text(text == NULL ? "the daemon gave no reason" : text, clean, sizeof clean);
     if (name != NULL)
         (void)protocol_error_parse(name, &error); /* an unknown one: FAILED */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The daemon itself: status, stats, reload, flush-cache. */
 
 #include "ctl/commands.h"
@@ -41,8 +42,7 @@ static void print_messages(const json_t *messages)
     size_t i;
     json_t *message;
 
-    json_array_foreach(messages, i, message)
-    {
+    json_array_foreach (messages, i, message) {
         shown_text(json_is_string(message) ? json_string_value(message) : "", clean,
                    sizeof clean);
         printf("%s\n", clean);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* dnsbl: the DNS lists, and an admin's word on one. */
 
 #include "ctl/commands.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* doctor: what is wrong around the daemon, as itself and the MTA's configuration tell. */
 
 #include "ctl/commands.h"
@@ -30,8 +31,7 @@ static enum outcome worst(const json_t *findings)
     const json_t *finding;
     size_t i;
 
-    json_array_foreach(findings, i, finding)
-    {
+    json_array_foreach (findings, i, finding) {
         const char *level = json_string_value(json_object_get(finding, "level"));
 
         if (level == NULL || strcmp(level, "ok") != 0)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* export: the whole list in one of the formats. */
 
 #include "ctl/commands.h"
@@ -57,8 +58,7 @@ static enum outcome write_page(void *context, const json_t *rows)
     const json_t *value;
     size_t i;
 
-    json_array_foreach(rows, i, value)
-    {
+    json_array_foreach (rows, i, value) {
         int rc;
 
         if (read_row(value, &row) != 0)

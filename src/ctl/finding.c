@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/finding.h"
 
 void finding_add(json_t *findings, const char *level, const char *what,

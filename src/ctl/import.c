@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* import: a file's rows, read here so that an error names its line, sent to the daemon in
  * batches, and made one change there. */
 
@@ -84,8 +85,7 @@ static bool send_batch(struct importing *im)
     if (answer == NULL)
         return false;
     refused = json_object_get(answer, "refused");
-    json_array_foreach(refused, i, one)
-    {
+    json_array_foreach (refused, i, one) {
         size_t row = (size_t)json_integer_value(json_object_get(one, "row"));
         const char *text = json_string_value(json_object_get(one, "text"));
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* log: the audit trail. */
 
 #include "ctl/commands.h"

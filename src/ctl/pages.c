@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/pages.h"
 
 #include <stdio.h>
@@ -45,8 +46,7 @@ static enum outcome print_page(void *context, const json_t *rows)
     const json_t *row;
     size_t i;
 
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         if (p->table != NULL) {
             if (table_add(p->table, row) != 0)
                 return ctl_error(OUTCOME_REFUSED, "no memory");

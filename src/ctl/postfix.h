@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef CTL_POSTFIX_H
 #define CTL_POSTFIX_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* show: one entry, now and before. */
 
 #include "ctl/commands.h"
@@ -111,7 +112,8 @@ static int print_people(const struct ctl *ctl, const json_t *document)
            : json_array_size(history) > 0 ? " is not listed now"
                                           : " is not listed and never was");
     print_covering(json_object_get(document, "covered_by"));
-    json_array_foreach(rows, i, row) print_row(row);
+    json_array_foreach (rows, i, row)
+        print_row(row);
     if (json_array_size(history) == 0)
         return 0;
     putchar('\n');

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/shown.h"
 
 #include <inttypes.h>
@@ -170,8 +171,7 @@ void shown_object(const json_t *object)
     bool first = true;
     json_t *value;
 
-    json_object_foreach((json_t *)object, name, value)
-    {
+    json_object_foreach ((json_t *)object, name, value) {
         if (json_is_object(value) || json_is_array(value))
             continue;
         shown_name(name, left, sizeof left);
@@ -179,8 +179,7 @@ void shown_object(const json_t *object)
         printf("%-20s  %s\n", left, right);
         first = false;
     }
-    json_object_foreach((json_t *)object, name, value)
-    {
+    json_object_foreach ((json_t *)object, name, value) {
         if (!is_section(value))
             continue;
         shown_name(name, left, sizeof left);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl/table.h"
 
 #include <inttypes.h>
@@ -214,7 +215,9 @@ int table_of(const struct column *columns, size_t count, const char *chosen,
 
     if (table == NULL)
         return -1;
-    json_array_foreach(rows, i, row) if (rc == 0) rc = table_add(table, row);
+    json_array_foreach (rows, i, row)
+        if (rc == 0)
+            rc = table_add(table, row);
     if (rc == 0)
         rc = table_print(table);
     table_free(table);

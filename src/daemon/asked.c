@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What rblctl asks of the daemon's core: status, stats, dnsbl, reload, flush-cache. */
 
 #include "config.h"

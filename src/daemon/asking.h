@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DAEMON_ASKING_H
 #define DAEMON_ASKING_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/check.h"
 
 #include <arpa/inet.h>
@@ -8,8 +9,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "daemon/daemon.h"
-#include "policy/question.h"
 #include "policy/session.h"
+#include "policy/subject.h"
 
 /* The list's reason for one listing; each is looked up alone, as a person waits, not a
  * message. */
@@ -18,7 +19,7 @@ static void fetch_reason(struct session *session, const struct dnsbl_lookup *l,
 {
     out[0] = '\0';
     lookups_forget(session->lookups, STAGE_EOM); /* the reason before */
-    if (lookups_start_reason(session->lookups, l, &session->facts) != 0)
+    if (lookups_start_reason(session->lookups, l, &session->envelope) != 0)
         return;
     lookups_wait_reason(session->lookups, wait);
     lookups_reason(session->lookups, out, size);
@@ -47,9 +48,9 @@ static const char *state_of(const struct dnsbl_lookup *l)
         return "no-answer";
     if (l->skip != NULL)
         return l->skip;
-    if (l->listing.state == LISTING_FAILED)
+    if (l->result.state == RESULT_FAILED)
         return dns_status_name(l->status);
-    return listing_state_name(l->listing.state);
+    return result_state_name(l->result.state);
 }
 
 static json_t *row_of(struct session *session, const struct dnsbl_lookup *l,
@@ -57,18 +58,18 @@ static json_t *row_of(struct session *session, const struct dnsbl_lookup *l,
 {
     char code[INET_ADDRSTRLEN] = "", reason[REPLY_TEXT_SIZE] = "", url[256] = "";
 
-    if (l->counted && l->listing.code.s_addr != 0)
-        inet_ntop(AF_INET, &l->listing.code, code, sizeof code);
-    if (l->counted && l->listing.state == LISTING_LISTED) {
+    if (l->counted && l->result.code.s_addr != 0)
+        inet_ntop(AF_INET, &l->result.code, code, sizeof code);
+    if (l->counted && l->result.state == RESULT_LISTED) {
         fetch_reason(session, l, wait, reason, sizeof reason);
         find_url(reason, url, sizeof url);
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:b}", "subject",
                      check_name(l->check), "what",
-                     question_subject(l->check, &session->facts), "list",
+                     subject_text(l->check, &session->envelope), "list",
                      l->dnsbl->list->name, "state", state_of(l), "code", code, "label",
-                     l->listing.label, "weight", lookup_weight(l), "reason", reason,
-                     "url", url, "ms", l->took_ms, "cached", l->cached);
+                     l->result.label, "weight", lookup_weight(l), "reason", reason, "url",
+                     url, "ms", l->took_ms, "cached", l->cached);
 }
 
 /* Every list about every subject, exempt or not, once all have answered. */
@@ -78,7 +79,7 @@ static json_t *rows_of(struct session *session)
     int deadline_ms = session->policy->config->resolver.deadline_ms;
     struct wait wait = {.deadline_ms = clock_ms() + deadline_ms,
                         .what = WAIT_ALL,
-                        .facts = &session->facts};
+                        .envelope = &session->envelope};
     const struct dnsbl_lookup *l;
     json_t *rows = json_array();
 
@@ -138,7 +139,7 @@ static json_t *not_given(const struct policy *policy,
         bool asked = false;
 
         for (size_t i = 0; i < policy->lists.count && !asked; i++)
-            asked = question_stage(policy->lists.items[i].list, (enum check)check) >= 0;
+            asked = subject_stage(policy->lists.items[i].list, (enum check)check) >= 0;
         if (asked && !is_given(question, (enum check)check))
             json_array_append_new(names, json_string(check_name((enum check)check)));
     }
@@ -190,7 +191,7 @@ json_t *check_message(void *context, const struct control_question *question, ch
         goto out;
     }
     if (question->sender == NULL)
-        session->facts.has_sender = false;
+        session->envelope.has_sender = false;
     rows = rows_of(session);
     out = answer_of(session, rows);
     json_object_set_new(out, "not_given", not_given(policy, question));

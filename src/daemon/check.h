@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DAEMON_CHECK_H
 #define DAEMON_CHECK_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DAEMON_DETACH_H
 #define DAEMON_DETACH_H
 

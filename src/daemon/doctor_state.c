@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/doctor_parts.h"
 
 #include <string.h>
@@ -56,13 +57,13 @@ static void look_at_descriptors(struct doctor *doctor)
 
 static void look_at_reply(struct doctor *doctor)
 {
-    const struct template *url = doctor->policy->config->reply.url;
+    const struct reply_template *url = doctor->policy->config->reply.url;
 
-    if (url != NULL && strstr(template_source(url), DEFAULT_DOMAIN) != NULL)
+    if (url != NULL && strstr(reply_template_source(url), DEFAULT_DOMAIN) != NULL)
         doctor_say(doctor, LEVEL_WARNING,
                    "set reply { url = \"https://…\" } to a page that tells how to reach "
                    "you",
-                   "refusals send people to %s", template_source(url));
+                   "refusals send people to %s", reply_template_source(url));
 }
 
 static void look_at_backups(struct doctor *doctor, const struct blocklist_status *status)

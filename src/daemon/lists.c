@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/lists.h"
 
 #include <stdio.h>
@@ -13,9 +14,9 @@ static json_int_t count(const atomic_uint_fast64_t *counter)
 
 static json_int_t errors_of(const struct list_stats *stats)
 {
-    return count(&stats->by_state[LISTING_ERROR]) +
-           count(&stats->by_state[LISTING_FOREIGN]) +
-           count(&stats->by_state[LISTING_FAILED]);
+    return count(&stats->by_state[RESULT_ERROR]) +
+           count(&stats->by_state[RESULT_FOREIGN]) +
+           count(&stats->by_state[RESULT_FAILED]);
 }
 
 /* The state, since when and why: of the half that is not well, where one is. */
@@ -65,7 +66,7 @@ static json_t *row_of(const struct dnsbl *dnsbl)
         "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:i}", "list",
         dnsbl->list->name, "zone", dnsbl->list->zone_shown, "mode",
         list_mode_name(dnsbl->list->mode), "queries", lookups, "hits",
-        count(&s->by_state[LISTING_LISTED]), "errors", errors_of(s), "not_asked",
+        count(&s->by_state[RESULT_LISTED]), "errors", errors_of(s), "not_asked",
         count(&s->skipped), "cached_percent",
         lookups > 0 ? (int)(count(&s->cached) * 100 / lookups) : 0, "unique_hits",
         count(&s->alone), "decided_alone", count(&s->decided), "unnamed_codes",

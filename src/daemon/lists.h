@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DAEMON_LISTS_H
 #define DAEMON_LISTS_H
 

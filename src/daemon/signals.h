@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DAEMON_SIGNALS_H
 #define DAEMON_SIGNALS_H
 

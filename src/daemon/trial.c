@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/trial.h"
 
 #include <arpa/inet.h>
@@ -64,25 +65,25 @@ static void note_example(struct trial *t, const struct recent_client *client)
 static void note_answer(struct trial *t, const struct recent_client *client,
                         const struct asking *asking)
 {
-    struct listing listing = listing_judge(&t->list, asking->answer);
+    struct dnsbl_result result = result_judge(&t->list, asking->answer);
 
     t->asked++;
     t->asked6 += client->ip.family == 6;
-    switch (listing.state) {
-    case LISTING_LISTED:
+    switch (result.state) {
+    case RESULT_LISTED:
         t->listed++;
         t->listed_by[client->verdict]++;
         for (unsigned i = 0; i < asking->answer->address_count; i++)
             note_code(t, asking->answer->addresses[i]);
         note_example(t, client);
         break;
-    case LISTING_NONE:
+    case RESULT_NOT_LISTED:
         break;
-    case LISTING_ERROR:
-    case LISTING_FOREIGN:
+    case RESULT_ERROR:
+    case RESULT_FOREIGN:
         t->errors++;
         break;
-    case LISTING_FAILED:
+    case RESULT_FAILED:
         t->unanswered++;
         return; /* how long we waited says nothing of it */
     }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DAEMON_TRIAL_H
 #define DAEMON_TRIAL_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DAEMON_USER_H
 #define DAEMON_USER_H
 

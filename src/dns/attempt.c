@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The packets of a query: to which server each goes, and what each answer means. */
 
 #include <string.h>

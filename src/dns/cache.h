@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DNS_CACHE_H
 #define DNS_CACHE_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dns/channel.h"
 
 #include <ares.h>
@@ -89,9 +90,9 @@ void channel_set_tick(struct channel_set *set)
 {
     struct channel *channel;
 
-    TAILQ_FOREACH(channel, &set->all, link)
-    if (channel->open > 0)
-        ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    TAILQ_FOREACH (channel, &set->all, link)
+        if (channel->open > 0)
+            ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
 void channel_set_reap(struct channel_set *set, int64_t now_ms, int linger_ms)

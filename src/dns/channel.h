@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DNS_CHANNEL_H
 #define DNS_CHANNEL_H
 

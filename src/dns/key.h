@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DNS_KEY_H
 #define DNS_KEY_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DNS_REPLY_H
 #define DNS_REPLY_H
 

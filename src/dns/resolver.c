@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dns/resolver.h"
 
 #include <errno.h>
@@ -82,8 +83,8 @@ static bool take_work(struct resolver *r, struct query_list *work)
         TAILQ_CONCAT(work, &r->handed_over, link);
     if (r->settings_changed) {
         r->queries.settings = r->settings;
-        TAILQ_FOREACH(u, &r->upstreams, link)
-        upstream_retire_channels(u);
+        TAILQ_FOREACH (u, &r->upstreams, link)
+            upstream_retire_channels(u);
         r->settings_changed = false;
     }
     r->asleep = TAILQ_EMPTY(work);
@@ -372,8 +373,7 @@ struct upstream *resolver_upstream(struct resolver *r, const char *servers)
     if (servers == NULL)
         servers = "";
     pthread_mutex_lock(&r->lock);
-    TAILQ_FOREACH(upstream, &r->upstreams, link)
-    {
+    TAILQ_FOREACH (upstream, &r->upstreams, link) {
         if (strcmp(upstream->text, servers) == 0)
             break;
     }
@@ -400,9 +400,9 @@ void resolver_servers(struct resolver *r,
     struct upstream *u;
 
     pthread_mutex_lock(&r->lock);
-    TAILQ_FOREACH(u, &r->upstreams, link)
-    for (size_t i = 0; i < atomic_load(&u->count); i++)
-        report(context, u->servers[i].address, atomic_load(&u->servers[i].away_ms));
+    TAILQ_FOREACH (u, &r->upstreams, link)
+        for (size_t i = 0; i < atomic_load(&u->count); i++)
+            report(context, u->servers[i].address, atomic_load(&u->servers[i].away_ms));
     pthread_mutex_unlock(&r->lock);
 }
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DNS_UPSTREAM_H
 #define DNS_UPSTREAM_H
 

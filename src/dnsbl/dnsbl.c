@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnsbl/dnsbl.h"
 
 #include <limits.h>
@@ -20,7 +21,7 @@ static int item_init(struct dnsbl *item, struct config *config, const struct lis
     item->state = item->watched->state;
     item->stats = &item->watched->stats;
     if (list->mode == LIST_ENFORCE)
-        listing_bounds(list, &item->least, &item->most);
+        result_bounds(list, &item->least, &item->most);
     return 0;
 }
 
@@ -148,7 +149,7 @@ bool dnsbl_is_held(const struct dnsbl *dnsbl, bool ipv6)
 
 void dnsbl_prepare(const struct dnsbl *dnsbl, struct dns_lookup *lookup)
 {
-    lookup->is_refusal = listing_is_refusal;
+    lookup->is_refusal = result_is_refusal;
     lookup->context = dnsbl->list;
     lookup->retry_ms =
         atomic_load_explicit(&dnsbl->stats->retry_ms, memory_order_relaxed);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DNSBL_DNSBL_H
 #define DNSBL_DNSBL_H
 
@@ -7,8 +8,8 @@
 
 #include "config/config.h"
 #include "dns/resolver.h"
-#include "dnsbl/listing.h"
 #include "dnsbl/prober.h"
+#include "dnsbl/result.h"
 
 /* One list, ready to be queried. */
 struct dnsbl {

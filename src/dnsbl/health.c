@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnsbl/health.h"
 
 #include <arpa/inet.h>
@@ -5,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dnsbl/listing.h"
 #include "dnsbl/query_name.h"
+#include "dnsbl/result.h"
 
 static const char *const names[HEALTH_COUNT] = {
     "unchecked", "healthy", "slow", "empty", "lying", "blocked", "down", "suspended"};
@@ -74,12 +75,12 @@ int health_test_name(const struct list *list, const char *point,
 }
 
 static bool says(const struct list *list, const struct dns_answer *answer,
-                 enum listing_state state, struct listing *listing)
+                 enum result_state state, struct dnsbl_result *result)
 {
     if (answer == NULL || answer->stale)
         return false;
-    *listing = listing_judge(list, answer);
-    return listing->state == state;
+    *result = result_judge(list, answer);
+    return result->state == state;
 }
 
 static bool is_silent(const struct dns_answer *answer)
@@ -89,9 +90,9 @@ static bool is_silent(const struct dns_answer *answer)
                               answer->status != DNS_REFUSED));
 }
 
-static void code_text(const struct listing *listing, char out[static INET_ADDRSTRLEN])
+static void code_text(const struct dnsbl_result *result, char out[static INET_ADDRSTRLEN])
 {
-    if (inet_ntop(AF_INET, &listing->code, out, INET_ADDRSTRLEN) == NULL)
+    if (inet_ntop(AF_INET, &result->code, out, INET_ADDRSTRLEN) == NULL)
         out[0] = '\0';
 }
 
@@ -99,22 +100,21 @@ enum health health_judge(const struct list *list, const struct dns_answer *liste
                          const struct dns_answer *unlisted, char *why, size_t why_size)
 {
     char code[INET_ADDRSTRLEN];
-    struct listing l = {0};
+    struct dnsbl_result l = {0};
 
-    if (says(list, listed, LISTING_FOREIGN, &l) ||
-        says(list, unlisted, LISTING_FOREIGN, &l)) {
+    if (says(list, listed, RESULT_FOREIGN, &l) ||
+        says(list, unlisted, RESULT_FOREIGN, &l)) {
         code_text(&l, code);
         snprintf(why, why_size, "answers %s, which is outside 127.0.0.0/8", code);
         return HEALTH_LYING;
     }
-    if (says(list, listed, LISTING_ERROR, &l) ||
-        says(list, unlisted, LISTING_ERROR, &l)) {
+    if (says(list, listed, RESULT_ERROR, &l) || says(list, unlisted, RESULT_ERROR, &l)) {
         code_text(&l, code);
         snprintf(why, why_size, "refuses our queries: %s",
                  l.code.s_addr != 0 ? code : "REFUSED");
         return HEALTH_BLOCKED;
     }
-    if (says(list, unlisted, LISTING_LISTED, &l)) {
+    if (says(list, unlisted, RESULT_LISTED, &l)) {
         snprintf(why, why_size, "lists %s, which must not be listed",
                  list->test_unlisted);
         return HEALTH_LYING;
@@ -125,7 +125,7 @@ enum health health_judge(const struct list *list, const struct dns_answer *liste
         return HEALTH_DOWN;
     }
     if (listed != NULL && list->test_listed[0] != '\0' &&
-        says(list, listed, LISTING_NONE, &l)) {
+        says(list, listed, RESULT_NOT_LISTED, &l)) {
         if (listed->address_count > 0)
             snprintf(why, why_size,
                      "answers %s for its test point %s, which no codes section names",

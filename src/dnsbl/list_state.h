@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DNSBL_LIST_STATE_H
 #define DNSBL_LIST_STATE_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnsbl/list_stats.h"
 
 #include <math.h>
@@ -135,8 +136,8 @@ static enum list_event note_fresh(struct list_stats *stats, const struct heard *
                          p99_ms > RETRY_LEAST_MS ? p99_ms : RETRY_LEAST_MS);
         }
     }
-    asks = share_note(&stats->shares[h->ipv6], h->listing->state == LISTING_LISTED,
-                      h->surge);
+    asks =
+        share_note(&stats->shares[h->ipv6], h->result->state == RESULT_LISTED, h->surge);
     pthread_mutex_unlock(&stats->lock);
     return asks ? EVENT_SHARE : EVENT_NONE;
 }
@@ -144,9 +145,9 @@ static enum list_event note_fresh(struct list_stats *stats, const struct heard *
 enum list_event list_stats_heard(struct list_stats *stats, const struct heard *h)
 {
     count(&stats->lookups);
-    count(&stats->by_state[h->listing->state]);
+    count(&stats->by_state[h->result->state]);
     count(&stats->by_status[h->answer->status]);
-    if (h->listing->state == LISTING_NONE && h->answer->address_count > 0) {
+    if (h->result->state == RESULT_NOT_LISTED && h->answer->address_count > 0) {
         count(&stats->unnamed);
         atomic_store_explicit(&stats->unnamed_code, (int)h->answer->addresses[0].s_addr,
                               memory_order_relaxed);
@@ -157,14 +158,14 @@ enum list_event list_stats_heard(struct list_stats *stats, const struct heard *h
     }
     if (h->answer->stale)
         return note_failure(stats, h);
-    switch (h->listing->state) {
-    case LISTING_NONE:
-    case LISTING_LISTED:
+    switch (h->result->state) {
+    case RESULT_NOT_LISTED:
+    case RESULT_LISTED:
         return note_fresh(stats, h);
-    case LISTING_FOREIGN:
+    case RESULT_FOREIGN:
         return h->servers_failed ? EVENT_NONE : EVENT_FOREIGN;
-    case LISTING_ERROR:
-    case LISTING_FAILED:
+    case RESULT_ERROR:
+    case RESULT_FAILED:
         break;
     }
     return note_failure(stats, h);

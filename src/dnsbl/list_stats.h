@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DNSBL_LIST_STATS_H
 #define DNSBL_LIST_STATS_H
 
@@ -12,7 +13,7 @@
 
 #include "dns/answer.h"
 #include "dnsbl/latency.h"
-#include "dnsbl/listing.h"
+#include "dnsbl/result.h"
 
 /* The share of clients (or names) that a list has, of fresh answers. */
 struct share {
@@ -37,7 +38,7 @@ enum list_event {
 struct list_stats {
     /* since the start, of mail's lookups */
     atomic_uint_fast64_t lookups, cached;
-    atomic_uint_fast64_t by_state[LISTING_FAILED + 1];
+    atomic_uint_fast64_t by_state[RESULT_FAILED + 1];
     atomic_uint_fast64_t by_status[DNS_STATUS_COUNT];
     atomic_uint_fast64_t skipped; /* not queried: disabled, or over its limit */
     atomic_uint_fast64_t alone;   /* hits that no other list had */
@@ -66,7 +67,7 @@ void list_stats_clear(struct list_stats *stats);
 /* One lookup's outcome. */
 struct heard {
     const struct dns_answer *answer;
-    const struct listing *listing;
+    const struct dnsbl_result *result;
     bool cached;
     bool ipv6; /* about an IPv6 client */
     bool

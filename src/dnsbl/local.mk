@@ -4,7 +4,7 @@ librblmilter_a_SOURCES += \
 	src/dnsbl/latency.c src/dnsbl/latency.h \
 	src/dnsbl/list_state.c src/dnsbl/list_state.h \
 	src/dnsbl/list_stats.c src/dnsbl/list_stats.h \
-	src/dnsbl/listing.c src/dnsbl/listing.h \
+	src/dnsbl/result.c src/dnsbl/result.h \
 	src/dnsbl/look.c src/dnsbl/look.h \
 	src/dnsbl/prober.c src/dnsbl/prober.h \
 	src/dnsbl/query_name.c src/dnsbl/query_name.h \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnsbl/look.h"
 
 #include <stdio.h>
@@ -89,7 +90,7 @@ static bool is_allow_list(const struct list *list)
 {
     int least, most;
 
-    listing_bounds(list, &least, &most);
+    result_bounds(list, &least, &most);
     return least < 0 && most <= 0;
 }
 
@@ -192,7 +193,7 @@ void look_begin(struct look *look, const struct look_at *at)
         struct dns_answer *answer;
 
         probe->lookup = (struct dns_lookup){.done = on_answer,
-                                            .is_refusal = listing_is_refusal,
+                                            .is_refusal = result_is_refusal,
                                             .timeout_ms = at->timeout_ms,
                                             .context = list};
         answer = resolver_query(at->resolver, at->upstream, DNS_A, probe->name,
@@ -233,16 +234,16 @@ static bool lists_witnesses(const struct look *look, const struct list *list,
 
     for (size_t i = 0; i < look->count; i++) {
         const struct probe *probe = &look->probes[i];
-        struct listing listing;
+        struct dnsbl_result result;
 
         if (probe->kind != kind || probe->answer == NULL)
             continue;
-        listing = listing_judge(list, probe->answer);
-        if (listing.state != LISTING_LISTED && listing.state != LISTING_NONE)
+        result = result_judge(list, probe->answer);
+        if (result.state != RESULT_LISTED && result.state != RESULT_NOT_LISTED)
             continue;
         asked++;
         reserved += probe->reserved;
-        if (listing.state == LISTING_LISTED && listed++ == 0)
+        if (result.state == RESULT_LISTED && listed++ == 0)
             example = probe->subject;
     }
     if (asked < LOOK_LEAST || listed * 2 < asked)

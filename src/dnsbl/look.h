@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DNSBL_LOOK_H
 #define DNSBL_LOOK_H
 

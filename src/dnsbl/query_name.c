@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnsbl/query_name.h"
 
 #include <nettle/md5.h>

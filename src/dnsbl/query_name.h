@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef DNSBL_QUERY_NAME_H
 #define DNSBL_QUERY_NAME_H
 

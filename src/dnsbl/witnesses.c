@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnsbl/witnesses.h"
 
 #include <errno.h>
@@ -209,8 +210,7 @@ static void load_table(struct table *table, const json_t *rows)
     size_t i;
     json_t *row;
 
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach (rows, i, row) {
         const char *name = "";
         json_int_t days = 0, last_day = 0, lists = 0;
         struct regular *r;

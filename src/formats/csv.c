@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* csv (RFC 4180): entry,allow,source,reason,since,expires. A first line with the word
  * "entry" names the columns, in any order, and others are passed over; without one a line
  * is entry[,reason]. */

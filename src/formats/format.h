@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef FORMATS_FORMAT_H
 #define FORMATS_FORMAT_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* plain: one ENTRY a line, "!" before an allow entry, "#" starts a comment. */
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* postfix: access(5) tables as for check_sender_access and check_client_access, with keys
  * as in hash: and cidr: tables. Written for hash:, lmdb: and texthash: tables, which know
  * IPv4 networks of whole octets only and no IPv6 networks. */

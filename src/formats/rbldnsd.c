@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* rbldnsd: the data files of its ip4set, ip4trie, ip6trie, dnset and combined sets. Of
  * "example.com", ".example.com" and "*.example.com" all become the domain and what is
  * below it. Written as one combined set. */

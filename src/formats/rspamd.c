@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* rspamd: the maps of its multimap and other modules: an address, domain or network a
  * line, perhaps followed by a score or symbol, "#" starts a comment. Expressions
  * (/…/i, and glob maps) cannot be taken over. */

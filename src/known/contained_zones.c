@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "known/contained_zones.h"
 
 #include <stddef.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "known/dead_zones.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef KNOWN_DEAD_ZONES_H
 #define KNOWN_DEAD_ZONES_H
 

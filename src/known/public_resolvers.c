@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "known/public_resolvers.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef KNOWN_PUBLIC_RESOLVERS_H
 #define KNOWN_PUBLIC_RESOLVERS_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "known/risky_zones.h"
 
 #include "base/domain.h"

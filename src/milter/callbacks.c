@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* libmilter's callbacks: fetch the session, hand over the fact, ask for the decision,
  * reply. What decides is in policy/. */
 
@@ -10,7 +11,7 @@
 #include "base/text.h"
 #include "milter/state.h"
 #include "policy/exempt.h"
-#include "policy/record.h"
+#include "policy/verdict_log.h"
 
 /* The session, which leave is to be called for; NULL where there is none, and during a
  * stop, when nothing of ours may be touched. */
@@ -125,11 +126,11 @@ static void note_asked(int rc, const char *stage)
 
 static const struct decision *decide(struct connection *c)
 {
-    struct nudge_wait wait = {.nudger = &milter.nudger};
+    struct pool_wait wait = {.wakeup = &milter.wakeup};
     const struct decision *d;
 
     atomic_fetch_add(&milter.waiting, 1);
-    d = session_decide(c->session, nudge_on_wait, &wait);
+    d = session_decide(c->session, pool_wakeup_on_wait, &wait);
     atomic_fetch_sub(&milter.waiting, 1);
     return d;
 }
@@ -137,16 +138,16 @@ static const struct decision *decide(struct connection *c)
 /* Only where a header of ours may come of it. */
 static void await_allow_lists(struct connection *c)
 {
-    struct nudge_wait wait = {.nudger = &milter.nudger};
+    struct pool_wait wait = {.wakeup = &milter.wakeup};
 
     if (c->session->decided && c->session->decision.exempt == NULL)
-        session_await_allow_lists(c->session, nudge_on_wait, &wait);
+        session_await_allow_lists(c->session, pool_wakeup_on_wait, &wait);
 }
 
 /* Counts a message's verdict, however many recipients it is told for. */
 static void account(struct connection *c, const struct decision *d)
 {
-    const struct facts *facts = &c->session->facts;
+    const struct envelope *envelope = &c->session->envelope;
 
     if (c->counted)
         return;
@@ -159,13 +160,13 @@ static void account(struct connection *c, const struct decision *d)
     if (d->verdict == VERDICT_ACCEPT && d->exempt == NULL && d->listed == BLOCKLIST_NONE)
         session_accepted(c->session);
     /* those that no list decides about are no use to try one on */
-    if (facts->has_client && d->exempt == NULL && d->listed != BLOCKLIST_ALLOW &&
+    if (envelope->has_client && d->exempt == NULL && d->listed != BLOCKLIST_ALLOW &&
         milter.slot->recent != NULL)
-        recent_note(milter.slot->recent, &facts->client, d->verdict, clock_ms());
+        recent_note(milter.slot->recent, &envelope->client, d->verdict, clock_ms());
 }
 
 /* Whether the verdict may be given at this stage; at each one after reject-at too, as new
- * facts have come. */
+ * parts of the envelope have arrived. */
 static bool is_due(const struct connection *c, enum stage stage)
 {
     enum stage due = c->session->policy->config->milter.reject_at;
@@ -187,7 +188,7 @@ static sfsistat early_verdict(SMFICTX *ctx, struct connection *c, enum stage sta
     if (d->verdict < VERDICT_TEMPFAIL)
         return go_on(c, silent_flag);
     account(c, d);
-    record_log(c->session, NULL, false);
+    verdict_log_write(c->session, NULL, false);
     return answer_refuse(ctx, d);
 }
 
@@ -283,7 +284,7 @@ sfsistat milter_mail(SMFICTX *ctx, char **argv)
 static void take_queue_id(SMFICTX *ctx, struct connection *c)
 {
     const char *id = smfi_getsymval(ctx, "i");
-    char *known = c->session->facts.queue_id;
+    char *known = c->session->envelope.queue_id;
 
     if (id != NULL && !text_copy(id, known, QUEUE_ID_SIZE))
         known[0] = '\0';
@@ -295,7 +296,7 @@ static void log_accept(struct connection *c, const char *recipient)
         return;
     c->accept_logged = true;
     account(c, &c->session->decision);
-    record_log(c->session, recipient, false);
+    verdict_log_write(c->session, recipient, false);
 }
 
 sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
@@ -311,7 +312,7 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     take_queue_id(ctx, c);
     if (exempt_recipient(c->session->policy->config, argv[0])) {
         c->recipient_exempt = true;
-        record_log(c->session, argv[0], true);
+        verdict_log_write(c->session, argv[0], true);
         return leave(go_on(c, SMFIP_NR_RCPT));
     }
     if (!is_due(c, STAGE_RCPT))
@@ -322,7 +323,7 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
         return leave(go_on(c, SMFIP_NR_RCPT));
     }
     account(c, d);
-    record_log(c->session, argv[0], false);
+    verdict_log_write(c->session, argv[0], false);
     return leave(answer_refuse(ctx, d));
 }
 
@@ -362,7 +363,7 @@ sfsistat milter_eom(SMFICTX *ctx)
         /* one reply for all recipients: an exempt one among them saves the message */
         if (d->verdict >= VERDICT_TEMPFAIL && !c->recipient_exempt) {
             account(c, d);
-            record_log(c->session, NULL, false);
+            verdict_log_write(c->session, NULL, false);
             return leave(answer_refuse(ctx, d));
         }
         log_accept(c, NULL);
@@ -390,7 +391,7 @@ sfsistat milter_close(SMFICTX *ctx)
     struct connection *c = smfi_getpriv(ctx);
 
     if (c == NULL) {
-        nudge_came_through(&milter.nudger, has_run);
+        pool_wakeup_arrived(&milter.wakeup, has_run);
         has_run = true;
         return SMFIS_CONTINUE;
     }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "milter/milter.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@
 
 struct milter milter;
 
-/* As many descriptors as we may have; two a session are reckoned, as a nudge needs one.
+/* As many descriptors as we may have; two a session are reckoned, as a wakeup needs one.
  */
 static unsigned most_sessions(void)
 {
@@ -118,7 +119,7 @@ static int find_group(const char *name, gid_t *out)
 }
 
 /* Gives a unix socket to the daemon's user (the real one, where root opens it), as our
- * own nudges come by it, and to its group; "" leaves that. As root we follow no link: the
+ * own wakes come by it, and to its group; "" leaves that. As root we follow no link: the
  * directory may be the user's, who is not to be handed another file. */
 static int give_away(const char *path, const char *name)
 {
@@ -164,7 +165,7 @@ int milter_prepare(const struct config *config, struct policy_slot *slot)
     milter.over_tcp = path == NULL;
     if (look_at_place_and_group(config, path, &endpoint) != 0)
         return -1;
-    if (nudger_init(&milter.nudger, &endpoint) != 0 || register_filter() != 0 ||
+    if (pool_wakeup_init(&milter.wakeup, &endpoint) != 0 || register_filter() != 0 ||
         smfi_setconn(config->milter.socket) != MI_SUCCESS ||
         smfi_setbacklog(BACKLOG) != MI_SUCCESS) {
         log_error("milter: libmilter does not take socket = \"%s\"",
@@ -182,7 +183,7 @@ int milter_open(const struct config *config)
     mode_t mask;
     int rc;
 
-    if (path != NULL && clear_place(path, &milter.nudger.endpoint) != 0)
+    if (path != NULL && clear_place(path, &milter.wakeup.endpoint) != 0)
         return -1;
     mask = umask(~config->milter.socket_mode & 0777);
     rc = smfi_opensocket(false);
@@ -236,7 +237,7 @@ static void *keep_looking(void *context)
     struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000};
 
     for (;;) {
-        nudge_look(&milter.nudger);
+        pool_wakeup_look(&milter.wakeup);
         nanosleep(&pause, NULL);
     }
     return context;
@@ -271,7 +272,7 @@ void milter_leave(void)
 bool milter_stop(int64_t deadline_ms)
 {
     const struct sockaddr_un *socket =
-        (const struct sockaddr_un *)&milter.nudger.endpoint.addr;
+        (const struct sockaddr_un *)&milter.wakeup.endpoint.addr;
     struct timespec pause = {.tv_nsec = 5 * 1000000};
     struct timespec reply = {.tv_nsec = REPLY_MS * 1000000};
     bool answered;

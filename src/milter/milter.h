@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef MILTER_MILTER_H
 #define MILTER_MILTER_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What we want of the MTA. A stage at which a lookup starts gets its "continue" at once;
  * one at which nothing does gets no reply, and what we never read is not sent. */
 
@@ -47,7 +48,7 @@ static bool has_allow_list(const struct policy *policy)
     for (size_t i = 0; i < policy->lists.count; i++) {
         int least, most;
 
-        listing_bounds(policy->lists.items[i].list, &least, &most);
+        result_bounds(policy->lists.items[i].list, &least, &most);
         if (least < 0)
             return true;
     }
@@ -118,7 +119,7 @@ static void negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
         c->silent = silent_stages(policy) & f1;
         *pf1 |= c->silent;
         /* A second negotiation on one connection replaces the first. (Without a first
-         * one, a close would be taken for a nudge that came through.) */
+         * one, a close would be taken for a wakeup that came through.) */
         if (smfi_getpriv(ctx) != NULL)
             milter_close(ctx);
         smfi_setpriv(ctx, c);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef MILTER_PROGRESS_H
 #define MILTER_PROGRESS_H
 

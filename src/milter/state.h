@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef MILTER_STATE_H
 #define MILTER_STATE_H
 
@@ -8,13 +9,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "milter/nudge.h"
+#include "milter/pool_wakeup.h"
 #include "milter/progress.h"
 #include "policy/session.h"
 
 struct milter {
     struct policy_slot *slot;
-    struct nudger nudger;
+    struct pool_wakeup wakeup;
     unsigned max_open; /* sessions; more are not judged */
     bool over_tcp;     /* the MTA comes by an inet socket */
     atomic_bool stopping;

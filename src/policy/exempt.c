@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/exempt.h"
 
 #include <string.h>
@@ -28,16 +29,16 @@ bool exempt_recipient(const struct config *config, const char *recipient)
            matches(config->exempt.recipients, config->exempt.recipient_count, &address);
 }
 
-const char *exempt_reason(const struct config *config, const struct facts *facts)
+const char *exempt_reason(const struct config *config, const struct envelope *envelope)
 {
-    if (facts->has_client)
+    if (envelope->has_client)
         for (size_t i = 0; i < config->exempt.network_count; i++)
-            if (network_contains(&config->exempt.networks[i], &facts->client))
+            if (network_contains(&config->exempt.networks[i], &envelope->client))
                 return "network";
-    if (config->exempt.authenticated && facts->login[0] != '\0')
+    if (config->exempt.authenticated && envelope->login[0] != '\0')
         return "authenticated";
-    if (facts->has_sender && !mail_address_is_null(&facts->sender) &&
-        matches(config->exempt.senders, config->exempt.sender_count, &facts->sender))
+    if (envelope->has_sender && !mail_address_is_null(&envelope->sender) &&
+        matches(config->exempt.senders, config->exempt.sender_count, &envelope->sender))
         return "sender";
     return NULL;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef POLICY_EXEMPT_H
 #define POLICY_EXEMPT_H
 
@@ -7,13 +8,13 @@
 #include <stdbool.h>
 
 #include "config/config.h"
-#include "policy/facts.h"
+#include "policy/envelope.h"
 
 /* Whether the recipient, as in RCPT TO, is one that is never refused. */
 bool exempt_recipient(const struct config *config, const char *recipient);
 
 /* Why the DNS lists do not count for this session: "network", "authenticated", "sender";
  * NULL if they do. What is not known yet is no reason. */
-const char *exempt_reason(const struct config *config, const struct facts *facts);
+const char *exempt_reason(const struct config *config, const struct envelope *envelope);
 
 #endif

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/lookups.h"
 
 #include <stdlib.h>
@@ -6,7 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "policy/lookups_parts.h"
-#include "policy/question.h"
+#include "policy/subject.h"
 
 #define NAME_FAILED_MS 30000 /* so long a name that failed is not waited for again */
 #define TXT_MS         500   /* a refusal waits no longer for its reason */
@@ -98,15 +99,15 @@ static void take_answer(struct dnsbl_lookup *l, struct dns_answer *answer, bool 
     l->stale = answer->stale;
     l->status = answer->status;
     l->came_ms = answer->came_ms;
-    l->listing = listing_judge(l->dnsbl->list, answer);
+    l->result = result_judge(l->dnsbl->list, answer);
 }
 
 /* For the list's statistics; a failure that is the name's own is remembered. */
 static void note_answer(struct dnsbl_lookup *l, const struct dns_answer *answer,
-                        const struct listing *listing, bool cached, int took_ms)
+                        const struct dnsbl_result *result, bool cached, int took_ms)
 {
     struct heard heard = {.answer = answer,
-                          .listing = listing,
+                          .result = result,
                           .cached = cached,
                           .ipv6 = l->ipv6,
                           .servers_failed = l->dns.servers_failed,
@@ -139,11 +140,11 @@ static void on_answer(struct dns_lookup *dns, struct dns_answer *answer)
     struct batch *batch = l->batch;
     struct lookups *lookups = batch->lookups;
     int took_ms = (int)(clock_ms() - batch->began_ms);
-    struct listing listing = {.label = ""};
+    struct dnsbl_result result = {.label = ""};
 
     if (!batch->is_reason) {
-        listing = listing_judge(l->dnsbl->list, answer);
-        note_answer(l, answer, &listing, false, took_ms);
+        result = result_judge(l->dnsbl->list, answer);
+        note_answer(l, answer, &result, false, took_ms);
     } else if (!lookups->is_admin && !dns->servers_failed) {
         list_stats_txt(l->dnsbl->stats,
                        answer->status == DNS_FOUND || answer->status == DNS_NONE);
@@ -171,21 +172,21 @@ static void on_answer(struct dns_lookup *dns, struct dns_answer *answer)
  * what the cache has got of a refusal is none. */
 static bool is_usable(const struct dnsbl_lookup *l, const struct dns_answer *answer)
 {
-    enum listing_state state = listing_judge(l->dnsbl->list, answer).state;
+    enum result_state state = result_judge(l->dnsbl->list, answer).state;
 
-    return dnsbl_believes(l->dnsbl, l->ipv6, answer->came_ms) && state != LISTING_ERROR &&
-           state != LISTING_FOREIGN;
+    return dnsbl_believes(l->dnsbl, l->ipv6, answer->came_ms) && state != RESULT_ERROR &&
+           state != RESULT_FOREIGN;
 }
 
-bool lookup_remember(struct dnsbl_lookup *l, const struct facts *facts)
+bool lookup_remember(struct dnsbl_lookup *l, const struct envelope *envelope)
 {
     const struct policy *policy = l->batch->lookups->policy;
     struct dns_answer *answer;
     char name[DOMAIN_SIZE];
     bool known;
 
-    if (question_name(l->dnsbl->list, l->check, facts, policy->config->suffixes, name) !=
-        0)
+    if (subject_query_name(l->dnsbl->list, l->check, envelope, policy->config->suffixes,
+                           name) != 0)
         return false;
     answer = resolver_query(policy->resolver, l->dnsbl->upstream, DNS_A, name,
                             DNS_CACHE_ONLY, NULL);
@@ -230,14 +231,14 @@ static void skip(struct dnsbl_lookup *l)
 {
     l->skip = dnsbl_skip_reason(l->dnsbl, l->ipv6);
     l->status = DNS_NOT_ASKED;
-    l->listing.state = LISTING_FAILED;
+    l->result.state = RESULT_FAILED;
     atomic_fetch_add_explicit(&l->dnsbl->stats->skipped, 1, memory_order_relaxed);
 }
 
 /* Sends one lookup, or answers it with what is known, as far as the list's state allows.
  * Returns true while its answer is open. */
 static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
-                  const struct facts *facts)
+                  const struct envelope *envelope)
 {
     enum access access =
         l->batch->lookups->is_admin ? ACCESS_QUERY : dnsbl_admit(l->dnsbl, l->ipv6);
@@ -252,10 +253,11 @@ static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
             l->text = dns_answer_ref(answer);
         } else {
             take_answer(l, answer, true);
-            note_answer(l, answer, &l->listing, true, 0);
+            note_answer(l, answer, &l->result, true, 0);
         }
         dns_answer_unref(answer);
-    } else if (type == DNS_TXT || access == ACCESS_SKIP || !lookup_remember(l, facts)) {
+    } else if (type == DNS_TXT || access == ACCESS_SKIP ||
+               !lookup_remember(l, envelope)) {
         skip(l);
     }
     l->open = false;
@@ -265,23 +267,24 @@ static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
 /* Begins one lookup, or leaves it out if there is nothing to query. Returns true while
  * its answer is open. */
 static bool add(struct batch *batch, struct dnsbl *dnsbl, enum check check,
-                enum dns_type type, const struct facts *facts)
+                enum dns_type type, const struct envelope *envelope)
 {
     const struct policy *policy = batch->lookups->policy;
     struct dnsbl_lookup *l = &batch->items[batch->count];
     char name[DOMAIN_SIZE];
 
-    if (question_name(dnsbl->list, check, facts, policy->config->suffixes, name) != 0)
+    if (subject_query_name(dnsbl->list, check, envelope, policy->config->suffixes,
+                           name) != 0)
         return false;
     l->dns.done = on_answer;
     l->batch = batch;
     l->dnsbl = dnsbl;
     l->check = check;
-    l->ipv6 = check == CHECK_CLIENT && facts->client.family == 6;
-    l->listing.label = "";
+    l->ipv6 = check == CHECK_CLIENT && envelope->client.family == 6;
+    l->result.label = "";
     l->open = true;
     batch->count++;
-    return start(l, type, name, facts);
+    return start(l, type, name, envelope);
 }
 
 /* Opens a batch for at most count lookups, held open by the begin itself so that an early
@@ -333,7 +336,7 @@ static size_t take_turns(struct lookups *lookups, enum stage stage)
         if (stage == STAGE_RCPT && (sum->had_turn || tally_must_wait(lookups, list)))
             continue;
         for (int check = 0; check < CHECK_COUNT; check++) {
-            if (question_stage(list, (enum check)check) != (int)stage)
+            if (subject_stage(list, (enum check)check) != (int)stage)
                 continue;
             sum->turn |= 1u << check;
             count++;
@@ -344,7 +347,8 @@ static size_t take_turns(struct lookups *lookups, enum stage stage)
     return count;
 }
 
-int lookups_start(struct lookups *lookups, enum stage stage, const struct facts *facts)
+int lookups_start(struct lookups *lookups, enum stage stage,
+                  const struct envelope *envelope)
 {
     struct dnsbl_set *lists = &lookups->policy->lists;
     struct batch *batch;
@@ -362,13 +366,14 @@ int lookups_start(struct lookups *lookups, enum stage stage, const struct facts 
     for (size_t i = 0; i < lists->count; i++)
         for (int check = 0; check < CHECK_COUNT; check++)
             if (lookups->sums[i].turn & 1u << check)
-                pending += add(batch, &lists->items[i], (enum check)check, DNS_A, facts);
+                pending +=
+                    add(batch, &lists->items[i], (enum check)check, DNS_A, envelope);
     batch_sent(batch, count, pending);
     return 0;
 }
 
 int lookups_start_reason(struct lookups *lookups, const struct dnsbl_lookup *listed,
-                         const struct facts *facts)
+                         const struct envelope *envelope)
 {
     struct batch *batch;
 
@@ -378,7 +383,7 @@ int lookups_start_reason(struct lookups *lookups, const struct dnsbl_lookup *lis
     if (batch == NULL)
         return -1;
     batch->is_reason = true;
-    batch_sent(batch, 1, add(batch, listed->dnsbl, listed->check, DNS_TXT, facts));
+    batch_sent(batch, 1, add(batch, listed->dnsbl, listed->check, DNS_TXT, envelope));
     return 0;
 }
 

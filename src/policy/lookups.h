@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef POLICY_LOOKUPS_H
 #define POLICY_LOOKUPS_H
 
@@ -11,7 +12,7 @@
 #include <stdint.h>
 
 #include "dnsbl/dnsbl.h"
-#include "policy/facts.h"
+#include "policy/envelope.h"
 #include "policy/policy.h"
 #include "policy/verdict.h"
 
@@ -37,7 +38,7 @@ struct dnsbl_lookup {
     enum dns_status status;
     int took_ms;     /* from query to answer; 0 from the cache */
     int64_t came_ms; /* when the answer came, perhaps for another session; 0: failed */
-    struct listing listing;
+    struct dnsbl_result result;
     struct dns_answer *text; /* of a TXT lookup: its answer; else NULL */
 };
 
@@ -51,14 +52,15 @@ void lookups_free(struct lookups *lookups);
 /* Queries every list that looks at a subject of this stage. Returns 0, or -1 without
  * memory (nothing of this stage is queried then). STAGE_RCPT queries the lists that wait
  * for others (after) whose turn has come. */
-int lookups_start(struct lookups *lookups, enum stage stage, const struct facts *facts);
+int lookups_start(struct lookups *lookups, enum stage stage,
+                  const struct envelope *envelope);
 
 /* Forgets the lookups of that stage and of later ones: another HELO, the next message. */
 void lookups_forget(struct lookups *lookups, enum stage from);
 
 /* Looks up a list's reason (TXT) for what a lookup found. Returns 0, or -1. */
 int lookups_start_reason(struct lookups *lookups, const struct dnsbl_lookup *listed,
-                         const struct facts *facts);
+                         const struct envelope *envelope);
 
 /* The reason, cleaned of control characters and of the list's key; "" while there is
  * none. */
@@ -75,7 +77,8 @@ enum wait_for {
 struct wait {
     int64_t deadline_ms; /* CLOCK_MONOTONIC */
     enum wait_for what;
-    const struct facts *facts; /* for the lists whose turn comes while waiting (after) */
+    const struct envelope
+        *envelope; /* for the lists whose turn comes while waiting (after) */
     /* Called before the first wait, and again each time that as many ms have passed as
      * the last call returned; -1: no more. May be NULL. */
     int (*on_wait)(void *context);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef POLICY_LOOKUPS_PARTS_H
 #define POLICY_LOOKUPS_PARTS_H
 
@@ -70,6 +71,6 @@ void wait_while_open(struct lookups *lookups, const struct wait *wait,
 
 /* What is remembered of a lookup, without a query: cached or stale, and believed. Fills
  * it in and returns true, or returns false. Lock held. */
-bool lookup_remember(struct dnsbl_lookup *lookup, const struct facts *facts);
+bool lookup_remember(struct dnsbl_lookup *lookup, const struct envelope *envelope);
 
 #endif

@@ -1,8 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/policy.h"
 
 #include <stdlib.h>
 
-#include "policy/question.h"
+#include "policy/subject.h"
 
 struct policy *policy_new(struct config *config, struct resolver *resolver,
                           struct prober *prober, struct blocklist *blocklist)
@@ -43,7 +44,7 @@ bool policy_asks_at(const struct policy *policy, enum stage stage)
 {
     for (size_t i = 0; i < policy->lists.count; i++)
         for (int check = 0; check < CHECK_COUNT; check++)
-            if (question_stage(policy->lists.items[i].list, (enum check)check) ==
+            if (subject_stage(policy->lists.items[i].list, (enum check)check) ==
                 (int)stage)
                 return true;
     return false;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
@@ -10,9 +11,9 @@
 
 #include "blocklist/blocklist.h"
 #include "config/config.h"
+#include "daemon/recent.h"
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
-#include "policy/recent.h"
 
 struct policy {
     atomic_uint refs;

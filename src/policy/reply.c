@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/reply.h"
 
 #include <arpa/inet.h>
@@ -6,12 +7,12 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "policy/question.h"
+#include "policy/subject.h"
 
 #define VALUE_SIZE 256 /* a subject longer than that is cut in replies, not in logs */
 #define URL_SIZE   400
 
-/* All that templates may name, cleaned; the pointers go to template_expand. */
+/* All that templates may name, cleaned; the pointers go to reply_template_expand. */
 struct values {
     char text[REPLY_VARIABLE_COUNT][VALUE_SIZE];
     char reason[REPLY_TEXT_SIZE];
@@ -25,16 +26,16 @@ static void set_value(struct values *v, enum reply_variable variable, const char
     v->pointers[variable] = v->text[variable];
 }
 
-static void set_session_values(struct values *v, const struct facts *facts)
+static void set_session_values(struct values *v, const struct envelope *envelope)
 {
-    set_value(v, REPLY_CLIENT, facts->client_text);
-    set_value(v, REPLY_HELO, facts->helo_text);
-    set_value(v, REPLY_SENDER, facts->sender_text);
+    set_value(v, REPLY_CLIENT, envelope->client_text);
+    set_value(v, REPLY_HELO, envelope->helo_text);
+    set_value(v, REPLY_SENDER, envelope->sender_text);
 }
 
 /* The URL with all its values percent-encoded; without them if it would grow too long, so
  * that it still leads to the page. */
-static void set_url(struct values *v, const struct template *url)
+static void set_url(struct values *v, const struct reply_template *url)
 {
     char encoded[REPLY_VARIABLE_COUNT][3 * VALUE_SIZE];
     const char *pointers[REPLY_VARIABLE_COUNT] = {NULL};
@@ -48,27 +49,27 @@ static void set_url(struct values *v, const struct template *url)
     }
     if (url == NULL)
         v->url[0] = '\0';
-    else if (!template_expand(url, pointers, v->url, sizeof v->url))
-        template_expand(url, none, v->url, sizeof v->url);
+    else if (!reply_template_expand(url, pointers, v->url, sizeof v->url))
+        reply_template_expand(url, none, v->url, sizeof v->url);
     v->pointers[REPLY_URL] = v->url;
 }
 
 /* Expands, and takes away what an empty value leaves at the end: "…; ". */
-static void expand(const struct values *v, const struct template *template,
+static void expand(const struct values *v, const struct reply_template *template,
                    char out[static REPLY_TEXT_SIZE])
 {
     char raw[REPLY_TEXT_SIZE];
     size_t length;
 
-    template_expand(template, v->pointers, raw, sizeof raw);
+    reply_template_expand(template, v->pointers, raw, sizeof raw);
     text_clean(raw, out, REPLY_TEXT_SIZE);
     length = strlen(out);
     while (length > 0 && strchr(" ;:,-", out[length - 1]) != NULL)
         out[--length] = '\0';
 }
 
-static const struct template *list_template(const struct config *config,
-                                            const struct dnsbl_lookup *q)
+static const struct reply_template *list_template(const struct config *config,
+                                                  const struct dnsbl_lookup *q)
 {
     if (q->dnsbl->list->reply != NULL)
         return q->dnsbl->list->reply;
@@ -84,13 +85,13 @@ void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
     struct values v = {0};
     char code[INET_ADDRSTRLEN] = "";
 
-    inet_ntop(AF_INET, &q->listing.code, code, sizeof code);
-    set_session_values(&v, &session->facts);
-    set_value(&v, REPLY_CLASS, question_class(q->check));
-    set_value(&v, REPLY_WHAT, question_subject(q->check, &session->facts));
+    inet_ntop(AF_INET, &q->result.code, code, sizeof code);
+    set_session_values(&v, &session->envelope);
+    set_value(&v, REPLY_CLASS, subject_class(q->check));
+    set_value(&v, REPLY_WHAT, subject_text(q->check, &session->envelope));
     set_value(&v, REPLY_LIST, q->dnsbl->list->name);
     set_value(&v, REPLY_CODE, code);
-    set_value(&v, REPLY_LABEL, q->listing.label);
+    set_value(&v, REPLY_LABEL, q->result.label);
     lookups_reason(session->lookups, v.reason, sizeof v.reason);
     v.pointers[REPLY_REASON] = v.reason;
     set_url(&v, config->reply.url);
@@ -103,11 +104,12 @@ static const char *blocked_subject(const struct session *session)
     switch (session->match.subject) {
     case BLOCKLIST_BY_SENDER:
     case BLOCKLIST_BY_LOGIN:
-        return session->facts.sender_text[0] != '\0' ? session->facts.sender_text : "<>";
+        return session->envelope.sender_text[0] != '\0' ? session->envelope.sender_text
+                                                        : "<>";
     case BLOCKLIST_BY_CLIENT:
     case BLOCKLIST_BY_CLIENT_NAME:
     case BLOCKLIST_BY_HELO:
-        return session->facts.client_text;
+        return session->envelope.client_text;
     }
     abort();
 }
@@ -117,13 +119,13 @@ static const char *blocked_class(const struct session *session)
     switch (session->match.subject) {
     case BLOCKLIST_BY_SENDER:
     case BLOCKLIST_BY_LOGIN:
-        return question_class(CHECK_SENDER);
+        return subject_class(CHECK_SENDER);
     case BLOCKLIST_BY_CLIENT:
-        return question_class(CHECK_CLIENT);
+        return subject_class(CHECK_CLIENT);
     case BLOCKLIST_BY_CLIENT_NAME:
-        return question_class(CHECK_CLIENT_NAME);
+        return subject_class(CHECK_CLIENT_NAME);
     case BLOCKLIST_BY_HELO:
-        return question_class(CHECK_HELO);
+        return subject_class(CHECK_HELO);
     }
     abort();
 }
@@ -137,7 +139,7 @@ void reply_for_blocklist(struct session *session, char out[static REPLY_TEXT_SIZ
 
     if (localtime_r(&session->match.since, &tm) != NULL)
         strftime(since, sizeof since, "%Y-%m-%d", &tm);
-    set_session_values(&v, &session->facts);
+    set_session_values(&v, &session->envelope);
     set_value(&v, REPLY_CLASS, blocked_class(session));
     set_value(&v, REPLY_WHAT, blocked_subject(session));
     set_value(&v, REPLY_LIST, "blocklist");

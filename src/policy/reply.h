@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef POLICY_REPLY_H
 #define POLICY_REPLY_H
 

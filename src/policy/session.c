@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/session.h"
 
 #include <stdlib.h>
@@ -37,7 +38,7 @@ void session_free(struct session *session)
 /* Asks the sender blocklist about all that is known. */
 static void ask_blocklist(struct session *session)
 {
-    const struct facts *f = &session->facts;
+    const struct envelope *f = &session->envelope;
     struct blocklist_subjects subjects = {
         .client = f->has_client ? &f->client : NULL,
         .client_name = f->client_name,
@@ -52,7 +53,7 @@ static void ask_blocklist(struct session *session)
             blocklist_ask(session->policy->blocklist, &subjects, &session->match);
 }
 
-/* New facts are there: asks the blocklist, and, where it has not decided and nothing
+/* New envelope are there: asks the blocklist, and, where it has not decided and nothing
  * exempts, the lists. */
 static int ask_lists(struct session *session, enum stage stage)
 {
@@ -60,30 +61,30 @@ static int ask_lists(struct session *session, enum stage stage)
     ask_blocklist(session);
     if (!session->is_admin &&
         (session->listed != BLOCKLIST_NONE ||
-         exempt_reason(session->policy->config, &session->facts) != NULL))
+         exempt_reason(session->policy->config, &session->envelope) != NULL))
         return 0;
-    return lookups_start(session->lookups, stage, &session->facts);
+    return lookups_start(session->lookups, stage, &session->envelope);
 }
 
 int session_connect(struct session *session, const struct ipaddr *client,
                     const char *name)
 {
     lookups_forget(session->lookups, STAGE_CONNECT);
-    facts_connect(&session->facts, client, name);
+    envelope_connect(&session->envelope, client, name);
     return ask_lists(session, STAGE_CONNECT);
 }
 
 int session_helo(struct session *session, const char *helo)
 {
     lookups_forget(session->lookups, STAGE_HELO);
-    facts_helo(&session->facts, helo);
+    envelope_helo(&session->envelope, helo);
     return ask_lists(session, STAGE_HELO);
 }
 
 int session_mail(struct session *session, const char *sender, const char *login)
 {
     lookups_forget(session->lookups, STAGE_MAIL);
-    facts_mail(&session->facts, sender, login);
+    envelope_mail(&session->envelope, sender, login);
     session->deadline_ms = 0;
     return ask_lists(session, STAGE_MAIL);
 }
@@ -109,7 +110,7 @@ static const struct dnsbl_lookup *heaviest(const struct lookups *lookups)
 static void fetch_reason(struct session *session, const struct wait *wait)
 {
     if (lookups_start_reason(session->lookups, session->decision.deciding,
-                             &session->facts) == 0)
+                             &session->envelope) == 0)
         lookups_wait_reason(session->lookups, wait);
 }
 
@@ -120,7 +121,7 @@ static void note_named(const struct session *session)
 
     if (!session->is_admin && l != NULL && l->check == CHECK_CLIENT && !l->cached)
         witnesses_named(prober_witnesses(session->policy->prober),
-                        &session->facts.client);
+                        &session->envelope.client);
 }
 
 /* The score of the lists, waited for. */
@@ -150,7 +151,7 @@ const struct decision *session_decide(struct session *session,
     struct decision *d = &session->decision;
     int64_t began_ms = clock_ms();
     struct wait wait = {.what = session->is_admin ? WAIT_ALL : WAIT_VERDICT,
-                        .facts = &session->facts,
+                        .envelope = &session->envelope,
                         .on_wait = on_wait,
                         .context = context};
 
@@ -170,7 +171,7 @@ const struct decision *session_decide(struct session *session,
         reply_for_blocklist(session, d->reply);
         break;
     case BLOCKLIST_NONE:
-        d->exempt = exempt_reason(config, &session->facts);
+        d->exempt = exempt_reason(config, &session->envelope);
         if (d->exempt == NULL)
             decide_by_score(session, &wait);
         break;
@@ -193,7 +194,7 @@ bool session_lists_are_due(const struct session *session, enum stage stage)
 
 void session_accepted(const struct session *session)
 {
-    const struct facts *f = &session->facts;
+    const struct envelope *f = &session->envelope;
     struct witnesses *witnesses = prober_witnesses(session->policy->prober);
     uint64_t bits = lookups_listed_bits(session->lookups);
     int today = (int)(time(NULL) / 86400);
@@ -219,7 +220,7 @@ void session_await_allow_lists(struct session *session, int (*on_wait)(void *con
 {
     struct wait wait = {.deadline_ms = clock_ms() + ALLOW_LISTS_MS,
                         .what = WAIT_ALLOW_LISTS,
-                        .facts = &session->facts,
+                        .envelope = &session->envelope,
                         .on_wait = on_wait,
                         .context = context};
 

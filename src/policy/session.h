@@ -1,12 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef POLICY_SESSION_H
 #define POLICY_SESSION_H
 
-/* One SMTP session as it is judged: its facts, its questions, and the decision about the
- * message at hand. Belongs to one thread at a time; knows nothing of libmilter. */
+/* One SMTP session as it is judged: its envelope, its questions, and the decision about
+ * the message at hand. Belongs to one thread at a time; knows nothing of libmilter. */
 
 #include <stdbool.h>
 
-#include "policy/facts.h"
+#include "policy/envelope.h"
 #include "policy/lookups.h"
 #include "policy/policy.h"
 #include "policy/verdict.h"
@@ -30,7 +31,7 @@ struct decision {
 
 struct session {
     struct policy *policy; /* a reference */
-    struct facts facts;
+    struct envelope envelope;
     struct lookups *lookups;
     bool is_admin;                 /* nobody sends: see lookups_new */
     enum blocklist_verdict listed; /* by the subjects known so far */
@@ -47,7 +48,7 @@ struct session *session_new(struct policy *policy, bool is_admin);
 void session_free(struct session *session); /* NULL is fine */
 
 /* Facts come in; what they allow to be asked is asked at once, and nothing is waited for.
- * The arguments are those of facts.h. Return 0, or -1 without memory: the questions of
+ * The arguments are those of envelope.h. Return 0, or -1 without memory: the questions of
  * that stage are not asked then. */
 int session_connect(struct session *session, const struct ipaddr *client,
                     const char *name);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What the answers add up to: list by list, with what is still open and what may never be
  * heard. */
 
@@ -45,10 +46,10 @@ int64_t tally_overdue_ms(const struct dnsbl_lookup *l)
 
 static int weight_now(const struct dnsbl_lookup *l)
 {
-    if (l->listing.state != LISTING_LISTED || l->dnsbl->list->mode != LIST_ENFORCE ||
+    if (l->result.state != RESULT_LISTED || l->dnsbl->list->mode != LIST_ENFORCE ||
         !dnsbl_believes(l->dnsbl, l->ipv6, l->came_ms))
         return 0;
-    return l->listing.weight;
+    return l->result.weight;
 }
 
 int lookup_weight(const struct dnsbl_lookup *lookup)
@@ -59,7 +60,7 @@ int lookup_weight(const struct dnsbl_lookup *lookup)
 /* Whether the list has said something about this subject that counts. */
 static bool is_heard(const struct dnsbl_lookup *l)
 {
-    return (l->listing.state == LISTING_NONE || l->listing.state == LISTING_LISTED) &&
+    return (l->result.state == RESULT_NOT_LISTED || l->result.state == RESULT_LISTED) &&
            dnsbl_believes(l->dnsbl, l->ipv6, l->came_ms);
 }
 
@@ -69,7 +70,7 @@ static void add_lookup(struct list_sum *sum, const struct dnsbl_lookup *l, bool 
     bool has_result = settled ? l->counted : !l->open;
 
     if (has_result)
-        sum->weight = listing_heavier(sum->weight, lookup_weight(l));
+        sum->weight = result_heavier(sum->weight, lookup_weight(l));
     else if (!settled)
         sum->open |= l->open && now_ms < tally_overdue_ms(l);
     sum->unheard |= !has_result || !is_heard(l);
@@ -158,7 +159,7 @@ static void settle_lookup(struct dnsbl_lookup *l, const struct wait *wait, int64
     if (l->open) {
         l->late = now_ms >= wait->deadline_ms || now_ms >= tally_overdue_ms(l);
         l->counted =
-            l->late && !l->batch->lookups->is_admin && lookup_remember(l, wait->facts);
+            l->late && !l->batch->lookups->is_admin && lookup_remember(l, wait->envelope);
     } else {
         l->counted = true;
     }
@@ -200,7 +201,7 @@ void lookups_account(struct lookups *lookups, const struct tally *tally)
     lookups->judged = true;
     for (const struct dnsbl_lookup *l = lookups_next(lookups, NULL); l != NULL;
          l = lookups_next(lookups, l))
-        if (l->counted && l->listing.state == LISTING_LISTED && l->listing.weight > 0 &&
+        if (l->counted && l->result.state == RESULT_LISTED && l->result.weight > 0 &&
             reject > 0 && tally->score >= reject && tally->score - l->weight < reject)
             atomic_fetch_add_explicit(&l->dnsbl->stats->decided, 1, memory_order_relaxed);
 }
@@ -212,7 +213,7 @@ static bool is_on_block_list(const struct lookups *lookups,
     for (const struct dnsbl_lookup *l = lookups_next(lookups, NULL); l != NULL;
          l = lookups_next(lookups, l))
         if (l != except && !l->open && l->check == CHECK_CLIENT &&
-            l->listing.state == LISTING_LISTED && l->listing.weight > 0 &&
+            l->result.state == RESULT_LISTED && l->result.weight > 0 &&
             dnsbl_believes(l->dnsbl, l->ipv6, l->came_ms))
             return true;
     return false;
@@ -223,7 +224,7 @@ void tally_account_alone(struct lookups *lookups)
 {
     for (const struct dnsbl_lookup *l = lookups_next(lookups, NULL);
          lookups->judged && l != NULL; l = lookups_next(lookups, l))
-        if (!l->open && l->listing.state == LISTING_LISTED && l->listing.weight > 0 &&
+        if (!l->open && l->result.state == RESULT_LISTED && l->result.weight > 0 &&
             !is_on_block_list(lookups, l))
             atomic_fetch_add_explicit(&l->dnsbl->stats->alone, 1, memory_order_relaxed);
     lookups->judged = false;
@@ -235,7 +236,7 @@ uint64_t lookups_listed_bits(const struct lookups *lookups)
 
     for (const struct dnsbl_lookup *l = lookups_next(lookups, NULL); l != NULL;
          l = lookups_next(lookups, l))
-        if (l->counted && l->listing.state == LISTING_LISTED)
+        if (l->counted && l->result.state == RESULT_LISTED)
             bits |= witnesses_list_bit(l->dnsbl->list->name);
     return bits;
 }

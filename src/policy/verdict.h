@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef POLICY_VERDICT_H
 #define POLICY_VERDICT_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Waiting for answers: until the verdict is decided, the deadline at the latest. */
 
 #include "base/clock.h"
@@ -20,7 +21,7 @@ static int64_t next_change_ms(const struct lookups *lookups, int64_t now_ms)
             at_ms = tally_overdue_ms(l);
         if (l->open && now_ms - l->batch->began_ms > DOWN_MS && at_ms > now_ms + DOWN_MS)
             at_ms = now_ms + DOWN_MS;
-        if (!l->open && l->listing.state == LISTING_LISTED &&
+        if (!l->open && l->result.state == RESULT_LISTED &&
             dnsbl_is_held(l->dnsbl, l->ipv6))
             at_ms = now_ms + HELD_MS;
         if (at_ms > now_ms && at_ms < next_ms)
@@ -95,7 +96,7 @@ void lookups_wait(struct lookups *lookups, const struct wait *wait)
             continue;
         }
         pthread_mutex_unlock(&lookups->lock);
-        int started = lookups_start(lookups, STAGE_RCPT, wait->facts);
+        int started = lookups_start(lookups, STAGE_RCPT, wait->envelope);
         pthread_mutex_lock(&lookups->lock);
         if (started != 0)
             break; /* no memory: what is known must do */

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the benchmarks share: private namespaces, processes, CPU and memory of a process,
 interleaved runs and their medians, tables.
 

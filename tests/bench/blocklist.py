@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The sender blocklist with 10,000,000 entries: session rate beside the filter that does
 nothing, import beside the sqlite3 shell, rblctl under full mail load, memory and start."""
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The sender blocklist with many entries: what an import, a start and a lookup cost.
  *
  *   blocklist_bench rows N            the rows of the benchmark, as SQL-free CSV, to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BENCH_BUF_H
 #define BENCH_BUF_H
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A burst: 200 sessions at once. Half of them have to wait 2 s for a list, the others have
 nothing to wait for, and must not wait for the first."""
 

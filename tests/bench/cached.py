@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Cached answers of 8 lists against the filter that does nothing: rate and CPU."""
 
 import benchlib

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """8 lists that each take 50 ms, every client new: how long a verdict takes, beside
 Postfix's reject_rbl_client, which asks the lists one after another."""
 

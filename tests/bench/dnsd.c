@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A name server for DNS lists that are made up: UDP, scripted, with delays, thousands of
  * answers a second at little cost. It prints "ready PORT", and at SIGTERM one JSON line
  * with its counts. */

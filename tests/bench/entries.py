@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """How the session rate changes with 0 to 10,000,000 entries in the sender blocklist, for
 senders that are listed and for those that are not, beside the filter that does nothing."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """How the rate grows and shrinks: with 1 to 64 lists, and with 1 to 1024 sessions at
 once. Cached and uncached, beside the filter that does nothing."""
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A load of milter sessions: plays the MTA, as Postfix 3.7 does it, for many clients at
  * once, and reports rate, verdicts and latencies as one JSON line. */
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Memory: with 100,000 cached answers, with 1,000 and 10,000 open sessions, and whether it
 grows over 200,000 sessions. Once, not five times: it does not vary as time does."""
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The filter that does nothing: answers every stage with "continue". What rblmilter is
  * measured against, as nothing that is a libmilter filter can cost less.
  *

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """End to end through Postfix: no filter, the no-op filter, rblmilter, and Postfix's own
 reject_rbl_client, with 8 lists that answer at once and 8 that take 50 ms. The clients are
 clean, and each is new (XCLIENT)."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A private Postfix for the benchmarks: its own queue, configuration and port."""
 
 import os

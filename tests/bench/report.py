@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Runs the benchmarks, and writes their tables and plots into docs/performance.md, each
 between the marks <!-- begin NAME --> and <!-- end NAME -->."""
 

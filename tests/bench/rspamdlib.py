@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """rspamd with nothing but its RBL module, as a milter that scans by itself."""
 
 import os

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A load of SMTP sessions on Postfix, each for a client of its own (XCLIENT), many at
  * once. Reports rate, replies to RCPT and latencies as one JSON line. */
 

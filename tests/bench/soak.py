@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Half an hour at full rate: memory, descriptors and threads must stay flat.
 
     tests/bench/soak.py [--minutes 30]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A small line plot as SVG: logarithmic x, linear y from 0, one line for each series."""
 
 import math

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Every client is new: 8 lists on a local rbldnsd, rspamd (only its RBL module) and
 rblmilter side by side: rate and CPU of whole messages."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The admin: adds, allows, removes, and entries of a few seconds; and what is known of
 each entry meanwhile. A change without an answer (the daemon was killed) may or may not
 have been done: asked for as soon as the daemon is back, and it must be one of the two."""

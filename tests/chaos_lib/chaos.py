@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """One run: starts everything, lets it loose, and sums up."""
 
 import asyncio

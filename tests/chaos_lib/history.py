@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What happened, in order, to be shown around a failure."""
 
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the daemon may take: time for an answer, memory, descriptors, threads. And how
 late the machine itself is, which excuses some of it."""
 

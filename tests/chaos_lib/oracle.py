@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Which verdicts are allowed, from what is known of the world. Where the daemon cannot
 know better (an answer under way, a lie not yet found) both are."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What happens when: made from the seed before anything starts."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The clients: milter sessions as an MTA would have them, and some as none would."""
 
 import asyncio

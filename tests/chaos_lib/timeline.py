@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What was true when, where a change is not of one moment: between the order and its
 acknowledgement both the old and the new may hold."""
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Preloaded into the daemon: its wall clock is as many seconds off as the file that
  * CHAOS_CLOCK names says (an int64_t); the other clocks go on. */
 

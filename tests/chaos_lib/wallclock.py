@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The daemon's wall clock, which can be made to jump without that of the machine."""
 
 import pathlib

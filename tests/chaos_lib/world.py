@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The world that the daemon lives in: the lists and what they truly list, the faults that
 their servers may have, the clients, and the conf files."""
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Code expressions. What is accepted matches only what a list may answer with, means the
  * same when read again, and a range's ends are matched. */
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The conf file. Whatever it holds, the process lives on; what is refused is told; what
  * is accepted prints as a file that is accepted and prints the same. */
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Request lines of the control socket, from the line to the answer, on a real blocklist.
  * The first byte is the peer's right. Each request has one answer that can be sent and
  * read back; a peer that may only ask gets nothing done that changes; and the audit log

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ENTRY texts. What is taken reads back as the same, whole and of the same kind, has the
  * same hash, and is found again by way of the subject it is about; what is refused says
  * why. */

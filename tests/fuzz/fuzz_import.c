@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Import formats: the first byte chooses one. Each row that is read has a canonical entry
  * and an honest line number; written in the formats that can say all (csv, json) it reads
  * back as the same. */

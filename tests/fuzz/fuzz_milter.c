@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A milter session: the callbacks of src/milter, in any order and with any text, where
  * libmilter's own functions are stand-ins that check what they are given. A name server
  * of our own lists everybody, with a reason that is made to break replies.
@@ -261,7 +262,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         config_unref(config);
     }
     require(endpoint_parse("inet:1@127.0.0.1", &nobody) == 0 &&
-            nudger_init(&milter.nudger, &nobody) == 0);
+            pool_wakeup_init(&milter.wakeup, &nobody) == 0);
     milter.max_open = 2;
     return 0;
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Packets from name servers (reply_parse): the first octet chooses the type, the rest is
  * the packet. Whatever it is, reading it twice says the same, and within bounds. */
 

@@ -1,10 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Templates. Never more than the room there is is written; what fits in a large one is
  * the beginning of nothing else in a small one; text without a percent sign is kept. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/template.h"
+#include "base/reply_template.h"
 
 #define ROOM 65536
 
@@ -13,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *const names[] = {"what", "list", "reason", NULL};
 static const char *const values[] = {"192.0.2.1", "%{what}%%", NULL};
 
-static void check_rooms(const struct template *t, const char *whole)
+static void check_rooms(const struct reply_template *t, const char *whole)
 {
     size_t length = strlen(whole);
 
@@ -23,7 +24,7 @@ static void check_rooms(const struct template *t, const char *whole)
 
         if (out == NULL)
             return;
-        fits = template_expand(t, values, out, room);
+        fits = reply_template_expand(t, values, out, room);
         if (fits != (length < room) || strlen(out) >= room ||
             strncmp(out, whole, strlen(out)) != 0)
             abort();
@@ -35,23 +36,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char whole[ROOM];
     char *text = strndup((const char *)data, size), error[256] = "";
-    struct template *t;
+    struct reply_template *t;
 
     if (text == NULL)
         return 0;
-    t = template_new(text, names, error, sizeof error);
+    t = reply_template_new(text, names, error, sizeof error);
     if (t == NULL) {
         if (error[0] == '\0' || strchr(text, '%') == NULL)
             abort();
     } else {
-        if (strcmp(template_source(t), text) != 0)
+        if (strcmp(reply_template_source(t), text) != 0)
             abort();
-        if (template_expand(t, values, whole, sizeof whole))
+        if (reply_template_expand(t, values, whole, sizeof whole))
             check_rooms(t, whole);
         if (strchr(text, '%') == NULL && strlen(text) < ROOM && strcmp(whole, text) != 0)
             abort();
     }
-    template_free(t);
+    reply_template_free(t);
     free(text);
     return 0;
 }

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The harness, and its fixtures, are those of the integration tests."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """An ordinary day sets off no guard: each daily event with each kind of list
 (docs/health.md). While it lasts, and for a second after it, a listed mail may pass; a clean
 one is never refused; before and after it everything is as it must be."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Lists that have many clients, all of a sudden or always: the liar is found after few
 mails, and nobody else is disabled (docs/health.md)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Mail around an event, and what became of it. The truth is what the scripted name servers
 list; the daemon is never asked what it believes."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What name servers do to the daemon: nothing of it may refuse a mail or stop it."""
 
 import time

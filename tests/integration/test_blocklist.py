@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The sender blocklist on a message's way: who is refused with what reply, and who is not."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What changes on the sender blocklist holds from the next message on; what it counts."""
 
 import json
@@ -59,7 +60,7 @@ def test_counted_once_a_message(lab):
         time.sleep(0.2)
 
 
-def test_template(lab):
+def test_reply_template(lab):
     """All that a reply may name; the URL carries it percent-encoded."""
     lab.daemon(
         reply={

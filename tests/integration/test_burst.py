@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A burst of sessions, half of them waiting for a slow list: those that could be answered
 at once must not queue behind them (pitfalls.md, A1)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What is remembered, for how long, and what is asked only once."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the answers of a list mean: codes, weights, errors, modes. Each row is a list of
 its own under one daemon, asked about one client of its own."""
 

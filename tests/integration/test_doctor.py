@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """rblctl doctor: each thing that may be wrong around the daemon is found, and only that."""
 
 import datetime

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Who is not asked about, and in which order the rules stand."""
 
 import pytest

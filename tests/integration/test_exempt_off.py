@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Exemptions that are switched off."""
 
 from harness.conf import dnsbl

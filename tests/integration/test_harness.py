@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The harness itself: a Postfix that answers, and a name server."""
 
 import socket

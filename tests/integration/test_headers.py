@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The headers that are added, and the forged ones that are removed."""
 
 import re

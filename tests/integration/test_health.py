@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Lists that die, lag or lie hurt no mail (docs/health.md)."""
 
 import re

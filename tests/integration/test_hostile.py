@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Milter clients that no MTA is: after each, the daemon is alive, has no sanitizer's
 report, and serves the next session."""
 

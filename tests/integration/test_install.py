@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """make install and uninstall: nothing of the administrator's is lost, and what systemd
 reads is whole."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What was acknowledged survives SIGKILL: tests/kill9 in short."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Out of descriptors: mail is let through or deferred, never refused."""
 
 import resource

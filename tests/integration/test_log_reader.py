@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A log reader that hangs, a full pipe at standard error: no mail waits for it, and what
 the log has lost is told. A reader that reads misses nothing."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The manual page and the sample conf against the program: every example loads, every
 option is described and has the default that the page tells."""
 

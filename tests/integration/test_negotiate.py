@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Which stages the MTA is told to leave out."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A list that lied is taken back when it is well, but not what it said meanwhile: that is
 in the cache, and in sessions that are still open."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """rblmilter's options: -t, -V, -c, -d, -p; and the user it becomes."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Beyond max-queries a lookup waits for its place, those that can move the score most
 first; nobody passes because we are busy."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Every shipped preset loads, alone and with all others, says where it comes from, and
 keeps to the rules that docs/lists.md gives."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """rblctl check: what would become of a message, and the exit status for it."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Slow, huge, malformed and many clients of the control socket hurt neither mail nor
 each other."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """rblctl's output beyond what golden/ shows: long lists, terminals, completion, and the
 manual's examples."""
 

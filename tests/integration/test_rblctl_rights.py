@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Who may do what over the control socket (design.md, 7)."""
 
 import concurrent.futures

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """SIGUSR1: a good file takes effect, a bad one changes nothing, running sessions keep
 theirs."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Reply texts: templates, and that nothing of a stranger's text can break a reply."""
 
 import re
@@ -36,7 +37,7 @@ TEMPLATES = [
 
 
 @pytest.mark.parametrize("row", TEMPLATES, ids=[r[0] for r in TEMPLATES])
-def test_template(lab, row):
+def test_reply_template(lab, row):
     _, reply, options, mail, want = row
     dns = lab.dns(listed(CLIENT, "bl.test", txt="why"))
     lab.daemon(

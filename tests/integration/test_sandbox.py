@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The unit file's sandbox, tried: the daemon runs under it in a container with a systemd of
 its own, answers an MTA and rblctl, reloads, restarts and stops."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """How the answers of several lists make one score, and which lists are asked when."""
 
 from harness.conf import dnsbl

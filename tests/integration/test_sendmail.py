@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A real sendmail asks rblmilter, configured by the lines of docs/sendmail.md as they
 stand. Clients are told apart by the address that they come from: see harness/network.py."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The milter's socket: rights, what is left of a killed daemon, and who owns it."""
 
 import grp

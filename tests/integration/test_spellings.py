@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """No way of writing an address makes us and the MTA read two of it: Postfix takes what
 RFC 822 allowed, comments and all."""
 

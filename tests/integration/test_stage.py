@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """reject-at: the stage at which Postfix is told."""
 
 import pytest

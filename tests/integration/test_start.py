@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The start: nobody is let in before all is read, nor by a start that fails; and what is
 root's and what is the user's."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """SIGTERM: what is open is answered, and the end comes within the deadline."""
 
 import collections

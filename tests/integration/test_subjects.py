@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What is asked about a session, and what never is. Each row sends one mail of which
 only one subject can be asked about, and compares what reached the name server."""
 

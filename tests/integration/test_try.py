@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """rblctl dnsbl try: what a zone that is not configured says of the last hour's clients."""
 
 import concurrent.futures

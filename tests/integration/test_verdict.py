@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """When the verdict is given: as soon as nothing can change it, and in time."""
 
 import time

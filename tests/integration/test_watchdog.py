@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """systemd's watchdog: fed while mail is answered, or waits no longer than it may, and not
 when it hangs."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Kills the daemon again and again in the middle of changes, and looks each time at all
 that it had acknowledged."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A stream of changes over one connection of the control socket, and what must be listed
 after them. A change that was under way when the daemon was killed is kept as `open`: it
 must then be there whole, or not at all."""

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef TESTS_ASKER_H
 #define TESTS_ASKER_H
 

@@ -6,9 +6,9 @@ check_PROGRAMS += tests/unit/test_text
 tests_unit_test_text_SOURCES = tests/unit/test_text.c
 tests_unit_test_text_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_template
-tests_unit_test_template_SOURCES = tests/unit/test_template.c
-tests_unit_test_template_LDADD = $(unit_libs)
+check_PROGRAMS += tests/unit/test_reply_template
+tests_unit_test_reply_template_SOURCES = tests/unit/test_reply_template.c
+tests_unit_test_reply_template_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_ipaddr
 tests_unit_test_ipaddr_SOURCES = tests/unit/test_ipaddr.c

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "blocklist_helper.h"
 
 #include <setjmp.h>

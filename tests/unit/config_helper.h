@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef TESTS_CONFIG_HELPER_H
 #define TESTS_CONFIG_HELPER_H
 

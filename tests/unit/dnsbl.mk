@@ -1,8 +1,8 @@
-check_PROGRAMS += tests/unit/test_query_name tests/unit/test_listing
+check_PROGRAMS += tests/unit/test_query_name tests/unit/test_result
 tests_unit_test_query_name_SOURCES = tests/unit/test_query_name.c
 tests_unit_test_query_name_LDADD = $(unit_libs)
-tests_unit_test_listing_SOURCES = tests/unit/test_listing.c
-tests_unit_test_listing_LDADD = $(unit_libs)
+tests_unit_test_result_SOURCES = tests/unit/test_result.c
+tests_unit_test_result_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_latency tests/unit/test_health
 tests_unit_test_latency_SOURCES = tests/unit/test_latency.c
 tests_unit_test_latency_LDADD = $(unit_libs)

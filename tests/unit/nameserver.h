@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #ifndef TESTS_NAMESERVER_H
 #define TESTS_NAMESERVER_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The Bloom filter: never a wrong no, few wrong yes. */
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Looking through the list: filters, orders, pages. */
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* How fast questions leave: in bursts that a name server's socket can hold, and one more
  * for each answer. What is counted is the time in which so many leave; a slow machine
  * only makes it longer. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Code expressions: what is accepted, and what they match. */
 #include <arpa/inet.h>
 #include <setjmp.h>

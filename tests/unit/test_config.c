@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The conf file: what it says is what is in force. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +38,7 @@ static void test_defaults(void **state)
     assert_int_equal(c->verdict.reject, 8);
     assert_int_equal(c->verdict.tempfail, 0);
     assert_int_equal(c->verdict.tag, 4);
-    assert_string_equal(template_source(c->reply.blocklist),
+    assert_string_equal(reply_template_source(c->reply.blocklist),
                         "%{what} is rbl blacklisted - %{url}");
     assert_null(c->reply.by_check[CHECK_HELO]);
     assert_string_equal(c->blocklist.database, "/var/lib/rblmilter/blocklist.db");
@@ -223,7 +224,7 @@ static void test_print(void **state)
     char *first, *second;
 
     (void)state;
-    assert_string_equal(template_source(c->lists[0].reply),
+    assert_string_equal(reply_template_source(c->lists[0].reply),
                         "${HOME} 'x' \"%{what}\" 100%%");
     print_to(c, &first);
     config_unref(c);

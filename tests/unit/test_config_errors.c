@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The conf file: every error is reported with file, line and what was expected, and what
  * is allowed but surely not meant is warned of. */
 #include <setjmp.h>

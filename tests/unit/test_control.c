@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The server of the control socket with a daemon that is none: who is served when. */
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What goes wrong with the file: damage at the start, a full disk, a file that is gone or
  * cannot be written, other people's files; backups; migrations. */
 

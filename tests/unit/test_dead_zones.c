@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The dead lists: which zones they catch, and which not. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Names in one form, and the addresses of people. */
 #include <setjmp.h>
 #include <stdarg.h>

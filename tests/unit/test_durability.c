@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What add and remove acknowledged is there after kill -9 at any moment, and after a
  * power loss, and nothing is half there. RBLMILTER_TEST_ROUNDS changes how often each is
  * tried.

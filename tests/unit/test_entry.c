@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* ENTRY texts: one form for each, clear errors, what is too wide. */
 
 #include <setjmp.h>

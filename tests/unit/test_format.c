@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Import and export formats: what each line becomes, what is refused, and that what we
  * write reads back as the same. */
 

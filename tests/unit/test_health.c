@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What test points are asked, and what their answers mean. */
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Imports into the store: all or nothing, replace, counts, and that a running one holds
  * up nobody. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Addresses and networks: one form, and who is asked about. */
 #include <arpa/inet.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The wall clock jumps there and back while many add, remove and ask: what was
  * acknowledged holds from then on, with an end or without one. */
 

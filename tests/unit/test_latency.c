@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* How long a list takes: percentiles, forgetting, and the deadline that follows. */
 
 #include <setjmp.h>

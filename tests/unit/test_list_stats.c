@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnsbl/list_stats.h"
 
 #include <setjmp.h>
@@ -74,11 +75,11 @@ static enum list_event hear(struct list_stats *stats, enum dns_status status,
                             bool servers_failed, int took_ms)
 {
     struct dns_answer *answer = dns_answer_failure(status);
-    struct listing listing = {.state = status == DNS_NONE      ? LISTING_NONE
-                                       : status == DNS_REFUSED ? LISTING_ERROR
-                                                               : LISTING_FAILED};
+    struct dnsbl_result result = {.state = status == DNS_NONE      ? RESULT_NOT_LISTED
+                                           : status == DNS_REFUSED ? RESULT_ERROR
+                                                                   : RESULT_FAILED};
     struct heard heard = {.answer = answer,
-                          .listing = &listing,
+                          .result = &result,
                           .servers_failed = servers_failed,
                           .took_ms = took_ms,
                           .surge = FACTOR};

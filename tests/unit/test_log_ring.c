@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The log's thread: order, a reader that hangs, what is lost and how it is told. */
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A plain list in memory beside the store: after each of many random changes, ends,
  * imports and restarts both must say the same. RBLMILTER_TEST_STEPS and _SEED change how
  * many and which. */

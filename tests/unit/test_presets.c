@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The presets in etc/lists.d: what each makes of the answers that its list is known to
  * give (docs/lists.md). */
 
@@ -14,7 +15,7 @@
 
 #include <arpa/inet.h>
 
-#include "dnsbl/listing.h"
+#include "dnsbl/result.h"
 
 #define NONE  "none"
 #define ERROR "error"
@@ -156,14 +157,14 @@ static void knows_what_its_list_answers(void **state)
         const char *name = cases[i].list != NULL ? cases[i].list : cases[i].preset;
         struct config *config = load(cases[i].preset);
         struct dns_answer *answer = make_answer(cases[i].answer);
-        struct listing got = listing_judge(find_list(config, name), answer);
+        struct dnsbl_result got = result_judge(find_list(config, name), answer);
 
         print_message("%s %s\n", name, cases[i].answer);
-        if (got.state == LISTING_LISTED) {
+        if (got.state == RESULT_LISTED) {
             assert_string_equal(got.label, cases[i].label);
             assert_int_equal(got.weight, cases[i].weight);
         } else {
-            assert_string_equal(listing_state_name(got.state), cases[i].label);
+            assert_string_equal(result_state_name(got.state), cases[i].label);
         }
         dns_answer_unref(answer);
         config_unref(config);

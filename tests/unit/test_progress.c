@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* When callbacks count as stuck: some under way, and none that returns. */
 #include <pthread.h>
 #include <setjmp.h>

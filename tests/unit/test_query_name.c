@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The names that lists are asked under. */
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The clients of the last hour: each once, bounded, the oldest go first. */
 
 #include <setjmp.h>
@@ -9,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "policy/recent.h"
+#include "daemon/recent.h"
 
 #define PLACES (RECENT_SETS * RECENT_WAYS)
 

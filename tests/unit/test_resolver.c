@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dns/resolver.h"
 
 #include <arpa/inet.h>
@@ -310,8 +311,8 @@ static void test_a_name_that_fails_twice_is_remembered(void **state)
         for (int i = 0; i < 2; i++) {
             asker_begin(&two[i]);
             two[i].lookup.done = on_failure;
-            assert_null(resolver_query(resolver, upstream, DNS_A, "silent.t", 0,
-                                       &two[i].lookup));
+            assert_null(
+                resolver_query(resolver, upstream, DNS_A, "silent.t", 0, &two[i].lookup));
         }
         for (int i = 0; i < 2; i++)
             while (atomic_load(&two[i].calls) == 0)

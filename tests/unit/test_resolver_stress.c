@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Many askers at once on a name server that does all kinds of things, while settings
  * change, the cache is flushed and upstreams come and go: each is answered once, and
  * nobody is listed who is not. For the sanitizers' eyes above all. */

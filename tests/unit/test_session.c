@@ -1,4 +1,5 @@
-/* Sessions from their facts to the decision, against a scripted name server. */
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sessions from their envelope to the decision, against a scripted name server. */
 
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Time spans: what is read, and how they are written. */
 #include <inttypes.h>
 #include <setjmp.h>

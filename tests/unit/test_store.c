@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The store: what is listed, allowed, ended, removed, and what is kept of it. */
 
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Strangers' text: cleaned for logs, encoded for URLs, never cut where it would lie. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Many threads ask while one lists, imports and the filter is built anew: what was
  * acknowledged is found by all from then on, and what never was listed never is. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The time that ends are reckoned from: jumps of the clock move it only when confirmed.
  */
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Conf files for the daemon, built from Python values: a test says only what it is
 about."""
 

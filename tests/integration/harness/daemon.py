@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The daemon under test: started with a conf file of its own, its log read, and at the
 end looked at for an unclean exit or a sanitizer's report."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The scripted name server (tests/nameserver.py) and rules for it."""
 
 import ipaddress

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Fixtures of the integration tests and of tests/guards. A failing test shows the daemon's
 log; all folders are kept below TMPDIR only for the run."""
 

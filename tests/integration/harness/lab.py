@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What one test works with: a folder, name servers, a daemon, and clients."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Log lines that a test can wait for, so that no test sleeps."""
 
 import re

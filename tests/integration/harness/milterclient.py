@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The MTA's side of the milter protocol (version 6), byte by byte, so that a test can
 also send what no MTA would. One MilterClient is one SMTP session."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A network of a test's own: a namespace in which every port is free, 192.0.2.0/24 and
 2001:db8::25 are this host's, and nothing leads outside. A client there is whoever it
 binds to, so an MTA without XCLIENT can be asked by anybody."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Free ports on loopback."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A Postfix of our own: its configuration, queue and log are below one folder, and it
 touches nothing of an installed one. Needs root, as Postfix's master does."""
 

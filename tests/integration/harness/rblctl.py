@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """rblctl, as a test calls it; and sessions with it that were read by eye."""
 
 import difflib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """rbldnsd, the name server that most DNS lists run on."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the sanitizers say in the daemon's log."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A sendmail of our own: Debian's packages, unpacked below build/check/sendmail but not
 installed. In a mount namespace folders of ours are its /etc, /run, /usr/share and /var, so
 that the lines of docs/sendmail.md can be tried as they stand. Needs root, and to be started

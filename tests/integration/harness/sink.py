@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The end of a mail's way: an SMTP server that keeps what Postfix hands over, so that a
 test can read the headers."""
 

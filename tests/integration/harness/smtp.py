@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """An SMTP client that can be any client, to Postfix by XCLIENT, elsewhere by the address
 that it comes from (harness/network.py), and shows each reply as it came."""
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What answers mean: codes, weights, errors. */
 
 #include <setjmp.h>
@@ -11,7 +12,7 @@
 
 #include <arpa/inet.h>
 
-#include "dnsbl/listing.h"
+#include "dnsbl/result.h"
 
 /* A list as a conf file would make it: up to four codes sections, and error codes. */
 struct section {
@@ -73,7 +74,7 @@ static void judges(void **state)
         const char *label;
         struct section sections[5];
         const char *errors[4], *answer[5];
-        enum listing_state state;
+        enum result_state state;
         int weight;
         const char *code, *code_label;
     } cases[] = {
@@ -81,7 +82,7 @@ static void judges(void **state)
          {{0}},
          {"127.255.255.0/24", "127.0.0.1"},
          {"127.0.0.77"},
-         LISTING_LISTED,
+         RESULT_LISTED,
          5,
          "127.0.0.77",
          ""},
@@ -89,7 +90,7 @@ static void judges(void **state)
          {{0}},
          {"127.255.255.0/24", "127.0.0.1"},
          {"127.0.0.1"},
-         LISTING_ERROR,
+         RESULT_ERROR,
          0,
          "127.0.0.1",
          ""},
@@ -97,7 +98,7 @@ static void judges(void **state)
          {{0}},
          {NULL},
          {"127.0.0.1"},
-         LISTING_ERROR,
+         RESULT_ERROR,
          0,
          "127.0.0.1",
          ""},
@@ -105,7 +106,7 @@ static void judges(void **state)
          {{"127.0.0.1", "white", -3}},
          {"127.0.0.1"},
          {"127.0.0.1"},
-         LISTING_LISTED,
+         RESULT_LISTED,
          -3,
          "127.0.0.1",
          "white"},
@@ -113,7 +114,7 @@ static void judges(void **state)
          {{"127.*.*.254", "", 8}},
          {NULL},
          {"127.255.255.254"},
-         LISTING_ERROR,
+         RESULT_ERROR,
          0,
          "127.255.255.254",
          ""},
@@ -121,7 +122,7 @@ static void judges(void **state)
          {{0}},
          {"127.255.255.0/24"},
          {"127.0.0.2", "127.255.255.255"},
-         LISTING_ERROR,
+         RESULT_ERROR,
          0,
          "127.255.255.255",
          ""},
@@ -129,7 +130,7 @@ static void judges(void **state)
          {{0}},
          {"127.0.0.255"},
          {"127.0.0.255"},
-         LISTING_ERROR,
+         RESULT_ERROR,
          0,
          "127.0.0.255",
          ""},
@@ -137,7 +138,7 @@ static void judges(void **state)
          {{0}},
          {NULL},
          {"192.0.2.80"},
-         LISTING_FOREIGN,
+         RESULT_FOREIGN,
          0,
          "192.0.2.80",
          ""},
@@ -145,7 +146,7 @@ static void judges(void **state)
          {{0}},
          {NULL},
          {"127.0.0.2", "192.0.2.80"},
-         LISTING_FOREIGN,
+         RESULT_FOREIGN,
          0,
          "192.0.2.80",
          ""},
@@ -153,7 +154,7 @@ static void judges(void **state)
          {{"127.0.0.2", "", 8}},
          {NULL},
          {"127.0.0.3"},
-         LISTING_NONE,
+         RESULT_NOT_LISTED,
          0,
          NULL,
          ""},
@@ -161,7 +162,7 @@ static void judges(void **state)
          {{"127.0.0.2", "SBL", 4}, {"127.0.0.9", "DROP", 8}},
          {NULL},
          {"127.0.0.2", "127.0.0.9"},
-         LISTING_LISTED,
+         RESULT_LISTED,
          8,
          "127.0.0.9",
          "DROP"},
@@ -169,7 +170,7 @@ static void judges(void **state)
          {{"127.0.0.2", "SBL", 4}, {"127.0.0.9", "DROP", 8}},
          {NULL},
          {"127.0.0.9", "127.0.0.2"},
-         LISTING_LISTED,
+         RESULT_LISTED,
          8,
          "127.0.0.9",
          "DROP"},
@@ -177,7 +178,7 @@ static void judges(void **state)
          {{"127.0.0.2-127.0.0.9", "all", 2}, {"127.0.0.4", "XBL", 6}},
          {NULL},
          {"127.0.0.4"},
-         LISTING_LISTED,
+         RESULT_LISTED,
          6,
          "127.0.0.4",
          "XBL"},
@@ -185,7 +186,7 @@ static void judges(void **state)
          {{"127.0.*.1", "low", -1}, {"127.0.*.3", "high", -5}},
          {NULL},
          {"127.0.5.1", "127.0.9.3"},
-         LISTING_LISTED,
+         RESULT_LISTED,
          -5,
          "127.0.9.3",
          "high"},
@@ -193,7 +194,7 @@ static void judges(void **state)
          {{"127.0.0.1", "white", -5}, {"127.0.0.2", "black", 3}},
          {NULL},
          {"127.0.0.1", "127.0.0.2"},
-         LISTING_LISTED,
+         RESULT_LISTED,
          3,
          "127.0.0.2",
          "black"},
@@ -201,7 +202,7 @@ static void judges(void **state)
          {{"&8", "PH", 5}, {"&16", "MW", 5}, {"&64", "ABUSE", 4}},
          {NULL},
          {"127.0.0.80"},
-         LISTING_LISTED,
+         RESULT_LISTED,
          9,
          "127.0.0.80",
          "MW"},
@@ -209,7 +210,7 @@ static void judges(void **state)
          {{"&8", "PH", 5}},
          {NULL},
          {"127.0.0.4"},
-         LISTING_NONE,
+         RESULT_NOT_LISTED,
          0,
          NULL,
          ""},
@@ -217,7 +218,7 @@ static void judges(void **state)
          {{"127.0.0.2", "info", 0}},
          {NULL},
          {"127.0.0.2"},
-         LISTING_LISTED,
+         RESULT_LISTED,
          0,
          "127.0.0.2",
          "info"},
@@ -227,7 +228,7 @@ static void judges(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct list *list = make_list(cases[i].sections, 5, cases[i].errors);
         struct dns_answer *answer = make_answer(cases[i].answer);
-        struct listing got = listing_judge(list, answer);
+        struct dnsbl_result got = result_judge(list, answer);
         struct in_addr code = {0};
 
         if (cases[i].code != NULL)
@@ -235,7 +236,7 @@ static void judges(void **state)
         if (got.state != cases[i].state || got.weight != cases[i].weight ||
             got.code.s_addr != code.s_addr || strcmp(got.label, cases[i].code_label) != 0)
             fail_msg("%s: state %s weight %d code %s label \"%s\"", cases[i].label,
-                     listing_state_name(got.state), got.weight, inet_ntoa(got.code),
+                     result_state_name(got.state), got.weight, inet_ntoa(got.code),
                      got.label);
         dns_answer_unref(answer);
         free_list(list);
@@ -246,21 +247,22 @@ static void failures(void **state)
 {
     static const struct {
         enum dns_status status;
-        enum listing_state want;
+        enum result_state want;
     } cases[] = {
-        {DNS_NONE, LISTING_NONE},       {DNS_TIMEOUT, LISTING_FAILED},
-        {DNS_SERVFAIL, LISTING_FAILED}, {DNS_REFUSED, LISTING_ERROR},
-        {DNS_INVALID, LISTING_FAILED},  {DNS_NOT_ASKED, LISTING_FAILED},
+        {DNS_NONE, RESULT_NOT_LISTED}, {DNS_TIMEOUT, RESULT_FAILED},
+        {DNS_SERVFAIL, RESULT_FAILED}, {DNS_REFUSED, RESULT_ERROR},
+        {DNS_INVALID, RESULT_FAILED},  {DNS_NOT_ASKED, RESULT_FAILED},
     };
     struct list list = {.weight = 8};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct listing got = listing_judge(&list, dns_answer_failure(cases[i].status));
+        struct dnsbl_result got =
+            result_judge(&list, dns_answer_failure(cases[i].status));
 
         if (got.state != cases[i].want || got.weight != 0)
             fail_msg("%s: %s", dns_status_name(cases[i].status),
-                     listing_state_name(got.state));
+                     result_state_name(got.state));
     }
 }
 
@@ -283,7 +285,7 @@ static void bounds(void **state)
         struct list *list = make_list(cases[i].sections, 5, none);
         int least, most;
 
-        listing_bounds(list, &least, &most);
+        result_bounds(list, &least, &most);
         if (least != cases[i].least || most != cases[i].most)
             fail_msg("%s: %d to %d", cases[i].label, least, most);
         free_list(list);

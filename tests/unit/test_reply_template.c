@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Templates of replies: what compiles, and what they expand to. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "base/template.h"
+#include "base/reply_template.h"
 
 static const char *const names[] = {"what", "list", "whatever", NULL};
 static const char *const values[] = {"192.0.2.1", "zen", NULL};
@@ -52,18 +53,19 @@ static void test_expand(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof expanded / sizeof expanded[0]; i++) {
         char error[256] = "", out[96];
-        struct template *t = template_new(expanded[i].source, names, error, sizeof error);
+        struct reply_template *t =
+            reply_template_new(expanded[i].source, names, error, sizeof error);
         bool whole;
 
         if (t == NULL)
             fail_msg("%s: %s", expanded[i].label, error);
-        assert_string_equal(template_source(t), expanded[i].source);
+        assert_string_equal(reply_template_source(t), expanded[i].source);
         memset(out, 'x', sizeof out);
-        whole = template_expand(t, values, out, expanded[i].size);
+        whole = reply_template_expand(t, values, out, expanded[i].size);
         if (whole != expanded[i].whole || strcmp(out, expanded[i].want) != 0)
             fail_msg("%s: \"%s\"", expanded[i].label, out);
         assert_int_equal(out[expanded[i].size], 'x');
-        template_free(t);
+        reply_template_free(t);
     }
 }
 
@@ -73,24 +75,25 @@ static void test_refused(void **state)
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         char error[256] = "";
 
-        if (template_new(refused[i].source, names, error, sizeof error) != NULL)
+        if (reply_template_new(refused[i].source, names, error, sizeof error) != NULL)
             fail_msg("%s: accepted", refused[i].label);
         if (strstr(error, refused[i].expected) == NULL)
             fail_msg("%s: \"%s\"", refused[i].label, error);
     }
-    template_free(NULL);
+    reply_template_free(NULL);
 }
 
 static void test_uses(void **state)
 {
     char error[256];
-    struct template *t = template_new("%{list} %%{what}", names, error, sizeof error);
+    struct reply_template *t =
+        reply_template_new("%{list} %%{what}", names, error, sizeof error);
 
     (void)state;
     assert_non_null(t);
-    assert_true(template_uses(t, 1));
-    assert_false(template_uses(t, 0));
-    template_free(t);
+    assert_true(reply_template_uses(t, 1));
+    assert_false(reply_template_uses(t, 0));
+    reply_template_free(t);
 }
 
 int main(void)

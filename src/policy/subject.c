@@ -1,4 +1,5 @@
-#include "policy/question.h"
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/subject.h"
 
 #include <stdlib.h>
 
@@ -19,7 +20,7 @@ static enum stage natural_stage(enum check check)
     abort();
 }
 
-int question_stage(const struct list *list, enum check check)
+int subject_stage(const struct list *list, enum check check)
 {
     if (list->mode == LIST_OFF || (list->checks & 1u << check) == 0)
         return -1;
@@ -30,14 +31,14 @@ int question_stage(const struct list *list, enum check check)
     return natural_stage(check);
 }
 
-static int address_name(const struct list *list, const struct facts *facts,
+static int address_name(const struct list *list, const struct envelope *envelope,
                         char out[static DOMAIN_SIZE])
 {
-    if (!facts->has_client || ipaddr_is_local(&facts->client))
+    if (!envelope->has_client || ipaddr_is_local(&envelope->client))
         return -1;
-    if (facts->client.family == 6 && !list->ipv6)
+    if (envelope->client.family == 6 && !list->ipv6)
         return -1;
-    return query_name_address(&facts->client, list->zone, out);
+    return query_name_address(&envelope->client, list->zone, out);
 }
 
 static int domain_name(const struct list *list, const char *domain,
@@ -52,46 +53,47 @@ static int domain_name(const struct list *list, const char *domain,
     return query_name_domain(domain, list->zone, out);
 }
 
-int question_name(const struct list *list, enum check check, const struct facts *facts,
-                  const struct suffix_list *suffixes, char out[static DOMAIN_SIZE])
+int subject_query_name(const struct list *list, enum check check,
+                       const struct envelope *envelope,
+                       const struct suffix_list *suffixes, char out[static DOMAIN_SIZE])
 {
     out[0] = '\0';
     if (list->when == WHEN_NULL_SENDER &&
-        (!facts->has_sender || !mail_address_is_null(&facts->sender)))
+        (!envelope->has_sender || !mail_address_is_null(&envelope->sender)))
         return -1;
     switch (check) {
     case CHECK_CLIENT:
-        return address_name(list, facts, out);
+        return address_name(list, envelope, out);
     case CHECK_CLIENT_NAME:
-        return domain_name(list, facts->client_name, suffixes, out);
+        return domain_name(list, envelope->client_name, suffixes, out);
     case CHECK_HELO:
-        return domain_name(list, facts->helo, suffixes, out);
+        return domain_name(list, envelope->helo, suffixes, out);
     case CHECK_SENDER_DOMAIN:
-        return domain_name(list, facts->sender.domain, suffixes, out);
+        return domain_name(list, envelope->sender.domain, suffixes, out);
     case CHECK_SENDER:
-        return query_name_sender(&facts->sender, list->hash, list->zone, out);
+        return query_name_sender(&envelope->sender, list->hash, list->zone, out);
     }
     abort();
 }
 
-const char *question_subject(enum check check, const struct facts *facts)
+const char *subject_text(enum check check, const struct envelope *envelope)
 {
     switch (check) {
     case CHECK_CLIENT:
-        return facts->client_text;
+        return envelope->client_text;
     case CHECK_CLIENT_NAME:
-        return facts->client_name;
+        return envelope->client_name;
     case CHECK_HELO:
-        return facts->helo;
+        return envelope->helo;
     case CHECK_SENDER_DOMAIN:
-        return facts->sender.domain;
+        return envelope->sender.domain;
     case CHECK_SENDER:
-        return facts->sender_text;
+        return envelope->sender_text;
     }
     abort();
 }
 
-const char *question_class(enum check check)
+const char *subject_class(enum check check)
 {
     switch (check) {
     case CHECK_CLIENT:

@@ -1,4 +1,5 @@
-#include "policy/record.h"
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/verdict_log.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -7,23 +8,23 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "policy/question.h"
+#include "policy/subject.h"
 
 static bool is_counted_listing(const struct dnsbl_lookup *q)
 {
-    return q->counted && q->listing.state == LISTING_LISTED;
+    return q->counted && q->result.state == RESULT_LISTED;
 }
 
-void record_lists(const struct session *session, const char *separator,
-                  char out[static RECORD_LISTS_SIZE])
+void verdict_log_lists(const struct session *session, const char *separator,
+                       char out[static VERDICT_LISTS_SIZE])
 {
-    struct buffer line = buffer_over(out, RECORD_LISTS_SIZE);
+    struct buffer line = buffer_over(out, VERDICT_LISTS_SIZE);
     char code[INET_ADDRSTRLEN];
 
     for (const struct dnsbl_lookup *q = lookups_next(session->lookups, NULL); q != NULL;
          q = lookups_next(session->lookups, q)) {
         if (!is_counted_listing(q) ||
-            inet_ntop(AF_INET, &q->listing.code, code, sizeof code) == NULL)
+            inet_ntop(AF_INET, &q->result.code, code, sizeof code) == NULL)
             continue;
         buffer_add(&line, "%s%s(%s:%d%s)", line.used > 0 ? separator : "",
                    q->dnsbl->list->name, code, lookup_weight(q),
@@ -44,10 +45,10 @@ static void add_failures(struct buffer *line, const struct session *session)
             why = q->late ? "no-answer" : "not-awaited";
         else if (q->skip != NULL)
             why = q->skip;
-        else if (q->listing.state == LISTING_FAILED)
+        else if (q->result.state == RESULT_FAILED)
             why = dns_status_name(q->status);
-        else if (q->listing.state == LISTING_ERROR || q->listing.state == LISTING_FOREIGN)
-            why = listing_state_name(q->listing.state);
+        else if (q->result.state == RESULT_ERROR || q->result.state == RESULT_FOREIGN)
+            why = result_state_name(q->result.state);
         if (why == NULL)
             continue;
         buffer_add(line, "%s%s(%s)", lead, q->dnsbl->list->name, why);
@@ -71,7 +72,7 @@ static void add_decision(struct buffer *line, const struct session *session)
 {
     const struct decision *d = &session->decision;
     const struct config *config = session->policy->config;
-    char lists[RECORD_LISTS_SIZE], reason[BLOCKLIST_REASON_SIZE];
+    char lists[VERDICT_LISTS_SIZE], reason[BLOCKLIST_REASON_SIZE];
 
     if (d->listed != BLOCKLIST_NONE) {
         text_clean(d->match.reason, reason, sizeof reason);
@@ -88,16 +89,16 @@ static void add_decision(struct buffer *line, const struct session *session)
     buffer_add(line, " score=%d/%d", d->score, config->verdict.reject);
     if (d->verdict == VERDICT_TEMPFAIL && d->missing < 0)
         buffer_add(line, " unheard=%d", d->missing); /* it is put off for this */
-    record_lists(session, ",", lists);
+    verdict_log_lists(session, ",", lists);
     if (lists[0] != '\0')
         buffer_add(line, " lists=%s", lists);
     add_failures(line, session);
 }
 
-void record_log(const struct session *session, const char *recipient,
-                bool exempt_recipient)
+void verdict_log_write(const struct session *session, const char *recipient,
+                       bool exempt_recipient)
 {
-    const struct facts *f = &session->facts;
+    const struct envelope *f = &session->envelope;
     const struct decision *d = &session->decision;
     enum verdict verdict = exempt_recipient ? VERDICT_ACCEPT : d->verdict;
     enum log_level level = verdict == VERDICT_ACCEPT ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE;
@@ -113,7 +114,7 @@ void record_log(const struct session *session, const char *recipient,
     if (f->has_sender || f->sender_text[0] != '\0')
         add_stranger(&line, "from", f->sender_text);
     if (recipient != NULL) {
-        facts_envelope_text(recipient, to);
+        envelope_address_text(recipient, to);
         add_stranger(&line, "to", to);
     }
     add_stranger(&line, "helo", f->helo_text);
@@ -130,14 +131,14 @@ void record_log(const struct session *session, const char *recipient,
 /* Of an allow list that is well; it may have answered after the verdict. */
 static bool is_listed_well(const struct dnsbl_lookup *q)
 {
-    return q->listing.state == LISTING_LISTED && q->listing.weight < 0 &&
+    return q->result.state == RESULT_LISTED && q->result.weight < 0 &&
            dnsbl_believes(q->dnsbl, q->ipv6, q->came_ms);
 }
 
-bool record_dnswl(const struct session *session, const char *host,
-                  char out[static RECORD_LISTS_SIZE])
+bool verdict_log_dnswl(const struct session *session, const char *host,
+                       char out[static VERDICT_LISTS_SIZE])
 {
-    struct buffer line = buffer_over(out, RECORD_LISTS_SIZE);
+    struct buffer line = buffer_over(out, VERDICT_LISTS_SIZE);
     char code[INET_ADDRSTRLEN];
     bool any = false;
 
@@ -146,7 +147,7 @@ bool record_dnswl(const struct session *session, const char *host,
          q = lookups_next(session->lookups, q)) {
         if (q->check != CHECK_CLIENT || q->skip != NULL ||
             !lookups_is_answered(session->lookups, q) || !is_listed_well(q) ||
-            inet_ntop(AF_INET, &q->listing.code, code, sizeof code) == NULL)
+            inet_ntop(AF_INET, &q->result.code, code, sizeof code) == NULL)
             continue;
         buffer_add(&line, ";\n\tdnswl=pass dns.zone=%s policy.ip=%s",
                    q->dnsbl->list->zone_shown, code);

@@ -1,5 +1,6 @@
-#ifndef DNSBL_LISTING_H
-#define DNSBL_LISTING_H
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DNSBL_RESULT_H
+#define DNSBL_RESULT_H
 
 /* What a list's answer means: its code table applied to the addresses that came.
  * Any thread; no allocation. */
@@ -11,16 +12,16 @@
 #include "dns/answer.h"
 #include "dns/resolver.h"
 
-enum listing_state {
-    LISTING_NONE,    /* not listed, or not by a code that counts */
-    LISTING_LISTED,  /* listed: code, label and weight say how */
-    LISTING_ERROR,   /* the list refuses our queries: an error code, or REFUSED */
-    LISTING_FOREIGN, /* an address outside 127.0.0.0/8: a parked zone, a lying resolver */
-    LISTING_FAILED   /* no answer: timeout, SERVFAIL, unreadable, not asked */
+enum result_state {
+    RESULT_NOT_LISTED, /* not listed, or not by a code that counts */
+    RESULT_LISTED,     /* listed: code, label and weight say how */
+    RESULT_ERROR,      /* the list refuses our queries: an error code, or REFUSED */
+    RESULT_FOREIGN, /* an address outside 127.0.0.0/8: a parked zone, a lying resolver */
+    RESULT_FAILED   /* no answer: timeout, SERVFAIL, unreadable, not asked */
 };
 
-struct listing {
-    enum listing_state state;
+struct dnsbl_result {
+    enum result_state state;
     struct in_addr code; /* what decided: of LISTED the heaviest, of ERROR and FOREIGN the
                             first such; else 0 */
     const char *label;   /* of the codes section, "" without one; the list's */
@@ -31,20 +32,21 @@ struct listing {
  * that says no, or that is not itself, flags nobody. Of several codes the largest weight
  * counts (where all are negative, the smallest); bits of one code add up (lists.md, 1).
  */
-struct listing listing_judge(const struct list *list, const struct dns_answer *answer);
+struct dnsbl_result result_judge(const struct list *list,
+                                 const struct dns_answer *answer);
 
 /* The is_refusal of a lookup whose context is the struct list: an error code or a foreign
  * address is no answer. */
-bool listing_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer);
+bool result_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer);
 
 /* The more telling of two listings of one list (for two subjects): errors do not replace
  * listings; of two listings the one whose weight counts. */
-int listing_heavier(int a, int b);
+int result_heavier(int a, int b);
 
 /* The least and the most that an answer of this list can add. */
-void listing_bounds(const struct list *list, int *least, int *most);
+void result_bounds(const struct list *list, int *least, int *most);
 
 /* "listed", "none", "error", "foreign", "failed". */
-const char *listing_state_name(enum listing_state state);
+const char *result_state_name(enum result_state state);
 
 #endif

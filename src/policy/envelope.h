@@ -1,5 +1,6 @@
-#ifndef POLICY_FACTS_H
-#define POLICY_FACTS_H
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef POLICY_ENVELOPE_H
+#define POLICY_ENVELOPE_H
 
 /* What the MTA told of a session and its message so far. Plain values; belongs to one
  * session, which only one thread works on at a time. */
@@ -14,7 +15,7 @@
 #define LOGIN_SIZE    256
 #define QUEUE_ID_SIZE 64
 
-struct facts {
+struct envelope {
     bool has_client; /* false: a local socket or an unknown family */
     struct ipaddr client;
     char client_text[IPADDR_TEXT_SIZE]; /* "" without one */
@@ -31,15 +32,16 @@ struct facts {
 
 /* client is NULL for a local socket or an unknown family; name is the client's name where
  * the MTA confirmed it, else NULL. */
-void facts_connect(struct facts *facts, const struct ipaddr *client, const char *name);
+void envelope_connect(struct envelope *envelope, const struct ipaddr *client,
+                      const char *name);
 
 /* Ends the message at hand, too (RFC 5321, 4.1.4). */
-void facts_helo(struct facts *facts, const char *helo);
+void envelope_helo(struct envelope *envelope, const char *helo);
 
 /* Begins a message: sender as in MAIL FROM, with or without <>; login NULL when none. */
-void facts_mail(struct facts *facts, const char *sender, const char *login);
+void envelope_mail(struct envelope *envelope, const char *sender, const char *login);
 
 /* Copies an envelope address without its <> for showing, cut where too long. */
-void facts_envelope_text(const char *address, char out[static ENVELOPE_SIZE]);
+void envelope_address_text(const char *address, char out[static ENVELOPE_SIZE]);
 
 #endif

@@ -1,4 +1,5 @@
-#include "milter/nudge.h"
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "milter/pool_wakeup.h"
 
 #include <string.h>
 #include <time.h>
@@ -6,21 +7,21 @@
 #include "base/clock.h"
 
 #define PATIENCE_MS 1    /* most answers of a near resolver are there by then */
-#define LOST_MS     1000 /* a nudge not answered by then was lost */
+#define LOST_MS     1000 /* a wakeup not answered by then was lost */
 
 #define LOOK_MS     50 /* in which a pool that is well answers */
 #define LOOK_NUDGES 8  /* at a time, each for one stranded session */
 #define LOOKS_MOST  4096
 
-int nudger_init(struct nudger *nudger, const struct endpoint *endpoint)
+int pool_wakeup_init(struct pool_wakeup *wakeup, const struct endpoint *endpoint)
 {
-    memset(nudger, 0, sizeof *nudger);
-    nudger->endpoint = *endpoint;
-    return pthread_mutex_init(&nudger->lock, NULL) == 0 ? 0 : -1;
+    memset(wakeup, 0, sizeof *wakeup);
+    wakeup->endpoint = *endpoint;
+    return pthread_mutex_init(&wakeup->lock, NULL) == 0 ? 0 : -1;
 }
 
-/* Whether a nudge is under way; lock held. */
-static bool is_behind(struct nudger *n)
+/* Whether a wakeup is under way; lock held. */
+static bool is_behind(struct pool_wakeup *n)
 {
     if (n->sent > n->answered && clock_ms() - n->last_sent_ms > LOST_MS)
         n->answered = n->sent;
@@ -28,11 +29,11 @@ static bool is_behind(struct nudger *n)
 }
 
 /* First call, before the wait: remembers the time and gives a near answer a chance.
- * Second call: nudges, unless one that was sent meanwhile has come through. */
-int nudge_on_wait(void *context)
+ * Second call: wakes, unless one that was sent meanwhile has come through. */
+int pool_wakeup_on_wait(void *context)
 {
-    struct nudge_wait *wait = context;
-    struct nudger *n = wait->nudger;
+    struct pool_wait *wait = context;
+    struct pool_wakeup *n = wait->wakeup;
     bool first = wait->calls++ == 0, send;
 
     pthread_mutex_lock(&n->lock);
@@ -45,21 +46,21 @@ int nudge_on_wait(void *context)
     }
     pthread_mutex_unlock(&n->lock);
     if (send && !endpoint_knock(&n->endpoint))
-        nudge_came_through(n, true); /* out of descriptors: nothing to wait for */
+        pool_wakeup_arrived(n, true); /* out of descriptors: nothing to wait for */
     return first && !send ? PATIENCE_MS : -1;
 }
 
-static void send_one(struct nudger *n)
+static void send_one(struct pool_wakeup *n)
 {
     pthread_mutex_lock(&n->lock);
     n->sent++;
     n->last_sent_ms = clock_ms();
     pthread_mutex_unlock(&n->lock);
     if (!endpoint_knock(&n->endpoint))
-        nudge_came_through(n, true);
+        pool_wakeup_arrived(n, true);
 }
 
-static uint64_t count_in_turn(struct nudger *n)
+static uint64_t count_in_turn(struct pool_wakeup *n)
 {
     uint64_t count;
 
@@ -69,7 +70,7 @@ static uint64_t count_in_turn(struct nudger *n)
     return count;
 }
 
-void nudge_look(struct nudger *n)
+void pool_wakeup_look(struct pool_wakeup *n)
 {
     struct timespec pause = {.tv_nsec = LOOK_MS * 1000000};
     uint64_t before = count_in_turn(n);
@@ -83,11 +84,11 @@ void nudge_look(struct nudger *n)
     }
 }
 
-void nudge_came_through(struct nudger *nudger, bool in_turn)
+void pool_wakeup_arrived(struct pool_wakeup *wakeup, bool in_turn)
 {
-    pthread_mutex_lock(&nudger->lock);
-    if (nudger->answered < nudger->sent)
-        nudger->answered++;
-    nudger->in_turn += in_turn;
-    pthread_mutex_unlock(&nudger->lock);
+    pthread_mutex_lock(&wakeup->lock);
+    if (wakeup->answered < wakeup->sent)
+        wakeup->answered++;
+    wakeup->in_turn += in_turn;
+    pthread_mutex_unlock(&wakeup->lock);
 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What the MTA is told of a decision: the refusal's text, and headers. */
 
 #include <stdio.h>
@@ -5,7 +6,7 @@
 
 #include "base/log.h"
 #include "milter/state.h"
-#include "policy/record.h"
+#include "policy/verdict_log.h"
 
 const char *const forged_names[2] = {"X-RBL-Score", "X-RBL-Lists"};
 
@@ -69,13 +70,13 @@ void answer_headers(SMFICTX *ctx, const struct connection *connection)
 {
     const struct session *session = connection->session;
     const char *host = smfi_getsymval(ctx, "j");
-    char text[RECORD_LISTS_SIZE], score[64];
+    char text[VERDICT_LISTS_SIZE], score[64];
 
     for (int k = 0; k < 2; k++)
         remove_forged(ctx, forged_names[k], connection->forged[k]);
     if (!session->decided)
         return;
-    if (record_dnswl(session, host != NULL ? host : "localhost", text))
+    if (verdict_log_dnswl(session, host != NULL ? host : "localhost", text))
         add_header(ctx, "Authentication-Results", text, true);
     if (session->policy->config->verdict.tag == 0 ||
         session->decision.verdict == VERDICT_ACCEPT ||
@@ -83,7 +84,7 @@ void answer_headers(SMFICTX *ctx, const struct connection *connection)
         return;
     snprintf(score, sizeof score, "%d/%d", session->decision.score,
              session->policy->config->verdict.reject);
-    record_lists(session, ", ", text);
+    verdict_log_lists(session, ", ", text);
     add_header(ctx, forged_names[FORGED_SCORE], score, false);
     add_header(ctx, forged_names[FORGED_LISTS], text, false);
 }

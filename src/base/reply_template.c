@@ -1,4 +1,5 @@
-#include "base/template.h"
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/reply_template.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -13,14 +14,14 @@ struct piece {
     size_t start, length; /* of a literal, in source */
 };
 
-struct template
-{
+struct reply_template {
     char *source;
     struct piece *pieces;
     size_t count;
 };
 
-static void add_piece(struct template *t, size_t variable, size_t start, size_t length)
+static void add_piece(struct reply_template *t, size_t variable, size_t start,
+                      size_t length)
 {
     if (variable == LITERAL && length == 0)
         return;
@@ -41,8 +42,9 @@ static void expected_names(const char *const *names, char *out, size_t size)
 
 /* Reads the variable at source[at], which is "%{". Returns the length of all of it,
  * with its index in *variable, or 0 with error set. */
-static size_t read_variable(const struct template *t, size_t at, const char *const *names,
-                            size_t *variable, char *error, size_t error_size)
+static size_t read_variable(const struct reply_template *t, size_t at,
+                            const char *const *names, size_t *variable, char *error,
+                            size_t error_size)
 {
     const char *name = t->source + at + 2;
     const char *end = strchr(name, '}');
@@ -65,7 +67,7 @@ static size_t read_variable(const struct template *t, size_t at, const char *con
     return 0;
 }
 
-static int compile(struct template *t, const char *const *names, char *error,
+static int compile(struct reply_template *t, const char *const *names, char *error,
                    size_t error_size)
 {
     size_t literal = 0, i = 0, variable;
@@ -98,10 +100,10 @@ static int compile(struct template *t, const char *const *names, char *error,
     return 0;
 }
 
-struct template *template_new(const char *text, const char *const *names, char *error,
-                              size_t error_size)
+struct reply_template *reply_template_new(const char *text, const char *const *names,
+                                          char *error, size_t error_size)
 {
-    struct template *t = calloc(1, sizeof *t);
+    struct reply_template *t = calloc(1, sizeof *t);
     size_t length = strlen(text);
 
     if (t != NULL) {
@@ -117,11 +119,11 @@ struct template *template_new(const char *text, const char *const *names, char *
         goto fail;
     return t;
 fail:
-    template_free(t);
+    reply_template_free(t);
     return NULL;
 }
 
-void template_free(struct template *t)
+void reply_template_free(struct reply_template *t)
 {
     if (t == NULL)
         return;
@@ -130,12 +132,12 @@ void template_free(struct template *t)
     free(t);
 }
 
-const char *template_source(const struct template *t)
+const char *reply_template_source(const struct reply_template *t)
 {
     return t->source;
 }
 
-bool template_uses(const struct template *t, size_t index)
+bool reply_template_uses(const struct reply_template *t, size_t index)
 {
     for (size_t i = 0; i < t->count; i++)
         if (t->pieces[i].variable == index)
@@ -143,8 +145,8 @@ bool template_uses(const struct template *t, size_t index)
     return false;
 }
 
-bool template_expand(const struct template *t, const char *const *values, char *out,
-                     size_t size)
+bool reply_template_expand(const struct reply_template *t, const char *const *values,
+                           char *out, size_t size)
 {
     size_t used = 0;
 

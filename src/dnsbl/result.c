@@ -1,4 +1,5 @@
-#include "dnsbl/listing.h"
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dnsbl/result.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static bool is_error(const struct list *list, struct in_addr code)
     return false;
 }
 
-int listing_heavier(int a, int b)
+int result_heavier(int a, int b)
 {
     if (a > 0 || b > 0)
         return a > b ? a : b;
@@ -52,7 +53,7 @@ int listing_heavier(int a, int b)
 
 /* What one code weighs: the heaviest section that names it, or the sum of its bits.
  * Returns false if no section names it. */
-static bool weigh(const struct list *list, struct in_addr code, struct listing *out)
+static bool weigh(const struct list *list, struct in_addr code, struct dnsbl_result *out)
 {
     int bits = 0;
 
@@ -69,29 +70,29 @@ static bool weigh(const struct list *list, struct in_addr code, struct listing *
         if (!codes_match(&rule->codes, code))
             continue;
         if (!named ||
-            (!has_bits && listing_heavier(rule->weight, out->weight) != out->weight))
+            (!has_bits && result_heavier(rule->weight, out->weight) != out->weight))
             out->label = rule->label;
         bits += has_bits ? rule->weight : 0;
         if (!has_bits)
-            out->weight = listing_heavier(out->weight, rule->weight);
+            out->weight = result_heavier(out->weight, rule->weight);
         named = true;
     }
-    out->weight = listing_heavier(out->weight, bits);
+    out->weight = result_heavier(out->weight, bits);
     return named;
 }
 
 /* Takes the codes that count; returns whether there was one. */
 static bool weigh_all(const struct list *list, const struct dns_answer *answer,
-                      struct listing *out)
+                      struct dnsbl_result *out)
 {
     bool any = false;
 
     for (unsigned i = 0; i < answer->address_count; i++) {
-        struct listing one = {.state = LISTING_LISTED, .label = ""};
+        struct dnsbl_result one = {.state = RESULT_LISTED, .label = ""};
 
         if (!weigh(list, answer->addresses[i], &one))
             continue;
-        if (!any || (listing_heavier(one.weight, out->weight) == one.weight &&
+        if (!any || (result_heavier(one.weight, out->weight) == one.weight &&
                      one.weight != out->weight))
             *out = one;
         any = true;
@@ -99,9 +100,9 @@ static bool weigh_all(const struct list *list, const struct dns_answer *answer,
     return any;
 }
 
-struct listing listing_judge(const struct list *list, const struct dns_answer *answer)
+struct dnsbl_result result_judge(const struct list *list, const struct dns_answer *answer)
 {
-    struct listing out = {.state = LISTING_NONE, .code = no_code, .label = ""};
+    struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .code = no_code, .label = ""};
 
     switch (answer->status) {
     case DNS_FOUND:
@@ -109,14 +110,14 @@ struct listing listing_judge(const struct list *list, const struct dns_answer *a
     case DNS_NONE:
         return out;
     case DNS_REFUSED:
-        out.state = LISTING_ERROR;
+        out.state = RESULT_ERROR;
         return out;
     case DNS_TIMEOUT:
     case DNS_SERVFAIL:
     case DNS_INVALID:
     case DNS_UNREACHABLE:
     case DNS_NOT_ASKED:
-        out.state = LISTING_FAILED;
+        out.state = RESULT_FAILED;
         return out;
     }
     for (unsigned i = 0; i < answer->address_count; i++) {
@@ -124,7 +125,7 @@ struct listing listing_judge(const struct list *list, const struct dns_answer *a
 
         if (!is_foreign(code) && !is_error(list, code))
             continue;
-        out.state = is_foreign(code) ? LISTING_FOREIGN : LISTING_ERROR;
+        out.state = is_foreign(code) ? RESULT_FOREIGN : RESULT_ERROR;
         out.code = code;
         return out;
     }
@@ -132,14 +133,14 @@ struct listing listing_judge(const struct list *list, const struct dns_answer *a
     return out;
 }
 
-bool listing_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer)
+bool result_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer)
 {
-    enum listing_state state = listing_judge(lookup->context, answer).state;
+    enum result_state state = result_judge(lookup->context, answer).state;
 
-    return state == LISTING_ERROR || state == LISTING_FOREIGN;
+    return state == RESULT_ERROR || state == RESULT_FOREIGN;
 }
 
-void listing_bounds(const struct list *list, int *least, int *most)
+void result_bounds(const struct list *list, int *least, int *most)
 {
     int minus = 0, plus = 0; /* of bits: all that may come together */
 
@@ -166,18 +167,18 @@ void listing_bounds(const struct list *list, int *least, int *most)
         *most = plus;
 }
 
-const char *listing_state_name(enum listing_state state)
+const char *result_state_name(enum result_state state)
 {
     switch (state) {
-    case LISTING_NONE:
+    case RESULT_NOT_LISTED:
         return "none";
-    case LISTING_LISTED:
+    case RESULT_LISTED:
         return "listed";
-    case LISTING_ERROR:
+    case RESULT_ERROR:
         return "error";
-    case LISTING_FOREIGN:
+    case RESULT_FOREIGN:
         return "foreign";
-    case LISTING_FAILED:
+    case RESULT_FAILED:
         return "failed";
     }
     abort();

@@ -1,4 +1,5 @@
-#include "policy/recent.h"
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/recent.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-#ifndef BASE_TEMPLATE_H
-#define BASE_TEMPLATE_H
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BASE_REPLY_TEMPLATE_H
+#define BASE_REPLY_TEMPLATE_H
 
 /* Text templates of the conf file: "%{name}" stands for a value, "%%" for a percent
  * sign. Compiled once, expanded for each reply. Any thread may expand. */
@@ -7,26 +8,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct template;
+struct reply_template;
 
 /* Compiles text. names is the NULL-terminated table of what may stand in braces; it is
  * borrowed and must outlive the template. Returns the template, or NULL with a sentence
  * in error that says what was wrong and what was expected. */
-struct template *template_new(const char *text, const char *const *names, char *error,
-                              size_t error_size);
+struct reply_template *reply_template_new(const char *text, const char *const *names,
+                                          char *error, size_t error_size);
 
 /* NULL is fine. */
-void template_free(struct template *t);
+void reply_template_free(struct reply_template *t);
 
 /* The text it was compiled from; lives as long as the template. */
-const char *template_source(const struct template *t);
+const char *reply_template_source(const struct reply_template *t);
 
 /* Whether names[index] is used in it. */
-bool template_uses(const struct template *t, size_t index);
+bool reply_template_uses(const struct reply_template *t, size_t index);
 
 /* Expands: values[i] belongs to names[i], NULL counts as empty. What does not fit is
  * left out; returns false then. size is at least 1. */
-bool template_expand(const struct template *t, const char *const *values, char *out,
-                     size_t size);
+bool reply_template_expand(const struct reply_template *t, const char *const *values,
+                           char *out, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
-#ifndef POLICY_RECENT_H
-#define POLICY_RECENT_H
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DAEMON_RECENT_H
+#define DAEMON_RECENT_H
 
 /* The clients that were judged lately, each once with its last verdict: what a new list
  * can be tried on (rblctl dnsbl try). Bounded: RECENT_SETS * RECENT_WAYS clients of 32
