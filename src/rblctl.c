@@ -18,7 +18,7 @@ static void help(void)
     printf("usage: rblctl [-s SOCKET] [--json] COMMAND [ARGUMENT]…\n"
            "Asks and changes the sender blocklist of a running rblmilter.\n\n");
     ctl_commands_help();
-    printf("\n\"rblctl COMMAND --help\" shows its options; rblctl(8) tells all.\n");
+    printf("\n\"rblctl COMMAND --help\" shows its options; rblctl(8) has everything.\n");
 }
 
 /* Standard output may be full or gone: a list that was cut short is no success. */

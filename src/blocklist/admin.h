@@ -169,7 +169,7 @@ enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pat
                                     char error[static BLOCKLIST_ERROR_SIZE]);
 
 /* An import: one change, there or not. rblctl reads the file (formats/format.h, so that
- * errors carry its line numbers) and sends rows; they are set aside in a file of their
+ * errors carry its line numbers) and sends rows; they are staged in a file of their
  * own until the commit, so a slow sender holds up nobody. Used by one thread at a time.
  */
 struct blocklist_import;

@@ -23,7 +23,7 @@ struct audit {
 
 enum audit_mode {
     AUDIT_ALL,        /* each new row is written to the audit log */
-    AUDIT_NO_ADDITION /* imports: the row itself tells, until it is changed or removed */
+    AUDIT_NO_ADDITION /* imports: the row itself says, until it is changed or removed */
 };
 
 /* Returns SQLite's code. audit stays where it is as long as db is open. */

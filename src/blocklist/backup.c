@@ -204,7 +204,7 @@ int backup_set_aside(const char *database, char *kept, size_t kept_size, char *e
     }
     return sync_folder(database);
 failed:
-    text_sentence(error, error_size, "%s cannot be set aside: %s", database,
+    text_sentence(error, error_size, "%s cannot be moved out of the way: %s", database,
                   strerror(errno));
     return -1;
 }

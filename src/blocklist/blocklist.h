@@ -20,7 +20,7 @@ struct blocklist;
 enum blocklist_on_damage {
     BLOCKLIST_DAMAGE_STOP,    /* do not start */
     BLOCKLIST_DAMAGE_RESTORE, /* take the newest sound backup; without one do not start */
-    BLOCKLIST_DAMAGE_EMPTY    /* begin anew */
+    BLOCKLIST_DAMAGE_EMPTY    /* start over */
 };
 
 struct blocklist_options {

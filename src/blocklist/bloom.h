@@ -5,7 +5,7 @@
 /* A Bloom filter over hashes of entries: says at once that a subject is not listed, in
  * front of the database. 16 bits per key, eight of them set, all within one cache line
  * ("Cache-, Hash- and Space-Efficient Bloom Filters", Putze and others, 2007). It never
- * says no to what was added; to about one in a thousand others it says yes. Beside it,
+ * denies what was added; to about one in a thousand others it says yes. Beside it,
  * which lengths of network prefixes occur. Any thread may add and ask at once. */
 
 #include <pthread.h>
@@ -37,7 +37,7 @@ size_t bloom_filter_bytes(const struct bloom_filter *filter);
 
 /* The filter in use and, while one is being built, its successor. Whoever lists
  * something adds it before the commit is acknowledged, to both, so that no filter ever
- * says no to what stands. Any thread; the lock is held for a look or a swap only. */
+ * denies what is there. Any thread; the lock is held for a look or a swap only. */
 struct bloom {
     pthread_rwlock_t lock;
     struct bloom_filter *current, *next; /* current NULL: everything may be listed */
@@ -64,7 +64,7 @@ void bloom_build_finish(struct bloom *bloom); /* the successor takes over */
 void bloom_build_cancel(struct bloom *bloom);
 
 bool bloom_is_ready(struct bloom *bloom); /* there is a filter */
-bool bloom_is_full(struct bloom *bloom);  /* it should be built anew, larger */
+bool bloom_is_full(struct bloom *bloom);  /* it should be built again, larger */
 void bloom_size(struct bloom *bloom, uint64_t *bytes, uint64_t *keys, bool *ready);
 
 #endif

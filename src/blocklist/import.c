@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An import: rows are set aside in a temporary table of a connection of its own, then
+/* An import: rows are staged in a temporary table of a connection of its own, then
  * moved into the listing in one transaction, sorted, which is what makes it fast. */
 
 #include <stdio.h>
@@ -187,7 +187,7 @@ static int move_rows(struct blocklist_import *import, int64_t now)
     return sql_run_once(import->db, sql, "ti", import->login, now);
 }
 
-/* One line for the whole: what was added tells the rest itself (who, since). */
+/* One line for the whole: what was added says the rest itself (who, since). */
 static int note_import(struct blocklist_import *import)
 {
     static const char sql[] =

@@ -40,7 +40,7 @@ static bool was_lost(const char *path)
 }
 
 /* A file whose damage was found while it was in use is checked whatever its size, until
- * it is sound or set aside. */
+ * it is sound or moved out of the way. */
 static bool check_is_asked(const char *path, bool forget)
 {
     char marker[PATH_MAX];
@@ -58,7 +58,7 @@ static void make_file(const char *path)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     if (fd >= 0)
-        close(fd); /* otherwise it is there, or SQLite tells why it cannot be made */
+        close(fd); /* otherwise it is there, or SQLite says why it cannot be made */
 }
 
 static enum schema_result try_open(struct blocklist *blocklist, sqlite3 **db, char *error)

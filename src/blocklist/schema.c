@@ -10,7 +10,7 @@
 #include "base/text.h"
 
 /* Nobody writes but one thread at a time, and readers are not held up by it: these are
- * for the moments when the log is begun anew. */
+ * for the moments when the log is started over. */
 #define BUSY_WRITE_MS 5000
 #define BUSY_READ_MS  500
 #define JOURNAL_LIMIT "67108864"

@@ -308,7 +308,7 @@ bool codes_match(const struct codes *codes, struct in_addr answer)
 {
     uint32_t value = ntohl(answer.s_addr);
 
-    /* a parked domain or a lying resolver, and a list that says no to us: whatever a
+    /* a parked domain or a lying resolver, and a list that refuses our queries: whatever a
      * range, a free octet or a bit would make of them */
     if (value >> 24 != 127 || value >> 8 == ERROR_NETWORK)
         return false;

@@ -19,7 +19,7 @@
 #include "base/reply_template.h"
 #include "config/codes.h"
 
-/* What a list is asked about, in the order in which a session tells it. */
+/* What a list is asked about, in the order in which a session has it. */
 enum check {
     CHECK_CLIENT,
     CHECK_CLIENT_NAME,

@@ -289,7 +289,7 @@ static const char *keep_name(struct parse *p, const char *name)
 }
 
 /* Lets libconfuse read the text of a file. Its own include() would keep one of ten levels
- * for good after an error, and end the process if the file is a directory. Returns 0, or
+ * permanently after an error, and end the process if the file is a directory. Returns 0, or
  * -1 after a syntax error, which is reported. (libconfuse 3.3 leaks some octets at one in
  * the arguments of include.) */
 static int parse_text(struct parse *p, const char *text)

@@ -40,7 +40,7 @@ struct control_daemon {
     /* The configuration in force; a new reference. */
     struct config *(*config)(void *context);
 
-    /* Reads the conf file anew. Appends to messages (an array of strings) what is to be
+    /* Reads the conf file again. Appends to messages (an array of strings) what is to be
      * told: errors, warnings. Returns 0, or -1 when the old one stays in force. */
     int (*reload)(void *context, json_t *messages);
 

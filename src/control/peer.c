@@ -26,7 +26,7 @@ static gid_t *peer_groups(int fd, gid_t own, size_t *count)
     socklen_t size = 0;
     gid_t *groups;
 
-    /* A first call tells the size: by ERANGE, unless there are none. */
+    /* A first call says the size: by ERANGE, unless there are none. */
     if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) != 0 && errno != ERANGE)
         return NULL;
     groups = malloc(sizeof own + size);

@@ -83,7 +83,7 @@ int arguments_read(struct arguments *out, unsigned takes, int argc, char **argv)
     *out = (struct arguments){0};
     getopt_tables(takes | always, options, letters);
     opterr = 0;
-    optind = 0; /* glibc: begin anew */
+    optind = 0; /* glibc: start over */
     while ((value = getopt_long(argc, argv, letters, options, NULL)) != -1) {
         int i = option_of(value);
 

@@ -43,7 +43,7 @@ static const struct ctl_command commands[] = {
     {"status", "", 0, 0, 0, "how the daemon is, and what is wrong with it", ctl_status},
     {"stats", "", 0, 0, 0, "what it has counted since its start", ctl_stats},
     {"doctor", "", 0, 0, 0, "what is wrong around it, and what to do", ctl_doctor},
-    {"reload", "", 0, 0, 0, "read the conf file anew", ctl_reload},
+    {"reload", "", 0, 0, 0, "read the conf file again", ctl_reload},
     {"flush-cache", "", 0, 0, 0, "forget all DNS answers", ctl_flush_cache},
 };
 static const size_t command_count = sizeof commands / sizeof commands[0];

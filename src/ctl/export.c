@@ -68,7 +68,7 @@ static enum outcome write_page(void *context, const json_t *rows)
             continue;
         rc = format_writer_row(ex->writer, &row);
         if (rc < 0)
-            return OUTCOME_REFUSED; /* main tells why */
+            return OUTCOME_REFUSED; /* main says why */
         if (rc == 0)
             ex->written++;
         else

@@ -2,7 +2,7 @@
 #ifndef CTL_FINDING_H
 #define CTL_FINDING_H
 
-/* A finding of doctor, as the daemon tells its own. */
+/* A finding of doctor, as the daemon reports its own. */
 
 #include <jansson.h>
 

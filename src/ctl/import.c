@@ -68,7 +68,7 @@ static bool begin(struct importing *im)
     return im->begun;
 }
 
-/* Sends the batch, and tells what the daemon refused of it. */
+/* Sends the batch, and says what the daemon refused of it. */
 static bool send_batch(struct importing *im)
 {
     const json_t *refused, *one;

@@ -114,7 +114,7 @@ static void say_action(json_t *findings, char action)
                     "while the daemon is away, sendmail lets mail pass (no F=)", "");
     else if (action == 'R')
         finding_add(findings, "error",
-                    "while the daemon is away, sendmail refuses mail for good (F=R)",
+                    "while the daemon is away, sendmail refuses mail permanently (F=R)",
                     leave_out);
     else
         finding_add(findings, "warning",

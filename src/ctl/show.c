@@ -93,7 +93,7 @@ static void print_covering(const json_t *covering)
     if (entry == NULL || action == NULL)
         return;
     shown_text(entry, text, sizeof text);
-    printf("%s by %s: \"rblctl show\" of it tells why\n",
+    printf("%s by %s: \"rblctl show\" shows why\n",
            strcmp(action, "allow") == 0 ? "allowed" : "blocked", text);
 }
 

@@ -128,7 +128,7 @@ static int listen_on_sockets(struct daemon *daemon, const struct config *config,
     return user_run_as_root(user, open_milter, (void *)config);
 }
 
-/* What hears strangers: not before root is given up for good. */
+/* What hears strangers: not before root is given up permanently. */
 static int start_asking(struct daemon *daemon)
 {
     struct control_daemon functions = daemon_control(daemon);

@@ -29,7 +29,7 @@ struct daemon {
 
 /* Sees that no other daemon is in our place, becomes the configured user, opens the
  * blocklist, the resolver and the first policy; when all is ready the sockets (the
- * milter's with root's rights, where we have them), and gives up root for good. config is
+ * milter's with root's rights, where we have them), and drops root. config is
  * borrowed. Returns 0, or -1 with the reason logged; daemon_free is to be called
  * then. */
 int daemon_start(struct daemon *daemon, struct config *config);

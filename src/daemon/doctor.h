@@ -3,7 +3,7 @@
 #define DAEMON_DOCTOR_H
 
 /* rblctl doctor: what is wrong around the daemon, each with what to do. rblctl itself
- * adds what only Postfix's configuration tells (src/ctl/doctor.c). */
+ * adds what only Postfix's configuration says (src/ctl/doctor.c). */
 
 #include <jansson.h>
 

@@ -19,10 +19,10 @@ static bool look_at(struct doctor *doctor, const char *path, struct stat *st)
 {
     if (stat(path, st) == 0)
         return true;
-    doctor_say(
-        doctor, LEVEL_ERROR,
-        "look who took it away, or the right to look; a restart makes sockets anew",
-        "%s: %s", path, strerror(errno));
+    doctor_say(doctor, LEVEL_ERROR,
+               "find out who removed it, or the right to connect; a restart creates the "
+               "sockets again",
+               "%s: %s", path, strerror(errno));
     return false;
 }
 
@@ -71,7 +71,7 @@ static void look_at_database(struct doctor *doctor)
 
     blocklist_status(doctor->daemon->blocklist, &status);
     if (stat(status.database, &st) != 0)
-        return; /* the blocklist's own state tells: doctor_state.c */
+        return; /* the blocklist's own state says: doctor_state.c */
     if (st.st_uid != geteuid())
         doctor_say(doctor, LEVEL_ERROR,
                    "chown it, with the files beside it, to that user",

@@ -145,7 +145,7 @@ static void look_at_load(struct doctor *doctor)
                    doctor->policy->config->resolver.max_queries);
 }
 
-#define STRAYS_MANY 20 /* one or two may be an old answer to a port that is used anew */
+#define STRAYS_MANY 20 /* one or two may be an old answer to a port that is used again */
 
 /* Others may send packets in the name of the servers, or the servers send rubbish. */
 static void look_at_strays(struct doctor *doctor)

@@ -61,7 +61,7 @@ static void look_at_reply(struct doctor *doctor)
 
     if (url != NULL && strstr(reply_template_source(url), DEFAULT_DOMAIN) != NULL)
         doctor_say(doctor, LEVEL_WARNING,
-                   "set reply { url = \"https://…\" } to a page that tells how to reach "
+                   "set reply { url = \"https://…\" } to a page that says how to reach "
                    "you",
                    "refusals send people to %s", reply_template_source(url));
 }

@@ -61,7 +61,7 @@ int signals_wait(int64_t timeout_ms)
     struct pollfd ready = {.fd = ends[0], .events = POLLIN};
     unsigned char byte;
 
-    /* interrupted by a handler, the pipe has something: the read tells */
+    /* interrupted by a handler, the pipe has something: the read says */
     if (poll(&ready, 1, (int)timeout_ms) == 0)
         return 0;
     return read(ends[0], &byte, 1) == 1 ? byte : 0;

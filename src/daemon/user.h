@@ -28,7 +28,7 @@ int user_enter(const struct user *user);
 int user_run_as_root(const struct user *user, int (*function)(void *context),
                      void *context);
 
-/* Gives up root for good, in all threads; after user_enter. Returns 0, or -1 with the
+/* Gives up root permanently, in all threads; after user_enter. Returns 0, or -1 with the
  * reason logged. */
 int user_become(const struct user *user);
 

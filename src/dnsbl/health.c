@@ -28,7 +28,7 @@ int health_parse(const char *name, enum health *out)
     return -1;
 }
 
-/* Any name under the zone tells whether a list answers at all. */
+/* Any name under the zone says whether a list answers at all. */
 const char *health_stand_in(const struct list *list)
 {
     return list->checks & 1u << CHECK_CLIENT ? "127.0.0.2" : "test";

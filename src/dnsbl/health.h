@@ -19,7 +19,7 @@ enum health {
     HEALTH_SLOW,     /* counts, but takes long */
     HEALTH_EMPTY,    /* the test point that must be listed is not */
     HEALTH_LYING,    /* lists what must not be, or everybody */
-    HEALTH_BLOCKED,  /* says no to us: an error code, or REFUSED */
+    HEALTH_BLOCKED,  /* refuses our queries: an error code, or REFUSED */
     HEALTH_DOWN,     /* no answer */
     HEALTH_SUSPENDED /* by an admin */
 };

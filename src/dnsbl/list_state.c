@@ -298,7 +298,7 @@ void list_state_load(struct list_state *state, const json_t *saved)
                     "why", &why, "since", &since, "quota-day", &day, "quota-used",
                     &used) != 0 ||
         health_parse(health, &half->before) != 0 || used < 0) {
-        log_warning("list=%s: its saved state cannot be read: it begins anew",
+        log_warning("list=%s: its saved state cannot be read: it starts over",
                     state->name);
         return;
     }

@@ -47,7 +47,7 @@ static json_t *load_states(const char *path)
         return NULL;
     root = json_load_file(path, 0, &error);
     if (root == NULL)
-        log_warning("%s:%d: %s: the lists' states begin anew", path, error.line,
+        log_warning("%s:%d: %s: the lists' states start over", path, error.line,
                     error.text);
     return root;
 }

@@ -29,7 +29,7 @@ struct dnsbl_result {
 };
 
 /* Judges an answer. One error code or foreign address spoils the whole answer: a list
- * that says no, or that is not itself, flags nobody. Of several codes the largest weight
+ * that refuses, or that is not itself, flags nobody. Of several codes the largest weight
  * counts (where all are negative, the smallest); bits of one code add up (lists.md, 1).
  */
 struct dnsbl_result result_judge(const struct list *list,

@@ -114,7 +114,7 @@ static void json_line(struct format_reader *reader, char *line)
         return;
     }
     if (reader->depth > 0)
-        (void)take_character(reader, '\n'); /* full: the next character tells */
+        (void)take_character(reader, '\n'); /* full: the next character says */
 }
 
 static void json_end(struct format_reader *reader)

@@ -74,7 +74,7 @@ static sfsistat no_session(SMFICTX *ctx, unsigned long silent_flag, bool is_judg
                                                            : SMFIS_CONTINUE;
 }
 
-/* Without memory or descriptors nothing is known, so nothing may be refused for good. The
+/* Without memory or descriptors nothing is known, so nothing may be refused with 5xx. The
  * answer at CONNECT ends the MTA's asking for that session. */
 static sfsistat turn_away(struct connection *c, const char *why)
 {
@@ -113,7 +113,7 @@ static sfsistat turned_away_reply(const struct connection *c, unsigned long sile
     return accept ? SMFIS_CONTINUE : SMFIS_TEMPFAIL;
 }
 
-/* A stage that asked in vain for memory goes on: what is not asked does not count. */
+/* A stage without memory goes on: what is not queried does not count. */
 static void note_asked(int rc, const char *stage)
 {
     static struct log_limit limit;

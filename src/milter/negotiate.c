@@ -55,7 +55,7 @@ static bool has_allow_list(const struct policy *policy)
     return false;
 }
 
-/* DATA tells us nothing. But Postfix sends its macros even where it does not send DATA
+/* DATA is of no use to us. But Postfix sends its macros even where it does not send DATA
  * itself, and over TCP its next packet, the end of the message, then waits until they are
  * acknowledged: 40 ms a message, as both Nagle and the delayed ACK have it. An answer to
  * DATA carries the ACK. */

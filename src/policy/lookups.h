@@ -20,7 +20,7 @@ struct lookups;
 struct batch;
 
 /* One list queried about one subject. What is not const to the resolver's thread (all
- * from open on) is read under the lookups' lock, or when open is false for good: after
+ * from open on) is read under the lookups' lock, or when open is false permanently: after
  * lookups_settle. */
 struct dnsbl_lookup {
     struct dns_lookup dns; /* must be first */

@@ -48,7 +48,7 @@ def run(bench):
                  f"{data['ratio']:.2f}"])
     return benchlib.Result(
         "burst", f"A burst of {AT_ONCE} sessions, half of them with a list to wait for",
-        ["", "those asked anew, p99 ms", "those with nothing to wait for, p99 ms"], rows,
+        ["", "those queried again, p99 ms", "those with nothing to wait for, p99 ms"], rows,
         data=data, notes="From the connection to the reply to RCPT.")
 
 

@@ -234,7 +234,7 @@ static void step_next(struct mta *mta)
 
 static void write_quit(struct mta *mta)
 {
-    if (mta->in_message) /* what Postfix tells at QUIT, too */
+    if (mta->in_message) /* what Postfix says at QUIT, too */
         write_empty(mta, SMFIC_ABORT);
     write_empty(mta, SMFIC_QUIT);
 }

@@ -287,7 +287,7 @@ def run(seed, seconds, keep):
     chaos = Chaos(seed, seconds, folder)
     try:
         asyncio.run(chaos.run())
-    except Exception as error:  # the history tells more than a trace alone
+    except Exception as error:  # the history says more than a trace alone
         chaos.history.fail(f"the run itself ended: {error!r}")
     chaos.history.show()
     print(chaos.summary())

@@ -2,7 +2,7 @@
 /* Request lines of the control socket, from the line to the answer, on a real blocklist.
  * The first byte is the peer's right. Each request has one answer that can be sent and
  * read back; a peer that may only ask gets nothing done that changes; and the audit log
- * tells no change that was not answered with "ok". */
+ * says no change that was not answered with "ok". */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

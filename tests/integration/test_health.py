@@ -328,7 +328,7 @@ def test_after(lab):
 
 
 def test_after_in_each_message_of_a_session(lab):
-    """What the first message did not need, or had already, the second is asked anew."""
+    """What the first message did not need, or had already, the second is queried again."""
     dns = lab.dns(well("bl.test") + well("far.test", CLIENT))
     lab.daemon(dns, lists=[bl(), bl("far", "far.test", after=["bl"])], resolver=QUICK)
     client = lab.milter()

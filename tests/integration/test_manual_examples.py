@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The manual page and the sample conf against the program: every example loads, every
-option is described and has the default that the page tells."""
+option is described and has the default that the page says."""
 
 import re
 import shutil
@@ -50,7 +50,7 @@ def options(text):
 
 
 def described():
-    """(section, option): default, as the page tells it."""
+    """(section, option): default, as the page says it."""
     found, section = {}, None
     for line in PAGE.splitlines():
         if match := re.match(r"\.Ss (.*)", line):

@@ -54,7 +54,7 @@ def test_old_lies(lab, row):
 
 
 def test_empty_list(lab):
-    """What an empty list did not list is asked anew, too."""
+    """What an empty list did not list is queried again, too."""
     listed = {"name": "77.2.0.192.bl.test", "a": ["127.0.0.2"]}
     dns = lab.dns([listed, *TRUTH])
     lists = [dnsbl("bl", "bl.test", weight=8, test_listed="127.0.0.2",

@@ -41,7 +41,7 @@ def test_new_lists_take_effect(world):
 
 
 def test_rblctl_reload(world):
-    """By the control socket, which tells what was wrong."""
+    """By the control socket, which says what was wrong."""
     rblctl = [binary("rblctl"), "-s", world.dir / "control.sock", "reload"]
     world.running.conf.write_text(world.two)
     assert subprocess.run(rblctl, capture_output=True).returncode == 0

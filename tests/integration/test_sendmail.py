@@ -194,7 +194,7 @@ FOUND = [
     ("asked on a port", [UNASKED, PORT], "ok", "sendmail lets mail pass"),
     ("another name asked", [UNASKED, PORT.replace("rblmilter", "rblmilter2")], "warning", "not among"),
     ("F=T", [LINE.replace(", T=", ", F=T, T=")], "warning", "sendmail defers mail (F=T)"),
-    ("F=R", [LINE.replace(", T=", ", F=R, T=")], "error", "sendmail refuses mail for good"),
+    ("F=R", [LINE.replace(", T=", ", F=R, T=")], "error", "sendmail refuses mail permanently"),
 ]  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def test_connect(lab):
 
 
 def test_helo(lab):
-    """Postfix answers EHLO all the same, and tells the refusal at each command after it."""
+    """Postfix answers EHLO all the same, and says the refusal at each command after it."""
     start(lab, "helo")
     attempt = lab.send(addr=CLIENT)
     assert (attempt.stage, attempt.reply) == ("mail", TEXT)

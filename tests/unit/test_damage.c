@@ -306,7 +306,7 @@ static void test_vanished(void **state)
     box_end(&box);
 }
 
-/* Found while the file is in use: no backup is made of it, the status says so for good,
+/* Found while the file is in use: no backup is made of it, the status says so permanently,
  * and the next start looks. */
 static void test_found_later(void **state)
 {

@@ -435,7 +435,7 @@ static void check(struct box *box, const unsigned char *said, unsigned highest, 
     assert_int_equal(box_number(box, "SELECT count(*) FROM pragma_quick_check"
                                      " WHERE quick_check = 'ok'"),
                      1);
-    /* the audit log tells of each row that stands, and of no other */
+    /* the audit log says of each row that stands, and of no other */
     assert_int_equal(box_number(box,
                                 "SELECT count(*) FROM listing WHERE NOT EXISTS (SELECT 1"
                                 " FROM audit WHERE audit.entry = listing.entry)"),

@@ -190,7 +190,7 @@ static void test_too_wide(void **state)
     box_end(&box);
 }
 
-/* More rows than the filter was made for: it must be built anew, and never say no. */
+/* More rows than the filter was made for: it must be built again, and never say no. */
 static void test_many(void **state)
 {
     struct blocklist_import *import;

@@ -40,7 +40,7 @@ static void expect(struct shared *shared, const char *subject,
         atomic_fetch_add(got == BLOCKLIST_NONE ? &shared->overlooked : &shared->left, 1);
 }
 
-/* An entry of its own, added anew, given an end, given none, allowed and removed. */
+/* An entry of its own, added again, given an end, given none, allowed and removed. */
 static void *change(void *context)
 {
     struct shared *shared = context;

@@ -102,7 +102,7 @@ static void fail_with(void *context, const char *text)
     fail_msg("%s", text);
 }
 
-/* Includes the preset from the source tree, whose place make check tells by $srcdir. */
+/* Includes the preset from the source tree, whose place make check says by $srcdir. */
 static struct config *load(const char *preset)
 {
     char path[] = "/tmp/rblmilter-preset-XXXXXX", cwd[4096];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Many threads ask while one lists, imports and the filter is built anew: what was
+/* Many threads ask while one lists, imports and the filter is built again: what was
  * acknowledged is found by all from then on, and what never was listed never is. */
 
 #include <pthread.h>

@@ -98,7 +98,7 @@ class Daemon:
         return self
 
     def reload(self, conf=None, wait_for="reload"):
-        """SIGUSR1, after writing the new conf file; waits for the line that tells how
+        """SIGUSR1, after writing the new conf file; waits for the line that says how
         it went, and returns it."""
         if conf is not None:
             self.conf.write_text(conf)

@@ -162,7 +162,7 @@ class MilterClient:
         self.send(b"D", command + data)
 
     def connect(self, addr="192.0.2.99", host=None, port=25252, macros=None):
-        """addr None: an unknown family, as Postfix tells ADDR=[UNAVAILABLE]."""
+        """addr None: an unknown family, as Postfix says ADDR=[UNAVAILABLE]."""
         name = host or f"[{addr}]"
         data = name.encode() + b"\0"
         if addr is None:

@@ -28,7 +28,7 @@ def free_port():
 
 
 def wait_for_port(port, why):
-    """Until somebody listens there. After a try in vain why(late) says what is wrong, or
+    """Until somebody listens there. After a try without result why(late) says what is wrong, or
     None to go on; late: ten seconds are over."""
     deadline = time.monotonic() + 10
     while True:

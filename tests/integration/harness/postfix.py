@@ -81,7 +81,7 @@ class Postfix:
     """One running Postfix. `milter_port` is where it looks for the daemon; mail sent to
     plain_port meets no milter, and on lenient_port a milter that fails is left out.
     (A port for each, as a reload soon after the start can block master and postlogd on
-    each other for good.)"""
+    each other permanently.)"""
 
     def __init__(self, folder, sink_port):
         self.dir = pathlib.Path(folder)

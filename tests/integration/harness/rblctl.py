@@ -80,7 +80,7 @@ def normal(text, folder):
 def check_golden(rblctl, name, more=lambda text: text):
     """Runs the commands of golden/NAME.txt ("$ rblctl …", perhaps with "<FILE") one after
     the other and compares what comes with what stands below each. With REGOLD=1 in the
-    environment the file is written anew, to be read by eye before it is committed."""
+    environment the file is written again, to be read by eye before it is committed."""
     path = GOLDEN / f"{name}.txt"
     want = path.read_text()
     got = []

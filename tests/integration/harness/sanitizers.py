@@ -19,7 +19,7 @@ TSAN_COUNT = re.compile(r"^ThreadSanitizer: reported \d+ warnings$", re.M)
 
 def in_libmilter(report):
     """Whether libmilter itself did what is reported. What our callbacks do on its threads
-    is ours: the first frame behind the sanitizer's own tells."""
+    is ours: the first frame behind the sanitizer's own decides."""
     accesses = re.split(r"^  (?:Location|Mutex|Thread) ", report, maxsplit=1, flags=re.M)[0]
     stacks = re.split(r"^ +#0 ", accesses, flags=re.M)[1:]
     callers = [re.search(r"\((?!libtsan)([^()+]+)\+0x", stack) for stack in stacks]

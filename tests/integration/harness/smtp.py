@@ -56,7 +56,7 @@ class Smtp:
         try:
             self.sock.sendall(data + b"\r\n")
         except (BrokenPipeError, ConnectionResetError):
-            pass  # the reply that was already sent tells why
+            pass  # the reply that was already sent says why
 
     def command(self, line):
         self.send(line)
