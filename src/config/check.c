@@ -8,12 +8,6 @@
 #include "known/risky_zones.h"
 
 /* Where in a session the subject of a check becomes known. */
-static const enum stage check_stages[CHECK_COUNT] = {
-    [CHECK_CLIENT] = STAGE_CONNECT, [CHECK_CLIENT_NAME] = STAGE_CONNECT,
-    [CHECK_HELO] = STAGE_HELO,      [CHECK_SENDER_DOMAIN] = STAGE_MAIL,
-    [CHECK_SENDER] = STAGE_MAIL,
-};
-
 static void check_verdict(struct build *b)
 {
     const struct config *c = b->config;
@@ -77,12 +71,12 @@ static bool all_weights_are_0(const struct list *list)
 }
 
 /* A check whose subject is not known yet when the verdict is due is never queried. */
-static void check_stage(struct build *b, const struct list *list, cfg_t *sec)
+static void check_list_stage(struct build *b, const struct list *list, cfg_t *sec)
 {
     enum stage due = b->config->milter.reject_at;
 
     for (int i = 0; i < CHECK_COUNT; i++)
-        if ((list->checks & 1u << i) != 0 && check_stages[i] > due)
+        if ((list->checks & 1u << i) != 0 && check_stage((enum check)i) > due)
             option_warning(
                 b, sec, "check",
                 "check = \"%s\" is never queried: reject-at = \"%s\" comes before",
@@ -172,7 +166,7 @@ static void check_list(struct build *b, size_t index, cfg_t *sec)
             "organizational is of no use: list \"%s\" is not queried for names",
             list->name);
     check_risks(b, list, sec);
-    check_stage(b, list, sec);
+    check_list_stage(b, list, sec);
     check_servers(b, list->servers, sec);
 }
 

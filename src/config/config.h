@@ -181,6 +181,10 @@ const char *config_library_version(void);
 
 /* Names as the conf file writes them. */
 const char *check_name(enum check check);
+
+/* The stage at which what the check is about is known. */
+enum stage check_stage(enum check check);
+
 const char *stage_name(enum stage stage);
 const char *list_mode_name(enum list_mode mode);
 

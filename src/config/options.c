@@ -194,6 +194,17 @@ const struct section *section_section(const struct section *section, const char 
     return NULL;
 }
 
+enum stage check_stage(enum check check)
+{
+    static const enum stage known_at[CHECK_COUNT] = {
+        [CHECK_CLIENT] = STAGE_CONNECT, [CHECK_CLIENT_NAME] = STAGE_CONNECT,
+        [CHECK_HELO] = STAGE_HELO,      [CHECK_SENDER_DOMAIN] = STAGE_MAIL,
+        [CHECK_SENDER] = STAGE_MAIL,
+    };
+
+    return known_at[check];
+}
+
 const char *check_name(enum check check)
 {
     return checks[check];

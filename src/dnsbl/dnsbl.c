@@ -65,6 +65,14 @@ int dnsbl_set_init(struct dnsbl_set *set, struct config *config,
     return 0;
 }
 
+bool dnsbl_set_has_allow_list(const struct dnsbl_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].least < 0)
+            return true;
+    return false;
+}
+
 void dnsbl_set_clear(struct dnsbl_set *set)
 {
     free(set->items);

@@ -35,6 +35,9 @@ int dnsbl_set_init(struct dnsbl_set *set, struct config *config,
                    struct resolver *resolver, struct prober *prober);
 void dnsbl_set_clear(struct dnsbl_set *set); /* zeroed is fine */
 
+/* Whether one of them may lower a score; in monitor none does. */
+bool dnsbl_set_has_allow_list(const struct dnsbl_set *set);
+
 /* What a lookup for mail may do with the list now. Any thread. */
 enum access {
     ACCESS_QUERY,

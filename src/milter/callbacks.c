@@ -165,15 +165,6 @@ static void account(struct connection *c, const struct decision *d)
         recent_note(milter.slot->recent, &envelope->client, d->verdict, clock_ms());
 }
 
-/* Whether the verdict may be given at this stage; at each one after reject-at too, as new
- * parts of the envelope have arrived. */
-static bool is_due(const struct connection *c, enum stage stage)
-{
-    enum stage due = c->session->policy->config->milter.reject_at;
-
-    return due == stage || (due < stage && stage <= STAGE_RCPT);
-}
-
 /* The verdict at a stage before the recipients; an accepting one is not final, so it is
  * not logged. */
 static sfsistat early_verdict(SMFICTX *ctx, struct connection *c, enum stage stage,
@@ -181,8 +172,9 @@ static sfsistat early_verdict(SMFICTX *ctx, struct connection *c, enum stage sta
 {
     const struct decision *d;
 
-    if (!is_due(c, stage) || (c->session->listed == BLOCKLIST_NONE &&
-                              !session_lists_are_due(c->session, stage)))
+    if (!policy_is_due_at(c->session->policy, stage) ||
+        (c->session->listed == BLOCKLIST_NONE &&
+         !session_lists_are_due(c->session, stage)))
         return go_on(c, silent_flag);
     d = decide(c);
     if (d->verdict < VERDICT_TEMPFAIL)
@@ -315,7 +307,7 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
         verdict_log_write(c->session, argv[0], true);
         return leave(go_on(c, SMFIP_NR_RCPT));
     }
-    if (!is_due(c, STAGE_RCPT))
+    if (!policy_is_due_at(c->session->policy, STAGE_RCPT))
         return leave(go_on(c, SMFIP_NR_RCPT));
     d = decide(c);
     if (d->verdict < VERDICT_TEMPFAIL) {

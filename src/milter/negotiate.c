@@ -9,14 +9,6 @@
 
 #define NEVER_READ (SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN)
 
-/* Whether the stage may refuse under this configuration. */
-static bool may_refuse(const struct policy *policy, enum stage stage)
-{
-    enum stage due = policy->config->milter.reject_at;
-
-    return due == stage || (due < stage && stage <= STAGE_RCPT);
-}
-
 static unsigned long silent_stages(const struct policy *policy)
 {
     static const struct {
@@ -32,7 +24,7 @@ static unsigned long silent_stages(const struct policy *policy)
 
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
         if (!policy_asks_at(policy, stages[i].stage) &&
-            !may_refuse(policy, stages[i].stage))
+            !policy_is_due_at(policy, stages[i].stage))
             flags |= stages[i].flag;
     return flags;
 }
@@ -41,18 +33,6 @@ static unsigned long silent_stages(const struct policy *policy)
 static bool wants_headers(const struct config *config)
 {
     return config->verdict.tag > 0;
-}
-
-static bool has_allow_list(const struct policy *policy)
-{
-    for (size_t i = 0; i < policy->lists.count; i++) {
-        int least, most;
-
-        result_bounds(policy->lists.items[i].list, &least, &most);
-        if (least < 0)
-            return true;
-    }
-    return false;
 }
 
 /* DATA is of no use to us. But Postfix sends its macros even where it does not send DATA
@@ -109,7 +89,7 @@ static void negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
         actions |= SMFIF_ADDHDRS | SMFIF_CHGHDRS;
     else
         never |= SMFIP_NOHDRS;
-    if (has_allow_list(policy))
+    if (dnsbl_set_has_allow_list(&policy->lists)) /* Authentication-Results */
         actions |= SMFIF_ADDHDRS;
     if (f0 & SMFIF_SETSYMLIST)
         actions |= SMFIF_SETSYMLIST;

@@ -50,6 +50,13 @@ bool policy_asks_at(const struct policy *policy, enum stage stage)
     return false;
 }
 
+bool policy_is_due_at(const struct policy *policy, enum stage stage)
+{
+    enum stage due = policy->config->milter.reject_at;
+
+    return due == stage || (due < stage && stage <= STAGE_RCPT);
+}
+
 int policy_slot_init(struct policy_slot *slot, struct policy *policy)
 {
     slot->policy = policy;

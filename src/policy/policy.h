@@ -19,7 +19,7 @@ struct policy {
     atomic_uint refs;
     struct config *config;
     struct dnsbl_set lists;
-    unsigned checks;             /* what any list asks about: 1u << CHECK_… */
+    unsigned checks;             /* what any list checks: 1u << CHECK_… */
     struct resolver *resolver;   /* the daemon's */
     struct blocklist *blocklist; /* the daemon's; NULL: none */
     struct prober *prober;       /* the daemon's */
@@ -32,9 +32,13 @@ struct policy *policy_new(struct config *config, struct resolver *resolver,
 struct policy *policy_ref(struct policy *policy);
 void policy_unref(struct policy *policy); /* NULL is fine */
 
-/* Whether a question to some list may start at this stage: for what the milter
+/* Whether a lookup of some list may start at this stage: for what the milter
  * negotiates. */
 bool policy_asks_at(const struct policy *policy, enum stage stage);
+
+/* Whether the verdict may be given at this stage; at each one after reject-at up to RCPT,
+ * too, as new parts of the envelope have arrived. */
+bool policy_is_due_at(const struct policy *policy, enum stage stage);
 
 /* The policy in force: what a reload swaps; and what outlives it. */
 struct policy_slot {

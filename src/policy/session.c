@@ -207,14 +207,6 @@ void session_accepted(const struct session *session)
         witnesses_accepted_domain(witnesses, f->sender.domain, bits, today);
 }
 
-static bool has_allow_list(const struct dnsbl_set *lists)
-{
-    for (size_t i = 0; i < lists->count; i++)
-        if (lists->items[i].least < 0)
-            return true;
-    return false;
-}
-
 void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),
                                void *context)
 {
@@ -224,6 +216,6 @@ void session_await_allow_lists(struct session *session, int (*on_wait)(void *con
                         .on_wait = on_wait,
                         .context = context};
 
-    if (has_allow_list(&session->policy->lists))
+    if (dnsbl_set_has_allow_list(&session->policy->lists))
         lookups_wait(session->lookups, &wait);
 }

@@ -5,21 +5,6 @@
 
 #include "dnsbl/query_name.h"
 
-static enum stage natural_stage(enum check check)
-{
-    switch (check) {
-    case CHECK_CLIENT:
-    case CHECK_CLIENT_NAME:
-        return STAGE_CONNECT;
-    case CHECK_HELO:
-        return STAGE_HELO;
-    case CHECK_SENDER_DOMAIN:
-    case CHECK_SENDER:
-        return STAGE_MAIL;
-    }
-    abort();
-}
-
 int subject_stage(const struct list *list, enum check check)
 {
     if (list->mode == LIST_OFF || (list->checks & 1u << check) == 0)
@@ -28,7 +13,7 @@ int subject_stage(const struct list *list, enum check check)
         return STAGE_RCPT;
     if (list->when == WHEN_NULL_SENDER)
         return STAGE_MAIL;
-    return natural_stage(check);
+    return (int)check_stage(check);
 }
 
 static int address_name(const struct list *list, const struct envelope *envelope,

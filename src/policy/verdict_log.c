@@ -128,11 +128,12 @@ void verdict_log_write(const struct session *session, const char *recipient,
     log_line(level, "%s", text);
 }
 
-/* Of an allow list that is well; it may have answered after the verdict. */
+/* Of an allow list that is well and counts (in monitor it changes no message); it may
+ * have answered after the verdict. */
 static bool is_listed_well(const struct dnsbl_lookup *q)
 {
     return q->result.state == RESULT_LISTED && q->result.weight < 0 &&
-           dnsbl_believes(q->dnsbl, q->ipv6, q->came_ms);
+           q->dnsbl->least < 0 && dnsbl_believes(q->dnsbl, q->ipv6, q->came_ms);
 }
 
 bool verdict_log_dnswl(const struct session *session, const char *host,

@@ -30,6 +30,7 @@ def world(module_lab):
         listed(HALF, "one.test", "127.0.0.2")
         + listed(HALF, "two.test", "127.0.0.9")
         + listed(ALLOWED, "wl.test", "127.0.9.3")
+        + listed(ALLOWED, "mon.test", "127.0.9.3")
     )
     module_lab.daemon(
         module_lab.dns(rules),
@@ -37,6 +38,7 @@ def world(module_lab):
             dnsbl("one", "one.test", weight=3),
             dnsbl("two", "two.test", weight=2),
             dnsbl("wl", "wl.test", weight=-5),
+            dnsbl("mon", "mon.test", weight=-5, mode="monitor"),  # changes no message
         ],
         verdict={"reject": 8, "tag": 4},
     )
