@@ -15,9 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/daemon.h"
-#include "daemon/detach.h"
-#include "daemon/notify.h"
-#include "daemon/signals.h"
+#include "daemon/process.h"
 #include "milter/milter.h"
 
 #ifdef __SANITIZE_ADDRESS__

@@ -1,5 +1,4 @@
 librblmilter_a_SOURCES += \
-	src/base/buffer.c src/base/buffer.h \
 	src/base/clock.h \
 	src/base/domain.c src/base/domain.h \
 	src/base/ipaddr.c src/base/ipaddr.h \
@@ -8,5 +7,4 @@ librblmilter_a_SOURCES += \
 	src/base/log_ring.c src/base/log_ring.h \
 	src/base/span.c src/base/span.h \
 	src/base/reply_template.c src/base/reply_template.h \
-	src/base/text.c src/base/text.h \
-	src/base/utf8.c src/base/utf8.h
+	src/base/text.c src/base/text.h

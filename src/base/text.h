@@ -28,4 +28,28 @@ bool text_copy(const char *in, char *out, size_t size);
 void text_sentence(char *out, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Text put together piece by piece in memory of the caller's, never beyond its end. */
+
+struct buffer {
+    char *text; /* always ended by NUL */
+    size_t size, used;
+    bool cut; /* something did not fit */
+};
+
+/* size is at least 1. Any thread; one at a time for a buffer. */
+struct buffer buffer_over(char *memory, size_t size);
+
+void buffer_add(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Text beyond ASCII, as SMTPUTF8 (RFC 6531) brings it. Any thread. */
+
+/* Copies in to out in one form: lower case and normalised, so that two spellings of a
+ * text that look the same are the same bytes. What it wrote it leaves as it is when
+ * asked again. Returns false, with out empty, when in is no UTF-8 or would not fit. */
+bool utf8_canonical(const char *in, char *out, size_t size);
+
+/* Whether text is UTF-8 without control characters. */
+bool utf8_is_clean(const char *text);
+
 #endif

@@ -8,7 +8,6 @@
 #include <strings.h>
 
 #include "base/text.h"
-#include "base/utf8.h"
 
 #define HOST_PREFIX "host:"
 #define USER_PREFIX "user:"

@@ -14,7 +14,6 @@ librblmilter_a_SOURCES += \
 	src/blocklist/lookup.c \
 	src/blocklist/maintenance.c \
 	src/blocklist/open.c \
-	src/blocklist/reader.c \
 	src/blocklist/schema.c src/blocklist/schema.h \
 	src/blocklist/store.c src/blocklist/store.h \
 	src/blocklist/transaction.c src/blocklist/transaction.h \

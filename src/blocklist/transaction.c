@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "base/utf8.h"
 #include "blocklist/schema.h"
 
 const struct blocklist_actor blocklist_self = {"rblmilter", 0};

@@ -5,7 +5,7 @@
 
 #include "config/build.h"
 #include "known/public_resolvers.h"
-#include "known/risky_zones.h"
+#include "known/zones.h"
 
 /* Where in a session the subject of a check becomes known. */
 static void check_verdict(struct build *b)

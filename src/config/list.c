@@ -12,7 +12,7 @@
 #include "config/build.h"
 #include "config/file.h"
 #include "config/values.h"
-#include "known/dead_zones.h"
+#include "known/zones.h"
 
 #define NAME_MAX_LENGTH 64
 #define NAME_CHARACTERS                                                                  \

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/user.h"
+#include "daemon/process.h"
 #include "milter/milter.h"
 
 static struct resolver_settings resolver_settings_of(const struct config *config)

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "daemon/asking.h"
-#include "known/contained_zones.h"
+#include "known/zones.h"
 #include "milter/milter.h"
 
 #define IPV6_POINT "::FFFF:7F00:2" /* RFC 5782, 5 */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/buffer.h"
+#include "base/text.h"
 #include "daemon/asking.h"
 #include "known/public_resolvers.h"
 

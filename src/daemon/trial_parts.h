@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "base/buffer.h"
+#include "base/text.h"
 #include "daemon/daemon.h"
 #include "dnsbl/latency.h"
 #include "dnsbl/list_state.h"

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "dns/answer.h"
-#include "dns/key.h"
 
 struct cache;
 

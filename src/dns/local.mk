@@ -3,7 +3,6 @@ librblmilter_a_SOURCES += \
 	src/dns/attempt.c src/dns/query_parts.h \
 	src/dns/cache.c src/dns/cache.h \
 	src/dns/channel.c src/dns/channel.h \
-	src/dns/key.c src/dns/key.h \
 	src/dns/query.c src/dns/query.h \
 	src/dns/reply.c src/dns/reply.h \
 	src/dns/resolver.c src/dns/resolver.h \

@@ -14,9 +14,9 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "dns/answer.h"
 #include "dns/cache.h"
 #include "dns/channel.h"
-#include "dns/key.h"
 #include "dns/resolver.h"
 #include "dns/upstream.h"
 

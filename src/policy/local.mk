@@ -4,7 +4,6 @@ librblmilter_a_SOURCES += \
 	src/policy/lookups.c src/policy/lookups.h src/policy/lookups_parts.h \
 	src/policy/policy.c src/policy/policy.h \
 	src/policy/subject.c src/policy/subject.h \
-	src/daemon/recent.c src/daemon/recent.h \
 	src/policy/verdict_log.c src/policy/verdict_log.h \
 	src/policy/reply.c src/policy/reply.h \
 	src/policy/session.c src/policy/session.h \

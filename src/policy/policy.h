@@ -11,7 +11,7 @@
 
 #include "blocklist/blocklist.h"
 #include "config/config.h"
-#include "daemon/recent.h"
+#include "daemon/trial.h"
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
 

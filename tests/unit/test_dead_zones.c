@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "known/dead_zones.h"
+#include "known/zones.h"
 
 #define LIVES (-1)
 

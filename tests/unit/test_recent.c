@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/recent.h"
+#include "daemon/trial.h"
 
 #define PLACES (RECENT_SETS * RECENT_WAYS)
 

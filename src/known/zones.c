@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "known/dead_zones.h"
+#include "known/zones.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -121,4 +121,85 @@ const struct dead_zone *dead_zone_find(const char *zone)
             found = d;
     }
     return found;
+}
+
+static const struct risky_zone risky_zones[] = {
+    {"list.dnswl.org", RISK_POSITIVE, "a list of good senders, give it weights below 0"},
+    {"white.mail.abusix.zone", RISK_POSITIVE,
+     "a list of good senders, give it weights below 0"},
+    {"wl.mailspike.net", RISK_POSITIVE,
+     "a list of good senders, give it weights below 0"},
+    {"hostkarma.junkemailfilter.com", RISK_NO_CODES,
+     "it lists good senders, too: name the codes that count"},
+    {"rep.mailspike.net", RISK_NO_CODES,
+     "it lists good senders, too: name the codes that count"},
+    {"score.senderscore.com", RISK_NO_CODES,
+     "its codes are a score or bits: name those that count"},
+    {"multi.surbl.org", RISK_NO_CODES, "its codes are bits: name those that count"},
+    {"multi.uribl.com", RISK_NO_CODES, "its codes are bits: name those that count"},
+    {"black.uribl.com", RISK_ENFORCED,
+     "its refusals look like hits, ask multi.uribl.com"},
+    {"grey.uribl.com", RISK_ENFORCED, "its refusals look like hits, ask multi.uribl.com"},
+    {"red.uribl.com", RISK_ENFORCED, "its refusals look like hits, ask multi.uribl.com"},
+    {"zen.spamhaus.org", RISK_NAMES, "it knows addresses only, ask dbl for names"},
+    {"zen.dq.spamhaus.net", RISK_NAMES, "it knows addresses only, ask dbl for names"},
+    {"dbl.spamhaus.org", RISK_ADDRESSES, "it knows names only, ask zen for addresses"},
+    {"dbl.dq.spamhaus.net", RISK_ADDRESSES, "it knows names only, ask zen for addresses"},
+    {"zrd.dq.spamhaus.net", RISK_ADDRESSES, "it knows names only"},
+    {"dnsbl-2.uceprotect.net", RISK_ENFORCED, "it lists neighbours on purpose"},
+    {"dnsbl-3.uceprotect.net", RISK_ENFORCED, "it lists whole providers on purpose"},
+    {"ips.backscatterer.org", RISK_EVERY_SENDER,
+     "it is meant for bounces: when = \"null-sender\""},
+    {"backscatter.spameatingmonkey.net", RISK_EVERY_SENDER,
+     "it is meant for bounces: when = \"null-sender\""},
+};
+
+const struct risky_zone *risky_zone_next(const char *zone, size_t *index)
+{
+    while (*index < sizeof risky_zones / sizeof risky_zones[0]) {
+        const struct risky_zone *row = &risky_zones[(*index)++];
+
+        if (domain_is_below(zone, row->suffix))
+            return row;
+    }
+    return NULL;
+}
+
+/* docs/lists.md */
+static const struct {
+    const char *whole, *part; /* suffixes: a key may stand before them */
+} contained[] = {
+    {"zen.spamhaus.org", "zen.dq.spamhaus.net"},
+    {"zen.spamhaus.org", "sbl.spamhaus.org"},
+    {"zen.spamhaus.org", "xbl.spamhaus.org"},
+    {"zen.spamhaus.org", "pbl.spamhaus.org"},
+    {"zen.spamhaus.org", "sbl-xbl.spamhaus.org"},
+    {"zen.spamhaus.org", "cbl.abuseat.org"},
+    {"zen.dq.spamhaus.net", "sbl.dq.spamhaus.net"},
+    {"zen.dq.spamhaus.net", "xbl.dq.spamhaus.net"},
+    {"zen.dq.spamhaus.net", "pbl.dq.spamhaus.net"},
+    {"zen.dq.spamhaus.net", "sbl.spamhaus.org"},
+    {"zen.dq.spamhaus.net", "xbl.spamhaus.org"},
+    {"zen.dq.spamhaus.net", "pbl.spamhaus.org"},
+    {"zen.dq.spamhaus.net", "sbl-xbl.spamhaus.org"},
+    {"zen.dq.spamhaus.net", "cbl.abuseat.org"},
+    {"sbl-xbl.spamhaus.org", "sbl.spamhaus.org"},
+    {"sbl-xbl.spamhaus.org", "xbl.spamhaus.org"},
+    {"sbl-xbl.spamhaus.org", "cbl.abuseat.org"},
+    {"xbl.spamhaus.org", "cbl.abuseat.org"},
+    {"combined.mail.abusix.zone", "black.mail.abusix.zone"},
+    {"combined.mail.abusix.zone", "exploit.mail.abusix.zone"},
+    {"combined.mail.abusix.zone", "dynamic.mail.abusix.zone"},
+    {"white.mail.abusix.zone", "list.dnswl.org"},
+    {"bl.mailspike.net", "z.mailspike.net"},
+    {"bl.mailspike.net", "rep.mailspike.net"},
+};
+
+bool zone_contains(const char *whole, const char *part)
+{
+    for (size_t i = 0; i < sizeof contained / sizeof contained[0]; i++)
+        if (domain_is_below(whole, contained[i].whole) &&
+            domain_is_below(part, contained[i].part))
+            return true;
+    return false;
 }
