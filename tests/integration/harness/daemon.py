@@ -55,7 +55,9 @@ def connect(milter_socket, timeout=10):
             raise
         return s
     port, _, host = rest.partition("@")
-    return socket.create_connection((host, int(port)), timeout)
+    s = socket.create_connection((host, int(port)), timeout)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an MTA sends macros and command at once
+    return s
 
 
 class Daemon:
