@@ -5,7 +5,7 @@
 #include "policy/lookups_parts.h"
 
 #define HELD_MS 10  /* a look that may void a listing takes a few ms as a rule */
-#define DOWN_MS 200 /* a list may be found to be down meanwhile */
+#define DOWN_MS 200 /* a list may be found to be down, or slow, meanwhile */
 
 /* When to see again what changes without an answer: a lookup that is given up, a look
  * that ends; lock held. */
@@ -19,7 +19,7 @@ static int64_t next_change_ms(const struct lookups *lookups, int64_t now_ms)
 
         if (l->open)
             at_ms = tally_overdue_ms(l);
-        if (l->open && now_ms - l->batch->began_ms > DOWN_MS && at_ms > now_ms + DOWN_MS)
+        if (l->open && at_ms > now_ms + DOWN_MS)
             at_ms = now_ms + DOWN_MS;
         if (!l->open && l->result.state == RESULT_LISTED &&
             dnsbl_is_held(l->dnsbl, l->ipv6))
