@@ -15,6 +15,8 @@
 #include "dnsbl/latency.h"
 #include "dnsbl/result.h"
 
+#define LIST_RESENT_MS 1000 /* a list has so long for a second attempt's answer */
+
 /* The share of clients (or names) that a list has, of fresh answers. */
 struct share {
     uint32_t run;    /* listed ones in a row */

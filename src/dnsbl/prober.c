@@ -223,15 +223,19 @@ static bool is_lying(const struct watched *w)
            atomic_load(&w->state->halves[1].health) == HEALTH_LYING;
 }
 
-/* How long a list's silence is listened to: what is long for it. */
+/* How long a list's silence is listened to: what is long for it, as mail does. */
 static int patience_ms(struct watched *w)
 {
+    int most_ms = w->config->resolver.deadline_ms;
+    int least_ms = w->config->resolver.timeout_ms + LIST_RESENT_MS;
     int ms;
 
     pthread_mutex_lock(&w->stats.lock);
-    ms = latency_deadline_ms(&w->stats.latency, w->config->resolver.deadline_ms);
+    ms = latency_deadline_ms(&w->stats.latency, most_ms);
     pthread_mutex_unlock(&w->stats.lock);
-    return ms;
+    if (ms < least_ms)
+        ms = least_ms;
+    return ms < most_ms ? ms : most_ms;
 }
 
 /* Begins a look; the bell's lock is held, and released meanwhile. */

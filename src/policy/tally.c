@@ -5,8 +5,6 @@
 #include "base/clock.h"
 #include "policy/lookups_parts.h"
 
-#define RESENT_MS 1000 /* for the answer to the second attempt */
-
 bool tally_must_wait(const struct lookups *lookups, const struct list *list)
 {
     const struct dnsbl_set *lists = &lookups->policy->lists;
@@ -32,7 +30,8 @@ int64_t tally_overdue_ms(const struct dnsbl_lookup *l)
 {
     int deadline_ms =
         atomic_load_explicit(&l->dnsbl->stats->deadline_ms, memory_order_relaxed);
-    int least_ms = l->batch->lookups->policy->config->resolver.timeout_ms + RESENT_MS;
+    int least_ms =
+        l->batch->lookups->policy->config->resolver.timeout_ms + LIST_RESENT_MS;
 
     if (l->batch->lookups->is_admin)
         return INT64_MAX;
