@@ -127,14 +127,20 @@ const char *dnsbl_skip_reason(const struct dnsbl *dnsbl, bool ipv6)
                                                                : health_name(health);
 }
 
-bool dnsbl_believes(const struct dnsbl *dnsbl, bool ipv6, int64_t came_ms)
+bool dnsbl_counts(const struct dnsbl *dnsbl, bool ipv6)
+{
+    return !dnsbl_is_absent(dnsbl) && health_of(dnsbl, ipv6) != HEALTH_LYING;
+}
+
+bool dnsbl_believes(const struct dnsbl *dnsbl, bool ipv6, enum result_state said,
+                    int64_t came_ms)
 {
     const struct list_half *half = list_state_half(dnsbl->state, ipv6);
+    const atomic_int_fast64_t *from_ms =
+        said == RESULT_LISTED ? &half->listed_from_ms : &half->unlisted_from_ms;
 
-    if (dnsbl_is_absent(dnsbl) || health_of(dnsbl, ipv6) == HEALTH_LYING)
-        return false;
-    return came_ms == 0 ||
-           came_ms >= atomic_load_explicit(&half->believed_from_ms, memory_order_relaxed);
+    return dnsbl_counts(dnsbl, ipv6) &&
+           came_ms >= atomic_load_explicit(from_ms, memory_order_relaxed);
 }
 
 bool dnsbl_is_hopeless(const struct dnsbl *dnsbl, bool ipv6)

@@ -49,9 +49,12 @@ enum access dnsbl_admit(const struct dnsbl *dnsbl, bool ipv6);
 /* Why the list is not queried: "down", "suspended", "limit" … A static text. */
 const char *dnsbl_skip_reason(const struct dnsbl *dnsbl, bool ipv6);
 
-/* Whether an answer that came then counts: of a list that is not lying, not suspended,
- * still configured, and that was not found to be wrong since. came_ms 0: yes. */
-bool dnsbl_believes(const struct dnsbl *dnsbl, bool ipv6, int64_t came_ms);
+/* Whether the list counts: it is not lying, not suspended, and still configured. */
+bool dnsbl_counts(const struct dnsbl *dnsbl, bool ipv6);
+
+/* Whether its answer that came then does, too: it was not found to be wrong since. */
+bool dnsbl_believes(const struct dnsbl *dnsbl, bool ipv6, enum result_state said,
+                    int64_t came_ms);
 
 /* Whether there is no point in waiting for its answer: it is disabled, or too slow. */
 bool dnsbl_is_hopeless(const struct dnsbl *dnsbl, bool ipv6);

@@ -69,10 +69,16 @@ struct list_half *list_state_half(struct list_state *state, bool ipv6)
                           atomic_load_explicit(&state->ipv6_known, memory_order_relaxed)];
 }
 
-/* What a list in this state says, or has just said, may not be so. */
-static bool is_false(enum health health)
+/* A list that lies may have begun before it was found out; one that is empty says "not
+ * listed" of everybody, and what it listed before still holds. */
+static void void_answers(struct list_half *half, enum health was, enum health to)
 {
-    return health == HEALTH_LYING || health == HEALTH_EMPTY;
+    bool lies = was == HEALTH_LYING || to == HEALTH_LYING;
+
+    if (lies)
+        atomic_store(&half->listed_from_ms, clock_ms());
+    if (lies || was == HEALTH_EMPTY || to == HEALTH_EMPTY)
+        atomic_store(&half->unlisted_from_ms, clock_ms());
 }
 
 static void log_change(const struct list_state *state, const struct list_half *half,
@@ -105,8 +111,7 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
         half->before = HEALTH_UNCHECKED;
         if (to != shown || half->since == 0)
             half->since = time(NULL);
-        if (is_false(was) || is_false(to))
-            atomic_store(&half->believed_from_ms, clock_ms());
+        void_answers(half, was, to);
         half->disabled_ms = health_counts(to) || to == HEALTH_UNCHECKED ? 0 : clock_ms();
         atomic_store(&half->health, to);
     }

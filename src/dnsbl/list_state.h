@@ -36,7 +36,8 @@ struct list_half {
     _Atomic enum health health;
     atomic_bool held; /* it may list too much: verdicts that it would decide wait for a
                          look */
-    atomic_int_fast64_t believed_from_ms; /* CLOCK_MONOTONIC: older answers are not */
+    /* CLOCK_MONOTONIC: older answers that say "listed", or "not listed", do not count */
+    atomic_int_fast64_t listed_from_ms, unlisted_from_ms;
     /* under the state's lock: */
     time_t since; /* wall clock */
     char why[WHY_SIZE];

@@ -174,8 +174,8 @@ static bool is_usable(const struct dnsbl_lookup *l, const struct dns_answer *ans
 {
     enum result_state state = result_judge(l->dnsbl->list, answer).state;
 
-    return dnsbl_believes(l->dnsbl, l->ipv6, answer->came_ms) && state != RESULT_ERROR &&
-           state != RESULT_FOREIGN;
+    return dnsbl_believes(l->dnsbl, l->ipv6, state, answer->came_ms) &&
+           state != RESULT_ERROR && state != RESULT_FOREIGN;
 }
 
 bool lookup_remember(struct dnsbl_lookup *l, const struct envelope *envelope)

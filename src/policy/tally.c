@@ -46,7 +46,7 @@ int64_t tally_overdue_ms(const struct dnsbl_lookup *l)
 static int weight_now(const struct dnsbl_lookup *l)
 {
     if (l->result.state != RESULT_LISTED || l->dnsbl->list->mode != LIST_ENFORCE ||
-        !dnsbl_believes(l->dnsbl, l->ipv6, l->came_ms))
+        !dnsbl_believes(l->dnsbl, l->ipv6, l->result.state, l->came_ms))
         return 0;
     return l->result.weight;
 }
@@ -60,7 +60,7 @@ int lookup_weight(const struct dnsbl_lookup *lookup)
 static bool is_heard(const struct dnsbl_lookup *l)
 {
     return (l->result.state == RESULT_NOT_LISTED || l->result.state == RESULT_LISTED) &&
-           dnsbl_believes(l->dnsbl, l->ipv6, l->came_ms);
+           dnsbl_believes(l->dnsbl, l->ipv6, l->result.state, l->came_ms);
 }
 
 static void add_lookup(struct list_sum *sum, const struct dnsbl_lookup *l, bool settled,
@@ -73,7 +73,7 @@ static void add_lookup(struct list_sum *sum, const struct dnsbl_lookup *l, bool 
     else if (!settled)
         sum->open |= l->open && now_ms < tally_overdue_ms(l);
     sum->unheard |= !has_result || !is_heard(l);
-    sum->absent |= !dnsbl_believes(l->dnsbl, l->ipv6, 0); /* it lists everybody */
+    sum->absent |= !dnsbl_counts(l->dnsbl, l->ipv6); /* it lists everybody */
     sum->held |= dnsbl_is_held(l->dnsbl, l->ipv6);
 }
 
@@ -165,7 +165,7 @@ static void settle_lookup(struct dnsbl_lookup *l, const struct wait *wait, int64
     if (!l->counted)
         return;
     l->weight = weight_now(l);
-    if (l->skip == NULL && !dnsbl_believes(l->dnsbl, l->ipv6, 0))
+    if (l->skip == NULL && !dnsbl_counts(l->dnsbl, l->ipv6))
         l->skip = dnsbl_skip_reason(l->dnsbl, l->ipv6);
 }
 
@@ -213,7 +213,7 @@ static bool is_on_block_list(const struct lookups *lookups,
          l = lookups_next(lookups, l))
         if (l != except && !l->open && l->check == CHECK_CLIENT &&
             l->result.state == RESULT_LISTED && l->result.weight > 0 &&
-            dnsbl_believes(l->dnsbl, l->ipv6, l->came_ms))
+            dnsbl_believes(l->dnsbl, l->ipv6, l->result.state, l->came_ms))
             return true;
     return false;
 }

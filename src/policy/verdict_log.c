@@ -132,7 +132,8 @@ void verdict_log_write(const struct session *session, const char *recipient,
 static bool is_listed_well(const struct dnsbl_lookup *q)
 {
     return q->result.state == RESULT_LISTED && q->result.weight < 0 &&
-           q->dnsbl->least < 0 && dnsbl_believes(q->dnsbl, q->ipv6, q->came_ms);
+           q->dnsbl->least < 0 &&
+           dnsbl_believes(q->dnsbl, q->ipv6, q->result.state, q->came_ms);
 }
 
 bool verdict_log_dnswl(const struct session *session, const char *host,

@@ -100,21 +100,24 @@ static void test_the_ipv6_half_has_its_own(void **state)
     assert_int_equal(health(0), HEALTH_HEALTHY);
 }
 
-static void test_only_lying_and_empty_void_what_came(void **state)
+static void test_what_voids_what_came(void **state)
 {
     static const struct {
         enum health found;
-        bool voids;
-    } rows[] = {{HEALTH_LYING, true},
-                {HEALTH_EMPTY, true},
-                {HEALTH_DOWN, false},
-                {HEALTH_BLOCKED, false}};
+        bool listed, unlisted; /* what is void */
+    } rows[] = {{HEALTH_LYING, true, true},
+                {HEALTH_EMPTY, false, true},
+                {HEALTH_DOWN, false, false},
+                {HEALTH_BLOCKED, false, false}};
+    const struct list_half *half;
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        half = &list->halves[0];
         list_state_looked(list, false, HEALTH_HEALTHY, "well");
         for (int k = 0; k < 2; k++)
             list_state_looked(list, false, rows[i].found, "why");
-        assert_int_equal(list->halves[0].believed_from_ms != 0, rows[i].voids);
+        assert_int_equal(half->listed_from_ms != 0, rows[i].listed);
+        assert_int_equal(half->unlisted_from_ms != 0, rows[i].unlisted);
         tear_down(state);
         set_up(state);
     }
@@ -168,7 +171,7 @@ int main(void)
         TEST(test_events_change_no_state),
         TEST(test_a_look_just_answered_it),
         TEST(test_the_ipv6_half_has_its_own),
-        TEST(test_only_lying_and_empty_void_what_came),
+        TEST(test_what_voids_what_came),
         TEST(test_suspended_until_resumed),
         TEST(test_saved),
     };
