@@ -3,39 +3,14 @@
 mails, and nobody else is disabled (docs/health.md)."""
 
 import json
-import threading
 import time
 
 import pytest
 from harness.conf import dnsbl
 from harness.rblctl import Rblctl
-from traffic import NAMES, POINTS, RESOLVER, Kind, Mail
+from traffic import NAMES, POINTS, RESOLVER, Kind, send_all
 
 DAY = 86400
-
-
-def send_all(lab, mails, threads=8):
-    """Sends mails, (arguments of envelope(), listed), and returns what became of each, in
-    order."""
-    done, errors = [None] * len(mails), []
-
-    def run(first):
-        try:
-            for i in range(first, len(mails), threads):
-                client = lab.milter()
-                reply = client.envelope(**mails[i][0])
-                client.quit()
-                done[i] = Mail(mails[i][1], 0, 0, reply)
-        except Exception as error:
-            errors.append(error)
-
-    workers = [threading.Thread(target=run, args=(n,)) for n in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert not errors, errors
-    return done
 
 
 def clients(first, count, listed_of_100):

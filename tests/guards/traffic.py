@@ -84,6 +84,37 @@ class Mail:
         self.put_off = reply.text.startswith("451") or reply.kind == "tempfail"
 
 
+def send(lab, mail, listed):
+    """One mail; mail is what envelope() takes."""
+    client = lab.milter()
+    began = time.monotonic()
+    reply = client.envelope(**mail)
+    sent = Mail(listed, began, time.monotonic(), reply)
+    client.quit()
+    return sent
+
+
+def send_all(lab, mails, threads=8):
+    """Sends mails, (arguments of envelope(), listed), and returns what became of each, in
+    order."""
+    done, errors = [None] * len(mails), []
+
+    def run(first):
+        try:
+            for i in range(first, len(mails), threads):
+                done[i] = send(lab, *mails[i])
+        except Exception as error:
+            errors.append(error)
+
+    workers = [threading.Thread(target=run, args=(n,)) for n in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not errors, errors
+    return done
+
+
 class Traffic:
     """Threads that send, listed and clean in turn, until they are stopped."""
 
@@ -114,11 +145,7 @@ class Traffic:
             self.errors.append(error)
 
     def send(self, n, listed):
-        client = self.lab.milter()
-        began = time.monotonic()
-        reply = client.envelope(**self.kind.mail(n, listed))
-        mail = Mail(listed, began, time.monotonic(), reply)
-        client.quit()
+        mail = send(self.lab, self.kind.mail(n, listed), listed)
         with self.lock:
             self.mails.append(mail)
 
