@@ -14,7 +14,9 @@ standard input, one a line, says "ok" or "error ..." to each, and ends with its 
 
 A rule is an object. Which queries it fits:
     name          this name            suffix       this name and all below it
-    type          "A", "TXT", ...      times        only so often, then the next rules
+    prefix        what begins so       type         "A", "TXT", ...
+    times         only so often, then the next rules
+    chance        0.15: by chance, so many of a hundred, the others by the next rules
     transport     "udp" or "tcp"
 What is answered:
     a             ["127.0.0.2", ...]   txt          ["text", ...]
@@ -114,11 +116,15 @@ class Zone:
             suffix = rule.get("suffix", "").lower()
             if suffix and query.name != suffix and not query.name.endswith("." + suffix):
                 continue
+            if not query.name.startswith(rule.get("prefix", "")):
+                continue
             if rule.get("type", query.type) != query.type:
                 continue
             if rule.get("transport", transport) != transport:
                 continue
             if "times" in rule and self.used[i] >= rule["times"]:
+                continue
+            if "chance" in rule and random.random() >= rule["chance"]:
                 continue
             self.used[i] += 1
             return rule
