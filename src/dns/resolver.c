@@ -393,6 +393,11 @@ bool resolver_is_away(const struct upstream *upstream)
     return upstream_is_away(upstream);
 }
 
+int64_t resolver_back_ms(const struct upstream *upstream)
+{
+    return atomic_load(&upstream->back_ms);
+}
+
 void resolver_servers(struct resolver *r,
                       void (*report)(void *context, const char *address, int64_t away_ms),
                       void *context)

@@ -116,6 +116,10 @@ void resolver_flush_cache(struct resolver *resolver);
 /* Whether no server of upstream answers now. Any thread. */
 bool resolver_is_away(const struct upstream *upstream);
 
+/* When a server of upstream came back last, ms (CLOCK_MONOTONIC): what was open was sent
+ * again then. 0: never. Any thread. */
+int64_t resolver_back_ms(const struct upstream *upstream);
+
 /* Calls report for each server in use: its address, and since when, ms (CLOCK_MONOTONIC),
  * it answers nothing (0: it answers). Any thread; a lock is held meanwhile. */
 void resolver_servers(struct resolver *resolver,

@@ -157,6 +157,7 @@ void upstream_heard(struct upstream *upstream, int index, int64_t now_ms)
         return;
     log_notice("resolver: server=%s state=back away=%lldms", server->address,
                (long long)(now_ms - away_ms));
+    atomic_store(&upstream->back_ms, now_ms); /* before: who sees one sees the other */
     atomic_store(&server->away_ms, 0);
     upstream->changed = true;
 }

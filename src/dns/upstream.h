@@ -52,8 +52,9 @@ struct upstream {
     char *text; /* "" for /etc/resolv.conf's */
     struct server servers[UPSTREAM_SERVERS];
     atomic_size_t count;
-    int64_t read_ms; /* when resolv.conf was read */
-    bool changed;    /* a server came back or went away: what is open is sent again */
+    int64_t read_ms;             /* when resolv.conf was read */
+    atomic_int_fast64_t back_ms; /* when a server came back last. Any thread reads it */
+    bool changed; /* a server came back or went away: what is open is sent again */
 };
 
 /* Returns NULL without memory. Any thread. */

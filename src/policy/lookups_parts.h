@@ -58,6 +58,10 @@ struct tally tally_make(struct lookups *lookups, bool settled);
  * reported in *turn, to be queried first. */
 bool tally_is_settled(struct lookups *lookups, const struct wait *wait, bool *turn);
 
+/* Since when the list may answer: it was sent then, or again, to servers that had been
+ * away. */
+int64_t lookup_sent_ms(const struct dnsbl_lookup *lookup);
+
 /* When a lookup is given up. */
 int64_t tally_overdue_ms(const struct dnsbl_lookup *lookup);
 

@@ -24,6 +24,13 @@ bool tally_must_wait(const struct lookups *lookups, const struct list *list)
     return false;
 }
 
+int64_t lookup_sent_ms(const struct dnsbl_lookup *l)
+{
+    int64_t back_ms = resolver_back_ms(l->dnsbl->upstream);
+
+    return back_ms > l->batch->began_ms ? back_ms : l->batch->began_ms;
+}
+
 /* A list has its own deadline, from how long it takes as a rule, but long enough for what
  * was lost and sent again: one lost packet is no reason to lose a listing. */
 int64_t tally_overdue_ms(const struct dnsbl_lookup *l)
@@ -40,7 +47,7 @@ int64_t tally_overdue_ms(const struct dnsbl_lookup *l)
     /* while its servers are away it is not late: they are */
     if (deadline_ms <= 0 || resolver_is_away(l->dnsbl->upstream))
         return INT64_MAX;
-    return l->batch->began_ms + (deadline_ms > least_ms ? deadline_ms : least_ms);
+    return lookup_sent_ms(l) + (deadline_ms > least_ms ? deadline_ms : least_ms);
 }
 
 static int weight_now(const struct dnsbl_lookup *l)

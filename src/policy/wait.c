@@ -74,7 +74,7 @@ static void question_silent_lists(const struct lookups *lookups)
 
     for (const struct dnsbl_lookup *l = lookups_next(lookups, NULL); l != NULL;
          l = lookups_next(lookups, l)) {
-        int64_t waited_ms = now_ms - l->batch->began_ms;
+        int64_t waited_ms = now_ms - lookup_sent_ms(l);
 
         if (l->open && waited_ms >= 1000 && !resolver_is_away(l->dnsbl->upstream) &&
             !list_stats_answers_others(l->dnsbl->stats, (int)waited_ms))
