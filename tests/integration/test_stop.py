@@ -13,10 +13,11 @@ from harness.milterclient import MilterClient
 from harness.rblctl import Rblctl
 
 CLIENT = "192.0.2.1"
-SLACK = 1.5  # seconds: sanitizers and a busy machine
+AT_ONCE = 10  # seconds: long before DEADLINE, on a busy machine, too
+DEADLINE = 20
 
 
-def silent_world(lab, deadline="2s"):
+def silent_world(lab, deadline=f"{DEADLINE}s"):
     dns = lab.dns([{"suffix": "bl.test", "silent": True}])
     return lab.daemon(
         dns, lists=[dnsbl("bl", "bl.test")], resolver={"timeout": "9s", "deadline": deadline}
@@ -25,7 +26,7 @@ def silent_world(lab, deadline="2s"):
 
 def test_idle_daemon_stops_at_once(lab):
     daemon = silent_world(lab)
-    assert daemon.terminate() < SLACK
+    assert daemon.terminate() < AT_ONCE
     daemon.check_clean()
     daemon.log.wait_for("stopped")
 
@@ -34,12 +35,12 @@ def test_idle_sessions_do_not_delay_the_end(lab):
     daemon = silent_world(lab)
     for _ in range(20):
         lab.milter().connect(CLIENT)
-    assert daemon.terminate() < SLACK
+    assert daemon.terminate() < AT_ONCE
     daemon.check_clean()
 
 
 def test_waiting_sessions_get_their_answer(lab):
-    daemon = silent_world(lab)
+    daemon = silent_world(lab, "2s")
     replies = []
 
     def session(number):
@@ -61,7 +62,7 @@ def test_waiting_sessions_get_their_answer(lab):
     for thread in threads:
         thread.join()
     assert replies == ["continue"] * 10
-    assert seconds < 2 + SLACK
+    assert seconds < DEADLINE
     daemon.check_clean()
 
 
@@ -71,8 +72,8 @@ def test_sigint_and_sighup(lab):
         daemon = silent_world(lab)
         start = time.monotonic()
         daemon.process.send_signal(number)
-        daemon.process.wait(10)
-        assert time.monotonic() - start < 5 + SLACK
+        daemon.process.wait(60)
+        assert time.monotonic() - start < 5 + AT_ONCE
         daemon.terminate()
         daemon.check_clean()
 
@@ -116,7 +117,9 @@ def test_what_is_listed_does_not_pass_at_the_end(lab):
     threads = [threading.Thread(target=session) for _ in range(8)]
     for thread in threads:
         thread.start()
-    time.sleep(0.3)
+    end = time.monotonic() + 60
+    while replies["reply"] <= 100 and time.monotonic() < end:
+        time.sleep(0.01)
     daemon.terminate()
     for thread in threads:
         thread.join()

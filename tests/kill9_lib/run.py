@@ -17,7 +17,7 @@ from harness.ports import free_port
 from .stream import Connection, Stream
 
 STREAMS = 2
-WITHIN_S = 0.06  # of the changes' begin comes the kill
+CHANGES = 15  # at most so many are acknowledged before the kill
 BAD_LOG = r"damaged|cannot be (read|changed)|AddressSanitizer|runtime error:"
 
 
@@ -36,15 +36,21 @@ class Kill9:
         self.daemon = Daemon(self.dir, self.conf, self.milter).wait_ready()
 
     def kill_in_a_stream(self):
+        until = self.acknowledged() + self.rng.randint(0, CHANGES)
         for stream in self.streams:
             stream.start(self.control)
-        time.sleep(self.rng.uniform(0, WITHIN_S))
+        while self.acknowledged() < until and all(s.failure is None for s in self.streams):
+            time.sleep(0.0005)
+        time.sleep(self.rng.uniform(0, 0.003))  # in the middle of the next one
         if self.daemon.process.poll() is not None:
             self.failure = "the daemon had ended by itself"
         self.daemon.kill()
         for stream in self.streams:
             stream.join()
             self.failure = self.failure or stream.failure
+
+    def acknowledged(self):
+        return sum(stream.acknowledged for stream in self.streams)
 
     def listed(self):
         """entry -> {(action, source): reason}"""
@@ -120,9 +126,8 @@ class Kill9:
 
     def summary(self):
         c = self.counts
-        changes = sum(stream.acknowledged for stream in self.streams)
         rows = sum(len(rows) for stream in self.streams for rows in stream.rows.values())
-        return (f"{c['kills']} kills, {changes} changes acknowledged; under way at a kill: "
+        return (f"{c['kills']} kills, {self.acknowledged()} changes acknowledged; under way at a kill: "
                 f"{c['open there']} there, {c['open not there']} not; mail {c['mail block']} "
                 f"refused, {c['mail pass']} passed; {rows} rows at the end")
 
