@@ -113,7 +113,7 @@ def test_code(world, number):
     elif shown:
         assert f"lists={name}{shown} " in line, line
     else:
-        # a monitor list is not waited for: the others may be named
+        # a list in monitor, which is not awaited, may answer later
         assert "lists=" not in line and f"{name}(" not in line, line
     if ROWS[number][1].get("mode") == "off":
         assert world.name_server.names(f".{name}.test") == []
