@@ -56,6 +56,23 @@ def test_a_list_that_takes_half_a_second_is_waited_for(lab):
     assert all(m.refused for m in send_all(lab, mails, threads=20))
 
 
+def test_a_look_that_loses_packets(lab):
+    """Row 10: a quick list is not down for two lost ones, but for its silence."""
+    dns = lab.dns(client_rules("bl.test"))
+    daemon = lab.daemon(dns, lists=[bl()], resolver={**QUICK, "timeout": "1s", "deadline": "9s"})
+    send_all(lab, clients(0, 200))
+    point = "2.0.0.127.bl.test"
+    looked = len(dns.names(point))
+    dns.rules([{"name": point, "silent": True, "times": 2}] + client_rules("bl.test"))
+    Rblctl(lab.dir)("dnsbl", "test", "bl")
+    until(lambda: len(dns.names(point)) >= looked + 3)
+    assert is_refused(deliver(lab, addr=listed(1)))
+    assert not daemon.log.matching("list=bl state=(?!healthy)")
+    dns.rules([{"suffix": "bl.test", "silent": True}])
+    Rblctl(lab.dir)("dnsbl", "test", "bl")
+    daemon.log.wait_for("list=bl state=down was=healthy")
+
+
 def hash_list(**more):
     return bl(check=["sender"], hash="sha1", **NONE, **more)
 
