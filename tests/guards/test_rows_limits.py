@@ -104,12 +104,20 @@ def test_a_name_that_failed_is_not_waited_for_again(lab):
     dns = lab.dns([{"name": choke, "silent": True},
                    {"name": hashed("bad2") + ".bl.test", "a": ["127.0.0.2"]}])  # fmt: skip
     lab.daemon(dns, lists=[hash_list()], resolver=QUICK)
-    waiting = threading.Thread(target=deliver, args=(lab,), kwargs=senders(1, 1, "bad")[0][0])
-    waiting.start()
-    until(lambda: dns.names(choke))
-    while waiting.is_alive():  # others are answered meanwhile
-        send_all(lab, senders(int(time.monotonic() * 1000), 1))
-    send_all(lab, senders(1, 1, "bad"))  # the lookup may have ended just after its mail
+
+    def is_remembered():
+        """A mail about it, while others are answered, has sent nothing."""
+        asked = len(dns.names(choke))
+        waiting = threading.Thread(target=deliver, args=(lab,),
+                                   kwargs=senders(1, 1, "bad")[0][0])
+        waiting.start()
+        while waiting.is_alive():
+            send_all(lab, senders(int(time.monotonic() * 1000), 1))
+        return len(dns.names(choke)) == asked
+
+    assert not is_remembered()
+    assert not is_remembered(), "one failure alone is none of the name's own"
+    until(is_remembered)
     queries = len(dns.names(choke))
     again = send_all(lab, senders(1, 1, "bad") * 3 + senders(2, 1, "bad"))
     assert len(dns.names(choke)) == queries, "remembered"
