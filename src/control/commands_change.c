@@ -37,15 +37,11 @@ static struct entry *read_entries(const json_t *request, size_t *count, json_t *
 
 static json_t *entries_answer(const struct entry *entries, size_t count)
 {
-    json_t *answer = json_pack("{s:b, s:[]}", "ok", 1, "entries");
-    json_t *texts = json_object_get(answer, "entries");
+    json_t *texts = json_array();
 
-    for (size_t i = 0; i < count && answer != NULL; i++)
-        if (json_array_append_new(texts, json_string(entries[i].text)) != 0) {
-            json_decref(answer);
-            answer = NULL;
-        }
-    return answer;
+    for (size_t i = 0; i < count; i++)
+        protocol_append(&texts, json_string(entries[i].text));
+    return json_pack("{s:b, s:o}", "ok", 1, "entries", texts);
 }
 
 struct addition {
@@ -59,7 +55,7 @@ static int read_addition(const json_t *request, struct addition *out, json_t **a
     *out = (struct addition){0};
     if (request_optional_text(request, "reason", &out->reason, answer) != 0 ||
         request_optional_text(request, "source", &out->source, answer) != 0 ||
-        request_optional_number(request, "expires_s", &out->expires_s, answer) != 0)
+        request_optional_span(request, "expires_s", &out->expires_s, answer) != 0)
         return -1;
     return request_optional_flag(request, "force", &out->force, answer);
 }
@@ -97,8 +93,7 @@ static json_t *add_rows(struct control_session *session, const struct admin_acto
     if (result != BLOCKLIST_OK)
         return admin_error(result, error);
     answer = entries_answer(entries, count);
-    if (answer != NULL)
-        json_object_set_new(answer, "shadowed", json_boolean(shadowed));
+    protocol_set(&answer, "shadowed", json_boolean(shadowed));
     return answer;
 }
 
@@ -177,8 +172,8 @@ json_t *cmd_remove(struct control_session *session, const json_t *request)
         answer = no_such_entry(session->daemon->blocklist, entries, error);
     else
         answer = admin_error(result, error);
-    if (result == BLOCKLIST_OK && answer != NULL)
-        json_object_set_new(answer, "removed", json_integer((json_int_t)removed));
+    if (result == BLOCKLIST_OK)
+        protocol_set(&answer, "removed", json_integer((json_int_t)removed));
     free(entries);
     return answer;
 }

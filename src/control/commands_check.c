@@ -92,8 +92,8 @@ static json_t *check_one(const struct control_daemon *daemon, const char *subjec
             *answer = protocol_error_answer(PROTOCOL_FAILED, "%s", error);
         return NULL;
     }
-    json_object_set_new(check, "subject", json_string(entry.text));
-    json_object_set_new(check, "listed", json_boolean(is_listed(check)));
+    protocol_set(&check, "subject", json_string(entry.text));
+    protocol_set(&check, "listed", json_boolean(is_listed(check)));
     return check;
 }
 

@@ -32,13 +32,11 @@ json_t *cmd_reload(struct control_session *session, const json_t *request)
     if (messages == NULL)
         return NULL;
     log_notice("reload by=%s", session->peer.name);
-    if (daemon->reload(daemon->context, messages) == 0)
+    if (daemon->reload(daemon->context, &messages) == 0)
         return answer_with("messages", messages);
     answer =
         protocol_error_answer(PROTOCOL_REFUSED, "the old configuration stays in force");
-    if (answer != NULL)
-        json_object_set(answer, "messages", messages);
-    json_decref(messages);
+    protocol_set(&answer, "messages", messages);
     return answer;
 }
 

@@ -44,7 +44,7 @@ static int read_limit(const json_t *request, size_t *limit, json_t **answer)
 {
     int64_t number = PROTOCOL_PAGE_ROWS;
 
-    if (request_optional_number(request, "limit", &number, answer) != 0)
+    if (request_optional_number(request, "limit", INT64_MAX, &number, answer) != 0)
         return -1;
     *limit =
         number > 0 && number < PROTOCOL_PAGE_ROWS ? (size_t)number : PROTOCOL_PAGE_ROWS;
@@ -86,8 +86,8 @@ static int read_filter(const struct control_session *session, const json_t *requ
         request_optional_text(request, "source", &out->source, answer) != 0 ||
         request_optional_text(request, "reason", &out->reason, answer) != 0 ||
         request_optional_text(request, "sort", &sort, answer) != 0 ||
-        request_optional_number(request, "since_s", &since_s, answer) != 0 ||
-        request_optional_number(request, "expiring_s", &expiring_s, answer) != 0 ||
+        request_optional_span(request, "since_s", &since_s, answer) != 0 ||
+        request_optional_span(request, "expiring_s", &expiring_s, answer) != 0 ||
         read_kinds(request, &out->kinds, answer) != 0)
         return -1;
     if (sort != NULL && blocklist_sort_parse(sort, &out->sort) != 0) {
@@ -112,8 +112,8 @@ static int read_cursor(const json_t *request, struct blocklist_cursor *out,
     if (cursor == NULL)
         return 0;
     out->begun = true;
-    if (request_optional_number(cursor, "number", &out->number, answer) != 0 ||
-        request_optional_number(cursor, "id", &out->id, answer) != 0 ||
+    if (request_optional_number(cursor, "number", INT64_MAX, &out->number, answer) != 0 ||
+        request_optional_number(cursor, "id", INT64_MAX, &out->id, answer) != 0 ||
         request_text(cursor, "entry", &entry, answer) != 0 ||
         request_text(cursor, "source", &source, answer) != 0)
         return -1;
@@ -151,8 +151,8 @@ json_t *cmd_list(struct control_session *session, const json_t *request)
     result = blocklist_list(session->daemon->blocklist, &filter, &cursor, limit, add_row,
                             &page, error);
     answer = page_answer(&page, "rows", result, error);
-    if (result == BLOCKLIST_OK && answer != NULL && !cursor.done)
-        json_object_set_new(answer, "cursor", cursor_value(&cursor));
+    if (result == BLOCKLIST_OK && !cursor.done)
+        protocol_set(&answer, "cursor", cursor_value(&cursor));
     return answer;
 }
 
@@ -164,7 +164,7 @@ static json_t *covering(struct blocklist *blocklist, const struct entry *entry)
 
     if (verdict == BLOCKLIST_NONE)
         return json_null();
-    return json_pack("{s:s, s:s}", "entry", match.key, "action",
+    return json_pack("{s:o, s:s}", "entry", protocol_text(match.key), "action",
                      verdict == BLOCKLIST_ALLOW ? "allow" : "block");
 }
 
@@ -189,13 +189,13 @@ json_t *cmd_show(struct control_session *session, const json_t *request)
     if (result == BLOCKLIST_NO_SUCH_ENTRY)
         result = BLOCKLIST_OK;
     answer = page_answer(&page, "rows", result, error);
-    if (result == BLOCKLIST_OK && answer != NULL) {
-        json_object_set_new(answer, "entry", json_string(entry.text));
-        json_object_set_new(answer, "kind", json_string(entry_kind_name(entry.kind)));
-        json_object_set_new(answer, "covered_by",
-                            json_array_size(json_object_get(answer, "rows")) == 0
-                                ? covering(session->daemon->blocklist, &entry)
-                                : json_null());
+    if (result == BLOCKLIST_OK) {
+        protocol_set(&answer, "entry", json_string(entry.text));
+        protocol_set(&answer, "kind", json_string(entry_kind_name(entry.kind)));
+        protocol_set(&answer, "covered_by",
+                     json_array_size(json_object_get(answer, "rows")) == 0
+                         ? covering(session->daemon->blocklist, &entry)
+                         : json_null());
     }
     return answer;
 }
@@ -240,8 +240,9 @@ json_t *cmd_log(struct control_session *session, const json_t *request)
     size_t limit;
 
     if (request_optional_text(request, "pattern", &pattern, &answer) != 0 ||
-        request_optional_number(request, "since_s", &since_s, &answer) != 0 ||
-        request_optional_number(request, "before_id", &before_id, &answer) != 0 ||
+        request_optional_span(request, "since_s", &since_s, &answer) != 0 ||
+        request_optional_number(request, "before_id", INT64_MAX, &before_id, &answer) !=
+            0 ||
         read_limit(request, &limit, &answer) != 0)
         return answer;
     page.rows = json_array();
@@ -249,7 +250,7 @@ json_t *cmd_log(struct control_session *session, const json_t *request)
                            since_s == 0 ? 0 : blocklist_now(blocklist) - (time_t)since_s,
                            &before_id, limit, add_event, &page, error);
     answer = page_answer(&page, "events", result, error);
-    if (result == BLOCKLIST_OK && answer != NULL && before_id != -1)
-        json_object_set_new(answer, "before_id", json_integer((json_int_t)before_id));
+    if (result == BLOCKLIST_OK && before_id != -1)
+        protocol_set(&answer, "before_id", json_integer((json_int_t)before_id));
     return answer;
 }

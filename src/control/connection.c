@@ -44,14 +44,20 @@ void connection_enter(struct connection *c, enum connection_state state)
     c->state_since_ms = clock_ms();
 }
 
-/* Leaves an answer to be written, and takes over its reference. Without memory for one
- * the connection ends, which the client understands too. */
+/* What is said where there is no memory for an answer. */
+static const char no_answer[] =
+    "{\"ok\":false,\"error\":\"failed\",\"text\":\"out of memory\"}\n";
+
+/* Leaves an answer to be written, and takes over its reference. */
 static void set_answer(struct connection *c, json_t *answer)
 {
     c->out = answer == NULL ? NULL : protocol_write(answer, &c->out_length);
     c->out_sent = 0;
-    if (c->out == NULL)
-        c->end_after_answer = true;
+    if (c->out == NULL) {
+        c->out = strdup(no_answer);
+        c->out_length = sizeof no_answer - 1;
+        c->end_after_answer = c->out == NULL;
+    }
     json_decref(answer);
 }
 

@@ -42,7 +42,7 @@ struct control_daemon {
 
     /* Reads the conf file again. Appends to messages (an array of strings) what is to be
      * told: errors, warnings. Returns 0, or -1 when the old one stays in force. */
-    int (*reload)(void *context, json_t *messages);
+    int (*reload)(void *context, json_t **messages);
 
     /* Objects: names of values -> numbers, texts; one level of sections below is shown as
      * such by rblctl. status: version, since when, what is wrong; stats: counters. */

@@ -57,6 +57,24 @@ json_t *protocol_text(const char *text)
     return value;
 }
 
+static void spoil(json_t **built)
+{
+    json_decref(*built);
+    *built = NULL;
+}
+
+void protocol_set(json_t **object, const char *name, json_t *value)
+{
+    if (json_object_set_new(*object, name, value) != 0)
+        spoil(object);
+}
+
+void protocol_append(json_t **array, json_t *value)
+{
+    if (json_array_append_new(*array, value) != 0)
+        spoil(array);
+}
+
 json_t *protocol_read(const char *line, size_t length, char *error, size_t error_size)
 {
     json_error_t where;

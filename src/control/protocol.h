@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define PROTOCOL_SOCKET "/run/rblmilter/control.sock"
 
@@ -22,6 +23,8 @@
 #define PROTOCOL_ENTRIES_MAX 200
 /* Rows in one import-rows. */
 #define PROTOCOL_IMPORT_ROWS 1000
+/* The longest span of time, in seconds: 1000 years, as base/span.h has it. */
+#define PROTOCOL_SPAN_MAX_S INT64_C(31622400000)
 /* Rows in one page of list, export and log. */
 #define PROTOCOL_PAGE_ROWS 500
 
@@ -47,6 +50,12 @@ json_t *protocol_error_answer(enum protocol_error error, const char *format, ...
 /* A text as a JSON value, whatever it holds: where it is not UTF-8 (cut, or from a
  * hand-made database) "?" stands for its 8-bit characters. NULL without memory. */
 json_t *protocol_text(const char *text);
+
+/* Sets a member, appends a value, whose reference they take. Where that fails (no memory,
+ * a text that is not UTF-8) what is being built becomes NULL and stays it: an answer is
+ * whole, or the server says that there is none. */
+void protocol_set(json_t **object, const char *name, json_t *value);
+void protocol_append(json_t **array, json_t *value);
 
 /* Reads one line (without its newline) into an object. Returns a new reference, or NULL
  * with a sentence in error: not JSON, not one object, nested too deep, a key twice. */

@@ -16,9 +16,12 @@ int request_text(const json_t *request, const char *name, const char **out,
 /* A text that may be left out: then what out holds stays. */
 int request_optional_text(const json_t *request, const char *name, const char **out,
                           json_t **answer);
-/* A whole number of 0 or more, or left out: as above. */
-int request_optional_number(const json_t *request, const char *name, int64_t *out,
-                            json_t **answer);
+/* A whole number from 0 to max, or left out: as above. */
+int request_optional_number(const json_t *request, const char *name, int64_t max,
+                            int64_t *out, json_t **answer);
+/* A number of seconds to be added to a time, or left out: as above. */
+int request_optional_span(const json_t *request, const char *name, int64_t *out,
+                          json_t **answer);
 /* true or false, or left out: as above. */
 int request_optional_flag(const json_t *request, const char *name, bool *out,
                           json_t **answer);

@@ -20,10 +20,10 @@
 
 static void append_message(void *context, const char *text)
 {
-    json_array_append_new(context, protocol_text(text));
+    protocol_append(context, protocol_text(text));
 }
 
-static int asked_reload(void *context, json_t *messages)
+static int asked_reload(void *context, json_t **messages)
 {
     struct daemon *daemon = context;
 
@@ -49,26 +49,24 @@ static json_t *blocklist_section(struct daemon *daemon)
 
     blocklist_status(daemon->blocklist, &b);
     if (b.error[0] != '\0')
-        json_object_set_new(out, "wrong", json_string(b.error));
+        protocol_set(&out, "wrong", protocol_text(b.error));
     if (b.clock[0] != '\0')
-        json_object_set_new(out, "clock", json_string(b.clock));
+        protocol_set(&out, "clock", protocol_text(b.clock));
     for (int kind = 0; kind < ENTRY_KIND_COUNT; kind++)
         entries += (json_int_t)b.entries[kind];
-    json_object_set_new(out, "database", json_string(b.database));
-    json_object_set_new(out, "entries", b.counted ? json_integer(entries) : json_null());
+    protocol_set(&out, "database", protocol_text(b.database));
+    protocol_set(&out, "entries", b.counted ? json_integer(entries) : json_null());
     for (int kind = 0; kind < ENTRY_KIND_COUNT && b.counted; kind++)
-        json_object_set_new(out, entry_kind_name((enum entry_kind)kind),
-                            json_integer((json_int_t)b.entries[kind]));
-    json_object_set_new(out, "allow", json_integer((json_int_t)b.allow));
-    json_object_set_new(out, "database_bytes",
-                        json_integer((json_int_t)b.database_bytes));
-    json_object_set_new(out, "wal_bytes", json_integer((json_int_t)b.wal_bytes));
-    json_object_set_new(out, "filter",
-                        json_string(b.filter_ready ? "ready" : "building"));
-    json_object_set_new(out, "filter_bytes", json_integer((json_int_t)b.filter_bytes));
-    json_object_set_new(out, "hits_dropped", json_integer((json_int_t)b.hits_dropped));
-    json_object_set_new(out, "last_backup_at", json_integer((json_int_t)b.last_backup));
-    json_object_set_new(out, "checked", json_boolean(b.checked));
+        protocol_set(&out, entry_kind_name((enum entry_kind)kind),
+                     json_integer((json_int_t)b.entries[kind]));
+    protocol_set(&out, "allow", json_integer((json_int_t)b.allow));
+    protocol_set(&out, "database_bytes", json_integer((json_int_t)b.database_bytes));
+    protocol_set(&out, "wal_bytes", json_integer((json_int_t)b.wal_bytes));
+    protocol_set(&out, "filter", json_string(b.filter_ready ? "ready" : "building"));
+    protocol_set(&out, "filter_bytes", json_integer((json_int_t)b.filter_bytes));
+    protocol_set(&out, "hits_dropped", json_integer((json_int_t)b.hits_dropped));
+    protocol_set(&out, "last_backup_at", json_integer((json_int_t)b.last_backup));
+    protocol_set(&out, "checked", json_boolean(b.checked));
     return out;
 }
 
@@ -77,9 +75,21 @@ static void append_server(void *context, const char *address, int64_t away_ms)
     json_t *row =
         json_pack("{s:s, s:s}", "server", address, "state", away_ms != 0 ? "away" : "ok");
 
-    if (row != NULL && away_ms != 0)
-        json_object_set_new(row, "away_s", json_integer((clock_ms() - away_ms) / 1000));
-    json_array_append_new(context, row);
+    if (away_ms != 0)
+        protocol_set(&row, "away_s", json_integer((clock_ms() - away_ms) / 1000));
+    protocol_append(context, row);
+}
+
+static json_t *resolver_section(struct daemon *daemon)
+{
+    struct resolver_stats now;
+    json_t *servers = json_array();
+
+    resolver_stats(daemon->resolver, &now);
+    resolver_servers(daemon->resolver, append_server, &servers);
+    return json_pack("{s:I, s:I, s:I, s:o}", "open", (json_int_t)now.open,
+                     "cached answers", (json_int_t)now.cache_count, "cache_bytes",
+                     (json_int_t)now.cache_bytes, "servers", servers);
 }
 
 static json_t *asked_status(void *context)
@@ -87,26 +97,20 @@ static json_t *asked_status(void *context)
     struct daemon *daemon = context;
     struct policy *policy = policy_slot_get(&daemon->slot);
     struct milter_stats milter_now;
-    struct resolver_stats resolver_now;
-    json_t *out, *servers;
+    json_t *out;
 
     milter_stats(&milter_now);
-    resolver_stats(daemon->resolver, &resolver_now);
-    out = json_pack(
-        "{s:s, s:I, s:s, s:s, s:i, s:{s:I, s:I}, s:{s:I, s:I, s:I}, s:o}", "version",
-        PACKAGE_VERSION, "started_at", (json_int_t)daemon->started_at, "configuration",
-        daemon->path, "socket", policy->config->milter.socket, "lists",
-        (int)policy->lists.count, "sessions", "open", (json_int_t)milter_now.open,
-        "waiting", (json_int_t)milter_now.waiting, "resolver", "open",
-        (json_int_t)resolver_now.open, "cached answers",
-        (json_int_t)resolver_now.cache_count, "cache_bytes",
-        (json_int_t)resolver_now.cache_bytes, "blocklist", blocklist_section(daemon));
+    out = json_pack("{s:s, s:I, s:o, s:o, s:i, s:{s:I, s:I}, s:o, s:o}", "version",
+                    PACKAGE_VERSION, "started_at", (json_int_t)daemon->started_at,
+                    "configuration", protocol_text(daemon->path), "socket",
+                    protocol_text(policy->config->milter.socket), "lists",
+                    (int)policy->lists.count, "sessions", "open",
+                    (json_int_t)milter_now.open, "waiting",
+                    (json_int_t)milter_now.waiting, "resolver", resolver_section(daemon),
+                    "blocklist", blocklist_section(daemon));
     if (log_lost() > 0)
-        json_object_set_new(out, "log_lines_lost", json_integer((json_int_t)log_lost()));
+        protocol_set(&out, "log_lines_lost", json_integer((json_int_t)log_lost()));
     policy_unref(policy);
-    servers = json_array();
-    resolver_servers(daemon->resolver, append_server, servers);
-    json_object_set_new(json_object_get(out, "resolver"), "servers", servers);
     return out;
 }
 
@@ -120,11 +124,11 @@ static json_t *asked_stats(void *context)
     milter_stats(&m);
     resolver_stats(daemon->resolver, &r);
     for (int s = 0; s < DNS_STATUS_COUNT; s++)
-        json_object_set_new(statuses, dns_status_name((enum dns_status)s),
-                            json_integer((json_int_t)r.by_status[s]));
+        protocol_set(&statuses, dns_status_name((enum dns_status)s),
+                     json_integer((json_int_t)r.by_status[s]));
     for (int s = 0; s < STRAY_COUNT; s++)
-        json_object_set_new(strays, stray_name((enum stray)s),
-                            json_integer((json_int_t)r.strays[s]));
+        protocol_set(&strays, stray_name((enum stray)s),
+                     json_integer((json_int_t)r.strays[s]));
     return json_pack(
         "{s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, "
         "s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:o}",

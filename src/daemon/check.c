@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "control/protocol.h"
 #include "daemon/daemon.h"
 #include "policy/session.h"
 #include "policy/subject.h"
@@ -64,12 +65,13 @@ static json_t *row_of(struct session *session, const struct dnsbl_lookup *l,
         fetch_reason(session, l, wait, reason, sizeof reason);
         find_url(reason, url, sizeof url);
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:b}", "subject",
+    return json_pack("{s:s, s:o, s:o, s:s, s:s, s:o, s:i, s:o, s:o, s:i, s:b}", "subject",
                      check_name(l->check), "what",
-                     subject_text(l->check, &session->envelope), "list",
-                     l->dnsbl->list->name, "state", state_of(l), "code", code, "label",
-                     l->result.label, "weight", lookup_weight(l), "reason", reason, "url",
-                     url, "ms", l->took_ms, "cached", l->cached);
+                     protocol_text(subject_text(l->check, &session->envelope)), "list",
+                     protocol_text(l->dnsbl->list->name), "state", state_of(l), "code",
+                     code, "label", protocol_text(l->result.label), "weight",
+                     lookup_weight(l), "reason", protocol_text(reason), "url",
+                     protocol_text(url), "ms", l->took_ms, "cached", l->cached);
 }
 
 /* Every list about every subject, exempt or not, once all have answered. */
@@ -87,7 +89,7 @@ static json_t *rows_of(struct session *session)
     lookups_settle(lookups, &wait);
     wait.deadline_ms = clock_ms() + deadline_ms;
     for (l = lookups_next(lookups, NULL); l != NULL; l = lookups_next(lookups, l))
-        json_array_append_new(rows, row_of(session, l, &wait));
+        protocol_append(&rows, row_of(session, l, &wait));
     return rows;
 }
 
@@ -104,12 +106,12 @@ static json_t *blocklist_row(const struct decision *d)
     json_t *rows = json_array();
 
     if (d->listed != BLOCKLIST_NONE)
-        json_array_append_new(
-            rows,
-            json_pack("{s:s, s:s, s:s, s:s, s:I}", "subject",
-                      subject_name(d->match.subject), "entry", d->match.key, "action",
-                      d->listed == BLOCKLIST_BLOCK ? "block" : "allow", "reason",
-                      d->match.reason, "since", (json_int_t)d->match.since));
+        protocol_append(&rows, json_pack("{s:s, s:o, s:s, s:o, s:I}", "subject",
+                                         subject_name(d->match.subject), "entry",
+                                         protocol_text(d->match.key), "action",
+                                         d->listed == BLOCKLIST_BLOCK ? "block" : "allow",
+                                         "reason", protocol_text(d->match.reason),
+                                         "since", (json_int_t)d->match.since));
     return rows;
 }
 
@@ -141,7 +143,7 @@ static json_t *not_given(const struct policy *policy,
         for (size_t i = 0; i < policy->lists.count && !asked; i++)
             asked = subject_stage(policy->lists.items[i].list, (enum check)check) >= 0;
         if (asked && !is_given(question, (enum check)check))
-            json_array_append_new(names, json_string(check_name((enum check)check)));
+            protocol_append(&names, json_string(check_name((enum check)check)));
     }
     return names;
 }
@@ -163,10 +165,11 @@ static json_t *answer_of(struct session *session, json_t *rows)
     char reply[REPLY_TEXT_SIZE + 16];
 
     reply_line(d, reply, sizeof reply);
-    return json_pack("{s:s, s:i, s:i, s:s, s:s, s:o, s:o}", "verdict",
+    return json_pack("{s:s, s:i, s:i, s:s, s:o, s:o, s:o}", "verdict",
                      verdict_name(d->verdict), "score", d->score, "threshold",
                      config->verdict.reject, "exempt", d->exempt != NULL ? d->exempt : "",
-                     "reply", reply, "rows", rows, "blocklist", blocklist_row(d));
+                     "reply", protocol_text(reply), "rows", rows, "blocklist",
+                     blocklist_row(d));
 }
 
 json_t *check_message(void *context, const struct control_question *question, char *error,
@@ -194,7 +197,7 @@ json_t *check_message(void *context, const struct control_question *question, ch
         session->envelope.has_sender = false;
     rows = rows_of(session);
     out = answer_of(session, rows);
-    json_object_set_new(out, "not_given", not_given(policy, question));
+    protocol_set(&out, "not_given", not_given(policy, question));
 out:
     session_free(session);
     policy_unref(policy);

@@ -17,9 +17,9 @@ void doctor_say(struct doctor *doctor, enum level level, const char *advice,
     va_start(args, what);
     vsnprintf(text, sizeof text, what, args); /* a sentence that is too long is cut */
     va_end(args);
-    json_array_append_new(doctor->findings[level],
-                          json_pack("{s:s, s:o, s:s}", "level", names[level], "what",
-                                    protocol_text(text), "advice", advice));
+    protocol_append(&doctor->findings[level],
+                    json_pack("{s:s, s:o, s:s}", "level", names[level], "what",
+                              protocol_text(text), "advice", advice));
 }
 
 size_t doctor_wrong(const struct doctor *doctor)
@@ -33,6 +33,7 @@ json_t *doctor_findings(void *context)
     struct daemon *daemon = context;
     struct doctor doctor = {.daemon = daemon, .policy = policy_slot_get(&daemon->slot)};
     json_t *all = json_array();
+    bool failed = false;
 
     for (int level = 0; level < LEVEL_COUNT; level++)
         doctor.findings[level] = json_array();
@@ -42,9 +43,13 @@ json_t *doctor_findings(void *context)
     doctor_files(&doctor);
     doctor_state(&doctor);
     for (int level = 0; level < LEVEL_COUNT; level++) {
-        json_array_extend(all, doctor.findings[level]);
+        if (json_array_extend(all, doctor.findings[level]) != 0)
+            failed = true;
         json_decref(doctor.findings[level]);
     }
     policy_unref(doctor.policy);
-    return all;
+    if (!failed)
+        return all;
+    json_decref(all);
+    return NULL;
 }

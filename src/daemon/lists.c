@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "control/protocol.h"
 #include "daemon/daemon.h"
 
 static json_int_t count(const atomic_uint_fast64_t *counter)
@@ -20,7 +21,7 @@ static json_int_t errors_of(const struct list_stats *stats)
 }
 
 /* The state, since when and why: of the half that is not well, where one is. */
-static void add_state(json_t *row, struct watched *watched)
+static void add_state(json_t **row, struct watched *watched)
 {
     struct list_state *state = watched->state;
     bool ipv6 = health_counts(atomic_load(&state->halves[0].health)) &&
@@ -31,31 +32,29 @@ static void add_state(json_t *row, struct watched *watched)
 
     pthread_mutex_lock(&state->lock);
     name = health_name(atomic_load(&half->health));
-    json_object_set_new(row, "state", json_string(name));
-    json_object_set_new(row, "health", json_string(name)); /* its name before */
-    json_object_set_new(row, "since", json_integer((json_int_t)half->since));
-    json_object_set_new(row, "why",
-                        json_sprintf("%s%s", ipv6 ? "of IPv6: " : "", half->why));
+    protocol_set(row, "state", json_string(name));
+    protocol_set(row, "health", json_string(name)); /* its name before */
+    protocol_set(row, "since", json_integer((json_int_t)half->since));
+    protocol_set(row, "why", json_sprintf("%s%s", ipv6 ? "of IPv6: " : "", half->why));
     pthread_mutex_unlock(&state->lock);
-    json_object_set_new(
-        row, "ipv6_state",
-        atomic_load(&state->ipv6_known)
-            ? json_string(health_name(atomic_load(&state->halves[1].health)))
-            : json_null());
-    json_object_set_new(row, "looked_at", json_integer(watched->looked_at));
-    json_object_set_new(row, "asked_today", json_integer(list_state_used_today(state)));
+    protocol_set(row, "ipv6_state",
+                 atomic_load(&state->ipv6_known)
+                     ? json_string(health_name(atomic_load(&state->halves[1].health)))
+                     : json_null());
+    protocol_set(row, "looked_at", json_integer(watched->looked_at));
+    protocol_set(row, "asked_today", json_integer(list_state_used_today(state)));
 }
 
-static void add_latency(json_t *row, struct list_stats *stats)
+static void add_latency(json_t **row, struct list_stats *stats)
 {
     struct latency latency;
 
     pthread_mutex_lock(&stats->lock);
     latency = stats->latency;
     pthread_mutex_unlock(&stats->lock);
-    json_object_set_new(row, "p50_ms", json_integer(latency_percentile(&latency, 50)));
-    json_object_set_new(row, "p95_ms", json_integer(latency_percentile(&latency, 95)));
-    json_object_set_new(row, "p99_ms", json_integer(latency_percentile(&latency, 99)));
+    protocol_set(row, "p50_ms", json_integer(latency_percentile(&latency, 50)));
+    protocol_set(row, "p95_ms", json_integer(latency_percentile(&latency, 95)));
+    protocol_set(row, "p99_ms", json_integer(latency_percentile(&latency, 99)));
 }
 
 static json_t *row_of(const struct dnsbl *dnsbl)
@@ -63,19 +62,17 @@ static json_t *row_of(const struct dnsbl *dnsbl)
     struct list_stats *s = dnsbl->stats;
     json_int_t lookups = count(&s->lookups);
     json_t *row = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:i}", "list",
-        dnsbl->list->name, "zone", dnsbl->list->zone_shown, "mode",
-        list_mode_name(dnsbl->list->mode), "queries", lookups, "hits",
+        "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:i}", "list",
+        protocol_text(dnsbl->list->name), "zone", protocol_text(dnsbl->list->zone_shown),
+        "mode", list_mode_name(dnsbl->list->mode), "queries", lookups, "hits",
         count(&s->by_state[RESULT_LISTED]), "errors", errors_of(s), "not_asked",
         count(&s->skipped), "cached_percent",
         lookups > 0 ? (int)(count(&s->cached) * 100 / lookups) : 0, "unique_hits",
         count(&s->alone), "decided_alone", count(&s->decided), "unnamed_codes",
         count(&s->unnamed), "daily_limit", dnsbl->list->daily_limit);
 
-    if (row == NULL)
-        return NULL;
-    add_state(row, dnsbl->watched);
-    add_latency(row, s);
+    add_state(&row, dnsbl->watched);
+    add_latency(&row, s);
     return row;
 }
 
@@ -86,7 +83,7 @@ json_t *dnsbl_rows(void *context)
     json_t *rows = json_array();
 
     for (size_t i = 0; i < policy->lists.count; i++)
-        json_array_append_new(rows, row_of(&policy->lists.items[i]));
+        protocol_append(&rows, row_of(&policy->lists.items[i]));
     policy_unref(policy);
     return rows;
 }
@@ -101,11 +98,10 @@ static json_t *burdened_by(const struct policy *policy, const struct dnsbl *susp
 
         for (size_t k = 0; k < list->after_count; k++)
             if (&policy->config->lists[list->after[k]] == suspended->list)
-                json_array_append_new(names,
-                                      list->daily_limit > 0
-                                          ? json_sprintf("%s (daily-limit %d)",
-                                                         list->name, list->daily_limit)
-                                          : json_string(list->name));
+                protocol_append(&names, list->daily_limit > 0
+                                            ? json_sprintf("%s (daily-limit %d)",
+                                                           list->name, list->daily_limit)
+                                            : protocol_text(list->name));
     }
     return names;
 }
@@ -156,9 +152,8 @@ json_t *dnsbl_change(void *context, const char *action, const char *name, const 
     else if (act(daemon, dnsbl, action, who, policy->config->resolver.deadline_ms, error,
                  error_size) == 0) {
         out = row_of(dnsbl);
-        if (out != NULL && strcmp(action, "suspend") == 0)
-            json_object_set_new(out, "asked_for_each_mail_now",
-                                burdened_by(policy, dnsbl));
+        if (strcmp(action, "suspend") == 0)
+            protocol_set(&out, "asked_for_each_mail_now", burdened_by(policy, dnsbl));
     }
     policy_unref(policy);
     return out;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "control/protocol.h"
 
 #define SLOW_P95_MS 500
 
@@ -76,9 +77,9 @@ static json_t *codes_of(const struct trial *t)
 
     for (size_t i = 0; i < TRIAL_CODES && t->codes[i].count > 0; i++)
         if (inet_ntop(AF_INET, &t->codes[i].code, text, sizeof text) != NULL)
-            json_object_set_new(codes, text, json_integer((json_int_t)t->codes[i].count));
+            protocol_set(&codes, text, json_integer((json_int_t)t->codes[i].count));
     if (t->other_codes > 0)
-        json_object_set_new(codes, "others", json_integer((json_int_t)t->other_codes));
+        protocol_set(&codes, "others", json_integer((json_int_t)t->other_codes));
     return codes;
 }
 

@@ -26,10 +26,10 @@ static json_t *check(void *context, const struct control_question *question, cha
     return json_pack("{s:s, s:[]}", "verdict", "accept", "rows");
 }
 
-static int reload(void *context, json_t *messages)
+static int reload(void *context, json_t **messages)
 {
     (void)context;
-    return json_array_append_new(messages, json_string("a warning"));
+    return json_array_append_new(*messages, json_string("a warning"));
 }
 
 static json_t *one_object(void *context)

@@ -37,15 +37,21 @@ static json_t *slow_doctor(void *context)
     return json_array();
 }
 
-static int reload(void *context, json_t *messages)
+static int reload(void *context, json_t **messages)
 {
     (void)context;
-    json_array_append_new(messages, json_string("rblmilter.conf:3: no such option"));
+    json_array_append_new(*messages, json_string("rblmilter.conf:3: no such option"));
     return -1;
 }
 
+static json_t *nothing(void *context)
+{
+    (void)context;
+    return NULL;
+}
+
 static const struct control_daemon daemon_stub = {
-    .status = status, .reload = reload, .doctor = slow_doctor};
+    .status = status, .dnsbl = nothing, .reload = reload, .doctor = slow_doctor};
 
 static struct control *start(const char *path, char *error, size_t error_size)
 {
@@ -139,6 +145,8 @@ static void test_answers(void **state)
         {"status", STATUS_REQUEST, STATUS_ANSWER},
         {"a reload that fails", "{\"command\":\"reload\"}\n", "rblmilter.conf:3"},
         {"not here", "{\"command\":\"stats\"}\n", "\"failed\""},
+        {"no memory for an answer", "{\"command\":\"dnsbl\"}\n", "out of memory"},
+        {"after it", STATUS_REQUEST, STATUS_ANSWER},
         {"no command", "{\"command\":\"nonsense\"}\n", "\"usage\""},
         {"no JSON", "status\n", "\"usage\""},
         {"empty line", "\n", "\"usage\""},

@@ -68,6 +68,24 @@ static void test_write(void **state)
     json_decref(message);
 }
 
+/* What cannot be built whole is not there at all, whatever comes after. */
+static void test_build(void **state)
+{
+    json_t *array = json_array(), *object = json_object();
+
+    (void)state;
+    protocol_append(&array, json_string("a"));
+    protocol_set(&object, "array", array);
+    assert_int_equal(json_array_size(json_object_get(object, "array")), 1);
+    protocol_set(&object, "text", json_string("\xff"));
+    assert_null(object);
+    protocol_set(&object, "text", json_string("a"));
+    assert_null(object);
+    array = json_array();
+    protocol_append(&array, NULL);
+    assert_null(array);
+}
+
 static void test_error_names(void **state)
 {
     (void)state;
@@ -171,9 +189,10 @@ static void test_rights(void **state)
 
 static void test_request_members(void **state)
 {
-    json_t *request = json_pack("{s:s, s:i, s:i, s:b, s:[s,s], s:[s,i], s:[]}", "text",
-                                "x", "number", 5, "negative", -1, "flag", 1, "texts", "a",
-                                "b", "mixed", "a", 1, "none");
+    json_t *request =
+        json_pack("{s:s, s:i, s:i, s:b, s:[s,s], s:[s,i], s:[], s:I, s:I}", "text", "x",
+                  "number", 5, "negative", -1, "flag", 1, "texts", "a", "b", "mixed", "a",
+                  1, "none", "longest", PROTOCOL_SPAN_MAX_S, "longer", INT64_MAX);
     const json_t *texts;
     const char *text = NULL;
     int64_t number = 0;
@@ -185,8 +204,10 @@ static void test_request_members(void **state)
     assert_string_equal(text, "x");
     assert_int_equal(request_optional_text(request, "nothing", &text, &answer), 0);
     assert_string_equal(text, "x");
-    assert_int_equal(request_optional_number(request, "number", &number, &answer), 0);
+    assert_int_equal(request_optional_number(request, "number", 5, &number, &answer), 0);
     assert_int_equal(number, 5);
+    assert_int_equal(request_optional_span(request, "longest", &number, &answer), 0);
+    assert_int_equal(number, PROTOCOL_SPAN_MAX_S);
     assert_int_equal(request_optional_flag(request, "flag", &flag, &answer), 0);
     assert_true(flag);
     assert_int_equal(request_texts(request, "texts", 2, &texts, &answer), 0);
@@ -200,13 +221,18 @@ static void test_request_members(void **state)
     } while (0)
     REFUSED(request_text(request, "nothing", &text, &answer));
     REFUSED(request_text(request, "number", &text, &answer));
-    REFUSED(request_optional_number(request, "negative", &number, &answer));
-    REFUSED(request_optional_number(request, "text", &number, &answer));
+    REFUSED(request_optional_number(request, "negative", 9, &number, &answer));
+    REFUSED(request_optional_number(request, "text", 9, &number, &answer));
+    REFUSED(request_optional_number(request, "number", 4, &number, &answer));
     REFUSED(request_optional_flag(request, "number", &flag, &answer));
     REFUSED(request_texts(request, "texts", 1, &texts, &answer));
     REFUSED(request_texts(request, "mixed", 9, &texts, &answer));
     REFUSED(request_texts(request, "none", 9, &texts, &answer));
     REFUSED(request_texts(request, "text", 9, &texts, &answer));
+    assert_int_equal(request_optional_span(request, "longer", &number, &answer), -1);
+    assert_string_equal(json_string_value(json_object_get(answer, "text")),
+                        "\"longer\": expected a whole number from 0 to 31622400000");
+    json_decref(answer);
     json_decref(request);
 }
 
@@ -216,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_read_deep),
         cmocka_unit_test(test_write),
+        cmocka_unit_test(test_build),
         cmocka_unit_test(test_error_names),
         cmocka_unit_test(test_error_answer_cut),
         cmocka_unit_test(test_peer_right),
