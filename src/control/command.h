@@ -2,43 +2,49 @@
 #ifndef CONTROL_COMMAND_H
 #define CONTROL_COMMAND_H
 
-/* The commands of the control socket: a table of name, right and function. Knows nothing
- * of sockets. */
+/* The commands of the control socket, as the server sees them: rows of a table that it is
+ * handed (src/daemon/commands.c). Knows nothing of sockets. */
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "control/control.h"
 #include "control/peer.h"
 
-/* What lives as long as a connection. */
+struct command_table;
+
+/* What lives as long as a connection. One thread. */
 struct control_session {
-    const struct control_daemon *daemon;
+    const struct command_table *table;
     struct peer peer;
-    struct import_session *import; /* an import under way, or NULL */
+    void *kept; /* by the commands, from one request to the next; NULL: nothing */
 };
 
-struct command;
-struct import_session;
+struct command {
+    const char *name;
+    enum right right; /* that the peer needs: checked before run */
+    bool is_slow;     /* waits for the disk or the DNS, reads or writes much */
+    /* Returns the answer, a new reference, or NULL without memory. Blocks; called by many
+     * threads at once, but by one for a session. */
+    json_t *(*run)(struct control_session *session, const json_t *request);
+};
 
-/* How many there are. */
-size_t command_count(void);
+struct command_table {
+    const struct command *rows;
+    size_t count;
+    void *context;                                        /* for run */
+    void (*session_end)(struct control_session *session); /* frees what is kept */
+};
 
-/* Finds the command that a request line asks for, and checks that it is there and that
- * the peer may use it. Returns it, with the request (a new reference) in *request; or
- * NULL, with the answer (a new reference, NULL without memory) in *answer. */
+/* Finds the command that a request line asks for, and checks that it exists and that the
+ * peer may use it. Returns it, with the request (a new reference) in *request; or NULL,
+ * with the answer (a new reference, NULL without memory) in *answer. */
 const struct command *command_find(const struct control_session *session,
                                    const char *line, size_t length, json_t **request,
                                    json_t **answer);
 
-/* Whether it may take long: waits for the DNS, or reads and writes much. */
-bool command_is_slow(const struct command *command);
-
-/* Runs it; blocks. Returns the answer, a new reference, or NULL without memory. */
+/* Runs it, for a peer whose name is known from then on. */
 json_t *command_run(const struct command *command, struct control_session *session,
                     const json_t *request);
-
-/* Frees what commands left in the session. */
-void command_session_end(struct control_session *session);
 
 #endif

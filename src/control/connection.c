@@ -13,7 +13,7 @@
 #define FIRST_SIZE 1024
 
 struct connection *connection_new(int fd, const struct peer *peer,
-                                  const struct control_daemon *daemon)
+                                  const struct command_table *table)
 {
     struct connection *c = calloc(1, sizeof *c);
 
@@ -23,14 +23,14 @@ struct connection *connection_new(int fd, const struct peer *peer,
     }
     c->fd = fd;
     c->session.peer = *peer;
-    c->session.daemon = daemon;
+    c->session.table = table;
     connection_enter(c, CONNECTION_READING);
     return c;
 }
 
 void connection_free(struct connection *c)
 {
-    command_session_end(&c->session);
+    c->session.table->session_end(&c->session);
     json_decref(c->request);
     close(c->fd);
     free(c->in);
@@ -138,7 +138,7 @@ void connection_next_request(struct connection *c)
     if (c->command == NULL)
         answer_at_once(c, answer);
     else {
-        c->slow = command_is_slow(c->command);
+        c->slow = c->command->is_slow;
         connection_enter(c, CONNECTION_PENDING);
     }
 }

@@ -39,7 +39,7 @@ struct connection {
 
 /* Takes fd over, also on failure. Returns NULL without memory. */
 struct connection *connection_new(int fd, const struct peer *peer,
-                                  const struct control_daemon *daemon);
+                                  const struct command_table *table);
 void connection_free(struct connection *c);
 
 void connection_enter(struct connection *c, enum connection_state state);

@@ -79,11 +79,11 @@ int control_listen(struct control *control)
     return listener_listen(&control->listener);
 }
 
-int control_start(struct control *control, const struct control_daemon *daemon)
+int control_start(struct control *control, const struct command_table *table)
 {
     int rc;
 
-    control->daemon = *daemon;
+    control->table = table;
     control->workers = workers_new(WORKERS);
     if (control->workers == NULL)
         return -1;

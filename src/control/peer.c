@@ -13,10 +13,10 @@ enum right peer_right(uid_t uid, const gid_t *groups, size_t group_count, uid_t 
                       gid_t group)
 {
     if (uid == 0 || uid == owner)
-        return RIGHT_CHANGE;
+        return RIGHT_WRITE;
     for (size_t i = 0; i < group_count; i++)
         if (groups[i] == group)
-            return RIGHT_ASK;
+            return RIGHT_READ;
     return RIGHT_NONE;
 }
 

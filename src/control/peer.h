@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 /* What a command needs; each includes those before it. */
-enum right { RIGHT_NONE, RIGHT_ASK, RIGHT_CHANGE };
+enum right { RIGHT_NONE, RIGHT_READ, RIGHT_WRITE };
 
 #define PEER_NAME_SIZE 80
 
@@ -19,7 +19,7 @@ struct peer {
 };
 
 /* The right of a process of user uid with these groups towards a daemon of owner and
- * group: root and the owner may change, the group's members may ask, others nothing. */
+ * group: root and the owner may write, the group's members may read, others nothing. */
 enum right peer_right(uid_t uid, const gid_t *groups, size_t group_count, uid_t owner,
                       gid_t group);
 

@@ -16,9 +16,9 @@
 #define TICK_MS   1000
 /* Slow commands leave some workers for the others. */
 #define RUNNING_SLOW_MAX 8
-/* Of one uid that may only ask. */
-#define CONNECTIONS_PER_ASKER 32
-#define RUNNING_PER_ASKER     4
+/* Of one uid that may only read. */
+#define CONNECTIONS_PER_READER 32
+#define RUNNING_PER_READER     4
 /* To send a request whole, and to read an answer whole. */
 #define IDLE_MS 60000
 /* A client that has been quiet for so long gives way when all places are taken. */
@@ -86,8 +86,8 @@ static bool may_start(const struct control *s, const struct connection *c)
 {
     if (c->slow && s->running_slow >= RUNNING_SLOW_MAX)
         return false;
-    return c->session.peer.right == RIGHT_CHANGE ||
-           running_of(s, c->session.peer.uid) < RUNNING_PER_ASKER;
+    return c->session.peer.right == RIGHT_WRITE ||
+           running_of(s, c->session.peer.uid) < RUNNING_PER_READER;
 }
 
 static void start_pending(struct control *s)
@@ -181,14 +181,15 @@ static void welcome(struct control *s, int fd)
 
     if (peer_of(fd, s->owner, s->group, &peer) != 0 || peer.right == RIGHT_NONE) {
         turn_away(fd, PROTOCOL_DENIED,
-                  "only root, the daemon's user and members of its group may ask");
+                  "only root, the daemon's user and members of its group may read");
         return;
     }
-    if (peer.right == RIGHT_ASK && connections_of(s, peer.uid) >= CONNECTIONS_PER_ASKER) {
+    if (peer.right == RIGHT_READ &&
+        connections_of(s, peer.uid) >= CONNECTIONS_PER_READER) {
         turn_away(fd, PROTOCOL_BUSY, "this user has too many connections open");
         return;
     }
-    c = connection_new(fd, &peer, &s->daemon);
+    c = connection_new(fd, &peer, s->table);
     if (c == NULL)
         return;
     c->server = s;

@@ -16,7 +16,7 @@
 #include "control/workers.h"
 
 struct control {
-    struct control_daemon daemon;
+    const struct command_table *table;
     uid_t owner;
     gid_t group;
     struct listener listener;

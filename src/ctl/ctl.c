@@ -68,7 +68,7 @@ static enum outcome not_reached(const struct ctl *ctl)
         return ctl_error(
             OUTCOME_REFUSED,
             "%s: permission denied: only root, the daemon's user and members "
-            "of its group may ask",
+            "of its group may read",
             ctl->socket);
     if (errno == ENOENT || errno == ECONNREFUSED)
         advice = "; is rblmilter running, with this control socket?";

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/commands.h"
 #include "daemon/process.h"
 #include "milter/milter.h"
 
@@ -131,13 +132,12 @@ static int listen_on_sockets(struct daemon *daemon, const struct config *config,
 /* What hears strangers: not before root is given up permanently. */
 static int start_asking(struct daemon *daemon)
 {
-    struct control_daemon functions = daemon_control(daemon);
-
     if (prober_start(daemon->prober, daemon->resolver) != 0) {
         log_error("the prober cannot be started: %s", strerror(errno));
         return -1;
     }
-    if (control_start(daemon->control, &functions) != 0) {
+    daemon->commands = daemon_commands(daemon);
+    if (control_start(daemon->control, &daemon->commands) != 0) {
         log_error("control: cannot start: %s", strerror(errno));
         return -1;
     }

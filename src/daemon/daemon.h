@@ -25,6 +25,7 @@ struct daemon {
     atomic_bool trying;   /* a zone, for rblctl dnsbl try */
     atomic_bool stopping; /* what takes long is to end */
     struct control *control;
+    struct command_table commands; /* the control socket's */
 };
 
 /* Sees that no other daemon is in our place, becomes the configured user, opens the
@@ -48,8 +49,5 @@ int daemon_reload(struct daemon *daemon, config_report *report, void *context);
 
 /* A config_report that logs; context is not used. */
 void daemon_log_report(void *context, const char *text);
-
-/* What rblctl asks of the daemon's core; daemon is the context of all its functions. */
-struct control_daemon daemon_control(struct daemon *daemon);
 
 #endif

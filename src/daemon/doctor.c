@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "daemon/doctor.h"
+#include "daemon/commands.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,13 +28,16 @@ size_t doctor_wrong(const struct doctor *doctor)
            json_array_size(doctor->findings[LEVEL_WARNING]);
 }
 
-json_t *doctor_findings(void *context)
+/* {"command":"doctor"} -> {"ok":true,"findings":[{"level":"error|warning|ok","what":"…",
+ * "advice":"…"}]} */
+json_t *cmd_doctor(struct control_session *session, const json_t *request)
 {
-    struct daemon *daemon = context;
+    struct daemon *daemon = command_daemon(session);
     struct doctor doctor = {.daemon = daemon, .policy = policy_slot_get(&daemon->slot)};
     json_t *all = json_array();
     bool failed = false;
 
+    (void)request;
     for (int level = 0; level < LEVEL_COUNT; level++)
         doctor.findings[level] = json_array();
     doctor_resolver(&doctor);
@@ -49,7 +52,7 @@ json_t *doctor_findings(void *context)
     }
     policy_unref(doctor.policy);
     if (!failed)
-        return all;
+        return command_answer("findings", all);
     json_decref(all);
     return NULL;
 }

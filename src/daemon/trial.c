@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "daemon/trial.h"
+#include "daemon/commands.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -8,8 +8,9 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "control/protocol.h"
+#include "control/request.h"
 #include "daemon/asking.h"
-#include "daemon/daemon.h"
 #include "daemon/trial_parts.h"
 #include "dnsbl/query_name.h"
 #include "known/zones.h"
@@ -141,23 +142,24 @@ static void ask_clients(struct trial *t)
     free(clients);
 }
 
-/* Returns 0, or -1 with a sentence for whoever asked. */
-static int check_zone(const char *text, char zone[static DOMAIN_SIZE], char *error,
-                      size_t error_size)
+/* Returns 0, or -1 with the answer. */
+static int check_zone(const char *text, char zone[static DOMAIN_SIZE], json_t **answer)
 {
     const struct dead_zone *dead;
 
     if (domain_canonical(text, zone) != 0 || strchr(zone, '.') == NULL) {
-        text_sentence(error, error_size,
-                      "\"%s\" is no zone: expected a name such as bl.spamcop.net, with "
-                      "its key before it where it has one",
-                      text);
+        *answer = protocol_error_answer(
+            PROTOCOL_REFUSED,
+            "\"%s\" is no zone: expected a name such as bl.spamcop.net, with its key "
+            "before it where it has one",
+            text);
         return -1;
     }
     dead = dead_zone_find(zone);
     if (dead == NULL)
         return 0;
-    text_sentence(error, error_size, "%s is dead (%s): %s", zone, dead->name, dead->died);
+    *answer = protocol_error_answer(PROTOCOL_REFUSED, "%s is dead (%s): %s", zone,
+                                    dead->name, dead->died);
     return -1;
 }
 
@@ -181,35 +183,35 @@ static void make_list(struct trial *t, char *zone)
     };
 }
 
-json_t *trial_run(void *context, const char *text, char *error, size_t error_size)
+/* {"command":"dnsbl-try","zone":ZONE} -> {"ok":true,"trial":{…}} */
+json_t *cmd_dnsbl_try(struct control_session *session, const json_t *request)
 {
-    struct daemon *daemon = context;
+    struct daemon *daemon = command_daemon(session);
     struct trial t = {.daemon = daemon, .began_ms = clock_ms()};
     char zone[DOMAIN_SIZE];
-    json_t *out = NULL;
+    const char *text;
+    json_t *answer = NULL;
 
     t.examples = buffer_over(t.example_text, sizeof t.example_text);
-    if (check_zone(text, zone, error, error_size) != 0)
-        return NULL;
-    if (atomic_exchange(&daemon->trying, true)) {
-        text_sentence(error, error_size, "another zone is being tried: try again later");
-        return NULL;
-    }
+    if (request_text(request, "zone", &text, &answer) != 0 ||
+        check_zone(text, zone, &answer) != 0)
+        return answer;
+    if (atomic_exchange(&daemon->trying, true))
+        return protocol_error_answer(PROTOCOL_REFUSED,
+                                     "another zone is being tried: try again later");
     t.policy = policy_slot_get(&daemon->slot);
     t.upstream = resolver_upstream(daemon->resolver, t.policy->config->resolver.servers);
-    if (t.upstream == NULL) {
-        text_sentence(error, error_size, "out of memory");
+    if (t.upstream == NULL)
         goto out;
-    }
     make_list(&t, zone);
     ask_points(&t);
     if (t.health == HEALTH_HEALTHY || t.health == HEALTH_EMPTY)
         ask_clients(&t);
-    out = trial_report(&t);
+    answer = command_answer("trial", trial_report(&t));
 out:
     policy_unref(t.policy);
     atomic_store(&daemon->trying, false);
-    return out;
+    return answer;
 }
 
 struct recent {

@@ -2,24 +2,16 @@
 #ifndef DAEMON_TRIAL_H
 #define DAEMON_TRIAL_H
 
-/* rblctl dnsbl try: what a list that is not configured would have said of the clients of
- * the last hour. Paced, and bounded in time; one at a time; it stops where mail needs the
- * resolver. */
+/* The clients that were judged lately, each once with its last verdict: what a new list
+ * can be tried on (rblctl dnsbl try). Bounded: RECENT_SETS * RECENT_WAYS clients of 32
+ * octets; where a set is full, its oldest goes. Any thread; a lock is held for a look
+ * through one set only. */
 
-#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/ipaddr.h"
 #include "policy/verdict.h"
-
-/* A control_daemon's dnsbl_try; context is a struct daemon. */
-json_t *trial_run(void *context, const char *zone, char *error, size_t error_size);
-
-/* The clients that were judged lately, each once with its last verdict: what a new list
- * can be tried on (rblctl dnsbl try). Bounded: RECENT_SETS * RECENT_WAYS clients of 32
- * octets; where a set is full, its oldest goes. Any thread; a lock is held for a look
- * through one set only. */
 
 #define RECENT_SETS 1024 /* a power of 2 */
 #define RECENT_WAYS 10

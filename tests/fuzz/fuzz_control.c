@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Request lines of the control socket, from the line to the answer, on a real blocklist.
  * The first byte is the peer's right. Each request has one answer that can be sent and
- * read back; a peer that may only ask gets nothing done that changes; and the audit log
+ * read back; a peer that may only read gets nothing done that writes; and the audit log
  * says no change that was not answered with "ok". */
 #include <stdint.h>
 #include <stdio.h>
@@ -9,43 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "blocklist/admin.h"
-#include "control/command.h"
 #include "control/protocol.h"
+#include "daemon/commands.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static json_t *check(void *context, const struct control_question *question, char *error,
-                     size_t error_size)
-{
-    (void)context;
-    if (question->client == NULL && question->sender == NULL) {
-        snprintf(error, error_size, "nothing to check");
-        return NULL;
-    }
-    return json_pack("{s:s, s:[]}", "verdict", "accept", "rows");
-}
-
-static int reload(void *context, json_t **messages)
-{
-    (void)context;
-    return json_array_append_new(*messages, json_string("a warning"));
-}
-
-static json_t *one_object(void *context)
-{
-    (void)context;
-    return json_object();
-}
-
-static json_t *change(void *context, const char *action, const char *name,
-                      const char *who, char *error, size_t error_size)
-{
-    (void)context;
-    (void)who;
-    snprintf(error, error_size, "no list \"%s\" to %s", name, action);
-    return NULL;
-}
 
 static char directory[] = "/tmp/fuzz-control-XXXXXX";
 
@@ -58,25 +25,61 @@ static void remove_directory(void)
         abort();
 }
 
-static struct control_daemon *start(void)
+static void ignore(void *context, const char *text)
 {
-    static struct control_daemon daemon = {.status = one_object,
-                                           .stats = one_object,
-                                           .dnsbl = one_object,
-                                           .dnsbl_change = change,
-                                           .reload = reload,
-                                           .check = check};
+    (void)context;
+    (void)text;
+}
+
+/* A conf file without lists: nothing is asked of the DNS. */
+static void write_conf(const char *path)
+{
+    FILE *out = fopen(path, "w");
+
+    if (out == NULL ||
+        fputs("user = \"\"\nresolver { servers = {\"127.0.0.1:9\"} }\n"
+              "log { target = \"stderr\" level = \"error\" }\n",
+              out) < 0 ||
+        fclose(out) != 0)
+        abort();
+}
+
+static struct blocklist *open_blocklist(void)
+{
     struct blocklist_options options = {.on_damage = BLOCKLIST_DAMAGE_STOP};
     char error[BLOCKLIST_OPEN_ERROR_SIZE], path[64];
+
+    snprintf(path, sizeof path, "%s/db", directory);
+    options.database = path;
+    return blocklist_open(&options, error);
+}
+
+static struct daemon *start(void)
+{
+    static const struct resolver_settings settings = {
+        .timeout_ms = 100, .attempts = 1, .deadline_ms = 100, .cache_size = 100};
+    static struct daemon daemon = {.reload_lock = PTHREAD_MUTEX_INITIALIZER,
+                                   .foreground = true};
+    static char conf[64];
+    struct config *config;
 
     if (mkdtemp(directory) == NULL)
         abort();
     atexit(remove_directory);
-    snprintf(path, sizeof path, "%s/db", directory);
-    options.database = path;
-    daemon.blocklist = blocklist_open(&options, error);
-    if (daemon.blocklist == NULL)
+    snprintf(conf, sizeof conf, "%s/conf", directory);
+    write_conf(conf);
+    daemon.path = conf;
+    config = config_load(conf, ignore, NULL);
+    daemon.blocklist = open_blocklist();
+    daemon.resolver = resolver_new(&settings);
+    daemon.prober = prober_new(NULL);
+    if (config == NULL || daemon.blocklist == NULL || daemon.resolver == NULL ||
+        daemon.prober == NULL ||
+        policy_slot_init(&daemon.slot, policy_new(config, daemon.resolver, daemon.prober,
+                                                  daemon.blocklist)) != 0)
         abort();
+    config_unref(config);
+    daemon.commands = daemon_commands(&daemon);
     return &daemon;
 }
 
@@ -126,19 +129,29 @@ static bool is_ok(json_t *answer)
     return ok;
 }
 
+/* What asks the DNS also where there is no list, and takes its time. */
+static bool waits(const char *name)
+{
+    return strcmp(name, "doctor") == 0 || strcmp(name, "dnsbl-try") == 0;
+}
+
 static void one_line(struct control_session *session, const char *line, size_t length)
 {
-    struct blocklist *blocklist = session->daemon->blocklist;
+    struct blocklist *blocklist = command_daemon(session)->blocklist;
     int64_t before = newest(blocklist);
     json_t *request, *answer;
     const struct command *command =
         command_find(session, line, length, &request, &answer);
     bool ok;
 
+    if (command != NULL && waits(command->name)) {
+        json_decref(request);
+        return;
+    }
     if (command != NULL)
         answer = command_run(command, session, request);
     ok = is_ok(answer);
-    if (newest(blocklist) != before && (!ok || session->peer.right != RIGHT_CHANGE))
+    if (newest(blocklist) != before && (!ok || session->peer.right != RIGHT_WRITE))
         abort();
     json_decref(answer);
     json_decref(request);
@@ -146,7 +159,7 @@ static void one_line(struct control_session *session, const char *line, size_t l
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct control_daemon *daemon;
+    static struct daemon *daemon;
     struct control_session session = {.peer = {.uid = 0, .name = "fuzz"}};
     const char *line = (const char *)data + 1;
 
@@ -154,7 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         daemon = start();
     if (size == 0)
         return 0;
-    session.daemon = daemon;
+    session.table = &daemon->commands;
     session.peer.right = (enum right)(data[0] % 3);
     for (size_t left = size - 1; left > 0;) {
         const char *end = memchr(line, '\n', left);
@@ -166,6 +179,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         left -= length + 1;
         line = end + 1;
     }
-    command_session_end(&session);
+    daemon->commands.session_end(&session);
     return 0;
 }

@@ -159,7 +159,7 @@ def test_thousand_clients_at_once(lab, rblctl):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be someone else")
 def test_member_takes_only_a_share(lab, rblctl):
-    """A user who may only ask gets 32 connections; root comes in all the same."""
+    """A user who may only read gets 32 connections; root comes in all the same."""
     ready, done = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:

@@ -18,11 +18,11 @@ STRANGER = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": []}
 # the daemon of these tests runs as root, so its group is 0
 MEMBER = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": [0]}
 
-ASK = [
+READ = [
     ("list",), ("show", "a.example"), ("check", "a.example"), ("export",), ("log",),
     ("dnsbl",), ("status",), ("stats",),
 ]  # fmt: skip
-CHANGE = [
+WRITE = [
     ("add", "b.example"), ("allow", "b.example"), ("remove", "a.example"),
     ("import", "-"), ("reload",), ("flush-cache",), ("dnsbl", "suspend", "bl"),
     ("dnsbl", "try", "new.test"),
@@ -37,15 +37,15 @@ def rblctl(lab):
     return rblctl
 
 
-@pytest.mark.parametrize("command", ASK, ids=" ".join)
-def test_member_may_ask(rblctl, command):
+@pytest.mark.parametrize("command", READ, ids=" ".join)
+def test_member_may_read(rblctl, command):
     result = rblctl(*command, **MEMBER)
     assert result.status in (0, 1), result
     assert "root" not in result.err, result
 
 
-@pytest.mark.parametrize("command", CHANGE, ids=" ".join)
-def test_member_may_not_change(rblctl, command):
+@pytest.mark.parametrize("command", WRITE, ids=" ".join)
+def test_member_may_not_write(rblctl, command):
     before = rblctl("list", "--json").out, rblctl("log", "--json").out
     result = rblctl(*command, stdin="c.example\n", **MEMBER)
     assert result.status == 4 and "for root and the daemon's own user only" in result.err, result
@@ -57,13 +57,13 @@ def test_stranger_cannot_connect(rblctl):
     assert result.status == 4 and "permission denied" in result.err, result
 
 
-@pytest.mark.parametrize("command", ASK + CHANGE, ids=" ".join)
+@pytest.mark.parametrize("command", READ + WRITE, ids=" ".join)
 def test_stranger_is_turned_away(rblctl, command):
     """Also where the socket's mode would let everybody in."""
     os.chmod(rblctl.socket, 0o666)
     result = rblctl(*command, stdin="c.example\n", **STRANGER)
     assert result.status == 4 and result.out == "", result
-    assert "only root, the daemon's user and members of its group may ask" in result.err
+    assert "only root, the daemon's user and members of its group may read" in result.err
     assert rblctl("list", "--json").json["entries"][0]["entry"] == "a.example"
 
 
@@ -91,7 +91,7 @@ def test_claim_cannot_break_a_line(rblctl):
 
 
 def test_daemon_of_another_user(lab):
-    """root may change what is not its own; a stranger's socket is the daemon's."""
+    """root may write what is not its own; a stranger's socket is the daemon's."""
     os.chown(lab.dir, NOBODY.pw_uid, NOBODY.pw_gid)
     lab.daemon(user="nobody")
     rblctl = Rblctl(lab.dir)
@@ -102,7 +102,7 @@ def test_daemon_of_another_user(lab):
 
 
 def test_member_cannot_take_all_workers(lab):
-    """Of one who may only ask, four commands run at a time; root's come in between."""
+    """Of one who may only read, four commands run at a time; root's come in between."""
     dns = lab.dns([{"suffix": "slow.test", "delay_ms": 1500}])
     lab.daemon(dns, lists=[dnsbl("slow", "slow.test")])
     rblctl = Rblctl(lab.dir)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The server of the control socket with a daemon that is none: who is served when. */
+/* The server of the control socket with commands of the test's own: who is served when.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,34 +25,51 @@ struct fixture {
     struct control *control;
 };
 
-static json_t *status(void *context)
+static json_t *status(struct control_session *session, const json_t *request)
 {
-    (void)context;
-    return json_pack("{s:s}", "version", "0");
+    (void)session;
+    (void)request;
+    return json_pack("{s:b, s:{s:s}}", "ok", 1, "status", "version", "0");
 }
 
-static json_t *slow_doctor(void *context)
+static json_t *slow(struct control_session *session, const json_t *request)
 {
-    (void)context;
+    (void)session;
+    (void)request;
     usleep(300 * 1000);
-    return json_array();
+    return json_pack("{s:b, s:s}", "ok", 1, "slow", "done");
 }
 
-static int reload(void *context, json_t **messages)
+static json_t *nothing(struct control_session *session, const json_t *request)
 {
-    (void)context;
-    json_array_append_new(*messages, json_string("rblmilter.conf:3: no such option"));
-    return -1;
-}
-
-static json_t *nothing(void *context)
-{
-    (void)context;
+    (void)session;
+    (void)request;
     return NULL;
 }
 
-static const struct control_daemon daemon_stub = {
-    .status = status, .dnsbl = nothing, .reload = reload, .doctor = slow_doctor};
+/* Counts the requests of a session. */
+static json_t *count(struct control_session *session, const json_t *request)
+{
+    int *kept = session->kept == NULL ? calloc(1, sizeof *kept) : session->kept;
+
+    (void)request;
+    session->kept = kept;
+    return json_pack("{s:b, s:i}", "ok", 1, "count", ++*kept);
+}
+
+static void session_end(struct control_session *session)
+{
+    free(session->kept);
+}
+
+static const struct command rows[] = {
+    {"status", RIGHT_READ, false, status},
+    {"slow", RIGHT_READ, true, slow},
+    {"nothing", RIGHT_READ, false, nothing},
+    {"count", RIGHT_READ, false, count},
+};
+static const struct command_table table = {
+    .rows = rows, .count = sizeof rows / sizeof rows[0], .session_end = session_end};
 
 static struct control *start(const char *path, char *error, size_t error_size)
 {
@@ -59,7 +77,7 @@ static struct control *start(const char *path, char *error, size_t error_size)
     struct control *control = control_new(&settings, error, error_size);
 
     if (control != NULL &&
-        (control_listen(control) != 0 || control_start(control, &daemon_stub) != 0)) {
+        (control_listen(control) != 0 || control_start(control, &table) != 0)) {
         control_free(control);
         return NULL;
     }
@@ -135,6 +153,8 @@ static void expect(int fd, const char *part)
 }
 
 #define STATUS_REQUEST "{\"command\":\"status\"}\n"
+#define COUNT_REQUEST  "{\"command\":\"count\"}\n"
+#define SLOW_REQUEST   "{\"command\":\"slow\"}\n"
 #define STATUS_ANSWER  "{\"ok\":true,\"status\":{\"version\":\"0\"}}"
 
 static void test_answers(void **state)
@@ -143,9 +163,9 @@ static void test_answers(void **state)
         const char *label, *request, *answer;
     } cases[] = {
         {"status", STATUS_REQUEST, STATUS_ANSWER},
-        {"a reload that fails", "{\"command\":\"reload\"}\n", "rblmilter.conf:3"},
-        {"not here", "{\"command\":\"stats\"}\n", "\"failed\""},
-        {"no memory for an answer", "{\"command\":\"dnsbl\"}\n", "out of memory"},
+        {"first of the session", COUNT_REQUEST, "\"count\":1"},
+        {"second", COUNT_REQUEST, "\"count\":2"},
+        {"no memory for an answer", "{\"command\":\"nothing\"}\n", "out of memory"},
         {"after it", STATUS_REQUEST, STATUS_ANSWER},
         {"no command", "{\"command\":\"nonsense\"}\n", "\"usage\""},
         {"no JSON", "status\n", "\"usage\""},
@@ -169,10 +189,10 @@ static void test_pipelined(void **state)
     int fd = dial(f->path);
     char line[64];
 
-    say(fd, STATUS_REQUEST "{\"command\":\"stats\"}\n" STATUS_REQUEST);
+    say(fd, STATUS_REQUEST COUNT_REQUEST STATUS_REQUEST);
     shutdown(fd, SHUT_WR);
     expect(fd, STATUS_ANSWER);
-    expect(fd, "failed");
+    expect(fd, "\"count\":1");
     expect(fd, STATUS_ANSWER);
     assert_false(hear(fd, line, sizeof line));
     close(fd);
@@ -213,7 +233,7 @@ static void test_slow_beside_quick(void **state)
 
     for (int i = 0; i < 20; i++) {
         slow[i] = dial(f->path);
-        say(slow[i], "{\"command\":\"doctor\"}\n");
+        say(slow[i], SLOW_REQUEST);
     }
     fd = dial(f->path);
     for (int i = 0; i < 10; i++) {
@@ -223,7 +243,7 @@ static void test_slow_beside_quick(void **state)
     /* none of the later ones can be done yet: the quick ones did not wait for them */
     assert_int_equal(recv(slow[19], &(char){0}, 1, MSG_DONTWAIT), -1);
     for (int i = 0; i < 20; i++) {
-        expect(slow[i], "findings");
+        expect(slow[i], "done");
         close(slow[i]);
     }
     close(fd);
@@ -307,10 +327,10 @@ static void test_stop_while_running(void **state)
     struct fixture *f = *state;
     int fd = dial(f->path);
 
-    say(fd, "{\"command\":\"doctor\"}\n");
+    say(fd, SLOW_REQUEST);
     usleep(100 * 1000);
     control_stop(f->control);
-    expect(fd, "findings");
+    expect(fd, "done");
     close(fd);
 }
 

@@ -12,6 +12,7 @@
 #include "control/peer.h"
 #include "control/protocol.h"
 #include "control/request.h"
+#include "daemon/commands.h"
 
 static void test_read(void **state)
 {
@@ -121,10 +122,10 @@ static void test_peer_right(void **state)
         gid_t groups[3];
         enum right want;
     } cases[] = {
-        {"root", 0, {0, 0, 0}, RIGHT_CHANGE},
-        {"the daemon's user", 100, {7, 8, 9}, RIGHT_CHANGE},
-        {"member by primary group", 1000, {200, 8, 9}, RIGHT_ASK},
-        {"member by another group", 1000, {7, 8, 200}, RIGHT_ASK},
+        {"root", 0, {0, 0, 0}, RIGHT_WRITE},
+        {"the daemon's user", 100, {7, 8, 9}, RIGHT_WRITE},
+        {"member by primary group", 1000, {200, 8, 9}, RIGHT_READ},
+        {"member by another group", 1000, {7, 8, 200}, RIGHT_READ},
         {"stranger", 1000, {7, 8, 9}, RIGHT_NONE},
         {"stranger in root's group", 1000, {0, 8, 9}, RIGHT_NONE},
         {"uid like the group", 200, {7, 8, 9}, RIGHT_NONE},
@@ -144,31 +145,25 @@ static void test_rights(void **state)
         const char *command;
         enum right needed;
     } cases[] = {
-        {"add", RIGHT_CHANGE},
-        {"allow", RIGHT_CHANGE},
-        {"remove", RIGHT_CHANGE},
-        {"list", RIGHT_ASK},
-        {"show", RIGHT_ASK},
-        {"log", RIGHT_ASK},
-        {"import-begin", RIGHT_CHANGE},
-        {"import-rows", RIGHT_CHANGE},
-        {"import-commit", RIGHT_CHANGE},
-        {"check", RIGHT_ASK},
-        {"status", RIGHT_ASK},
-        {"stats", RIGHT_ASK},
-        {"reload", RIGHT_CHANGE},
-        {"flush-cache", RIGHT_CHANGE},
-        {"doctor", RIGHT_ASK},
-        {"dnsbl", RIGHT_ASK},
-        {"dnsbl-change", RIGHT_CHANGE},
-        {"dnsbl-try", RIGHT_CHANGE},
+        {"add", RIGHT_WRITE},           {"allow", RIGHT_WRITE},
+        {"remove", RIGHT_WRITE},        {"list", RIGHT_READ},
+        {"show", RIGHT_READ},           {"log", RIGHT_READ},
+        {"import-begin", RIGHT_WRITE},  {"import-rows", RIGHT_WRITE},
+        {"import-commit", RIGHT_WRITE}, {"check", RIGHT_READ},
+        {"status", RIGHT_READ},         {"stats", RIGHT_READ},
+        {"reload", RIGHT_WRITE},        {"flush-cache", RIGHT_WRITE},
+        {"doctor", RIGHT_READ},         {"dnsbl", RIGHT_READ},
+        {"dnsbl-change", RIGHT_WRITE},  {"dnsbl-try", RIGHT_WRITE},
     };
 
+    struct command_table table = daemon_commands(NULL);
+
     (void)state;
-    assert_int_equal(command_count(), sizeof cases / sizeof cases[0]);
+    assert_int_equal(table.count, sizeof cases / sizeof cases[0]);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        for (int right = RIGHT_NONE; right <= RIGHT_CHANGE; right++) {
-            struct control_session session = {.peer.right = (enum right)right};
+        for (int right = RIGHT_NONE; right <= RIGHT_WRITE; right++) {
+            struct control_session session = {.table = &table,
+                                              .peer.right = (enum right)right};
             json_t *request, *answer, *line;
             char *text;
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "daemon/lists.h"
+/* dnsbl, dnsbl-change: the DNS lists, and an admin's word on one. */
+
+#include "daemon/commands.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "control/protocol.h"
-#include "daemon/daemon.h"
+#include "control/request.h"
 
 static json_int_t count(const atomic_uint_fast64_t *counter)
 {
@@ -76,16 +79,18 @@ static json_t *row_of(const struct dnsbl *dnsbl)
     return row;
 }
 
-json_t *dnsbl_rows(void *context)
+/* {"command":"dnsbl"} -> {"ok":true,"lists":[{…}]} */
+json_t *cmd_dnsbl(struct control_session *session, const json_t *request)
 {
-    struct daemon *daemon = context;
+    struct daemon *daemon = command_daemon(session);
     struct policy *policy = policy_slot_get(&daemon->slot);
     json_t *rows = json_array();
 
+    (void)request;
     for (size_t i = 0; i < policy->lists.count; i++)
         protocol_append(&rows, row_of(&policy->lists.items[i]));
     policy_unref(policy);
-    return rows;
+    return command_answer("lists", rows);
 }
 
 /* What a suspended list leaves to others: those that were asked only after it. */
@@ -133,28 +138,47 @@ static int act(struct daemon *daemon, const struct dnsbl *dnsbl, const char *act
     return 0;
 }
 
-json_t *dnsbl_change(void *context, const char *action, const char *name, const char *who,
-                     char *error, size_t error_size)
+static const struct dnsbl *find_list(const struct policy *policy, const char *name)
 {
-    struct daemon *daemon = context;
-    struct policy *policy = policy_slot_get(&daemon->slot);
-    struct dnsbl *dnsbl = NULL;
-    json_t *out = NULL;
-
     for (size_t i = 0; i < policy->lists.count; i++)
         if (strcmp(policy->lists.items[i].list->name, name) == 0)
-            dnsbl = &policy->lists.items[i];
-    if (dnsbl == NULL)
-        snprintf(error, error_size,
-                 "no list \"%s\" is configured (and not off); rblctl dnsbl "
-                 "shows those that are",
-                 name);
-    else if (act(daemon, dnsbl, action, who, policy->config->resolver.deadline_ms, error,
-                 error_size) == 0) {
-        out = row_of(dnsbl);
-        if (strcmp(action, "suspend") == 0)
-            protocol_set(&out, "asked_for_each_mail_now", burdened_by(policy, dnsbl));
+            return &policy->lists.items[i];
+    return NULL;
+}
+
+/* {"command":"dnsbl-change","action":"suspend|resume|test","list":NAME}
+ * -> {"ok":true,"list":{…}} */
+json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request)
+{
+    struct daemon *daemon = command_daemon(session);
+    struct policy *policy = policy_slot_get(&daemon->slot);
+    const char *action, *name, *who = session->peer.name;
+    const struct dnsbl *dnsbl;
+    char error[512];
+    json_t *answer, *row;
+
+    if (request_text(request, "action", &action, &answer) != 0 ||
+        request_text(request, "list", &name, &answer) != 0)
+        goto out;
+    log_notice("dnsbl action=%s list=%s by=%s", action, name, who);
+    dnsbl = find_list(policy, name);
+    if (dnsbl == NULL) {
+        answer = protocol_error_answer(PROTOCOL_REFUSED,
+                                       "no list \"%s\" is configured (and not off); "
+                                       "rblctl dnsbl shows those that are",
+                                       name);
+        goto out;
     }
+    if (act(daemon, dnsbl, action, who, policy->config->resolver.deadline_ms, error,
+            sizeof error) != 0) {
+        answer = protocol_error_answer(PROTOCOL_REFUSED, "%s", error);
+        goto out;
+    }
+    row = row_of(dnsbl);
+    if (strcmp(action, "suspend") == 0)
+        protocol_set(&row, "asked_for_each_mail_now", burdened_by(policy, dnsbl));
+    answer = command_answer("list", row);
+out:
     policy_unref(policy);
-    return out;
+    return answer;
 }

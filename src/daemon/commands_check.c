@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "daemon/check.h"
+/* check: what the blocklist and every list say of a message now, and its verdict. */
+
+#include "daemon/commands.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -7,11 +9,20 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "control/protocol.h"
-#include "daemon/daemon.h"
+#include "control/request.h"
 #include "policy/session.h"
 #include "policy/subject.h"
+
+/* A message as it would come. NULL what is not known; texts as the MTA would hand them
+ * over. */
+struct message {
+    const struct ipaddr *client;
+    const char *client_name;
+    const char *helo;
+    const char *sender; /* "<>" for the null sender */
+    const char *login;
+};
 
 /* The list's reason for one listing; each is looked up alone, as a person waits, not a
  * message. */
@@ -115,25 +126,24 @@ static json_t *blocklist_row(const struct decision *d)
     return rows;
 }
 
-static bool is_given(const struct control_question *question, enum check check)
+static bool is_given(const struct message *message, enum check check)
 {
     switch (check) {
     case CHECK_CLIENT:
-        return question->client != NULL;
+        return message->client != NULL;
     case CHECK_CLIENT_NAME:
-        return question->client_name != NULL;
+        return message->client_name != NULL;
     case CHECK_HELO:
-        return question->helo != NULL;
+        return message->helo != NULL;
     case CHECK_SENDER_DOMAIN:
     case CHECK_SENDER:
-        return question->sender != NULL;
+        return message->sender != NULL;
     }
     abort();
 }
 
 /* What lists ask about, but nobody has named: a real message may meet more. */
-static json_t *not_given(const struct policy *policy,
-                         const struct control_question *question)
+static json_t *not_given(const struct policy *policy, const struct message *message)
 {
     json_t *names = json_array();
 
@@ -142,7 +152,7 @@ static json_t *not_given(const struct policy *policy,
 
         for (size_t i = 0; i < policy->lists.count && !asked; i++)
             asked = subject_stage(policy->lists.items[i].list, (enum check)check) >= 0;
-        if (asked && !is_given(question, (enum check)check))
+        if (asked && !is_given(message, (enum check)check))
             protocol_append(&names, json_string(check_name((enum check)check)));
     }
     return names;
@@ -172,34 +182,130 @@ static json_t *answer_of(struct session *session, json_t *rows)
                      blocklist_row(d));
 }
 
-json_t *check_message(void *context, const struct control_question *question, char *error,
-                      size_t error_size)
+/* Returns 0, or -1 without memory. */
+static int hand_over(struct session *session, const struct message *message)
 {
-    struct daemon *daemon = context;
+    if (session_connect(session, message->client, message->client_name) != 0 ||
+        (message->helo != NULL && session_helo(session, message->helo) != 0) ||
+        ((message->sender != NULL || message->login != NULL) &&
+         session_mail(session, message->sender != NULL ? message->sender : "",
+                      message->login) != 0))
+        return -1;
+    if (message->sender == NULL)
+        session->envelope.has_sender = false;
+    return 0;
+}
+
+/* Whether anything speaks against it: the verdict, or a list, even where its weight alone
+ * would not refuse. */
+static bool is_listed(const json_t *check)
+{
+    const char *verdict = json_string_value(json_object_get(check, "verdict"));
+    const json_t *rows = json_object_get(check, "rows");
+    const json_t *row;
+    size_t i;
+
+    if (verdict == NULL || strcmp(verdict, "accept") != 0)
+        return true;
+    json_array_foreach (rows, i, row) {
+        const char *state = json_string_value(json_object_get(row, "state"));
+
+        if (state != NULL && strcmp(state, "listed") == 0 &&
+            json_integer_value(json_object_get(row, "weight")) >= 0)
+            return true;
+    }
+    return false;
+}
+
+static json_t *check_message(struct daemon *daemon, const struct message *message,
+                             const char *subject)
+{
     struct policy *policy = policy_slot_get(&daemon->slot);
     struct session *session = session_new(policy, true);
-    json_t *rows, *out = NULL;
+    json_t *out = NULL;
 
-    if (session == NULL) {
-        snprintf(error, error_size, "out of memory");
-        goto out;
-    }
     /* what cannot be asked for want of memory shows as missing rows */
-    if (session_connect(session, question->client, question->client_name) != 0 ||
-        (question->helo != NULL && session_helo(session, question->helo) != 0) ||
-        ((question->sender != NULL || question->login != NULL) &&
-         session_mail(session, question->sender != NULL ? question->sender : "",
-                      question->login) != 0)) {
-        snprintf(error, error_size, "out of memory");
+    if (session == NULL || hand_over(session, message) != 0)
         goto out;
-    }
-    if (question->sender == NULL)
-        session->envelope.has_sender = false;
-    rows = rows_of(session);
-    out = answer_of(session, rows);
-    protocol_set(&out, "not_given", not_given(policy, question));
+    out = answer_of(session, rows_of(session));
+    protocol_set(&out, "not_given", not_given(policy, message));
+    protocol_set(&out, "subject", json_string(subject));
+    protocol_set(&out, "listed", json_boolean(is_listed(out)));
 out:
     session_free(session);
     policy_unref(policy);
     return out;
+}
+
+/* What a subject may turn into; lives as long as the message. */
+struct subject {
+    struct entry entry;
+    struct network network;
+    char sender[ENTRY_TEXT_SIZE + 16];
+};
+
+/* Makes the subject a part of the message: an address is its sender, and so on. Returns
+ * 0, or -1 with the answer. */
+static int add_subject(struct message *message, const char *text, struct subject *subject,
+                       json_t **answer)
+{
+    const struct entry *entry = &subject->entry;
+    char why[ENTRY_ERROR_SIZE];
+
+    if (entry_parse(text, &subject->entry, why) != 0) {
+        *answer = protocol_error_answer(PROTOCOL_USAGE, "%s: %s", text, why);
+        return -1;
+    }
+    switch (entry->kind) {
+    case ENTRY_ADDRESS:
+        message->sender = entry->text;
+        return 0;
+    case ENTRY_DOMAIN:
+        snprintf(subject->sender, sizeof subject->sender, "postmaster@%s", entry->text);
+        message->sender = subject->sender;
+        return 0;
+    case ENTRY_NETWORK:
+        if (entry_network(entry, &subject->network) != 0 ||
+            subject->network.prefix != ipaddr_bits(&subject->network.base)) {
+            *answer = protocol_error_answer(
+                PROTOCOL_USAGE, "%s: expected one address, not a network", entry->text);
+            return -1;
+        }
+        message->client = &subject->network.base;
+        return 0;
+    case ENTRY_HOST:
+        message->client_name = entry->text + strlen("host:");
+        message->helo = entry->text + strlen("host:");
+        return 0;
+    case ENTRY_USER:
+        message->login = entry->text + strlen("user:");
+        return 0;
+    }
+    abort();
+}
+
+/* {"command":"check","subject":ENTRY,"sender","helo","name"} -> {"ok":true,"check":
+ *   {"subject":as kept,"listed":true,
+ *    "verdict":"reject","score":12,"threshold":8,"exempt":"","reply":"554 5.7.1 …",
+ *    "rows":[{"subject":"client","what":"192.0.2.1","list":"zen","state":"listed",
+ *             "code":"127.0.0.2","label":"SBL","weight":8,"reason":"…","url":"…",
+ *             "ms":12,"cached":false}, …],
+ *    "blocklist":[{"subject":"sender","entry":"domain.xyz","action":"block",
+ *                  "reason":"…","since":1732430000}, …],
+ *    "not_given":["helo", …]}}: what lists ask about, but is not known here */
+json_t *cmd_check(struct control_session *session, const json_t *request)
+{
+    struct message message = {0};
+    struct subject subject;
+    const char *text;
+    json_t *answer;
+
+    if (request_text(request, "subject", &text, &answer) != 0 ||
+        request_optional_text(request, "sender", &message.sender, &answer) != 0 ||
+        request_optional_text(request, "helo", &message.helo, &answer) != 0 ||
+        request_optional_text(request, "name", &message.client_name, &answer) != 0 ||
+        add_subject(&message, text, &subject, &answer) != 0)
+        return answer;
+    return command_answer(
+        "check", check_message(command_daemon(session), &message, subject.entry.text));
 }

@@ -1,14 +1,188 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* list, show, log: a page at a time. */
+/* add, allow, remove; list, show, log: the sender blocklist's entries. */
 
-#include "control/commands.h"
+#include "daemon/commands.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "control/admin_answer.h"
 #include "control/protocol.h"
 #include "control/request.h"
+
+/* --- add, allow, remove --- */
+
+/* Reads "entries". Returns an array to be freed, their number in *count, or NULL with the
+ * answer. */
+static struct entry *read_entries(const json_t *request, size_t *count, json_t **answer)
+{
+    const json_t *texts, *text;
+    char error[ENTRY_ERROR_SIZE];
+    struct entry *entries;
+    size_t i;
+
+    if (request_texts(request, "entries", PROTOCOL_ENTRIES_MAX, &texts, answer) != 0)
+        return NULL;
+    *answer = NULL;
+    *count = json_array_size(texts);
+    entries = calloc(*count, sizeof *entries);
+    if (entries == NULL)
+        return NULL;
+    json_array_foreach (texts, i, text)
+        if (entry_parse(json_string_value(text), &entries[i], error) != 0) {
+            *answer = protocol_error_answer(PROTOCOL_USAGE, "%s: %s",
+                                            json_string_value(text), error);
+            free(entries);
+            return NULL;
+        }
+    return entries;
+}
+
+static json_t *entries_answer(const struct entry *entries, size_t count)
+{
+    json_t *texts = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        protocol_append(&texts, json_string(entries[i].text));
+    return command_answer("entries", texts);
+}
+
+struct addition {
+    const char *reason, *source;
+    int64_t expires_s; /* 0: never */
+    bool force;
+};
+
+static int read_addition(const json_t *request, struct addition *out, json_t **answer)
+{
+    *out = (struct addition){0};
+    if (request_optional_text(request, "reason", &out->reason, answer) != 0 ||
+        request_optional_text(request, "source", &out->source, answer) != 0 ||
+        request_optional_span(request, "expires_s", &out->expires_s, answer) != 0)
+        return -1;
+    return request_optional_flag(request, "force", &out->force, answer);
+}
+
+/* Writes the rows; the answer says whether an allow entry still lets one pass. */
+static json_t *add_rows(struct control_session *session,
+                        const struct command_actor *actor,
+                        const struct addition *addition, bool allow,
+                        const struct entry *entries, size_t count)
+{
+    struct blocklist *blocklist = command_daemon(session)->blocklist;
+    struct blocklist_row_in *rows = calloc(count, sizeof *rows);
+    char error[BLOCKLIST_ERROR_SIZE];
+    enum blocklist_result result;
+    struct command_limits limits;
+    bool shadowed = false;
+    json_t *answer;
+
+    if (rows == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        rows[i] = (struct blocklist_row_in){
+            .entry = &entries[i],
+            .allow = allow,
+            .source = addition->source,
+            .reason = addition->reason,
+            .expires = addition->expires_s == 0
+                           ? 0
+                           : blocklist_now(blocklist) + (time_t)addition->expires_s};
+    command_limits_of(&limits, session);
+    result =
+        blocklist_add(blocklist, rows, count, addition->force ? NULL : &limits.limits,
+                      &actor->actor, &shadowed, error);
+    command_limits_end(&limits);
+    free(rows);
+    if (result != BLOCKLIST_OK)
+        return command_error(result, error);
+    answer = entries_answer(entries, count);
+    protocol_set(&answer, "shadowed", json_boolean(shadowed));
+    return answer;
+}
+
+static json_t *add(struct control_session *session, const json_t *request, bool allow)
+{
+    struct addition addition;
+    struct command_actor actor;
+    struct entry *entries;
+    size_t count;
+    json_t *answer;
+
+    if (read_addition(request, &addition, &answer) != 0 ||
+        command_actor_of(&actor, session, request, &answer) != 0)
+        return answer;
+    entries = read_entries(request, &count, &answer);
+    if (entries == NULL)
+        return answer;
+    answer = add_rows(session, &actor, &addition, allow, entries, count);
+    free(entries);
+    return answer;
+}
+
+/* {"command":"add","entries":[…],"reason","source","expires_s","force","sudo"}
+ * -> {"ok":true,"entries":[as they are kept],"shadowed":bool} */
+json_t *cmd_add(struct control_session *session, const json_t *request)
+{
+    return add(session, request, false);
+}
+
+/* The same for an entry that wins over listings. */
+json_t *cmd_allow(struct control_session *session, const json_t *request)
+{
+    return add(session, request, true);
+}
+
+/* Why there is nothing to remove, where another entry decides all the same. */
+static json_t *no_such_entry(struct blocklist *blocklist, const struct entry *entry,
+                             const char *error)
+{
+    struct blocklist_match match;
+    enum blocklist_verdict verdict = blocklist_ask_entry(blocklist, entry, &match);
+
+    if (verdict == BLOCKLIST_NONE)
+        return protocol_error_answer(PROTOCOL_NO_ENTRY, "%s", error);
+    return protocol_error_answer(PROTOCOL_NO_ENTRY, "%s; it is %s by %s", error,
+                                 verdict == BLOCKLIST_ALLOW ? "allowed" : "blocked",
+                                 match.key);
+}
+
+/* {"command":"remove","entries":[…],"reason","source","dry_run","sudo"}
+ * -> {"ok":true,"entries":[…],"removed":rows} or "no-entry" */
+json_t *cmd_remove(struct control_session *session, const json_t *request)
+{
+    const char *reason = NULL, *source = NULL;
+    bool dry_run = false;
+    char error[BLOCKLIST_ERROR_SIZE];
+    enum blocklist_result result;
+    struct command_actor actor;
+    struct entry *entries;
+    size_t count, removed = 0;
+    json_t *answer;
+
+    if (request_optional_text(request, "reason", &reason, &answer) != 0 ||
+        request_optional_text(request, "source", &source, &answer) != 0 ||
+        request_optional_flag(request, "dry_run", &dry_run, &answer) != 0 ||
+        command_actor_of(&actor, session, request, &answer) != 0)
+        return answer;
+    entries = read_entries(request, &count, &answer);
+    if (entries == NULL)
+        return answer;
+    result = blocklist_remove(command_daemon(session)->blocklist, entries, count, source,
+                              reason, dry_run, &actor.actor, &removed, error);
+    if (result == BLOCKLIST_OK)
+        answer = entries_answer(entries, count);
+    else if (result == BLOCKLIST_NO_SUCH_ENTRY && count == 1 && source == NULL)
+        answer = no_such_entry(command_daemon(session)->blocklist, entries, error);
+    else
+        answer = command_error(result, error);
+    if (result == BLOCKLIST_OK)
+        protocol_set(&answer, "removed", json_integer((json_int_t)removed));
+    free(entries);
+    return answer;
+}
+
+/* --- list, show, log: a page at a time --- */
 
 /* Rows being gathered for an answer. */
 struct page {
@@ -24,9 +198,27 @@ static bool page_add(struct page *page, json_t *row)
     return false;
 }
 
+/* A time for an answer: seconds, or null for 0. */
+static json_t *time_value(time_t at)
+{
+    return at == 0 ? json_null() : json_integer((json_int_t)at);
+}
+
+static json_t *row_value(const struct blocklist_row *row)
+{
+    return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o}", "entry",
+                     protocol_text(row->entry), "kind", entry_kind_name(row->kind),
+                     "action", row->allow ? "allow" : "block", "source",
+                     protocol_text(row->source), "reason",
+                     protocol_text(row->reason == NULL ? "" : row->reason), "who",
+                     protocol_text(row->who), "since", (json_int_t)row->since, "expires",
+                     time_value(row->expires), "hits", (json_int_t)row->hits, "last_hit",
+                     time_value(row->last_hit));
+}
+
 static bool add_row(void *context, const struct blocklist_row *row)
 {
-    return page_add(context, admin_row(row));
+    return page_add(context, row_value(row));
 }
 
 /* The answer of a page (whose rows it takes). */
@@ -34,9 +226,9 @@ static json_t *page_answer(struct page *page, const char *name,
                            enum blocklist_result result, const char *error)
 {
     if (result == BLOCKLIST_OK && !page->failed)
-        return json_pack("{s:b, s:o}", "ok", 1, name, page->rows);
+        return command_answer(name, page->rows);
     json_decref(page->rows);
-    return page->failed ? NULL : admin_error(result, error);
+    return page->failed ? NULL : command_error(result, error);
 }
 
 /* "limit", at most a page. */
@@ -77,7 +269,7 @@ static int read_kinds(const json_t *request, unsigned *kinds, json_t **answer)
 static int read_filter(const struct control_session *session, const json_t *request,
                        struct blocklist_filter *out, json_t **answer)
 {
-    time_t now = blocklist_now(session->daemon->blocklist);
+    time_t now = blocklist_now(command_daemon(session)->blocklist);
     int64_t since_s = 0, expiring_s = 0;
     const char *sort = NULL;
 
@@ -148,8 +340,8 @@ json_t *cmd_list(struct control_session *session, const json_t *request)
         read_cursor(request, &cursor, &answer) != 0)
         return answer;
     page.rows = json_array();
-    result = blocklist_list(session->daemon->blocklist, &filter, &cursor, limit, add_row,
-                            &page, error);
+    result = blocklist_list(command_daemon(session)->blocklist, &filter, &cursor, limit,
+                            add_row, &page, error);
     answer = page_answer(&page, "rows", result, error);
     if (result == BLOCKLIST_OK && !cursor.done)
         protocol_set(&answer, "cursor", cursor_value(&cursor));
@@ -185,7 +377,8 @@ json_t *cmd_show(struct control_session *session, const json_t *request)
     if (entry_parse(text, &entry, error) != 0)
         return protocol_error_answer(PROTOCOL_USAGE, "%s: %s", text, error);
     page.rows = json_array();
-    result = blocklist_show(session->daemon->blocklist, &entry, add_row, &page, error);
+    result =
+        blocklist_show(command_daemon(session)->blocklist, &entry, add_row, &page, error);
     if (result == BLOCKLIST_NO_SUCH_ENTRY)
         result = BLOCKLIST_OK;
     answer = page_answer(&page, "rows", result, error);
@@ -194,13 +387,13 @@ json_t *cmd_show(struct control_session *session, const json_t *request)
         protocol_set(&answer, "kind", json_string(entry_kind_name(entry.kind)));
         protocol_set(&answer, "covered_by",
                      json_array_size(json_object_get(answer, "rows")) == 0
-                         ? covering(session->daemon->blocklist, &entry)
+                         ? covering(command_daemon(session)->blocklist, &entry)
                          : json_null());
     }
     return answer;
 }
 
-/* JSON kept in the trail, as a value. */
+/* JSON kept in the audit log, as a value. */
 static json_t *kept_json(const char *text)
 {
     json_t *value = text == NULL ? NULL : json_loads(text, JSON_DECODE_ANY, NULL);
@@ -230,7 +423,7 @@ static bool add_event(void *context, const struct blocklist_event *event)
  * -> {"ok":true,"events":[…],"before_id":N unless done} */
 json_t *cmd_log(struct control_session *session, const json_t *request)
 {
-    struct blocklist *blocklist = session->daemon->blocklist;
+    struct blocklist *blocklist = command_daemon(session)->blocklist;
     char error[BLOCKLIST_ERROR_SIZE];
     int64_t since_s = 0, before_id = 0;
     enum blocklist_result result;

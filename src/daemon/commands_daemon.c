@@ -1,44 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What rblctl asks of the daemon's core: status, stats, dnsbl, reload, flush-cache. */
+/* status, stats, reload, flush-cache: the daemon as a whole. */
 
 #include "config.h"
 
-#include <arpa/inet.h>
-#include <jansson.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/log.h"
-#include "blocklist/admin.h"
 #include "control/protocol.h"
-#include "daemon/check.h"
-#include "daemon/daemon.h"
-#include "daemon/doctor.h"
-#include "daemon/lists.h"
-#include "daemon/trial.h"
+#include "daemon/commands.h"
 #include "milter/milter.h"
-
-static void append_message(void *context, const char *text)
-{
-    protocol_append(context, protocol_text(text));
-}
-
-static int asked_reload(void *context, json_t **messages)
-{
-    struct daemon *daemon = context;
-
-    if (daemon_reload(daemon, append_message, messages) != 0)
-        return -1;
-    blocklist_trust_clock(daemon->blocklist); /* an admin looks: the time is right now */
-    return 0;
-}
-
-static void asked_flush_cache(void *context)
-{
-    struct daemon *daemon = context;
-
-    resolver_flush_cache(daemon->resolver);
-}
 
 /* What is wrong, where something is, stands first. */
 static json_t *blocklist_section(struct daemon *daemon)
@@ -92,13 +61,16 @@ static json_t *resolver_section(struct daemon *daemon)
                      (json_int_t)now.cache_bytes, "servers", servers);
 }
 
-static json_t *asked_status(void *context)
+/* {"command":"status"} -> {"ok":true,"status":{…}}: names of values -> numbers, texts;
+ * what ends in "_at", "_s", "_ms" or "_bytes" is shown as such; sections below. */
+json_t *cmd_status(struct control_session *session, const json_t *request)
 {
-    struct daemon *daemon = context;
+    struct daemon *daemon = command_daemon(session);
     struct policy *policy = policy_slot_get(&daemon->slot);
     struct milter_stats milter_now;
     json_t *out;
 
+    (void)request;
     milter_stats(&milter_now);
     out = json_pack("{s:s, s:I, s:o, s:o, s:i, s:{s:I, s:I}, s:o, s:o}", "version",
                     PACKAGE_VERSION, "started_at", (json_int_t)daemon->started_at,
@@ -111,16 +83,18 @@ static json_t *asked_status(void *context)
     if (log_lost() > 0)
         protocol_set(&out, "log_lines_lost", json_integer((json_int_t)log_lost()));
     policy_unref(policy);
-    return out;
+    return command_answer("status", out);
 }
 
-static json_t *asked_stats(void *context)
+/* {"command":"stats"} -> {"ok":true,"stats":{…}}: counters since the start. */
+json_t *cmd_stats(struct control_session *session, const json_t *request)
 {
-    struct daemon *daemon = context;
+    struct daemon *daemon = command_daemon(session);
     struct milter_stats m;
     struct resolver_stats r;
-    json_t *statuses = json_object(), *strays = json_object();
+    json_t *statuses = json_object(), *strays = json_object(), *out;
 
+    (void)request;
     milter_stats(&m);
     resolver_stats(daemon->resolver, &r);
     for (int s = 0; s < DNS_STATUS_COUNT; s++)
@@ -129,7 +103,7 @@ static json_t *asked_stats(void *context)
     for (int s = 0; s < STRAY_COUNT; s++)
         protocol_set(&strays, stray_name((enum stray)s),
                      json_integer((json_int_t)r.strays[s]));
-    return json_pack(
+    out = json_pack(
         "{s:{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}, "
         "s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:o, s:o}",
         "milter", "sessions", (json_int_t)m.connections, "messages",
@@ -142,33 +116,39 @@ static json_t *asked_stats(void *context)
         (json_int_t)r.cached, "stale", (json_int_t)r.stale, "not asked",
         (json_int_t)r.not_asked, "by a CNAME", (json_int_t)r.cnames, "answers", statuses,
         "stray packets", strays);
+    return command_answer("stats", out);
 }
 
-static struct config *asked_config(void *context)
+static void append_message(void *context, const char *text)
 {
-    struct daemon *daemon = context;
-    struct policy *policy = policy_slot_get(&daemon->slot);
-    struct config *config = config_ref(policy->config);
-
-    policy_unref(policy);
-    return config;
+    protocol_append(context, protocol_text(text));
 }
 
-struct control_daemon daemon_control(struct daemon *daemon)
+/* {"command":"reload"} -> {"ok":true,"messages":[warnings]}, or refused with the errors
+ */
+json_t *cmd_reload(struct control_session *session, const json_t *request)
 {
-    return (struct control_daemon){
-        .context = daemon,
-        .blocklist = daemon->blocklist,
-        .suffixes = daemon->suffixes,
-        .config = asked_config,
-        .reload = asked_reload,
-        .status = asked_status,
-        .stats = asked_stats,
-        .dnsbl = dnsbl_rows,
-        .dnsbl_change = dnsbl_change,
-        .dnsbl_try = trial_run,
-        .check = check_message,
-        .doctor = doctor_findings,
-        .flush_cache = asked_flush_cache,
-    };
+    struct daemon *daemon = command_daemon(session);
+    json_t *messages = json_array(), *answer;
+
+    (void)request;
+    log_notice("reload by=%s", session->peer.name);
+    if (daemon_reload(daemon, append_message, &messages) == 0) {
+        /* an admin looks: the time is right now */
+        blocklist_trust_clock(daemon->blocklist);
+        return command_answer("messages", messages);
+    }
+    answer =
+        protocol_error_answer(PROTOCOL_REFUSED, "the old configuration stays in force");
+    protocol_set(&answer, "messages", messages);
+    return answer;
+}
+
+/* {"command":"flush-cache"} -> {"ok":true} */
+json_t *cmd_flush_cache(struct control_session *session, const json_t *request)
+{
+    (void)request;
+    log_notice("flush-cache by=%s", session->peer.name);
+    resolver_flush_cache(command_daemon(session)->resolver);
+    return json_pack("{s:b}", "ok", 1);
 }

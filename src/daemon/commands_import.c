@@ -1,41 +1,44 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* import-begin, import-rows, import-commit. */
 
-#include "control/commands.h"
+#include "daemon/commands.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/admin_answer.h"
-#include "control/import_session.h"
 #include "control/protocol.h"
 #include "control/request.h"
 
-struct import_session {
+struct kept_import {
     struct blocklist_import *import;
-    struct admin_limits limits;
-    struct admin_actor actor;
+    struct command_limits limits;
+    struct command_actor actor;
 };
 
-void import_session_free(struct import_session *import)
+static void free_import(struct kept_import *import)
 {
-    if (import == NULL)
-        return;
     blocklist_import_abort(import->import);
-    admin_limits_end(&import->limits);
+    command_limits_end(&import->limits);
     free(import);
+}
+
+void import_end(struct control_session *session)
+{
+    if (session->kept != NULL)
+        free_import(session->kept);
+    session->kept = NULL;
 }
 
 /* {"command":"import-begin","source","reason","replace","force","sudo"} -> {"ok":true} */
 json_t *cmd_import_begin(struct control_session *session, const json_t *request)
 {
     struct blocklist_import_options options = {0};
-    struct import_session *import;
+    struct kept_import *import;
     char error[BLOCKLIST_ERROR_SIZE];
     bool force = false;
     json_t *answer = NULL;
 
-    if (session->import != NULL)
+    if (session->kept != NULL)
         return protocol_error_answer(PROTOCOL_USAGE, "an import is under way here");
     import = calloc(1, sizeof *import);
     if (import == NULL)
@@ -44,20 +47,21 @@ json_t *cmd_import_begin(struct control_session *session, const json_t *request)
         request_optional_text(request, "reason", &options.reason, &answer) != 0 ||
         request_optional_flag(request, "replace", &options.replace, &answer) != 0 ||
         request_optional_flag(request, "force", &force, &answer) != 0 ||
-        admin_actor_of(&import->actor, session, request, &answer) != 0)
+        command_actor_of(&import->actor, session, request, &answer) != 0)
         goto failed;
-    admin_limits_of(&import->limits, session->daemon);
+    command_limits_of(&import->limits, session);
     options.limits = force ? NULL : &import->limits.limits;
     options.actor = &import->actor.actor;
-    import->import = blocklist_import_begin(session->daemon->blocklist, &options, error);
+    import->import =
+        blocklist_import_begin(command_daemon(session)->blocklist, &options, error);
     if (import->import == NULL) {
         answer = protocol_error_answer(PROTOCOL_REFUSED, "%s", error);
         goto failed;
     }
-    session->import = import;
+    session->kept = import;
     return json_pack("{s:b}", "ok", 1);
 failed:
-    import_session_free(import);
+    free_import(import);
     return answer;
 }
 
@@ -96,7 +100,7 @@ static int read_row(const json_t *value, struct entry *entry,
 }
 
 /* Hands one row over. Returns 0 also for one that was refused alone, which is noted. */
-static int import_one(struct import_session *import, size_t index, const json_t *value,
+static int import_one(struct kept_import *import, size_t index, const json_t *value,
                       json_t *refused, json_t **answer)
 {
     char error[BLOCKLIST_ERROR_SIZE];
@@ -111,9 +115,10 @@ static int import_one(struct import_session *import, size_t index, const json_t 
     if (result == BLOCKLIST_OK)
         return 0;
     if (result == BLOCKLIST_REFUSED)
-        return json_array_append_new(
-            refused, json_pack("{s:I, s:s}", "row", (json_int_t)index, "text", error));
-    *answer = admin_error(result, error);
+        return json_array_append_new(refused,
+                                     json_pack("{s:I, s:o}", "row", (json_int_t)index,
+                                               "text", protocol_text(error)));
+    *answer = command_error(result, error);
     return -1;
 }
 
@@ -126,27 +131,26 @@ json_t *cmd_import_rows(struct control_session *session, const json_t *request)
     const json_t *value;
     size_t i;
 
-    if (session->import == NULL)
+    if (session->kept == NULL)
         return protocol_error_answer(PROTOCOL_USAGE, "no import is under way here");
     if (!json_is_array(rows) || json_array_size(rows) > PROTOCOL_IMPORT_ROWS)
         return protocol_error_answer(PROTOCOL_USAGE, "\"rows\": expected an array of %d",
                                      PROTOCOL_IMPORT_ROWS);
     refused = json_array();
     json_array_foreach (rows, i, value)
-        if (import_one(session->import, i, value, refused, &answer) != 0) {
+        if (import_one(session->kept, i, value, refused, &answer) != 0) {
             json_decref(refused);
-            import_session_free(session->import);
-            session->import = NULL;
+            import_end(session);
             return answer;
         }
-    return json_pack("{s:b, s:o}", "ok", 1, "refused", refused);
+    return command_answer("refused", refused);
 }
 
 /* {"command":"import-commit","dry_run"}
  * -> {"ok":true,"rows","added","changed","unchanged","removed"} */
 json_t *cmd_import_commit(struct control_session *session, const json_t *request)
 {
-    struct import_session *import = session->import;
+    struct kept_import *import = session->kept;
     struct blocklist_import_counts counts = {0};
     char error[BLOCKLIST_ERROR_SIZE];
     enum blocklist_result result;
@@ -159,10 +163,9 @@ json_t *cmd_import_commit(struct control_session *session, const json_t *request
         return answer;
     result = blocklist_import_commit(import->import, dry_run, &counts, error);
     import->import = NULL; /* freed, whatever came of it */
-    import_session_free(import);
-    session->import = NULL;
+    import_end(session);
     if (result != BLOCKLIST_OK)
-        return admin_error(result, error);
+        return command_error(result, error);
     return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "ok", 1, "rows",
                      (json_int_t)counts.rows, "added", (json_int_t)counts.added,
                      "changed", (json_int_t)counts.changed, "unchanged",

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "control/protocol.h"
+#include "control/request.h"
+
+static const struct command commands[] = {
+    {"add", RIGHT_WRITE, true, cmd_add},
+    {"allow", RIGHT_WRITE, true, cmd_allow},
+    {"remove", RIGHT_WRITE, true, cmd_remove},
+    {"list", RIGHT_READ, true, cmd_list},
+    {"show", RIGHT_READ, true, cmd_show},
+    {"log", RIGHT_READ, true, cmd_log},
+    {"import-begin", RIGHT_WRITE, true, cmd_import_begin},
+    {"import-rows", RIGHT_WRITE, true, cmd_import_rows},
+    {"import-commit", RIGHT_WRITE, true, cmd_import_commit},
+    {"check", RIGHT_READ, true, cmd_check},
+    {"status", RIGHT_READ, false, cmd_status},
+    {"stats", RIGHT_READ, false, cmd_stats},
+    {"reload", RIGHT_WRITE, true, cmd_reload},
+    {"flush-cache", RIGHT_WRITE, false, cmd_flush_cache},
+    {"doctor", RIGHT_READ, true, cmd_doctor},
+    {"dnsbl", RIGHT_READ, false, cmd_dnsbl},
+    {"dnsbl-change", RIGHT_WRITE, true, cmd_dnsbl_change},
+    {"dnsbl-try", RIGHT_WRITE, true, cmd_dnsbl_try},
+};
+
+struct command_table daemon_commands(struct daemon *daemon)
+{
+    return (struct command_table){.rows = commands,
+                                  .count = sizeof commands / sizeof commands[0],
+                                  .context = daemon,
+                                  .session_end = import_end};
+}
+
+struct daemon *command_daemon(const struct control_session *session)
+{
+    return session->table->context;
+}
+
+json_t *command_answer(const char *name, json_t *value)
+{
+    return value == NULL ? NULL : json_pack("{s:b, s:o}", "ok", 1, name, value);
+}
+
+json_t *command_error(enum blocklist_result result, const char *error)
+{
+    switch (result) {
+    case BLOCKLIST_OK:
+        break;
+    case BLOCKLIST_NO_SUCH_ENTRY:
+        return protocol_error_answer(PROTOCOL_NO_ENTRY, "%s", error);
+    case BLOCKLIST_REFUSED:
+        return protocol_error_answer(PROTOCOL_REFUSED, "%s", error);
+    case BLOCKLIST_BUSY:
+        return protocol_error_answer(PROTOCOL_BUSY, "%s", error);
+    case BLOCKLIST_FAILED:
+        return protocol_error_answer(PROTOCOL_FAILED, "%s", error);
+    }
+    abort(); /* OK is no error */
+}
+
+int command_actor_of(struct command_actor *out, const struct control_session *session,
+                     const json_t *request, json_t **answer)
+{
+    const char *sudo = NULL;
+    char clean[PEER_NAME_SIZE];
+
+    if (request_optional_text(request, "sudo", &sudo, answer) != 0)
+        return -1;
+    if (sudo == NULL) {
+        snprintf(out->login, sizeof out->login, "%s", session->peer.name);
+    } else {
+        text_clean(sudo, clean, sizeof clean);
+        snprintf(out->login, sizeof out->login, "%s (sudo: %s)", session->peer.name,
+                 clean);
+    }
+    out->actor = (struct blocklist_actor){.login = out->login, .uid = session->peer.uid};
+    return 0;
+}
+
+void command_limits_of(struct command_limits *out, const struct control_session *session)
+{
+    struct daemon *daemon = command_daemon(session);
+    struct policy *policy = policy_slot_get(&daemon->slot);
+
+    out->config = config_ref(policy->config);
+    policy_unref(policy);
+    out->limits = (struct entry_limits){
+        .suffixes = daemon->suffixes,
+        .exempt = out->config->exempt.networks,
+        .exempt_count = out->config->exempt.network_count,
+    };
+}
+
+void command_limits_end(struct command_limits *limits)
+{
+    config_unref(limits->config);
+    *limits = (struct command_limits){0};
+}

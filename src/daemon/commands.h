@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DAEMON_COMMANDS_H
+#define DAEMON_COMMANDS_H
+
+/* The commands of the control socket: what rblctl, and whoever else speaks its protocol,
+ * can have done. commands.c holds their table. */
+
+#include <jansson.h>
+
+#include "blocklist/admin.h"
+#include "control/command.h"
+#include "daemon/daemon.h"
+
+/* The table; its context is the daemon, which is borrowed. */
+struct command_table daemon_commands(struct daemon *daemon);
+
+/* The commands, by file. Each takes the request and returns its answer: a new reference,
+ * or NULL without memory. The comment above each says what is asked and answered. */
+
+/* commands_entries.c */
+json_t *cmd_add(struct control_session *session, const json_t *request);
+json_t *cmd_allow(struct control_session *session, const json_t *request);
+json_t *cmd_remove(struct control_session *session, const json_t *request);
+json_t *cmd_list(struct control_session *session, const json_t *request);
+json_t *cmd_show(struct control_session *session, const json_t *request);
+json_t *cmd_log(struct control_session *session, const json_t *request);
+
+/* commands_import.c: an import belongs to its session, and is never heard of again when
+ * that ends before the commit. */
+json_t *cmd_import_begin(struct control_session *session, const json_t *request);
+json_t *cmd_import_rows(struct control_session *session, const json_t *request);
+json_t *cmd_import_commit(struct control_session *session, const json_t *request);
+void import_end(struct control_session *session);
+
+/* commands_check.c */
+json_t *cmd_check(struct control_session *session, const json_t *request);
+
+/* commands_dnsbl.c */
+json_t *cmd_dnsbl(struct control_session *session, const json_t *request);
+json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request);
+
+/* trial.c: what a list that is not configured would have said of the clients of the last
+ * hour. Paced, and bounded in time; one at a time; it stops where mail needs the
+ * resolver. */
+json_t *cmd_dnsbl_try(struct control_session *session, const json_t *request);
+
+/* doctor.c: what is wrong around the daemon, each with what to do. rblctl itself adds
+ * what only the MTA's configuration says (src/ctl/doctor.c). */
+json_t *cmd_doctor(struct control_session *session, const json_t *request);
+
+/* commands_daemon.c */
+json_t *cmd_status(struct control_session *session, const json_t *request);
+json_t *cmd_stats(struct control_session *session, const json_t *request);
+json_t *cmd_reload(struct control_session *session, const json_t *request);
+json_t *cmd_flush_cache(struct control_session *session, const json_t *request);
+
+/* --- what several of them need --- */
+
+struct daemon *command_daemon(const struct control_session *session);
+
+/* {"ok":true, name: value}, whose reference it takes. */
+json_t *command_answer(const char *name, json_t *value);
+
+/* The answer for a result of blocklist/admin.h other than OK. */
+json_t *command_error(enum blocklist_result result, const char *error);
+
+#define ACTOR_LOGIN_SIZE 200
+
+/* Who it is, for the audit log: "anna", or "root (sudo: anna)" where rblctl says so in
+ * "sudo": a claim, shown as one, and no ground for any right. */
+struct command_actor {
+    struct blocklist_actor actor;
+    char login[ACTOR_LOGIN_SIZE];
+};
+/* Returns 0, or -1 with the answer. */
+int command_actor_of(struct command_actor *out, const struct control_session *session,
+                     const json_t *request, json_t **answer);
+
+/* What an entry is held against, by the configuration in force. */
+struct command_limits {
+    struct config *config; /* a reference, until command_limits_end */
+    struct entry_limits limits;
+};
+void command_limits_of(struct command_limits *out, const struct control_session *session);
+void command_limits_end(struct command_limits *limits);
+
+#endif
