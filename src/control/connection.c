@@ -1,173 +1,180 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/connection.h"
-
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <utlist.h>
 
 #include "base/clock.h"
+#include "control/control_parts.h"
 #include "control/protocol.h"
 
-#define FIRST_SIZE 1024
+/* Of one uid that may only read. */
+#define RUNNING_PER_READER 4
 
-struct connection *connection_new(int fd, const struct peer *peer,
-                                  const struct command_table *table)
-{
-    struct connection *c = calloc(1, sizeof *c);
-
-    if (c == NULL) {
-        close(fd);
-        return NULL;
-    }
-    c->fd = fd;
-    c->session.peer = *peer;
-    c->session.table = table;
-    connection_enter(c, CONNECTION_READING);
-    return c;
-}
-
-void connection_free(struct connection *c)
-{
-    c->session.table->session_end(&c->session);
-    json_decref(c->request);
-    close(c->fd);
-    free(c->in);
-    free(c->out);
-    free(c);
-}
+static const unsigned lane_places[LANE_COUNT] = {
+    [LANE_QUICK] = UINT32_MAX, [LANE_READERS] = 8, [LANE_READS] = 8, [LANE_WRITES] = 8};
 
 void connection_enter(struct connection *c, enum connection_state state)
 {
     c->state = state;
-    c->state_since_ms = clock_ms();
+    c->since_ms = clock_ms();
 }
 
-/* What is said where there is no memory for an answer. */
-static const char no_answer[] =
-    "{\"ok\":false,\"error\":\"failed\",\"text\":\"out of memory\"}\n";
+/* --- turns --- */
 
-/* Leaves an answer to be written, and takes over its reference. */
-static void set_answer(struct connection *c, json_t *answer)
+static enum lane lane_of(const struct connection *c, const struct command *command)
 {
-    c->out = answer == NULL ? NULL : protocol_write(answer, &c->out_length);
-    c->out_sent = 0;
-    if (c->out == NULL) {
-        c->out = strdup(no_answer);
-        c->out_length = sizeof no_answer - 1;
-        c->end_after_answer = c->out == NULL;
+    if (!command->is_slow)
+        return LANE_QUICK;
+    if (c->session.peer.right < RIGHT_WRITE)
+        return LANE_READERS;
+    return command->right < RIGHT_WRITE ? LANE_READS : LANE_WRITES;
+}
+
+static unsigned running_of(const struct control *s, uid_t uid)
+{
+    const struct connection *c;
+    unsigned count = 0;
+
+    DL_FOREACH (s->connections, c) {
+        count += c->state == CONNECTION_RUNNING && c->session.peer.uid == uid;
     }
+    return count;
+}
+
+static bool may_run(const struct connection *c, enum lane lane)
+{
+    const struct control *s = c->control;
+
+    if (s->running[lane] >= lane_places[lane])
+        return false;
+    return c->session.peer.right == RIGHT_WRITE ||
+           running_of(s, c->session.peer.uid) < RUNNING_PER_READER;
+}
+
+/* Returns false where the command is not to run any more: the server stops. */
+static bool take_turn(struct connection *c, enum lane lane)
+{
+    struct control *s = c->control;
+    bool taken;
+
+    pthread_mutex_lock(&s->lock);
+    while (!s->stopping && !may_run(c, lane))
+        pthread_cond_wait(&s->turn[lane], &s->lock);
+    taken = !s->stopping;
+    if (taken) {
+        s->running[lane]++;
+        connection_enter(c, CONNECTION_RUNNING);
+    } else {
+        connection_enter(c, CONNECTION_ANSWERING);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return taken;
+}
+
+static void end_turn(struct connection *c, enum lane lane)
+{
+    struct control *s = c->control;
+
+    pthread_mutex_lock(&s->lock);
+    s->running[lane]--;
+    connection_enter(c, CONNECTION_ANSWERING);
+    if (c->session.peer.right == RIGHT_WRITE) {
+        pthread_cond_signal(&s->turn[lane]);
+    } else {
+        /* not all who wait are of this user, nor wait for one of its places */
+        pthread_cond_broadcast(&s->turn[LANE_READERS]);
+        pthread_cond_broadcast(&s->turn[LANE_QUICK]);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* --- requests --- */
+
+/* Sends an answer, and takes over its reference. */
+static bool answer_with(struct connection *c, json_t *answer)
+{
+    static const char no_answer[] =
+        "{\"ok\":false,\"error\":\"failed\",\"text\":\"out of memory\"}\n";
+    int64_t deadline_ms = clock_ms() + c->control->patience_ms;
+    size_t length = sizeof no_answer - 1;
+    char *text = answer == NULL ? NULL : protocol_write(answer, &length);
+    int rc = lines_write(&c->lines, text != NULL ? text : no_answer, length, deadline_ms);
+
+    free(text);
     json_decref(answer);
+    return rc == 0;
 }
 
-static bool make_room(struct connection *c)
+static bool serve(struct connection *c, const char *line, size_t length)
 {
-    size_t size = c->in_size == 0 ? FIRST_SIZE : c->in_size * 2;
-    char *in;
+    json_t *request, *answer;
+    const struct command *command =
+        command_find(&c->session, line, length, &request, &answer);
+    bool go_on = true;
 
-    if (c->in_used < c->in_size)
-        return true;
-    in = realloc(c->in, size);
-    if (in == NULL)
+    if (command != NULL) {
+        enum lane lane = lane_of(c, command);
+
+        go_on = take_turn(c, lane);
+        if (go_on) {
+            answer = command_run(command, &c->session, request);
+            end_turn(c, lane);
+        } else {
+            answer = protocol_error_answer(PROTOCOL_BUSY, "the daemon stops");
+        }
+        json_decref(request);
+    }
+    return answer_with(c, answer) && go_on;
+}
+
+/* Begins to wait for a request, or to serve it. Returns false where it is not to be
+ * served. */
+static bool move_on(struct connection *c, enum connection_state state)
+{
+    struct control *s = c->control;
+    bool go_on;
+
+    pthread_mutex_lock(&s->lock);
+    go_on = !c->shown_out && !s->stopping;
+    connection_enter(c, state);
+    pthread_mutex_unlock(&s->lock);
+    return go_on;
+}
+
+static bool serve_next(struct connection *c)
+{
+    int64_t deadline_ms = clock_ms() + c->control->patience_ms;
+    enum line_result result;
+    const char *line;
+    size_t length;
+
+    if (!move_on(c, CONNECTION_QUIET))
         return false;
-    c->in = in;
-    c->in_size = size;
-    return true;
-}
-
-bool connection_read(struct connection *c)
-{
-    while (c->in_used < PROTOCOL_REQUEST_MAX) {
-        ssize_t n;
-
-        if (!make_room(c))
-            return false;
-        n = recv(c->fd, c->in + c->in_used, c->in_size - c->in_used, MSG_DONTWAIT);
-        if (n > 0) {
-            c->in_used += (size_t)n;
-            continue;
-        }
-        if (n == 0) {
-            c->ended = true;
-            return true;
-        }
-        if (errno == EINTR)
-            continue;
-        return errno == EAGAIN || errno == EWOULDBLOCK;
-    }
-    return true;
-}
-
-static void answer_at_once(struct connection *c, json_t *answer)
-{
-    set_answer(c, answer);
-    connection_enter(c, CONNECTION_WRITING);
-}
-
-/* Takes the first length bytes away. Gives a large buffer back once it is empty: a client
- * that waits holds little. */
-static void drop_input(struct connection *c, size_t length)
-{
-    c->in_used -= length;
-    memmove(c->in, c->in + length, c->in_used);
-    if (c->in_used == 0 && c->in_size > FIRST_SIZE) {
-        free(c->in);
-        c->in = NULL;
-        c->in_size = 0;
-    }
-}
-
-void connection_next_request(struct connection *c)
-{
-    char *end = c->in_used == 0 ? NULL : memchr(c->in, '\n', c->in_used);
-    json_t *answer;
-
-    if (end == NULL) {
-        if (c->in_used >= PROTOCOL_REQUEST_MAX) {
-            c->end_after_answer = true;
-            answer_at_once(c, protocol_error_answer(PROTOCOL_USAGE,
-                                                    "a request has at most %d characters",
-                                                    PROTOCOL_REQUEST_MAX));
-        }
-        return;
-    }
-    c->command =
-        command_find(&c->session, c->in, (size_t)(end - c->in), &c->request, &answer);
-    drop_input(c, (size_t)(end + 1 - c->in));
-    if (c->command == NULL)
-        answer_at_once(c, answer);
-    else {
-        c->slow = c->command->is_slow;
-        connection_enter(c, CONNECTION_PENDING);
-    }
-}
-
-void connection_execute(struct connection *c)
-{
-    set_answer(c, command_run(c->command, &c->session, c->request));
-    json_decref(c->request);
-    c->request = NULL;
-    c->command = NULL;
-}
-
-bool connection_write(struct connection *c)
-{
-    while (c->out != NULL && c->out_sent < c->out_length) {
-        ssize_t n = send(c->fd, c->out + c->out_sent, c->out_length - c->out_sent,
-                         MSG_DONTWAIT | MSG_NOSIGNAL);
-
-        if (n >= 0)
-            c->out_sent += (size_t)n;
-        else if (errno == EAGAIN || errno == EWOULDBLOCK)
-            return true;
-        else if (errno != EINTR)
-            return false;
-    }
-    free(c->out);
-    c->out = NULL;
-    if (c->end_after_answer)
+    result = lines_read(&c->lines, deadline_ms, &line, &length);
+    if (result == LINE_NONE || !move_on(c, CONNECTION_WAITING))
         return false;
-    connection_enter(c, CONNECTION_READING);
-    return true;
+    if (result == LINE_READ)
+        return serve(c, line, length);
+    answer_with(c, protocol_error_answer(PROTOCOL_USAGE,
+                                         "a request has at most %d characters",
+                                         PROTOCOL_REQUEST_MAX));
+    return false;
+}
+
+void *connection_main(void *argument)
+{
+    struct connection *c = argument;
+    struct control *s = c->control;
+
+    while (serve_next(c))
+        ;
+    s->table->session_end(&c->session);
+    pthread_mutex_lock(&s->lock);
+    DL_DELETE(s->connections, c);
+    lines_end(&c->lines);
+    s->connection_count--;
+    pthread_cond_signal(&s->left);
+    pthread_mutex_unlock(&s->lock);
+    free(c);
+    return NULL;
 }

@@ -2,9 +2,14 @@
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
-/* The control socket: what rblctl talks to. One thread serves all connections, a few
- * workers run the commands; no client, however slow, huge or many, holds up another, and
- * none touches a message's way. protocol.h says what is spoken. */
+/* The control socket: what rblctl talks to. Each connection has a thread; no client,
+ * however slow, huge or many, holds up another, and none touches a message's way.
+ * protocol.h says what is spoken.
+ *
+ * There are as many places as a quarter of the descriptors, 1024 at most, a quarter of
+ * them for those who may write. Where all are taken, the connection that has been quiet
+ * for longest (200 ms at least) is closed. Of a uid that may only read 32 connections are
+ * served, and four commands run at once. */
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -15,6 +20,8 @@ struct control_settings {
     const char *socket; /* path */
     uid_t uid;          /* the daemon's own: may write, as root may */
     gid_t gid;          /* its group: members may read */
+    int patience_ms;    /* to send a request whole, and to read an answer; 0: 60 s */
+    int stop_ms;        /* that a stop waits for running commands; 0: 15 s */
 };
 
 struct control;
@@ -34,11 +41,13 @@ int control_listen(struct control *control);
  * set. */
 int control_start(struct control *control, const struct command_table *table);
 
-/* Ends them: running commands are waited for, waiting ones are dropped; removes the
- * socket. May be called without a start, and twice. */
-void control_stop(struct control *control);
+/* Ends them: running commands, which are to be told before, are waited for, those that
+ * wait for their turn are refused; removes the socket. May be called without a start, and
+ * twice. Returns false where commands still ran after the settings' stop_ms: they go on,
+ * and use the table. */
+bool control_stop(struct control *control);
 
-/* Stops, and frees. NULL is fine. */
+/* Stops, and frees, unless commands still run. NULL is fine. */
 void control_free(struct control *control);
 
 #endif

@@ -28,7 +28,7 @@ enum right peer_right(uid_t uid, const gid_t *groups, size_t group_count, uid_t 
  * left empty: see peer_name. */
 int peer_of(int fd, uid_t owner, gid_t group, struct peer *out);
 
-/* Finds the login name. Apart, because it may ask a directory server: for workers. */
+/* Finds the login name. Apart, because it may ask a directory server: it blocks. */
 void peer_name(struct peer *peer);
 
 #endif

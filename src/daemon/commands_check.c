@@ -85,22 +85,43 @@ static json_t *row_of(struct session *session, const struct dnsbl_lookup *l,
                      protocol_text(url), "ms", l->took_ms, "cached", l->cached);
 }
 
+#define LOOK_MS 100 /* how soon a stop is seen */
+
+/* Waiting for lists, until the daemon stops. */
+struct patience {
+    struct wait wait;
+    const atomic_bool *stopping;
+};
+
+static int end_at_stop(void *context)
+{
+    struct patience *patience = context;
+
+    if (atomic_load(patience->stopping))
+        patience->wait.deadline_ms = 0;
+    return LOOK_MS;
+}
+
 /* Every list about every subject, exempt or not, once all have answered. */
-static json_t *rows_of(struct session *session)
+static json_t *rows_of(struct session *session, const atomic_bool *stopping)
 {
     struct lookups *lookups = session->lookups;
     int deadline_ms = session->policy->config->resolver.deadline_ms;
-    struct wait wait = {.deadline_ms = clock_ms() + deadline_ms,
-                        .what = WAIT_ALL,
-                        .envelope = &session->envelope};
+    struct patience patience = {.stopping = stopping};
+    struct wait *wait = &patience.wait;
     const struct dnsbl_lookup *l;
     json_t *rows = json_array();
 
-    lookups_wait(lookups, &wait);
-    lookups_settle(lookups, &wait);
-    wait.deadline_ms = clock_ms() + deadline_ms;
+    *wait = (struct wait){.deadline_ms = clock_ms() + deadline_ms,
+                          .what = WAIT_ALL,
+                          .envelope = &session->envelope,
+                          .on_wait = end_at_stop,
+                          .context = &patience};
+    lookups_wait(lookups, wait);
+    lookups_settle(lookups, wait);
+    wait->deadline_ms = clock_ms() + deadline_ms;
     for (l = lookups_next(lookups, NULL); l != NULL; l = lookups_next(lookups, l))
-        protocol_append(&rows, row_of(session, l, &wait));
+        protocol_append(&rows, row_of(session, l, wait));
     return rows;
 }
 
@@ -222,12 +243,17 @@ static json_t *check_message(struct daemon *daemon, const struct message *messag
 {
     struct policy *policy = policy_slot_get(&daemon->slot);
     struct session *session = session_new(policy, true);
-    json_t *out = NULL;
+    json_t *rows, *out = NULL;
 
     /* what cannot be asked for want of memory shows as missing rows */
     if (session == NULL || hand_over(session, message) != 0)
         goto out;
-    out = answer_of(session, rows_of(session));
+    rows = rows_of(session, &daemon->stopping);
+    if (atomic_load(&daemon->stopping)) { /* nor is a verdict waited for */
+        json_decref(rows);
+        goto out;
+    }
+    out = answer_of(session, rows);
     protocol_set(&out, "not_given", not_given(policy, message));
     protocol_set(&out, "subject", json_string(subject));
     protocol_set(&out, "listed", json_boolean(is_listed(out)));
@@ -295,6 +321,7 @@ static int add_subject(struct message *message, const char *text, struct subject
  *    "not_given":["helo", …]}}: what lists ask about, but is not known here */
 json_t *cmd_check(struct control_session *session, const json_t *request)
 {
+    struct daemon *daemon = command_daemon(session);
     struct message message = {0};
     struct subject subject;
     const char *text;
@@ -306,6 +333,8 @@ json_t *cmd_check(struct control_session *session, const json_t *request)
         request_optional_text(request, "name", &message.client_name, &answer) != 0 ||
         add_subject(&message, text, &subject, &answer) != 0)
         return answer;
-    return command_answer(
-        "check", check_message(command_daemon(session), &message, subject.entry.text));
+    answer = command_answer("check", check_message(daemon, &message, subject.entry.text));
+    if (answer == NULL && atomic_load(&daemon->stopping))
+        return protocol_error_answer(PROTOCOL_BUSY, "the daemon stops");
+    return answer;
 }

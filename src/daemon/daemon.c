@@ -165,8 +165,8 @@ int daemon_start(struct daemon *daemon, struct config *config)
 void daemon_stop(struct daemon *daemon)
 {
     atomic_store(&daemon->stopping, true);
-    if (daemon->control != NULL)
-        control_stop(daemon->control);
+    if (daemon->control != NULL && !control_stop(daemon->control))
+        log_warning("control: stopped with commands under way");
     prober_stop(daemon->prober);
     blocklist_stop(daemon->blocklist);
 }

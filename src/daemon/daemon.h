@@ -23,7 +23,7 @@ struct daemon {
     struct suffix_list *suffixes; /* for what an admin lists; NULL: there is none */
     struct policy_slot slot;
     atomic_bool trying;   /* a zone, for rblctl dnsbl try */
-    atomic_bool stopping; /* what takes long is to end */
+    atomic_bool stopping; /* commands that take long are to end */
     struct control *control;
     struct command_table commands; /* the control socket's */
 };

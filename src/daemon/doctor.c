@@ -32,6 +32,8 @@ size_t doctor_wrong(const struct doctor *doctor)
  * "advice":"…"}]} */
 json_t *cmd_doctor(struct control_session *session, const json_t *request)
 {
+    static void (*const parts[])(struct doctor *) = {
+        doctor_resolver, doctor_lists, doctor_twins, doctor_files, doctor_state};
     struct daemon *daemon = command_daemon(session);
     struct doctor doctor = {.daemon = daemon, .policy = policy_slot_get(&daemon->slot)};
     json_t *all = json_array();
@@ -40,11 +42,9 @@ json_t *cmd_doctor(struct control_session *session, const json_t *request)
     (void)request;
     for (int level = 0; level < LEVEL_COUNT; level++)
         doctor.findings[level] = json_array();
-    doctor_resolver(&doctor);
-    doctor_lists(&doctor);
-    doctor_twins(&doctor);
-    doctor_files(&doctor);
-    doctor_state(&doctor);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (!atomic_load(&daemon->stopping))
+            parts[i](&doctor);
     for (int level = 0; level < LEVEL_COUNT; level++) {
         if (json_array_extend(all, doctor.findings[level]) != 0)
             failed = true;

@@ -4,6 +4,7 @@
 import concurrent.futures
 import os
 import pwd
+import resource
 import time
 
 import pytest
@@ -114,3 +115,51 @@ def test_member_cannot_take_all_workers(lab):
         assert not all(check.done() for check in checks), "it did not wait for all of them"
         assert {check.result().status for check in checks} == {0}
     assert time.monotonic() - began > 4
+
+
+def test_readers_do_not_hold_up_root(lab):
+    """Three users who may only read have more commands than may run at a time; root's, a
+    look or a change, wait for none of them."""
+    dns = lab.dns([{"suffix": "slow.test", "delay_ms": 2500}])
+    lab.daemon(dns, lists=[dnsbl("slow", "slow.test")])
+    rblctl = Rblctl(lab.dir)
+    with concurrent.futures.ThreadPoolExecutor(15) as pool:
+        checks = [
+            pool.submit(rblctl, "check", f"192.0.2.{n}", **{**MEMBER, "user": 60001 + n % 3})
+            for n in range(15)
+        ]
+        time.sleep(1)
+        assert rblctl("add", "b.example").status == 0
+        assert rblctl("list").status == 0
+        assert not any(check.done() for check in checks), "root's were done before all of them"
+        assert {check.result().status for check in checks} == {0}
+
+
+def test_readers_do_not_take_all_places(lab):
+    """A quarter is kept for those who may write, however many users read."""
+    lab.daemon(preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)))
+    rblctl = Rblctl(lab.dir)
+    ready, done = os.pipe(), os.pipe()
+    children = []
+    for uid in 60001, 60002, 60003:
+        child = os.fork()
+        if child == 0:
+            os.setgroups([0])
+            os.setgid(NOBODY.pw_gid)
+            os.setuid(uid)
+            connections = [rblctl.dial() for _ in range(30)]
+            os.write(ready[1], b"x")
+            os.read(done[0], 1)
+            os._exit(len(connections) != 30)
+        children.append(child)
+    for _ in children:
+        assert os.read(ready[0], 1) == b"x"
+    roots = [rblctl.dial() for _ in range(10)]
+    for connection in roots:
+        assert rblctl.request(connection, {"command": "status"})["ok"]
+    for connection in roots:  # none of them had to give way to another
+        assert rblctl.request(connection, {"command": "status"})["ok"]
+    for child in children:
+        os.write(done[1], b"x")
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0

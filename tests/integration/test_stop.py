@@ -66,6 +66,17 @@ def test_waiting_sessions_get_their_answer(lab):
     daemon.check_clean()
 
 
+def test_running_check_is_told(lab):
+    """It ends at once, and says so; it does not wait for its own deadline."""
+    daemon = silent_world(lab, deadline="12s")
+    check = Rblctl(lab.dir).dial(timeout=30)
+    check.sendall(b'{"command":"check","subject":"192.0.2.1"}\n')
+    time.sleep(0.5)
+    assert daemon.terminate() < 5
+    assert b"the daemon stops" in check.makefile("rb").readline()
+    daemon.check_clean()
+
+
 def test_sigint_and_sighup(lab):
     """libmilter owns HUP: it stops; in the foreground Ctrl-C does, too."""
     for number in (signal.SIGINT, signal.SIGHUP):

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@
 
 #include "control/control.h"
 #include "control/protocol.h"
+
+#define LARGE (16 * 1024 * 1024)
 
 struct fixture {
     char directory[32], path[64];
@@ -57,23 +60,58 @@ static json_t *count(struct control_session *session, const json_t *request)
     return json_pack("{s:b, s:i}", "ok", 1, "count", ++*kept);
 }
 
+/* Takes until it is told to end. */
+static atomic_bool told;
+static json_t *endless(struct control_session *session, const json_t *request)
+{
+    (void)session;
+    (void)request;
+    while (!atomic_load(&told))
+        usleep(1000);
+    return json_pack("{s:b}", "ok", 1);
+}
+
+/* More than any socket's buffers take. */
+static json_t *large(struct control_session *session, const json_t *request)
+{
+    char *text = calloc(1, LARGE + 1);
+    json_t *answer;
+
+    (void)session;
+    (void)request;
+    memset(text, 'x', LARGE);
+    answer = json_pack("{s:b, s:s}", "ok", 1, "text", text);
+    free(text);
+    return answer;
+}
+
 static void session_end(struct control_session *session)
 {
     free(session->kept);
 }
 
+/* clang-format off */
 static const struct command rows[] = {
     {"status", RIGHT_READ, false, status},
     {"slow", RIGHT_READ, true, slow},
     {"nothing", RIGHT_READ, false, nothing},
     {"count", RIGHT_READ, false, count},
+    {"endless", RIGHT_WRITE, true, endless},
+    {"large", RIGHT_READ, true, large},
 };
+/* clang-format on */
 static const struct command_table table = {
     .rows = rows, .count = sizeof rows / sizeof rows[0], .session_end = session_end};
 
-static struct control *start(const char *path, char *error, size_t error_size)
+/* Patience and stop in ms; 0: as in use. */
+static struct control *start_with(const char *path, int patience_ms, int stop_ms,
+                                  char *error, size_t error_size)
 {
-    struct control_settings settings = {path, geteuid(), getegid()};
+    struct control_settings settings = {.socket = path,
+                                        .uid = geteuid(),
+                                        .gid = getegid(),
+                                        .patience_ms = patience_ms,
+                                        .stop_ms = stop_ms};
     struct control *control = control_new(&settings, error, error_size);
 
     if (control != NULL &&
@@ -82,6 +120,20 @@ static struct control *start(const char *path, char *error, size_t error_size)
         return NULL;
     }
     return control;
+}
+
+static struct control *start(const char *path, char *error, size_t error_size)
+{
+    return start_with(path, 0, 0, error, error_size);
+}
+
+static void restart(struct fixture *f, int patience_ms, int stop_ms)
+{
+    char error[256];
+
+    control_free(f->control);
+    f->control = start_with(f->path, patience_ms, stop_ms, error, sizeof error);
+    assert_non_null(f->control);
 }
 
 static int setup(void **state)
@@ -225,7 +277,7 @@ static void test_huge_line(void **state)
     free(junk);
 }
 
-/* Slow commands, more than there are workers, do not hold up a quick one. */
+/* Slow commands, more than may run at a time, do not hold up a quick one. */
 static void test_slow_beside_quick(void **state)
 {
     struct fixture *f = *state;
@@ -265,6 +317,118 @@ static void test_many_quiet(void **state)
     close(fd);
     for (int i = 0; i < MANY; i++)
         close(quiet[i]);
+}
+
+/* Those whose command runs, or waits for its turn, stay where all places are taken. */
+static void test_busy_ones_stay(void **state)
+{
+    enum { FEW = 15 };
+    struct fixture *f = *state;
+    struct rlimit limit, few;
+    int busy[FEW], fd;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    few = limit;
+    few.rlim_cur = 4 * FEW;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    restart(f, 0, 0);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    for (int i = 0; i < FEW; i++) {
+        busy[i] = dial(f->path);
+        say(busy[i], SLOW_REQUEST SLOW_REQUEST);
+    }
+    fd = dial(f->path);
+    say(fd, STATUS_REQUEST);
+    expect(fd, STATUS_ANSWER);
+    for (int i = 0; i < FEW; i++) {
+        expect(busy[i], "done");
+        expect(busy[i], "done");
+        close(busy[i]);
+    }
+    close(fd);
+}
+
+static void test_out_of_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit limit, none;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0), first_free;
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", f->path);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    first_free = dup(fd);
+    close(first_free);
+    none = limit;
+    none.rlim_cur = (rlim_t)first_free;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    say(fd, STATUS_REQUEST);
+    usleep(300 * 1000);
+    assert_int_equal(recv(fd, &(char){0}, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    expect(fd, STATUS_ANSWER);
+    close(fd);
+}
+
+/* A byte now and then makes no request: all of it has one deadline. */
+static void test_request_has_a_deadline(void **state)
+{
+    struct fixture *f = *state;
+    int fd;
+
+    restart(f, 300, 0);
+    fd = dial(f->path);
+    for (int i = 0; i < 200; i++) {
+        if (send(fd, "x", 1, MSG_NOSIGNAL) != 1) {
+            close(fd);
+            return;
+        }
+        usleep(50 * 1000);
+    }
+    fail_msg("it may send for as long as it likes");
+}
+
+/* The same of a client that reads a byte now and then. */
+static void test_answer_has_a_deadline(void **state)
+{
+    struct fixture *f = *state;
+    char *rest = malloc(LARGE);
+    size_t got = 0;
+    ssize_t n;
+    int fd;
+
+    restart(f, 300, 0);
+    fd = dial(f->path);
+    say(fd, "{\"command\":\"large\"}\n");
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(recv(fd, rest, 1, 0), 1);
+        got++;
+        usleep(10 * 1000);
+    }
+    while ((n = recv(fd, rest, LARGE, 0)) > 0)
+        got += (size_t)n;
+    assert_true(got < LARGE);
+    free(rest);
+    close(fd);
+}
+
+/* The deepest nesting that is read fits on a connection's stack. */
+static void test_deep_request(void **state)
+{
+    enum { DEPTH = 2040 };
+    static char line[7 * DEPTH + 2];
+    struct fixture *f = *state;
+    int fd = dial(f->path);
+
+    for (int i = 0; i < DEPTH; i++)
+        memcpy(line + 5 * (size_t)i, "{\"a\":", 5);
+    strcpy(line + 5 * DEPTH, "1");
+    memset(line + 5 * DEPTH + 1, '}', DEPTH);
+    strcpy(line + 6 * DEPTH + 1, "\n");
+    say(fd, line);
+    expect(fd, "expected a text");
+    close(fd);
 }
 
 static void test_live_socket_stays(void **state)
@@ -334,17 +498,55 @@ static void test_stop_while_running(void **state)
     close(fd);
 }
 
+/* Those that wait for their turn are refused, one that does not end is not waited for. */
+static void test_stop_is_bounded(void **state)
+{
+    enum { MANY = 12 };
+    struct fixture *f = *state;
+    int fds[MANY], refused = 0;
+    char line[256];
+
+    restart(f, 0, 300);
+    atomic_store(&told, false);
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = dial(f->path);
+        say(fds[i], "{\"command\":\"endless\"}\n");
+    }
+    usleep(100 * 1000);
+    assert_false(control_stop(f->control));
+    atomic_store(&told, true);
+    for (int i = 0; i < MANY; i++) {
+        refused += !hear(fds[i], line, sizeof line) || strstr(line, "stops") != NULL;
+        close(fds[i]);
+    }
+    assert_true(refused > 0 && refused < MANY);
+    assert_true(control_stop(f->control));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
+    /* clang-format off */
     const struct CMUnitTest tests[] = {
-        TEST(test_answers),           TEST(test_pipelined),
-        TEST(test_in_pieces),         TEST(test_huge_line),
-        TEST(test_slow_beside_quick), TEST(test_many_quiet),
-        TEST(test_live_socket_stays), TEST(test_stale_socket_goes),
-        TEST(test_other_file_stays),  TEST(test_stop_while_running),
+        TEST(test_answers),
+        TEST(test_pipelined),
+        TEST(test_in_pieces),
+        TEST(test_huge_line),
+        TEST(test_deep_request),
+        TEST(test_request_has_a_deadline),
+        TEST(test_answer_has_a_deadline),
+        TEST(test_slow_beside_quick),
+        TEST(test_many_quiet),
+        TEST(test_busy_ones_stay),
+        TEST(test_out_of_descriptors),
+        TEST(test_live_socket_stays),
+        TEST(test_stale_socket_goes),
+        TEST(test_other_file_stays),
+        TEST(test_stop_while_running),
+        TEST(test_stop_is_bounded),
     };
+    /* clang-format on */
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) ==

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CONTROL_CONTROL_PARTS_H
+#define CONTROL_CONTROL_PARTS_H
+
+/* What the files of the server share: control.c lets clients in and shows them out,
+ * connection.c serves one. Private to them. */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/control.h"
+#include "control/lines.h"
+#include "control/listener.h"
+
+/* Slow commands wait for their turn in one of three lanes, so that none of a writer waits
+ * behind readers, and no change behind a look. */
+enum lane { LANE_QUICK, LANE_READERS, LANE_READS, LANE_WRITES };
+#define LANE_COUNT 4
+
+enum connection_state {
+    CONNECTION_QUIET,   /* waits for a whole request */
+    CONNECTION_WAITING, /* has one that waits for its turn */
+    CONNECTION_RUNNING,
+    CONNECTION_ANSWERING
+};
+
+struct connection {
+    struct control *control;
+    struct lines lines;
+    struct control_session session;
+
+    /* under the control's lock: */
+    enum connection_state state;
+    int64_t since_ms; /* of the state; CLOCK_MONOTONIC */
+    bool shown_out;   /* no further request is taken */
+    struct connection *prev, *next;
+};
+
+struct control {
+    const struct command_table *table;
+    uid_t owner;
+    gid_t group;
+    int patience_ms, stop_ms;
+    size_t place_count, reader_place_count;
+    struct listener listener;
+    pthread_t accepting; /* if started */
+    bool started;
+
+    pthread_mutex_t lock; /* of all below, and never held for long */
+    bool stopping;
+    struct connection *connections;
+    size_t connection_count;
+    pthread_cond_t left; /* a connection has; or the stop */
+    unsigned running[LANE_COUNT];
+    pthread_cond_t turn[LANE_COUNT]; /* of one who waits there; or the stop */
+};
+
+/* The thread of a connection: argument, a struct connection of the control's list, which
+ * it takes out and frees. */
+void *connection_main(void *argument);
+
+/* Lock held. */
+void connection_enter(struct connection *c, enum connection_state state);
+
+#endif
