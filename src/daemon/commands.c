@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "control/protocol.h"
 #include "control/request.h"
@@ -62,6 +63,22 @@ json_t *command_error(enum blocklist_result result, const char *error)
         return protocol_error_answer(PROTOCOL_FAILED, "%s", error);
     }
     abort(); /* OK is no error */
+}
+
+int command_dns_budget(const struct control_session *session, int tokens, json_t **answer)
+{
+    int64_t wait_ms;
+
+    if (session->peer.right == RIGHT_WRITE)
+        return 0;
+    wait_ms = dns_budget_take(&command_daemon(session)->budget, session->peer.uid, tokens,
+                              clock_ms());
+    if (wait_ms == 0)
+        return 0;
+    *answer = protocol_error_answer(
+        PROTOCOL_BUSY, "this user's DNS budget is used up: try again in %d seconds",
+        (int)((wait_ms + 999) / 1000));
+    return -1;
 }
 
 int command_actor_of(struct command_actor *out, const struct control_session *session,

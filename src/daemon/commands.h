@@ -64,6 +64,11 @@ json_t *command_answer(const char *name, json_t *value);
 /* The answer for a result of blocklist/admin.h other than OK. */
 json_t *command_error(enum blocklist_result result, const char *error);
 
+/* Takes tokens of the user's DNS budget; who may write has none to keep. Returns 0, or -1
+ * with the answer. */
+int command_dns_budget(const struct control_session *session, int tokens,
+                       json_t **answer);
+
 #define ACTOR_LOGIN_SIZE 200
 
 /* Who it is, for the audit log: "anna", or "root (sudo: anna)" where rblctl says so in

@@ -331,7 +331,8 @@ json_t *cmd_check(struct control_session *session, const json_t *request)
         request_optional_text(request, "sender", &message.sender, &answer) != 0 ||
         request_optional_text(request, "helo", &message.helo, &answer) != 0 ||
         request_optional_text(request, "name", &message.client_name, &answer) != 0 ||
-        add_subject(&message, text, &subject, &answer) != 0)
+        add_subject(&message, text, &subject, &answer) != 0 ||
+        command_dns_budget(session, 1, &answer) != 0)
         return answer;
     answer = command_answer("check", check_message(daemon, &message, subject.entry.text));
     if (answer == NULL && atomic_load(&daemon->stopping))

@@ -150,6 +150,7 @@ int daemon_start(struct daemon *daemon, struct config *config)
     int rc;
 
     pthread_mutex_init(&daemon->reload_lock, NULL);
+    pthread_mutex_init(&daemon->budget.lock, NULL);
     daemon->started_at = time(NULL);
     if (user_find(config->user, &user) != 0 || open_control(daemon, config, &user) != 0 ||
         milter_prepare(config, &daemon->slot) != 0 || user_enter(&user) != 0)
@@ -183,6 +184,7 @@ void daemon_free(struct daemon *daemon)
     blocklist_close(daemon->blocklist);
     suffix_list_free(daemon->suffixes);
     pthread_mutex_destroy(&daemon->reload_lock);
+    pthread_mutex_destroy(&daemon->budget.lock);
 }
 
 void daemon_log_report(void *context, const char *text)

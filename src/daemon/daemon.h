@@ -8,6 +8,7 @@
 #include "blocklist/blocklist.h"
 #include "config/config.h"
 #include "control/control.h"
+#include "daemon/dns_budget.h"
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
 #include "policy/policy.h"
@@ -22,8 +23,9 @@ struct daemon {
     struct blocklist *blocklist;
     struct suffix_list *suffixes; /* for what an admin lists; NULL: there is none */
     struct policy_slot slot;
-    atomic_bool trying;   /* a zone, for rblctl dnsbl try */
-    atomic_bool stopping; /* commands that take long are to end */
+    struct dns_budget budget; /* of rblctl's users who may only read */
+    atomic_bool trying;       /* a zone, for rblctl dnsbl try */
+    atomic_bool stopping;     /* commands that take long are to end */
     struct control *control;
     struct command_table commands; /* the control socket's */
 };

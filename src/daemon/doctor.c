@@ -7,6 +7,9 @@
 #include "control/protocol.h"
 #include "daemon/doctor_parts.h"
 
+/* Of the DNS budget: it queries each list's test points. */
+#define DOCTOR_TOKENS 10
+
 void doctor_say(struct doctor *doctor, enum level level, const char *advice,
                 const char *what, ...)
 {
@@ -35,11 +38,15 @@ json_t *cmd_doctor(struct control_session *session, const json_t *request)
     static void (*const parts[])(struct doctor *) = {
         doctor_resolver, doctor_lists, doctor_twins, doctor_files, doctor_state};
     struct daemon *daemon = command_daemon(session);
-    struct doctor doctor = {.daemon = daemon, .policy = policy_slot_get(&daemon->slot)};
-    json_t *all = json_array();
+    struct doctor doctor = {.daemon = daemon};
+    json_t *all, *answer;
     bool failed = false;
 
     (void)request;
+    if (command_dns_budget(session, DOCTOR_TOKENS, &answer) != 0)
+        return answer;
+    doctor.policy = policy_slot_get(&daemon->slot);
+    all = json_array();
     for (int level = 0; level < LEVEL_COUNT; level++)
         doctor.findings[level] = json_array();
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)

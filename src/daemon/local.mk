@@ -7,6 +7,7 @@ librblmilter_a_SOURCES += \
 	src/daemon/commands_entries.c \
 	src/daemon/commands_import.c \
 	src/daemon/daemon.c src/daemon/daemon.h \
+	src/daemon/dns_budget.c src/daemon/dns_budget.h \
 	src/daemon/doctor.c src/daemon/doctor_parts.h \
 	src/daemon/doctor_files.c \
 	src/daemon/doctor_lists.c \

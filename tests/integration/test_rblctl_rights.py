@@ -163,3 +163,14 @@ def test_readers_do_not_take_all_places(lab):
         os.write(done[1], b"x")
     for child in children:
         assert os.waitpid(child, 0)[1] == 0
+
+
+def test_dns_budget_of_who_may_only_read(rblctl):
+    """60 checks, and one more a second; who may write has as many as they like."""
+    many = [f"192.0.2.{n}" for n in range(120)]
+    result = rblctl("check", *many, **MEMBER)
+    assert result.status == 4 and "DNS budget is used up: try again in" in result.err, result
+    assert result.out.count(": accept") >= 60
+    assert rblctl("doctor", **MEMBER).status == 4
+    assert rblctl("show", "a.example", **MEMBER).status == 0
+    assert rblctl("check", *many).status == 0

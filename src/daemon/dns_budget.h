@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DAEMON_DNS_BUDGET_H
+#define DAEMON_DNS_BUDGET_H
+
+/* How often a user who may only read can have the daemon query the DNS: a token bucket a
+ * uid. Any thread. */
+
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define DNS_BUDGET_TOKENS   60   /* at once; one is a check */
+#define DNS_BUDGET_TOKEN_MS 1000 /* until one is there again */
+#define DNS_BUDGET_USERS    64   /* who are remembered: those with the least left */
+
+/* Zero-initialise it, but for the lock: nobody has used any. */
+struct dns_budget {
+    pthread_mutex_t lock;
+    struct {
+        uid_t uid;       /* never root's, who has no budget */
+        int64_t full_ms; /* when all tokens are there again; 0: a free place */
+    } users[DNS_BUDGET_USERS];
+};
+
+/* Takes tokens. Returns 0; or, with nothing taken, in how many ms there are enough. */
+int64_t dns_budget_take(struct dns_budget *budget, uid_t uid, int tokens, int64_t now_ms);
+
+#endif
