@@ -7,18 +7,12 @@
 #include "ctl/arguments.h"
 #include "ctl/ctl.h"
 
-/* change.c */
+/* entries.c */
 enum outcome ctl_add(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_allow(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_remove(struct ctl *ctl, const struct arguments *arguments);
-
-/* list.c */
 enum outcome ctl_list(struct ctl *ctl, const struct arguments *arguments);
-
-/* show.c */
 enum outcome ctl_show(struct ctl *ctl, const struct arguments *arguments);
-
-/* log.c */
 enum outcome ctl_log(struct ctl *ctl, const struct arguments *arguments);
 
 /* check.c */

@@ -135,6 +135,22 @@ json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome)
     return only_ok(ask(ctl, request, true, outcome), outcome);
 }
 
+enum outcome ctl_show_member(struct ctl *ctl, json_t *request, const char *name)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, request, &outcome);
+    const json_t *member = json_object_get(answer, name);
+
+    if (answer == NULL)
+        return outcome;
+    if (ctl->json)
+        shown_json(member, ctl->terminal);
+    else
+        shown_object(member);
+    json_decref(answer);
+    return OUTCOME_DONE;
+}
+
 json_t *ctl_request(const char *command)
 {
     return json_pack("{s:s}", "command", command);

@@ -37,6 +37,10 @@ json_t *ctl_ask_any(struct ctl *ctl, json_t *request, enum outcome *outcome);
  * the connection meanwhile (it does after a minute without a request). */
 json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome);
 
+/* As ctl_ask, and prints the member of that name of the answer. Returns the exit status.
+ */
+enum outcome ctl_show_member(struct ctl *ctl, json_t *request, const char *name);
+
 /* The request for command, an object to be filled. */
 json_t *ctl_request(const char *command);
 

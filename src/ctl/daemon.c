@@ -7,33 +7,16 @@
 
 #include "ctl/shown.h"
 
-/* Asks for what the command of that name answers, and prints the member of that name. */
-static enum outcome show_member(struct ctl *ctl, const char *name)
-{
-    enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, ctl_request(name), &outcome);
-    const json_t *member = json_object_get(answer, name);
-
-    if (answer == NULL)
-        return outcome;
-    if (ctl->json)
-        shown_json(member, ctl->terminal);
-    else
-        shown_object(member);
-    json_decref(answer);
-    return OUTCOME_DONE;
-}
-
 enum outcome ctl_status(struct ctl *ctl, const struct arguments *arguments)
 {
     (void)arguments;
-    return show_member(ctl, "status");
+    return ctl_show_member(ctl, ctl_request("status"), "status");
 }
 
 enum outcome ctl_stats(struct ctl *ctl, const struct arguments *arguments)
 {
     (void)arguments;
-    return show_member(ctl, "stats");
+    return ctl_show_member(ctl, ctl_request("stats"), "stats");
 }
 
 static void print_messages(const json_t *messages)

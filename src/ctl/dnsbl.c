@@ -59,23 +59,6 @@ static enum outcome show_lists(struct ctl *ctl, const struct arguments *argument
     return outcome;
 }
 
-/* Asks, and prints the answer's member. */
-static enum outcome show_member(struct ctl *ctl, json_t *request, const char *name)
-{
-    enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, request, &outcome);
-    const json_t *member = json_object_get(answer, name);
-
-    if (answer == NULL)
-        return outcome;
-    if (ctl->json)
-        shown_json(member, ctl->terminal);
-    else
-        shown_object(member);
-    json_decref(answer);
-    return OUTCOME_DONE;
-}
-
 enum outcome ctl_dnsbl(struct ctl *ctl, const struct arguments *arguments)
 {
     static const char *const actions[] = {"suspend", "resume", "test"};
@@ -87,7 +70,7 @@ enum outcome ctl_dnsbl(struct ctl *ctl, const struct arguments *arguments)
     if (arguments->word_count == 2 && strcmp(words[0], "try") == 0) {
         request = ctl_request("dnsbl-try");
         ctl_set_text(&request, "zone", words[1]);
-        return show_member(ctl, request, "trial");
+        return ctl_show_member(ctl, request, "trial");
     }
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         if (arguments->word_count != 2 || strcmp(words[0], actions[i]) != 0)
@@ -95,7 +78,7 @@ enum outcome ctl_dnsbl(struct ctl *ctl, const struct arguments *arguments)
         request = ctl_request("dnsbl-change");
         ctl_set_text(&request, "action", words[0]);
         ctl_set_text(&request, "list", words[1]);
-        return show_member(ctl, request, "list");
+        return ctl_show_member(ctl, request, "list");
     }
     return ctl_error(OUTCOME_USAGE,
                      "dnsbl %s: possible are dnsbl, dnsbl suspend NAME, "

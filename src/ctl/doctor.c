@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* doctor: what is wrong around the daemon, as itself and the MTA's configuration tell. */
+/* doctor: what is wrong around the daemon, by itself and by the MTA's configuration. */
 
 #include "ctl/commands.h"
 
 #include <string.h>
 
-#include "ctl/postfix.h"
-#include "ctl/sendmail.h"
+#include "ctl/mta.h"
 #include "ctl/shown.h"
 #include "ctl/table.h"
 
@@ -40,8 +39,8 @@ static enum outcome worst(const json_t *findings)
     return OUTCOME_DONE;
 }
 
-/* Adds what Postfix or else sendmail says; the daemon's socket is asked for. What is left
- * of a sendmail beside a Postfix is not looked at. */
+/* Adds what the MTA's configuration says of the milter's socket, which the daemon knows.
+ */
 static enum outcome add_mta(struct ctl *ctl, json_t *findings)
 {
     enum outcome outcome = OUTCOME_DONE;
@@ -49,8 +48,8 @@ static enum outcome add_mta(struct ctl *ctl, json_t *findings)
     const char *socket =
         json_string_value(json_object_get(json_object_get(answer, "status"), "socket"));
 
-    if (socket != NULL && !postfix_findings(socket, findings))
-        sendmail_findings(socket, findings);
+    if (socket != NULL)
+        mta_findings(socket, findings);
     json_decref(answer);
     return outcome;
 }

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* add, allow, remove, list, show, log: the entries of the blocklist, and the audit log.
+ */
+
+#include "ctl/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/pages.h"
+#include "ctl/shown.h"
+#include "ctl/table.h"
+
+/* --- add, allow, remove --- */
+
+static json_t *entries_request(const char *command, const struct arguments *arguments)
+{
+    json_t *request = ctl_request(command);
+    json_t *entries = json_array();
+
+    for (int i = 0; i < arguments->word_count; i++)
+        if (json_array_append_new(entries, json_string(arguments->words[i])) != 0) {
+            json_decref(request);
+            request = NULL; /* not UTF-8: ctl_ask says so */
+        }
+    json_object_set_new(request, "entries", entries);
+    ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
+    ctl_set_text(&request, "source", arguments->option[OPTION_SOURCE]);
+    /* recorded in the audit log, as a claim */
+    ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
+    return request;
+}
+
+static void print_entries(const json_t *answer, const char *what)
+{
+    const json_t *entries = json_object_get(answer, "entries");
+    const json_t *entry;
+    char text[1024];
+    size_t i;
+
+    json_array_foreach (entries, i, entry) {
+        shown_text(json_is_string(entry) ? json_string_value(entry) : "", text,
+                   sizeof text);
+        printf("%s: %s\n", text, what);
+    }
+}
+
+/* Asks, and prints what became of each entry. */
+static enum outcome change(struct ctl *ctl, json_t *request, const char *what)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, request, &outcome);
+
+    if (answer == NULL)
+        return outcome;
+    json_object_del(answer, "ok");
+    if (ctl->json)
+        shown_json(answer, ctl->terminal);
+    else
+        print_entries(answer, what);
+    if (json_is_true(json_object_get(answer, "shadowed")))
+        ctl_error(OUTCOME_DONE, "an allow entry of the same text still lets it pass: "
+                                "\"rblctl remove\" takes both off");
+    json_decref(answer);
+    return OUTCOME_DONE;
+}
+
+static enum outcome add(struct ctl *ctl, const struct arguments *arguments,
+                        const char *command, const char *what)
+{
+    json_t *request;
+    int64_t expires_s;
+
+    if (arguments_span(arguments, OPTION_EXPIRES, &expires_s) != 0)
+        return OUTCOME_USAGE;
+    request = entries_request(command, arguments);
+    ctl_set_number(&request, "expires_s", expires_s);
+    if (arguments->option[OPTION_FORCE] != NULL)
+        json_object_set_new(request, "force", json_true());
+    return change(ctl, request, what);
+}
+
+enum outcome ctl_add(struct ctl *ctl, const struct arguments *arguments)
+{
+    return add(ctl, arguments, "add", "listed");
+}
+
+enum outcome ctl_allow(struct ctl *ctl, const struct arguments *arguments)
+{
+    return add(ctl, arguments, "allow", "allowed");
+}
+
+enum outcome ctl_remove(struct ctl *ctl, const struct arguments *arguments)
+{
+    bool dry_run = arguments->option[OPTION_DRY_RUN] != NULL;
+    json_t *request = entries_request("remove", arguments);
+
+    if (dry_run)
+        json_object_set_new(request, "dry_run", json_true());
+    return change(ctl, request, dry_run ? "would be removed" : "removed");
+}
+
+/* --- list, log --- */
+
+static const struct column entry_columns[] = {
+    {"entry", "ENTRY", COLUMN_TEXT},   {"action", "ACTION", COLUMN_TEXT},
+    {"source", "SOURCE", COLUMN_TEXT}, {"since", "SINCE", COLUMN_TIME},
+    {"expires", "ENDS", COLUMN_TIME},  {"hits", "HITS", COLUMN_NUMBER},
+    {"reason", "REASON", COLUMN_TEXT}, {"kind", NULL, COLUMN_TEXT},
+    {"who", NULL, COLUMN_TEXT},        {"last_hit", NULL, COLUMN_TIME},
+};
+static const size_t entry_column_count = sizeof entry_columns / sizeof entry_columns[0];
+
+/* red: block, green: allow */
+static const char *entry_color(const json_t *row)
+{
+    const char *action = json_string_value(json_object_get(row, "action"));
+
+    return action != NULL && strcmp(action, "allow") == 0 ? "green" : "red";
+}
+
+static const struct column event_columns[] = {
+    {"at", "WHEN", COLUMN_TIME},       {"who", "WHO", COLUMN_TEXT},
+    {"change", "CHANGE", COLUMN_TEXT}, {"entry", "ENTRY", COLUMN_TEXT},
+    {"action", "ACTION", COLUMN_TEXT}, {"source", "SOURCE", COLUMN_TEXT},
+    {"reason", "REASON", COLUMN_TEXT}, {"uid", NULL, COLUMN_NUMBER},
+    {"before", NULL, COLUMN_TEXT},     {"after", NULL, COLUMN_TEXT},
+};
+static const size_t event_column_count = sizeof event_columns / sizeof event_columns[0];
+
+/* "--kind address,user" -> ["address","user"] */
+static json_t *kinds_value(const char *text)
+{
+    json_t *kinds = json_array();
+
+    for (;;) {
+        size_t length = strcspn(text, ",");
+
+        json_array_append_new(kinds, json_stringn(text, length));
+        if (text[length] == '\0')
+            return kinds;
+        text += length + 1;
+    }
+}
+
+enum outcome ctl_list(struct ctl *ctl, const struct arguments *arguments)
+{
+    struct pages_output output = {"entries", entry_columns, entry_column_count,
+                                  arguments->option[OPTION_OUTPUT], entry_color};
+    int64_t since_s, expiring_s, limit;
+    json_t *request;
+
+    if (arguments_span(arguments, OPTION_SINCE, &since_s) != 0 ||
+        arguments_span(arguments, OPTION_EXPIRING, &expiring_s) != 0 ||
+        arguments_number(arguments, OPTION_LIMIT, &limit) != 0)
+        return OUTCOME_USAGE;
+    request = ctl_request("list");
+    if (arguments->word_count > 0)
+        ctl_set_text(&request, "pattern", arguments->words[0]);
+    if (arguments->option[OPTION_KIND] != NULL)
+        json_object_set_new(request, "kinds",
+                            kinds_value(arguments->option[OPTION_KIND]));
+    ctl_set_text(&request, "source", arguments->option[OPTION_SOURCE]);
+    ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
+    ctl_set_text(&request, "sort", arguments->option[OPTION_SORT]);
+    ctl_set_number(&request, "since_s", since_s);
+    ctl_set_number(&request, "expiring_s", expiring_s);
+    return pages_print(ctl, request, "rows", "cursor", limit, &output);
+}
+
+enum outcome ctl_log(struct ctl *ctl, const struct arguments *arguments)
+{
+    struct pages_output output = {"events", event_columns, event_column_count,
+                                  arguments->option[OPTION_OUTPUT], NULL};
+    int64_t since_s, limit;
+    json_t *request;
+
+    if (arguments_span(arguments, OPTION_SINCE, &since_s) != 0 ||
+        arguments_number(arguments, OPTION_LIMIT, &limit) != 0)
+        return OUTCOME_USAGE;
+    request = ctl_request("log");
+    if (arguments->word_count > 0)
+        ctl_set_text(&request, "pattern", arguments->words[0]);
+    ctl_set_number(&request, "since_s", since_s);
+    return pages_print(ctl, request, "events", "before_id", limit, &output);
+}
+
+/* --- show: one entry, now and before --- */
+
+static enum outcome gather(void *context, const json_t *rows)
+{
+    if (json_array_extend(context, (json_t *)rows) == 0)
+        return OUTCOME_DONE;
+    return ctl_error(OUTCOME_REFUSED, "no memory");
+}
+
+/* The pattern that only this text matches. */
+static void pattern_of(const char *entry, char *out, size_t size)
+{
+    size_t used = 0;
+
+    for (; *entry != '\0' && used + 4 < size; entry++)
+        used += (size_t)snprintf(out + used, size - used,
+                                 strchr("*?[", *entry) != NULL ? "[%c]" : "%c", *entry);
+    out[used] = '\0';
+}
+
+/* The history of one entry in the audit log, or NULL after an error was printed. */
+static json_t *history_of(struct ctl *ctl, const char *entry, enum outcome *outcome)
+{
+    json_t *request = ctl_request("log");
+    json_t *history = json_array();
+    char pattern[3 * 1024];
+
+    pattern_of(entry, pattern, sizeof pattern);
+    ctl_set_text(&request, "pattern", pattern);
+    *outcome = pages_ask(ctl, request, "events", "before_id", -1, gather, history);
+    if (*outcome == OUTCOME_DONE)
+        return history;
+    json_decref(history);
+    return NULL;
+}
+
+static void print_line(const char *name, const json_t *value)
+{
+    char text[2048];
+
+    if (json_is_integer(value))
+        snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
+    else
+        shown_text(json_is_string(value) ? json_string_value(value) : "-", text,
+                   sizeof text);
+    printf("  %-9s %s\n", name, text);
+}
+
+static void print_time(const char *name, const json_t *value, const char *none)
+{
+    char text[128];
+
+    if (json_is_integer(value)) {
+        shown_time((time_t)json_integer_value(value), time(NULL), text, sizeof text);
+        printf("  %-9s %s\n", name, text);
+    } else {
+        printf("  %-9s %s\n", name, none);
+    }
+}
+
+static void print_row(const json_t *row)
+{
+    const char *action = json_string_value(json_object_get(row, "action"));
+    bool allow = action != NULL && strcmp(action, "allow") == 0;
+
+    printf("%s\n", allow ? "allowed" : "listed");
+    print_time("since", json_object_get(row, "since"), "-");
+    print_line("by", json_object_get(row, "who"));
+    print_line("source", json_object_get(row, "source"));
+    print_line("reason", json_object_get(row, "reason"));
+    print_time("ends", json_object_get(row, "expires"), "never");
+    print_line("hits", json_object_get(row, "hits"));
+    print_time("last hit", json_object_get(row, "last_hit"), "never");
+}
+
+/* Another entry may decide about one that is not listed itself. */
+static void print_covering(const json_t *covering)
+{
+    const char *entry = json_string_value(json_object_get(covering, "entry"));
+    const char *action = json_string_value(json_object_get(covering, "action"));
+    char text[1024];
+
+    if (entry == NULL || action == NULL)
+        return;
+    shown_text(entry, text, sizeof text);
+    printf("%s by %s: \"rblctl show\" shows why\n",
+           strcmp(action, "allow") == 0 ? "allowed" : "blocked", text);
+}
+
+static int print_people(const struct ctl *ctl, const json_t *document)
+{
+    const char *entry = json_string_value(json_object_get(document, "entry"));
+    const json_t *rows = json_object_get(document, "rows");
+    const json_t *history = json_object_get(document, "history");
+    char text[1024];
+    const json_t *row;
+    size_t i;
+
+    shown_text(entry == NULL ? "" : entry, text, sizeof text);
+    printf("%s%s\n", text,
+           json_array_size(rows) > 0      ? ""
+           : json_array_size(history) > 0 ? " is not listed now"
+                                          : " is not listed and never was");
+    print_covering(json_object_get(document, "covered_by"));
+    json_array_foreach (rows, i, row)
+        print_row(row);
+    if (json_array_size(history) == 0)
+        return 0;
+    putchar('\n');
+    return table_of(event_columns, event_column_count,
+                    "at,who,change,action,source,reason", NULL, ctl->terminal, history);
+}
+
+/* All about the entry as one document; NULL after an error was printed. */
+static json_t *ask_all(struct ctl *ctl, const char *text, enum outcome *outcome)
+{
+    json_t *request = ctl_request("show");
+    json_t *answer, *document = NULL, *history = NULL;
+    const json_t *rows;
+    const char *entry;
+
+    ctl_set_text(&request, "entry", text);
+    answer = ctl_ask(ctl, request, outcome);
+    if (answer == NULL)
+        return NULL;
+    rows = json_object_get(answer, "rows");
+    entry = json_string_value(json_object_get(answer, "entry"));
+    history = history_of(ctl, entry == NULL ? text : entry, outcome);
+    if (history != NULL)
+        document = json_pack(
+            "{s:O, s:O, s:b, s:O*, s:O, s:o}", "entry", json_object_get(answer, "entry"),
+            "kind", json_object_get(answer, "kind"), "listed", json_array_size(rows) > 0,
+            "covered_by", json_object_get(answer, "covered_by"), "rows", rows, "history",
+            history);
+    if (history != NULL && document == NULL)
+        *outcome = ctl_error(OUTCOME_REFUSED, "the daemon's answer lacks something");
+    json_decref(answer);
+    return document;
+}
+
+enum outcome ctl_show(struct ctl *ctl, const struct arguments *arguments)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *document = ask_all(ctl, arguments->words[0], &outcome);
+
+    if (document == NULL)
+        return outcome;
+    outcome =
+        json_is_true(json_object_get(document, "listed")) ? OUTCOME_DONE : OUTCOME_NO;
+    if (ctl->json)
+        shown_json(document, ctl->terminal);
+    else if (print_people(ctl, document) != 0)
+        outcome = OUTCOME_REFUSED;
+    json_decref(document);
+    return outcome;
+}
