@@ -219,6 +219,12 @@ void suffix_list_free(struct suffix_list *list)
     psl_free((psl_ctx_t *)list);
 }
 
+bool suffix_list_has(const struct suffix_list *list, const char *domain)
+{
+    return psl_is_public_suffix2((const psl_ctx_t *)list, domain,
+                                 PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE) == 1;
+}
+
 const char *suffix_list_registered(const struct suffix_list *list, const char *domain)
 {
     return psl_registrable_domain((const psl_ctx_t *)list, domain);

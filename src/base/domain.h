@@ -56,6 +56,9 @@ struct suffix_list;
 struct suffix_list *suffix_list_new(void);
 void suffix_list_free(struct suffix_list *list); /* NULL is fine */
 
+/* Whether a canonical name stands on the list itself, as "org" and "co.uk" do. */
+bool suffix_list_has(const struct suffix_list *list, const char *domain);
+
 /* The registered domain of a canonical name: "a.b.example.co.uk" -> "example.co.uk".
  * Points into domain. NULL if the name is itself a public suffix. */
 const char *suffix_list_registered(const struct suffix_list *list, const char *domain);

@@ -7,12 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+/* IPv4 addresses within IPv6 ones: ::ffff:0:0/96 of a socket for both (RFC 4291), and
+ * 64:ff9b::/96 of a translator (RFC 6052). */
+static const uint8_t mapped_prefixes[2][12] = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff},
+                                               {0, 0x64, 0xff, 0x9b}};
 
-/* Brings ::ffff:a.b.c.d to the IPv4 address that it is. */
+static bool is_mapped(const struct ipaddr *ip)
+{
+    return ip->family == 6 && (memcmp(ip->octets, mapped_prefixes[0], 12) == 0 ||
+                               memcmp(ip->octets, mapped_prefixes[1], 12) == 0);
+}
+
+/* Brings such an address to the IPv4 address that it is. */
 static void unmap(struct ipaddr *ip)
 {
-    if (ip->family != 6 || memcmp(ip->octets, mapped_prefix, 12) != 0)
+    if (!is_mapped(ip))
         return;
     memmove(ip->octets, ip->octets + 12, 4);
     memset(ip->octets + 4, 0, 12);
@@ -127,6 +136,10 @@ int network_parse(const char *text, struct network *out)
     struct ipaddr ip;
     int prefix;
 
+    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') { /* Postfix's form */
+        text++;
+        length -= 2;
+    }
     if (length >= sizeof address)
         return -1;
     memcpy(address, text, length);
@@ -135,7 +148,7 @@ int network_parse(const char *text, struct network *out)
         return -1;
     prefix = (int)ipaddr_bits(&ip);
     if (slash != NULL) {
-        /* a mapped address was written with IPv6's prefix: 120 is IPv4's 24 */
+        /* a mapped address was written with IPv6's prefix: /120 is IPv4's /24 */
         bool mapped = ip.family == 4 && strchr(address, ':') != NULL;
 
         prefix = parse_prefix(slash + 1, mapped ? 128 : ipaddr_bits(&ip));

@@ -24,12 +24,13 @@ struct network {
     uint8_t prefix;     /* bits: 0-32 or 0-128 */
 };
 
-/* Reads "192.0.2.1", "2001:db8::1" or "::ffff:192.0.2.1" (which becomes IPv4).
+/* Reads "192.0.2.1", "2001:db8::1", or "::ffff:192.0.2.1" and "64:ff9b::192.0.2.1", which
+ * become the IPv4 address in them.
  * Returns 0, or -1 if the whole text is not an address. */
 int ipaddr_parse(const char *text, struct ipaddr *out);
 
-/* Takes what libmilter hands over: AF_INET or AF_INET6, IPv4-mapped becomes IPv4
- * (pitfalls: Postfix and sendmail differ). Returns 0, or -1 for NULL or another
+/* Takes what libmilter hands over: AF_INET or AF_INET6, an IPv4 address in it becomes
+ * IPv4 (Postfix and sendmail differ). Returns 0, or -1 for NULL or another
  * family. */
 int ipaddr_from_sockaddr(const struct sockaddr *sa, struct ipaddr *out);
 
@@ -47,8 +48,8 @@ bool ipaddr_equal(const struct ipaddr *a, const struct ipaddr *b);
  * about these, but are about those. */
 bool ipaddr_is_local(const struct ipaddr *ip);
 
-/* Reads an address (a network of one) or "address/prefix"; host bits are cleared.
- * An IPv4-mapped network with a prefix of 96 or more becomes IPv4. Returns 0, or -1. */
+/* Reads an address (a network of one) or "address/prefix", the address perhaps in [], as
+ * Postfix writes it; host bits are cleared. A network of IPv4 addresses within IPv6 with a prefix of 96 or more becomes IPv4. Returns 0, or -1. */
 int network_parse(const char *text, struct network *out);
 
 /* Makes the network of ip with that prefix, host bits cleared. A prefix longer than

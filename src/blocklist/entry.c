@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/network_hint.h"
 #include "base/text.h"
 
 #define HOST_PREFIX "host:"
@@ -149,6 +150,22 @@ int entry_of_user(const char *login, struct entry *out)
     return out->text[strlen(USER_PREFIX)] == ' ' || out->text[length - 1] == ' ' ? -1 : 0;
 }
 
+/* Refuses what reads as something else than it would be taken for, and says what was
+ * meant. */
+static int refuse_meant(const char *text, const char *prefix, char *error)
+{
+    char networks[NETWORK_HINT_SIZE];
+
+    if (network_hint(text, networks))
+        return refuse(error, "no address or network in a form that is known: list %s%s",
+                      networks, *prefix != '\0' ? ", without \"host:\"" : "");
+    return refuse(error,
+                  "%.100s is neither a name nor a whole IP address: expected "
+                  "something like domain.xyz, 192.0.2.1 or 192.0.2.0/24; a range "
+                  "is listed as networks, or imported as rbldnsd",
+                  text);
+}
+
 static int parse_address(const char *text, struct entry *out, char *error)
 {
     struct mail_address address;
@@ -170,6 +187,36 @@ static int parse_address(const char *text, struct entry *out, char *error)
     return 0;
 }
 
+/* What is no name: perhaps a network in another form, a URL, or a pattern. */
+static int refuse_name(const char *text, const char *prefix, char *error)
+{
+    char networks[NETWORK_HINT_SIZE], name[DOMAIN_SIZE], host[DOMAIN_SIZE];
+    const char *start = strstr(text, "://");
+    size_t length;
+
+    if (network_hint(text, networks))
+        return refuse_meant(text, prefix, error);
+    start = start != NULL ? start + 3 : text;
+    start += strspn(start, "*.");
+    length = strcspn(start, "/:");
+    if (start + length != text + strlen(text) || start != text) {
+        if (length < sizeof host) {
+            memcpy(host, start, length);
+            host[length] = '\0';
+            if (domain_canonical(host, name) == 0 && strchr(name, '.') != NULL &&
+                !domain_is_numeric(name))
+                return refuse(error, "no name: list %s%s, which is all below it as well",
+                              prefix, name);
+        }
+    }
+    if (strpbrk(text, "*?") != NULL)
+        return refuse(error, "there are no patterns: expected a domain, which is all "
+                             "below it as well, such as domain.xyz");
+    return refuse(error, "expected an address (anna@domain.xyz), a domain "
+                         "(domain.xyz), a network (192.0.2.0/24, 2001:db8::/32), "
+                         "host:NAME or user:LOGIN");
+}
+
 /* A domain or host: a name, and all below it. */
 static int parse_name(const char *text, const char *prefix, struct entry *out,
                       char *error)
@@ -181,14 +228,9 @@ static int parse_name(const char *text, const char *prefix, struct entry *out,
     if (*text == '.')
         text++;
     if (domain_canonical(text, name) != 0)
-        return refuse(error, "expected an address (anna@domain.xyz), a domain "
-                             "(domain.xyz), a network (192.0.2.0/24, 2001:db8::/32), "
-                             "host:NAME or user:LOGIN");
-    if (domain_is_numeric(name))
-        return refuse(error,
-                      "%s is neither a name nor a whole IP address: expected "
-                      "something like domain.xyz, 192.0.2.1 or 192.0.2.0/24",
-                      name);
+        return refuse_name(text, prefix, error);
+    if (domain_is_numeric(name) || network_looks_meant(name))
+        return refuse_meant(name, prefix, error);
     (void)snprintf(out->text, sizeof out->text, "%s%s", prefix, name); /* fits */
     return 0;
 }
@@ -207,6 +249,11 @@ static int parse_host(const char *text, struct entry *out, char *error)
 
 static int parse_user(const char *text, struct entry *out, char *error)
 {
+    const char *login = text + strspn(text, " ");
+
+    if (*login == '*' && (login[1] == '\0' || login[1] == '@'))
+        return refuse(error,
+                      "there are no patterns: expected one login, such as user:anna");
     if (entry_of_user(text, out) != 0)
         return refuse(error, "the login is empty, too long, no UTF-8 or has control "
                              "characters: expected user:LOGIN");
@@ -216,6 +263,7 @@ static int parse_user(const char *text, struct entry *out, char *error)
 /* A network, or a domain: what has no @ and no prefix. */
 static int parse_bare(char *text, struct entry *out, char *error)
 {
+    char networks[NETWORK_HINT_SIZE];
     struct network network;
     size_t length = strlen(text);
 
@@ -225,7 +273,9 @@ static int parse_bare(char *text, struct entry *out, char *error)
     }
     if (network_parse(text, &network) == 0)
         return entry_of_network(&network, out);
-    if (strpbrk(text, "/:") != NULL)
+    if (strpbrk(text, "/:") != NULL && strstr(text, "://") == NULL &&
+        text[strspn(text, "0123456789abcdefABCDEF.:/[]")] == '\0' &&
+        !network_hint(text, networks))
         return refuse(error, "expected a network such as 192.0.2.0/24 (/0 to /32) or "
                              "2001:db8::/32 (/0 to /128)");
     out->kind = ENTRY_DOMAIN;

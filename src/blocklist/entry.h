@@ -33,8 +33,8 @@ struct entry {
  * (of local parts and logins too: no mail system in use tells Anna@ from anna@), a dot
  * at the end, IDN (A-labels), SMTPUTF8 (NFC, lower case), IPv6 spelling, host bits.
  * "@domain.xyz" and ".domain.xyz" are the domain. What entry_parse wrote into text reads
- * back as the same. Returns 0, or -1 with a sentence in error that says what was
- * expected. */
+ * back as the same. A range, a netmask, a pattern or the like is refused, never taken for
+ * a name. Returns 0, or -1 with a sentence in error that says what was expected. */
 int entry_parse(const char *text, struct entry *out, char error[static ENTRY_ERROR_SIZE]);
 
 /* The canonical forms of single subjects, for lookups. They return 0, or -1 where there
@@ -63,8 +63,9 @@ struct entry_limits {
 
 /* Whether the entry would hit far more than one sender: a public suffix, an IPv4 network
  * wider than /8 or IPv6 wider than /19, the null sender, a large provider's domain, one
- * that overlaps an exempt network. Of an allow entry only the first three count. Returns
- * true with the reason, a sentence, in why. */
+ * that overlaps an exempt network; or whether a local part or login has a "*" or "?" in
+ * it, which was most likely meant as a pattern. Of an allow entry provider and exempt
+ * network do not count. Returns true with the reason, a sentence, in why. */
 bool entry_too_wide(const struct entry *entry, bool allow,
                     const struct entry_limits *limits, char why[static ENTRY_ERROR_SIZE]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What would list half the world (entry_too_wide). */
+/* What would list half the world, or was meant as a pattern (entry_too_wide). */
 
 #include <stdio.h>
 #include <string.h>
@@ -80,6 +80,35 @@ static bool network_too_wide(const struct network *network, bool allow,
     return false;
 }
 
+/* A local part or login may hold a "*" or "?", but who writes one here nearly always
+ * means a pattern, and there are none. */
+static bool is_pattern(const char *text, const char *end, char *why)
+{
+    size_t length = (size_t)(end - text);
+    const char *mark = strpbrk(text, "*?");
+
+    if (mark == NULL || mark >= end)
+        return false;
+    if (length == 1 && *end == '@')
+        text_sentence(why, ENTRY_ERROR_SIZE,
+                      "there are no patterns: to list all addresses of the domain, list "
+                      "%s",
+                      end + 1);
+    else
+        text_sentence(why, ENTRY_ERROR_SIZE,
+                      "there are no patterns, and only few names really hold a \"%c\": "
+                      "list each address, or its domain",
+                      *mark);
+    return true;
+}
+
+static const char *local_end(const char *text)
+{
+    const char *at = strrchr(text, '@');
+
+    return at != NULL ? at : text + strlen(text);
+}
+
 bool entry_too_wide(const struct entry *entry, bool allow,
                     const struct entry_limits *limits, char why[static ENTRY_ERROR_SIZE])
 {
@@ -89,7 +118,7 @@ bool entry_too_wide(const struct entry *entry, bool allow,
     switch (entry->kind) {
     case ENTRY_ADDRESS:
         if (strcmp(entry->text, "<>") != 0)
-            return false;
+            return is_pattern(entry->text, local_end(entry->text), why);
         text_sentence(why, ENTRY_ERROR_SIZE,
                       "<> is the null sender: every bounce and many a report has it");
         return true;
@@ -101,7 +130,7 @@ bool entry_too_wide(const struct entry *entry, bool allow,
         return entry_network(entry, &network) == 0 &&
                network_too_wide(&network, allow, limits, why);
     case ENTRY_USER:
-        return false;
+        return is_pattern(entry->text + strlen("user:"), local_end(entry->text), why);
     }
     return false;
 }

@@ -9,6 +9,7 @@
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
+#include "base/network_hint.h"
 #include "base/reply_template.h"
 #include "base/span.h"
 #include "base/text.h"
@@ -203,12 +204,18 @@ static void *grow(void **array, size_t *count, size_t size)
 static int read_network(const char *text, struct network **field, size_t *count,
                         char expected[static EXPECTED_SIZE])
 {
+    char hint[NETWORK_HINT_SIZE];
     void *array = *field;
     struct network network, *added;
 
-    if (network_parse(text, &network) != 0)
+    if (network_parse(text, &network) != 0) {
+        if (network_hint(text, hint)) {
+            text_sentence(expected, EXPECTED_SIZE, "a network: %s", hint);
+            return -1;
+        }
         return expect(expected, "an IP address or network such as 192.0.2.1, "
                                 "192.0.2.0/24 or 2001:db8::/32");
+    }
     added = grow(&array, count, sizeof *added);
     if (added == NULL)
         return expect(expected, "more memory");
@@ -236,14 +243,67 @@ static int split_address(const char *text, char local[static LOCAL_PART_SIZE],
     return text_lower(a.local, local, LOCAL_PART_SIZE) ? 0 : -1;
 }
 
+/* Whether a local part, without an "@", was surely meant as a domain or network: its end
+ * is a top-level domain, of those that exist or that are reserved (RFC 2606, 6762), or a
+ * number. */
+static bool is_meant_as_domain(const char *local)
+{
+    static const char *const reserved[] = {"example", "test",  "invalid", "localhost",
+                                           "local",   "onion", "internal"};
+    const char *dot = strrchr(local, '.');
+    struct suffix_list *suffixes;
+    bool found = false;
+
+    if (dot == NULL || dot[1] == '\0')
+        return false;
+    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0] && !found; i++)
+        found = strcmp(dot + 1, reserved[i]) == 0;
+    suffixes = found ? NULL : suffix_list_new();
+    if (suffixes != NULL)
+        found = suffix_list_has(suffixes, dot + 1);
+    suffix_list_free(suffixes);
+    return found || domain_is_numeric(local) || network_looks_meant(local);
+}
+
+/* What can never match, or reads as something else than it would be taken for. */
+static int check_meaning(const char *text, const char *local,
+                         char expected[static EXPECTED_SIZE])
+{
+    const char *at = strrchr(text, '@');
+
+    if (text[0] == '"')
+        return 0; /* in quotes it is meant as it stands */
+    if (strncmp(text, "*@", 2) == 0 || strncmp(text, "@*.", 3) == 0) {
+        text_sentence(expected, EXPECTED_SIZE,
+                      "a domain without a pattern, such as \"@%.100s\"",
+                      text[0] == '*' ? text + 2 : text + 3);
+        return -1;
+    }
+    if (strpbrk(text, "*?") != NULL)
+        return expect(expected, "a local part, an address or a domain, such as "
+                                "postmaster, anna@example.org or @example.org; there are "
+                                "no patterns");
+    if (at == NULL && is_meant_as_domain(local)) {
+        text_sentence(expected, EXPECTED_SIZE,
+                      "an \"@\" before a domain, such as \"@%.100s\"; a local part that "
+                      "looks like one is written in quotes: '\"%.100s\"'",
+                      text, text);
+        return -1;
+    }
+    return 0;
+}
+
 static int read_address(const char *text, struct exempt_address **field, size_t *count,
                         char expected[static EXPECTED_SIZE])
 {
     char local[LOCAL_PART_SIZE], domain[DOMAIN_SIZE];
     void *array = *field;
     struct exempt_address *added;
+    int rc = split_address(text, local, domain);
 
-    if (split_address(text, local, domain) != 0)
+    if (check_meaning(text, local, expected) != 0)
+        return -1;
+    if (rc != 0)
         return expect(expected, "a local part, an address or a domain, such as "
                                 "postmaster, anna@example.org or @example.org");
     added = grow(&array, count, sizeof *added);

@@ -71,12 +71,14 @@ static void write_networks(const struct network *networks, size_t count, FILE *o
     }
 }
 
-/* A local part of unusual characters goes back into its quotes. */
+/* A local part of unusual characters, or one that looks like a domain, goes back into its
+ * quotes. */
 static void address_text(const struct exempt_address *a, char *out, size_t size)
 {
     size_t used = 0;
-    bool quoted = a->local != NULL && strpbrk(a->local, " \"\\@<>:,;()[]") != NULL;
+    bool quoted = a->local != NULL && strpbrk(a->local, " \"\\@<>:,;()[]*?") != NULL;
 
+    quoted |= a->local != NULL && a->domain == NULL && strchr(a->local, '.') != NULL;
     for (const char *p = a->local; p != NULL && *p != '\0' && used + 4 < size; p++) {
         if (p == a->local && quoted)
             out[used++] = '"';

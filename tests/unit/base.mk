@@ -10,6 +10,10 @@ check_PROGRAMS += tests/unit/test_reply_template
 tests_unit_test_reply_template_SOURCES = tests/unit/test_reply_template.c
 tests_unit_test_reply_template_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_network_hint
+tests_unit_test_network_hint_SOURCES = tests/unit/test_network_hint.c
+tests_unit_test_network_hint_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_ipaddr
 tests_unit_test_ipaddr_SOURCES = tests/unit/test_ipaddr.c
 tests_unit_test_ipaddr_LDADD = $(unit_libs)

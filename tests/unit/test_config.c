@@ -219,7 +219,8 @@ static void test_print(void **state)
         " reply = \"\\${HOME} 'x' \\\"%{what}\\\" 100%%\" codes \"127.0.*.[1;3]\" { } }\n"
         "list \"b\" { zone = \"b.b\" after = { \"a\" } mode = \"monitor\" }\n"
         "reply { helo = \"no, %{helo}\" }\n"
-        "exempt { senders = { \"\\\"a b\\\"@c.d\", \"x\", \"@y.z\" } networks = {} }\n");
+        "exempt { senders = { \"\\\"a b\\\"@c.d\", \"x\", \"@y.z\", \"\\\"a.org\\\"\" } "
+        "networks = {} }\n");
     struct told told = {""};
     char *first, *second;
 

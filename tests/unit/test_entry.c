@@ -55,6 +55,10 @@ static const struct {
     {"host bits", "192.0.2.77/24", ENTRY_NETWORK, "192.0.2.0/24"},
     {"IPv6 spelling", "2001:DB8:0:0::1", ENTRY_NETWORK, "2001:db8::1"},
     {"IPv6 network", "2001:db8::1/32", ENTRY_NETWORK, "2001:db8::/32"},
+    {"Postfix's IPv6", "[2001:db8::]/32", ENTRY_NETWORK, "2001:db8::/32"},
+    {"Postfix's IPv4-mapped", "[::ffff:127.0.0.0]/104", ENTRY_NETWORK, "127.0.0.0/8"},
+    {"of a translator", "64:ff9b::c000:201", ENTRY_NETWORK, "192.0.2.1"},
+    {"a name of numbers", "1.2.3.xyz", ENTRY_DOMAIN, "1.2.3.xyz"},
     {"IPv4-mapped", "::ffff:192.0.2.1", ENTRY_NETWORK, "192.0.2.1"},
     {"host", "host:Mail.Domain.XYZ.", ENTRY_HOST, "host:mail.domain.xyz"},
     {"host: prefix in capitals", "HOST:mail.domain.xyz", ENTRY_HOST,
@@ -78,6 +82,47 @@ static const struct {
     {"host: nothing", "host:", ENTRY_HOST, NULL},
     {"user: nothing", "user:", ENTRY_USER, NULL},
 };
+
+/* What reads as something else than it would be taken for: the sentence has the form that
+ * was meant. */
+static const struct {
+    const char *in, *hint;
+} refused[] = {
+    {"192.0.2.10-20", "list 192.0.2.10/31, 192.0.2.12/30, 192.0.2.16/30, 192.0.2.20"},
+    {"198.51.100.0-255", "list 198.51.100.0/24"},
+    {"host:198.51.100.0-255", "list 198.51.100.0/24, without \"host:\""},
+    {"192.0.2.0_24", "list 192.0.2.0/24"},
+    {"192.0.2.0/255.255.255.0", "list 192.0.2.0/24"},
+    {"192.0.2.1x", "neither a name nor a whole IP address"},
+    {"203.0.113", "list 203.0.113.0/24"},
+    {"203.0.113.", "list 203.0.113.0/24"},
+    {"203.0.113.*", "list 203.0.113.0/24"},
+    {"192.0.2.1:25", "list 192.0.2.1"},
+    {"0.0.0.1-255.255.255.254", "imported as rbldnsd"},
+    {"user:*", "one login, such as user:anna"},
+    {"user:*@bad.example", "one login, such as user:anna"},
+    {"*", "there are no patterns"},
+    {"bad.*", "there are no patterns"},
+    {"*bad.example", "list bad.example"},
+    {"host:*bad.example", "list host:bad.example"},
+    {"http://Bad.Example/x?y", "list bad.example"},
+    {"bad.example/24", "list bad.example"},
+    {"bad.example:25", "list bad.example"},
+    {"192.0.2.0/33", "expected a network such as"},
+};
+
+static void test_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        struct entry entry;
+        char error[ENTRY_ERROR_SIZE];
+
+        if (entry_parse(refused[i].in, &entry, error) == 0 ||
+            strstr(error, refused[i].hint) == NULL)
+            fail_msg("%s: \"%s\" %s", refused[i].in, entry.text, error);
+    }
+}
 
 static void test_parse(void **state)
 {
@@ -143,6 +188,12 @@ static const struct {
     {"the exempt network allowed", "198.51.100.7", true, false},
     {"beside an exempt network", "198.51.101.0/24", false, false},
     {"user", "user:anna", false, false},
+    {"all addresses", "*@bad.example", false, true},
+    {"all addresses, allowed", "*@bad.example", true, true},
+    {"some addresses", "bounce-*@bad.example", false, true},
+    {"one character", "ann?@bad.example", false, true},
+    {"some logins", "user:ann*", false, true},
+    {"some logins with a domain", "user:ann*@bad.example", false, true},
 };
 
 static void test_too_wide(void **state)
@@ -169,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_too_wide),
     };

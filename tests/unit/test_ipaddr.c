@@ -21,6 +21,9 @@ static const struct {
     {"mapped", "::ffff:192.0.2.1", "192.0.2.1"},
     {"mapped, in hex", "::FFFF:c000:201", "192.0.2.1"},
     {"unspecified", "::", "::"},
+    {"of a translator", "64:ff9b::192.0.2.1", "192.0.2.1"},
+    {"of a translator, in hex", "64:FF9B::c000:201", "192.0.2.1"},
+    {"of a translator's own prefix", "64:ff9b:1::c000:201", "64:ff9b:1::c000:201"},
     {"compatible is not mapped", "::192.0.2.1", "::192.0.2.1"},
     {"empty", "", NULL},
     {"short", "192.0.2", NULL},
@@ -47,6 +50,13 @@ static const struct {
     {"IPv6, one address", "2001:db8::1/128", "2001:db8::1"},
     {"mapped", "::ffff:192.0.2.1/120", "192.0.2.0/24"},
     {"mapped, all of IPv4", "::ffff:0:0/96", "0.0.0.0/0"},
+    {"of a translator", "64:ff9b::192.0.2.0/120", "192.0.2.0/24"},
+    {"Postfix: IPv6", "[::1]/128", "::1"},
+    {"Postfix: mapped", "[::ffff:127.0.0.0]/104", "127.0.0.0/8"},
+    {"Postfix: IPv6 network", "[2001:db8::]/32", "2001:db8::/32"},
+    {"Postfix: address", "[2001:db8::1]", "2001:db8::1"},
+    {"half a bracket", "[2001:db8::/32", NULL},
+    {"brackets around nothing", "[]/8", NULL},
     {"mapped, wider than IPv4", "::ffff:0:0/95", NULL},
     {"mask too long", "192.0.2.0/33", NULL},
     {"IPv6 mask too long", "2001:db8::/129", NULL},
@@ -188,6 +198,9 @@ static void test_sockaddr(void **state)
     assert_int_equal(ipaddr_from_sockaddr((struct sockaddr *)&in6, &b), 0);
     assert_true(ipaddr_equal(&a, &b));
     assert_int_equal(ipaddr_bits(&b), 32);
+    inet_pton(AF_INET6, "64:ff9b::192.0.2.1", &in6.sin6_addr);
+    assert_int_equal(ipaddr_from_sockaddr((struct sockaddr *)&in6, &b), 0);
+    assert_true(ipaddr_equal(&a, &b));
     inet_pton(AF_INET6, "2001:db8::1", &in6.sin6_addr);
     assert_int_equal(ipaddr_from_sockaddr((struct sockaddr *)&in6, &b), 0);
     assert_int_equal(ipaddr_bits(&b), 128);
