@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/domain.h"
 
-#include <idn2.h>
 #include <libpsl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/idna.h"
 #include "base/text.h"
 
 static bool is_label_character(char c)
@@ -41,24 +41,12 @@ static bool is_ascii(const char *text)
     return true;
 }
 
-/* U-labels to A-labels. Returns false if IDNA2008 does not allow the name. */
-static bool to_ascii(const char *text, char *out, size_t size)
-{
-    char *ascii = NULL;
-    bool ok = idn2_to_ascii_8z(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) ==
-                  IDN2_OK &&
-              text_lower(ascii, out, size);
-
-    idn2_free(ascii);
-    return ok;
-}
-
 int domain_canonical(const char *text, char out[static DOMAIN_SIZE])
 {
     char name[DOMAIN_SIZE + 1]; /* with the dot at the end */
     size_t length;
     bool ok = is_ascii(text) ? text_lower(text, name, sizeof name)
-                             : to_ascii(text, name, sizeof name);
+                             : idna_to_ascii(text, name, sizeof name);
 
     out[0] = '\0';
     if (!ok)

@@ -14,6 +14,10 @@ check_PROGRAMS += tests/unit/test_network_hint
 tests_unit_test_network_hint_SOURCES = tests/unit/test_network_hint.c
 tests_unit_test_network_hint_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_idna
+tests_unit_test_idna_SOURCES = tests/unit/test_idna.c
+tests_unit_test_idna_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_ipaddr
 tests_unit_test_ipaddr_SOURCES = tests/unit/test_ipaddr.c
 tests_unit_test_ipaddr_LDADD = $(unit_libs)
