@@ -15,8 +15,8 @@
  * "::1" and "[::1]:53" -> "[::1]:53". Returns 0, or -1. */
 int server_canonical(const char *text, char out[static ENDPOINT_SIZE]);
 
-/* Whether libmilter can listen there: "inet:8891@127.0.0.1", "inet:8891",
- * "inet6:8891@::1", "unix:/path" or "local:/path". */
+/* Whether libmilter can listen there: "inet:8895@127.0.0.1", "inet:8895",
+ * "inet6:8895@::1", "unix:/path" or "local:/path". */
 bool socket_is_valid(const char *text);
 
 #endif

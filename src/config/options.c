@@ -53,7 +53,7 @@ static const struct option file_rows[] = {
 };
 
 static const struct option milter_rows[] = {
-    ROW("socket", "inet:8891@127.0.0.1", KIND_SOCKET, IN_CONFIG(milter.socket)),
+    ROW("socket", "inet:8895@127.0.0.1", KIND_SOCKET, IN_CONFIG(milter.socket)),
     ROW("socket-mode", "0660", KIND_MODE, IN_CONFIG(milter.socket_mode)),
     ROW("socket-group", "postfix", KIND_TEXT, IN_CONFIG(milter.socket_group)),
     CHOICE("reject-at", "rcpt", KIND_CHOICE, IN_CONFIG(milter.reject_at), stages),

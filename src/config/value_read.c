@@ -321,7 +321,7 @@ static int read_socket(const char *text, char **field,
 {
     if (!socket_is_valid(text))
         return expect(expected, "inet:PORT@ADDRESS, inet6:PORT@ADDRESS or unix:/PATH, "
-                                "such as inet:8891@127.0.0.1");
+                                "such as inet:8895@127.0.0.1");
     return set_text(field, text, expected);
 }
 

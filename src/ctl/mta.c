@@ -23,7 +23,7 @@ static void add_finding(json_t *findings, const char *level, const char *what,
     "PATH=\"$PATH:/usr/sbin\"; export PATH; { postconf -x smtpd_milters "                \
     "non_smtpd_milters milter_default_action; postconf -Px; } 2>/dev/null"
 #define ADVICE_MILTERS                                                                   \
-    "smtpd_milters = { inet:127.0.0.1:8891, connect_timeout=5s, default_action=accept }" \
+    "smtpd_milters = { inet:127.0.0.1:8895, connect_timeout=5s, default_action=accept }" \
     " (docs/postfix.md)"
 
 /* What of the configuration is about us. */
@@ -155,7 +155,7 @@ static bool postfix_findings(const char *socket, json_t *findings)
 
 #define CONF "/etc/mail/sendmail.cf"
 #define ADVICE_LINE                                                                      \
-    "INPUT_MAIL_FILTER(`rblmilter', `S=inet:8891@127.0.0.1, T=C:5s;S:10s;R:30s;E:5m') "  \
+    "INPUT_MAIL_FILTER(`rblmilter', `S=inet:8895@127.0.0.1, T=C:5s;S:10s;R:30s;E:5m') "  \
     "(docs/sendmail.md)"
 
 /* Our line of sendmail.cf: Xname, S=socket, F=action, T=times. */

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "known/milter_ports.h"
 #include "milter/state.h"
 
 #define BACKLOG           1024
@@ -66,9 +67,32 @@ static int register_filter(void)
     return smfi_register(filter) == MI_SUCCESS ? 0 : -1;
 }
 
+/* Of "inet:8891@127.0.0.1" 8891. */
+static void port_of(const char *socket, char out[static 8])
+{
+    const char *start = strchr(socket, ':');
+    size_t length = start != NULL ? strcspn(start + 1, "@") : 8;
+
+    out[0] = '\0';
+    if (length >= 8)
+        return;
+    memcpy(out, start + 1, length);
+    out[length] = '\0';
+}
+
 static int cannot_listen(const struct config *config)
 {
-    log_error("milter: cannot listen on %s: %s", config->milter.socket, strerror(errno));
+    const char *owner = NULL;
+    char port[8];
+    int error = errno;
+
+    port_of(config->milter.socket, port);
+    if (error == EADDRINUSE)
+        owner = milter_port_owner(port);
+    log_error("milter: cannot listen on %s: %s%s%s%s", config->milter.socket,
+              strerror(error), owner != NULL ? "; the port is often that of " : "",
+              owner != NULL ? owner : "",
+              error == EADDRINUSE ? "; \"ss -ltnp\" shows who has it" : "");
     return -1;
 }
 

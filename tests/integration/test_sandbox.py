@@ -17,7 +17,7 @@ END = "\nthe end\n"
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
 CONF = """
-milter { socket = "inet:8891@127.0.0.1" }
+milter { socket = "inet:8895@127.0.0.1" }
 resolver { servers = { "127.0.0.1:5300" } }
 list "bl" { zone = "bl.test" }
 log { target = "stderr" }
@@ -52,7 +52,7 @@ SESSION = """
 import sys
 from harness.milterclient import MilterClient
 
-with MilterClient("inet:8891@127.0.0.1") as client:
+with MilterClient("inet:8895@127.0.0.1") as client:
     client.negotiate()
     client.connect(sys.argv[1])
     client.command(b"H", b"h.example\\0")

@@ -189,7 +189,7 @@ FOUND = [
     # label, lines of sendmail.mc, what doctor finds
     ("the documents' line", [LINE], "ok", "sendmail lets mail pass"),
     ("no line", [], "warning", "no filter in /etc/mail/sendmail.cf has its socket"),
-    ("another port", [LINE.replace("8891", "889")], "warning", "has its socket"),
+    ("another port", [LINE.replace("8895", "889")], "warning", "has its socket"),
     ("not asked", [UNASKED], "warning", "not among the InputMailFilters"),
     ("asked on a port", [UNASKED, PORT], "ok", "sendmail lets mail pass"),
     ("another name asked", [UNASKED, PORT.replace("rblmilter", "rblmilter2")], "warning", "not among"),
@@ -368,7 +368,7 @@ def test_is_it_asked(world):
     assert world.sendmail.run(documented("sendmail ")[0]) == "MILTER\n"
     lines = world.sendmail.run(documented("grep ")[0]).splitlines()
     assert "O InputMailFilters=rblmilter" in lines
-    assert "Xrblmilter, S=inet:8891@127.0.0.1, T=C:5s;S:10s;R:30s;E:5m" in lines
+    assert "Xrblmilter, S=inet:8895@127.0.0.1, T=C:5s;S:10s;R:30s;E:5m" in lines
 
 
 def test_readme_has_the_same_line():

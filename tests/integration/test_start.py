@@ -6,6 +6,7 @@ import os
 import pathlib
 import pwd
 import re
+import socket
 import sqlite3
 import stat
 import time
@@ -78,6 +79,16 @@ def test_a_second_daemon_touches_nothing(lab, kind):
     second = lab.second_daemon(where)
     fails(second, "in use")
     assert not list(lab.dir.glob("second.db*"))
+
+
+def test_a_port_that_others_use_is_named(lab):
+    holder = socket.socket()
+    holder.bind(("127.0.0.8", 8891))
+    with holder:
+        daemon = lab.daemon(
+            socket="inet:8891@127.0.0.8", wait=False, milter={"socket_group": ""}
+        )
+        fails(daemon, "Address already in use; the port is often that of OpenDKIM")
 
 
 @NEEDS_ROOT

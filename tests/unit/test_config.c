@@ -17,7 +17,7 @@ static void test_defaults(void **state)
 
     (void)state;
     assert_string_equal(c->user, "rblmilter");
-    assert_string_equal(c->milter.socket, "inet:8891@127.0.0.1");
+    assert_string_equal(c->milter.socket, "inet:8895@127.0.0.1");
     assert_int_equal(c->milter.socket_mode, 0660);
     assert_string_equal(c->milter.socket_group, "postfix");
     assert_int_equal(c->milter.reject_at, STAGE_RCPT);

@@ -108,7 +108,7 @@ class Sendmail:
     """One sendmail, with the given lines in its sendmail.mc. The milter's port is that of
     the documents."""
 
-    smtp_port, submission_port, milter_port = 25, 587, 8891
+    smtp_port, submission_port, milter_port = 25, 587, 8895
 
     def __init__(self, folder, sink_port, lines):
         self.dir = pathlib.Path(folder)
