@@ -20,7 +20,7 @@ cd "$(dirname "$0")" || exit 1
 . tests/packages.sh
 packages=("${build_packages[@]}" libcmocka-dev postfix rbldnsd swaks valgrind mandoc clang
     libclang-rt-14-dev clang-format-14 shellcheck python3 python3-pytest python3-pytest-xdist
-    sqlite3 git systemd-container)
+    sqlite3 git systemd-container fail2ban)
 # What sendmail needs, which is unpacked only: m4 makes its sendmail.cf.
 packages+=(m4 iproute2 libdb5.3 libldap-2.5-0 libnsl2 libsasl2-2 libsasl2-modules libwrap0)
 jobs=$(nproc)

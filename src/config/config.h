@@ -131,7 +131,8 @@ struct config {
     struct {
         struct reply_template *list;
         struct reply_template *by_check[CHECK_COUNT]; /* NULL: list's */
-        struct reply_template *blocklist;
+        struct reply_template *blocklist,
+            *blocklist_client;      /* entries of clients and hosts */
         struct reply_template *url; /* may use all but REPLY_URL */
     } reply;
     struct {

@@ -123,6 +123,9 @@ static const struct option reply_rows[] = {
     REPLY("sender", CHECK_SENDER),
     TEMPLATE("blocklist", "%{what} is rbl blacklisted - %{url}", IN_CONFIG(reply.blocklist), 1,
              reply_variable_names),
+    TEMPLATE("blocklist-client",
+             "Service unavailable; Client host [%{what}] blocked using %{list}; %{url}",
+             IN_CONFIG(reply.blocklist_client), 1, reply_variable_names),
     TEMPLATE("url", "https://postmaster.example.org/rbl", IN_CONFIG(reply.url), 0,
              url_variable_names),
 };

@@ -114,6 +114,13 @@ static const char *blocked_subject(const struct session *session)
     abort();
 }
 
+/* Whether the entry is about who sends, not whose mail it is. */
+static bool names_client(const struct session *session)
+{
+    return session->match.subject != BLOCKLIST_BY_SENDER &&
+           session->match.subject != BLOCKLIST_BY_LOGIN;
+}
+
 static const char *blocked_class(const struct session *session)
 {
     switch (session->match.subject) {
@@ -148,5 +155,8 @@ void reply_for_blocklist(struct session *session, char out[static REPLY_TEXT_SIZ
     text_clean(session->match.reason, v.reason, sizeof v.reason);
     v.pointers[REPLY_REASON] = v.reason;
     set_url(&v, config->reply.url);
-    expand(&v, config->reply.blocklist, out);
+    expand(&v,
+           names_client(session) ? config->reply.blocklist_client
+                                 : config->reply.blocklist,
+           out);
 }

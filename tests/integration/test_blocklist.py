@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The sender blocklist on a message's way: who is refused with what reply, and who is not."""
 
+import re
+import shutil
+import subprocess
+
 import pytest
 
 from harness.conf import dnsbl
@@ -18,6 +22,10 @@ EXEMPT = {
 
 def refused(what):
     return f"554 5.7.1 {what} is rbl blacklisted - {URL}"
+
+
+def refused_client(what):
+    return f"554 5.7.1 Service unavailable; Client host [{what}] blocked using blocklist; {URL}"
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +62,13 @@ ROWS = [
     ("an IDN as A-label", {"sender": "x@xn--exmple-cua.org"}, refused("x@xn--exmple-cua.org")),
     ("allowed below a listed domain", {"sender": "good@spam.example"}, None),
     ("a tie", {"sender": "x@tie.example"}, None),
-    ("a network", {"addr": "203.0.113.9"}, refused("203.0.113.9")),
+    ("a network", {"addr": "203.0.113.9"}, refused_client("203.0.113.9")),
     ("allowed within a network", {"addr": "203.0.113.25"}, None),
-    ("an IPv6 network", {"addr": "2001:db8:bad:7::9"}, refused("2001:db8:bad:7::9")),
+    ("an IPv6 network", {"addr": "2001:db8:bad:7::9"}, refused_client("2001:db8:bad:7::9")),
     ("a host, by the client's name",
-     {"addr": "192.0.2.77", "name": "mx1.relay.bad.example"}, refused("192.0.2.77")),
+     {"addr": "192.0.2.77", "name": "mx1.relay.bad.example"}, refused_client("192.0.2.77")),
     ("a host, by HELO",
-     {"addr": "192.0.2.77", "helo": "relay.bad.example"}, refused("192.0.2.77")),
+     {"addr": "192.0.2.77", "helo": "relay.bad.example"}, refused_client("192.0.2.77")),
     ("an unconfirmed name", {"reverse_name": "relay.bad.example"}, None),
     ("a login", {"login": "hijacked", "sender": "x@y.example"}, refused("x@y.example")),
     ("a login, null sender", {"login": "hijacked", "sender": ""}, refused("<>")),
@@ -71,7 +79,7 @@ ROWS = [
      {"addr": "198.51.100.7", "sender": "x@spam.example"}, refused("x@spam.example")),
     ("an exempt sender that is listed",
      {"sender": "foe@friend.example"}, refused("foe@friend.example")),
-    ("listed though its network is exempt", {"addr": "198.51.100.66"}, refused("198.51.100.66")),
+    ("listed though its network is exempt", {"addr": "198.51.100.66"}, refused_client("198.51.100.66")),
     ("to an exempt recipient",
      {"sender": "x@spam.example", "recipients": ["postmaster@e.f"]}, None),
     ("on a DNS list, and not allowed", {"addr": ON_A_LIST},
@@ -96,3 +104,27 @@ def test_smtputf8_sender(world):
     """An address in letters of any script, listed as it is written."""
     attempt = world.send(sender="M\u00dcLLER@mail.example", mail_parameters=" SMTPUTF8")
     assert attempt.reply == refused("m\\xC3\\xBCller@mail.example")
+
+
+@pytest.mark.skipif(shutil.which("fail2ban-regex") is None, reason="fail2ban is not installed")
+def test_fail2ban_knows_who_was_refused(world):
+    """By its own postfix filter, which takes the addresses from Postfix's log: clients and
+    hosts that are listed, not those whose sender is."""
+    for mail in (
+        {"addr": "203.0.113.40"},
+        {"addr": "192.0.2.78", "helo": "relay.bad.example"},
+        {"addr": "192.0.2.79", "sender": "x@spam.example"},
+    ):
+        assert not world.send(**mail).accepted
+    log = world.postfix.log
+    for client in ("203.0.113.40", "192.0.2.78", "192.0.2.79"):
+        log.wait_for(re.escape(f"[{client}]: 554"))
+    text = log.path.read_text().replace("postfix-rblmilter-test/", "postfix/")
+    (world.dir / "mail.log").write_text(text)
+    run = subprocess.run(
+        ["fail2ban-regex", "-o", "ip", world.dir / "mail.log", "postfix[mode=rbl]"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    found = set(run.stdout.split())
+    assert {"203.0.113.40", "192.0.2.78"} <= found, run
+    assert "192.0.2.79" not in found, run
