@@ -89,7 +89,7 @@ static struct blocklist *allocate(const struct blocklist_options *options)
         return NULL;
     }
     blocklist->lock_fd = -1;
-    blocklist_configure(blocklist, options->backups, options->strip_tags);
+    blocklist_configure(blocklist, options->backups, options->strip);
     pthread_mutex_init(&blocklist->writing.lock, NULL);
     pthread_cond_init(&blocklist->writing.released, NULL);
     pthread_mutex_init(&blocklist->looker.lock, NULL);
@@ -174,10 +174,10 @@ void blocklist_close(struct blocklist *blocklist)
     free(blocklist);
 }
 
-void blocklist_configure(struct blocklist *blocklist, int backups, bool strip_tags)
+void blocklist_configure(struct blocklist *blocklist, int backups, unsigned strip)
 {
     atomic_store(&blocklist->backups, backups);
-    atomic_store(&blocklist->strip_tags, strip_tags);
+    atomic_store(&blocklist->strip, strip);
 }
 
 const char *blocklist_library_version(void)

@@ -23,11 +23,15 @@ enum blocklist_on_damage {
     BLOCKLIST_DAMAGE_EMPTY    /* start over */
 };
 
+/* What a sender is looked up without, too, where it is not found as it is. */
+#define BLOCKLIST_STRIP_TAGS 1u /* anna+news@: anna@ */
+#define BLOCKLIST_STRIP_VERP 2u /* bounces-anna=example.org@: bounces@ */
+
 struct blocklist_options {
     const char *database; /* path; made if it is not there */
     enum blocklist_on_damage on_damage;
-    int backups;     /* daily ones kept beside it, NAME.backup-YYYYMMDD; 0 none */
-    bool strip_tags; /* anna+news@ is asked as anna@ too */
+    int backups;    /* daily ones kept beside it, NAME.backup-YYYYMMDD; 0 none */
+    unsigned strip; /* BLOCKLIST_STRIP_… */
     const struct blocklist_clock *clock; /* NULL: the system's; others for tests */
 };
 
@@ -54,7 +58,7 @@ void blocklist_close(struct blocklist *blocklist);
 const char *blocklist_library_version(void);
 
 /* What a reload may change. Any thread. */
-void blocklist_configure(struct blocklist *blocklist, int backups, bool strip_tags);
+void blocklist_configure(struct blocklist *blocklist, int backups, unsigned strip);
 
 #define BLOCKLIST_KEY_SIZE    (ADDRESS_SIZE + 8)
 #define BLOCKLIST_REASON_SIZE 512

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/rewritten.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
@@ -73,41 +74,68 @@ static enum blocklist_verdict look_name(struct blocklist *blocklist, enum entry_
     return verdict;
 }
 
+static enum blocklist_verdict look_local(struct blocklist *blocklist,
+                                         const struct mail_address *sender,
+                                         struct blocklist_match *match)
+{
+    struct entry entry;
+
+    return entry_of_address(sender, &entry) == 0 ? look(blocklist, &entry, match)
+                                                 : BLOCKLIST_NONE;
+}
+
 static enum blocklist_verdict look_address(struct blocklist *blocklist,
                                            const struct mail_address *sender,
                                            struct blocklist_match *match)
 {
-    enum blocklist_verdict verdict = BLOCKLIST_NONE;
-    struct mail_address stripped;
-    struct entry entry;
-    char *plus;
+    enum blocklist_verdict verdict = look_local(blocklist, sender, match);
+    unsigned strip = atomic_load(&blocklist->strip);
+    struct mail_address stripped = *sender;
+    char *plus = strchr(stripped.local, '+');
 
-    if (entry_of_address(sender, &entry) == 0)
-        verdict = look(blocklist, &entry, match);
-    if (verdict != BLOCKLIST_NONE || !atomic_load(&blocklist->strip_tags))
+    for (int n = 0; verdict == BLOCKLIST_NONE && (strip & BLOCKLIST_STRIP_VERP) != 0 &&
+                    rewritten_without_recipient(sender->local, n, stripped.local);
+         n++)
+        verdict = look_local(blocklist, &stripped, match);
+    if (verdict != BLOCKLIST_NONE || (strip & BLOCKLIST_STRIP_TAGS) == 0)
         return verdict;
     stripped = *sender;
-    plus = strchr(stripped.local, '+');
     if (plus == NULL || plus == stripped.local)
         return BLOCKLIST_NONE;
     *plus = '\0';
-    return entry_of_address(&stripped, &entry) == 0 ? look(blocklist, &entry, match)
-                                                    : BLOCKLIST_NONE;
+    return look_local(blocklist, &stripped, match);
 }
 
+/* An address, and the domain that it is in. */
+static enum blocklist_verdict look_whole_address(struct blocklist *blocklist,
+                                                 const struct mail_address *sender,
+                                                 struct blocklist_match *match)
+{
+    enum blocklist_verdict verdict = look_address(blocklist, sender, match);
+
+    return verdict != BLOCKLIST_NONE
+               ? verdict
+               : look_name(blocklist, ENTRY_DOMAIN, sender->domain, match);
+}
+
+/* As it is; and, where that is not listed, what BATV or SRS made it of. Anyone can write
+ * such an address, and pass SPF with it: an allow entry of the address inside is none. */
 static enum blocklist_verdict look_sender(struct blocklist *blocklist,
                                           const struct blocklist_subjects *subjects,
                                           struct blocklist_match *match)
 {
     enum blocklist_verdict verdict;
+    struct mail_address inside;
 
     match->subject = BLOCKLIST_BY_SENDER;
     if (subjects->sender == NULL)
         return BLOCKLIST_NONE;
-    verdict = look_address(blocklist, subjects->sender, match);
-    return verdict != BLOCKLIST_NONE
-               ? verdict
-               : look_name(blocklist, ENTRY_DOMAIN, subjects->sender->domain, match);
+    verdict = look_whole_address(blocklist, subjects->sender, match);
+    if (verdict == BLOCKLIST_NONE && rewritten_inside(subjects->sender, &inside))
+        verdict = look_whole_address(blocklist, &inside, match);
+    else
+        return verdict;
+    return verdict == BLOCKLIST_ALLOW ? BLOCKLIST_NONE : verdict;
 }
 
 /* The networks that the client is in, of the lengths that occur; the longest decides. */

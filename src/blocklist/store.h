@@ -60,7 +60,7 @@ struct blocklist {
     dev_t device; /* of the file that we opened: it may vanish */
     ino_t inode;
     atomic_int backups;
-    atomic_bool strip_tags;
+    atomic_uint strip; /* BLOCKLIST_STRIP_… */
     struct walltime walltime;
     struct bloom bloom;
     struct reader readers[STORE_READERS];

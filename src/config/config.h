@@ -139,7 +139,7 @@ struct config {
         char *database;
         enum on_damage on_damage;
         int backups; /* days */
-        bool strip_tags;
+        bool strip_tags, strip_verp;
     } blocklist;
     struct {
         enum log_target target;

@@ -135,6 +135,7 @@ static const struct option blocklist_rows[] = {
     CHOICE("on-damage", "stop", KIND_CHOICE, IN_CONFIG(blocklist.on_damage), on_damages),
     BOUND("backups", "7", KIND_NUMBER, IN_CONFIG(blocklist.backups), 0, 3650),
     ROW("strip-tags", "false", KIND_BOOL, IN_CONFIG(blocklist.strip_tags)),
+    ROW("strip-verp", "false", KIND_BOOL, IN_CONFIG(blocklist.strip_verp)),
 };
 
 static const struct option log_rows[] = {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/ipaddr.h"
 #include "ctl/pages.h"
 #include "ctl/shown.h"
 #include "ctl/table.h"
@@ -47,8 +48,29 @@ static void print_entries(const json_t *answer, const char *what)
     }
 }
 
+/* One address of IPv6 is left as soon as it is listed. */
+static void hint_ipv6(const json_t *answer)
+{
+    const json_t *entry;
+    size_t i;
+
+    json_array_foreach (json_object_get(answer, "entries"), i, entry) {
+        char text[NETWORK_TEXT_SIZE];
+        struct network network;
+
+        if (!json_is_string(entry) ||
+            network_parse(json_string_value(entry), &network) != 0 ||
+            network.base.family != 6 || network.prefix != 128)
+            continue;
+        network_of(&network.base, 64, &network);
+        network_text(&network, text);
+        ctl_error(OUTCOME_DONE, "%s: a customer usually has the whole of %s",
+                  json_string_value(entry), text);
+    }
+}
+
 /* Asks, and prints what became of each entry. */
-static enum outcome change(struct ctl *ctl, json_t *request, const char *what)
+static enum outcome change(struct ctl *ctl, json_t *request, const char *what, bool adds)
 {
     enum outcome outcome = OUTCOME_DONE;
     json_t *answer = ctl_ask(ctl, request, &outcome);
@@ -60,6 +82,8 @@ static enum outcome change(struct ctl *ctl, json_t *request, const char *what)
         shown_json(answer, ctl->terminal);
     else
         print_entries(answer, what);
+    if (adds && !ctl->json)
+        hint_ipv6(answer);
     if (json_is_true(json_object_get(answer, "shadowed")))
         ctl_error(OUTCOME_DONE, "an allow entry of the same text still lets it pass: "
                                 "\"rblctl remove\" takes both off");
@@ -79,7 +103,7 @@ static enum outcome add(struct ctl *ctl, const struct arguments *arguments,
     ctl_set_number(&request, "expires_s", expires_s);
     if (arguments->option[OPTION_FORCE] != NULL)
         json_object_set_new(request, "force", json_true());
-    return change(ctl, request, what);
+    return change(ctl, request, what, true);
 }
 
 enum outcome ctl_add(struct ctl *ctl, const struct arguments *arguments)
@@ -99,7 +123,7 @@ enum outcome ctl_remove(struct ctl *ctl, const struct arguments *arguments)
 
     if (dry_run)
         json_object_set_new(request, "dry_run", json_true());
-    return change(ctl, request, dry_run ? "would be removed" : "removed");
+    return change(ctl, request, dry_run ? "would be removed" : "removed", false);
 }
 
 /* --- list, log --- */

@@ -40,13 +40,20 @@ static enum blocklist_on_damage on_damage_of(const struct config *config)
     abort();
 }
 
+/* What the blocklist looks a sender up without. */
+static unsigned strip_of(const struct config *config)
+{
+    return (config->blocklist.strip_tags ? BLOCKLIST_STRIP_TAGS : 0) |
+           (config->blocklist.strip_verp ? BLOCKLIST_STRIP_VERP : 0);
+}
+
 static int open_blocklist(struct daemon *daemon, const struct config *config)
 {
     struct blocklist_options options = {
         .database = config->blocklist.database,
         .on_damage = on_damage_of(config),
         .backups = config->blocklist.backups,
-        .strip_tags = config->blocklist.strip_tags,
+        .strip = strip_of(config),
     };
     char error[BLOCKLIST_OPEN_ERROR_SIZE];
 
@@ -235,8 +242,7 @@ static int apply(struct daemon *daemon, struct config *config, config_report *re
     report_unchangeable(old->config, config, report, context);
     policy_unref(old);
     resolver_configure(daemon->resolver, &settings);
-    blocklist_configure(daemon->blocklist, config->blocklist.backups,
-                        config->blocklist.strip_tags);
+    blocklist_configure(daemon->blocklist, config->blocklist.backups, strip_of(config));
     log_open(config->log.target, config->log.level, daemon->foreground);
     policy_slot_set(&daemon->slot, policy);
     prober_forget_others(daemon->prober, config);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rewritten.h"
 #include "base/text.h"
 
 #define DIGEST_MAX SHA256_DIGEST_SIZE
@@ -146,10 +147,13 @@ int query_name_sender(const struct mail_address *sender, enum hash_kind hash,
                       const char *zone, char out[static DOMAIN_SIZE])
 {
     char address[ADDRESS_SIZE], label[2 * DIGEST_MAX + 1];
+    struct mail_address inside;
     uint8_t digest[DIGEST_MAX];
     size_t length;
 
     out[0] = '\0';
+    if (rewritten_inside(sender, &inside))
+        sender = &inside; /* the outside has a new tag each day: nobody lists it */
     if (sender->domain[0] == '\0' || !canonical_address(sender, address, sizeof address))
         return -1;
     length = digest_of(hash, address, digest);

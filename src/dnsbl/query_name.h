@@ -18,8 +18,9 @@ int query_name_address(const struct ipaddr *ip, const char *zone,
  * list may be asked about: without a dot, an IP literal. */
 int query_name_domain(const char *domain, const char *zone, char out[static DOMAIN_SIZE]);
 
-/* Writes the name to ask zone for a mail address: the hash of its canonical form (lower
- * case, without +tag, Gmail's dots removed: msbl.org/ebl-design.html) in hex, a SHA-256
+/* Writes the name to ask zone for a mail address: the hash of its canonical form (the
+ * address inside of BATV and SRS, lower case, without +tag, Gmail's dots removed:
+ * msbl.org/ebl-design.html) in hex, a SHA-256
  * in base32, as hex would be no valid label. Returns 0, or -1, with out empty: the null
  * sender, no valid domain, it would not fit. */
 int query_name_sender(const struct mail_address *sender, enum hash_kind hash,

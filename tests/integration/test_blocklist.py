@@ -32,7 +32,7 @@ def refused_client(what):
 def world(module_lab):
     dns = module_lab.dns(listed(ON_A_LIST, "bl.test") + listed("192.0.2.2", "bl.test"))
     module_lab.daemon(
-        dns, lists=[dnsbl("bl", "bl.test")], exempt=EXEMPT, blocklist={"strip_tags": True}
+        dns, lists=[dnsbl("bl", "bl.test")], exempt=EXEMPT, blocklist={"strip_tags": True, "strip_verp": True}
     )
     rblctl = Rblctl(module_lab.dir)
     for command in (
@@ -42,6 +42,7 @@ def world(module_lab):
         ["add", "exämple.org", "müller@mail.example"],
         ["add", "198.51.100.66", "--force"],
         ["allow", "good@spam.example", "192.0.2.2", "203.0.113.25"],
+        ["add", "list-bounces@list.example"],
         ["add", "tie.example"],
         ["allow", "tie.example"],
     ):
@@ -70,6 +71,19 @@ ROWS = [
     ("a host, by HELO",
      {"addr": "192.0.2.77", "helo": "relay.bad.example"}, refused_client("192.0.2.77")),
     ("an unconfirmed name", {"reverse_name": "relay.bad.example"}, None),
+    ("within BATV", {"sender": "prvs=4123a4b5c6=anna.a@domain.xyz"},
+     refused("prvs=4123a4b5c6=anna.a@domain.xyz")),
+    ("within SRS", {"sender": "SRS0=HHH=TT=domain.xyz=anna.a@fwd.example"},
+     refused("srs0=hhh=tt=domain.xyz=anna.a@fwd.example")),
+    ("a domain within SRS", {"sender": "SRS0=HHH=TT=spam.example=x@fwd.example"},
+     refused("srs0=hhh=tt=spam.example=x@fwd.example")),
+    ("another address within SRS", {"sender": "SRS0=HHH=TT=domain.xyz=anna@fwd.example"}, None),
+    ("allowed within SRS: that saves nobody", {
+        "sender": "SRS0=HHH=TT=spam.example=good@fwd.example", "addr": "203.0.113.9"},
+     refused_client("203.0.113.9")),
+    ("VERP", {"sender": "list-bounces-anna-b=example.org@list.example"},
+     refused("list-bounces-anna-b=example.org@list.example")),
+    ("VERP of another list", {"sender": "list-b-anna=example.org@list.example"}, None),
     ("a login", {"login": "hijacked", "sender": "x@y.example"}, refused("x@y.example")),
     ("a login, null sender", {"login": "hijacked", "sender": ""}, refused("<>")),
     ("another login", {"login": "anna", "addr": ON_A_LIST}, None),

@@ -18,6 +18,10 @@ check_PROGRAMS += tests/unit/test_idna
 tests_unit_test_idna_SOURCES = tests/unit/test_idna.c
 tests_unit_test_idna_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_rewritten
+tests_unit_test_rewritten_SOURCES = tests/unit/test_rewritten.c
+tests_unit_test_rewritten_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_ipaddr
 tests_unit_test_ipaddr_SOURCES = tests/unit/test_ipaddr.c
 tests_unit_test_ipaddr_LDADD = $(unit_libs)
