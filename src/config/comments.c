@@ -17,12 +17,14 @@ static size_t variable_length(const char *p)
     return end != NULL ? (size_t)(end - p) + 1 : 0;
 }
 
-/* The length of a string in quotes, or 0 if the file ends in it. */
+/* The length of a string in quotes, or 0 if it has no end: the file ends in it, or a line
+ * does, as no value has lines. Otherwise a quote that is missing would be found at the
+ * next one, in another statement. */
 static size_t string_length(const char *start)
 {
     const char *p = start + 1;
 
-    while (*p != '\0' && *p != *start) {
+    while (*p != '\0' && *p != '\n' && *p != *start) {
         size_t variable = *start == '"' ? variable_length(p) : 0;
 
         if (variable > 0)
@@ -30,7 +32,7 @@ static size_t string_length(const char *start)
         else
             p += p[0] == '\\' && p[1] != '\0' ? 2 : 1;
     }
-    return *p != '\0' ? (size_t)(p - start) + 1 : 0;
+    return *p == *start ? (size_t)(p - start) + 1 : 0;
 }
 
 /* Two slashes inside of a word, as in an URL, begin no comment. */

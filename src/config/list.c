@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/domain.h"
@@ -21,6 +22,8 @@
 #define CODES_ERROR_SIZE 512
 #define KEY_VARIABLE     "%{key}"
 #define KEY_SHOWN        "***"
+#define KEY_MIN          20 /* no zone of these providers has so long a label */
+#define KEY_CHARACTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 #define KEY_FILE_MAX     65536
 /* An IPv6 address's nibbles, or a hash, stand before it (RFC 5782, 2.4). */
 #define ZONE_MAX_LENGTH 180
@@ -216,11 +219,82 @@ static void check_dead(struct build *b, const struct list *list, cfg_t *sec)
                        list->zone_text, dead->name, dead->died);
 }
 
+/* A key that stands in the zone, as Spamhaus's DQS and Abusix have it. */
+static bool is_zone_key(const char *zone)
+{
+    static const char *const providers[] = {".dq.spamhaus.net", ".mail.abusix.zone"};
+    size_t key = strcspn(zone, "."), length = strlen(zone);
+
+    while (length > 0 && zone[length - 1] == '.')
+        length--;
+    for (size_t i = 0; i < sizeof providers / sizeof providers[0]; i++) {
+        size_t tail = strlen(providers[i]);
+
+        if (length > key + tail &&
+            strncasecmp(zone + length - tail, providers[i], tail) == 0)
+            return key >= KEY_MIN && strspn(zone, KEY_CHARACTERS) == key;
+    }
+    return false;
+}
+
+/* Takes such a key out of the zone, so that it is masked wherever the zone is shown. */
+static void take_key_out(struct build *b, struct list *list, cfg_t *sec)
+{
+    size_t length = strcspn(list->zone_text, ".");
+    char *key, *text;
+
+    if (list->key != NULL || list->key_file != NULL || !is_zone_key(list->zone_text))
+        return;
+    key = strndup(list->zone_text, length);
+    if (key == NULL ||
+        asprintf(&text, "%s%s", KEY_VARIABLE, list->zone_text + length) < 0) {
+        free(key);
+        option_error(b, sec, "zone", "out of memory");
+        return;
+    }
+    option_warning(b, sec, "zone",
+                   "zone = \"%s%s\" has its key in it, in a file that others may read: "
+                   "expected zone = \"%s\" and key-file = \"/PATH\"",
+                   KEY_SHOWN, list->zone_text + length, text);
+    free(list->zone_text);
+    list->zone_text = text;
+    list->key = key;
+}
+
+/* A zone as postscreen_dnsbl_sites has it, ZONE=CODES*WEIGHT, in our words. */
+static bool refuse_postscreen(struct build *b, const struct list *list, cfg_t *sec)
+{
+    const char *text = list->zone_text;
+    size_t zone = strcspn(text, "=*");
+    const char *codes = text[zone] == '=' ? text + zone + 1 : "";
+    const char *weight = strrchr(text + zone, '*');
+    int codes_length = (int)strlen(codes);
+
+    /* a star can stand for an octet of the codes, too */
+    if (weight != NULL &&
+        (weight[1] == '\0' || strspn(weight + 1, "-0123456789") != strlen(weight + 1)))
+        weight = NULL;
+    if (zone == 0 || text[zone] == '\0')
+        return false;
+    if (weight != NULL && *codes != '\0')
+        codes_length = (int)(weight - codes);
+    option_error(
+        b, sec, "zone",
+        "zone = \"%.200s\" is postscreen's form: expected zone = \"%.*s\"%s%s%s%.*s%s",
+        text, (int)zone, text, weight != NULL ? ", weight = " : "",
+        weight != NULL ? weight + 1 : "", *codes != '\0' ? ", codes \"" : "",
+        *codes != '\0' ? codes_length : 0, codes, *codes != '\0' ? "\" { }" : "");
+    return true;
+}
+
 static void build_zone(struct build *b, struct list *list, cfg_t *sec)
 {
     char *zone = NULL, canonical[DOMAIN_SIZE];
 
     build_key(b, list, sec);
+    if (refuse_postscreen(b, list, sec))
+        return;
+    take_key_out(b, list, sec);
     if (!check_key(b, list, sec))
         return;
     /* off and without its key, it is never asked, but has a name to show */

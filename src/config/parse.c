@@ -343,8 +343,8 @@ static int read_file(struct parse *p, const char *path, struct location include)
         rc = -1;
     } else if (line > 0) {
         report_error(p->report, (struct location){p->file, line},
-                     "a string or comment that begins here has no end, expected %s",
-                     missing);
+                     "the %s that begins in line %d has no end, expected %s",
+                     *missing == '*' ? "comment" : "text", line, missing);
         rc = -1;
     } else {
         rc = parse_text(p, text);

@@ -239,6 +239,19 @@ static void test_print(void **state)
     free(first);
     free(second);
 
+    /* a key that stands in the zone is as little shown */
+    c = load("list \"a\" { zone = \"abcdefghijklmnopqrstuvwxyz.zen.dq.spamhaus.net\" }",
+             &told);
+    assert_non_null(c);
+    assert_string_equal(c->lists[0].zone,
+                        "abcdefghijklmnopqrstuvwxyz.zen.dq.spamhaus.net");
+    assert_string_equal(c->lists[0].zone_shown, "***.zen.dq.spamhaus.net");
+    print_to(c, &first);
+    assert_null(strstr(first, "abcdef"));
+    assert_null(strstr(told.text, "abcdef"));
+    free(first);
+    config_unref(c);
+
     c = load_good("list \"a\" { zone = \"%{key}.b\" key = \"s3cret\" }");
     print_to(c, &first);
     config_unref(c);

@@ -130,8 +130,22 @@ static const struct {
      {"main.conf:5: the file ends inside of list \"a\", which begins in line 1"}},
     {"string without end",
      "user = \"a\nlog { }\n",
-     {"main.conf:1: a string or comment that begins here has no end, expected a "
-      "closing"}},
+     {"main.conf:1: the text that begins in line 1 has no end, expected a closing "
+      "quote"}},
+    {"a quote that is missing, and quotes behind it",
+     "log { level = info }\nmilter {\n socket = \"inet:8895\n socket-group = \"x\"\n}",
+     {"main.conf:3: the text that begins in line 3 has no end, expected a closing "
+      "quote"}},
+    {"postscreen's zone",
+     "list \"a\" { zone = \"zen.spamhaus.org=127.0.0.[2..11]*3\" }\n"
+     "list \"b\" { zone = \"b.example*-2\" }\nlist \"c\" { zone = "
+     "\"c.example=127.0.*.3\" }",
+     {"main.conf:1: zone = \"zen.spamhaus.org=127.0.0.[2..11]*3\" is postscreen's form: "
+      "expected zone = \"zen.spamhaus.org\", weight = 3, codes \"127.0.0.[2..11]\" { }",
+      "main.conf:2: zone = \"b.example*-2\" is postscreen's form: expected zone = "
+      "\"b.example\", weight = -2",
+      "main.conf:3: zone = \"c.example=127.0.*.3\" is postscreen's form: expected zone = "
+      "\"c.example\", codes \"127.0.*.3\" { }"}},
     {"no last brace of codes",
      "list \"a\" {\n zone = \"a.b\"\n codes \"127.0.0.2\" {\n weight = x\n",
      {"main.conf:5: the file ends inside of codes \"127.0.0.2\", which begins in line 3",
@@ -145,10 +159,12 @@ static const struct {
      {"main.conf:1: the file ends inside of a statement"}},
     {"only a name", "user", {"main.conf:1: missing equal sign after option 'user'"}},
     {"no section", "list \"a\"", {"main.conf:1: missing opening brace"}},
-    {"comment without end", "\n/* user = 1", {"main.conf:2: ", "expected */"}},
+    {"comment without end",
+     "\n/* user = 1",
+     {"main.conf:2: the comment that begins in line 2 has no end, expected */"}},
     {"string without end behind lines in another",
      "user = \"a\nb\" log {\n level = 'x",
-     {"main.conf:3: a string or comment that begins here has no end"}},
+     {"main.conf:1: the text that begins in line 1 has no end"}},
     {"bad escape", "user = \"\\999\"", {"main.conf:1: bad escape"}},
     {"bad escape behind a section",
      "log {\n level = info\n}\nuser = \"\\999\"",
@@ -257,9 +273,9 @@ static const struct {
       "main.conf:3: surge"}},
     {"include, string without end",
      "\ninclude(\"quote.conf\")",
-     {"quote.conf:2: a string or comment that begins here has no end"}},
+     {"quote.conf:2: the text that begins in line 2 has no end"}},
     {"include, gone, and on",
-     "include(\"gone.conf\") user = \"a\nb\"\n",
+     "include(\"gone.conf\")\nuser = \"a\\x7f\"\n",
      {"main.conf:1: include(\"gone.conf\"): cannot be read", "main.conf:2: user"}},
     {"include, no last brace",
      "include(\"open.conf\")\nuser = \"a\"",
@@ -337,6 +353,11 @@ static const struct {
      "warning: list \"a\" has no weight but 0"},
     {"no weight of any code", "list \"a\" { zone = \"a.b\" codes \"&2\" { weight = 0 } }",
      "warning: list \"a\" has no weight but 0"},
+    {"a key in a zone",
+     "list \"a\" { zone = \"abcdefghijklmnopqrstuvwxyz.zen.dq.spamhaus.net\" }",
+     "warning: zone = \"***.zen.dq.spamhaus.net\" has its key in it, in a file that "
+     "others "
+     "may read: expected zone = \"%{key}.zen.dq.spamhaus.net\" and key-file"},
     {"recipients unknown", "milter { reject-at = \"mail\" }",
      "warning: reject-at = \"mail\": no recipient is known then"},
     {"sender unknown",
