@@ -33,6 +33,8 @@ struct dns_answer *dns_answer_failure(enum dns_status status)
         [DNS_NONE] = {.refs = 1, .status = DNS_NONE},
         [DNS_TIMEOUT] = {.refs = 1, .status = DNS_TIMEOUT},
         [DNS_SERVFAIL] = {.refs = 1, .status = DNS_SERVFAIL},
+        [DNS_FORMERR] = {.refs = 1, .status = DNS_FORMERR},
+        [DNS_NOTIMP] = {.refs = 1, .status = DNS_NOTIMP},
         [DNS_REFUSED] = {.refs = 1, .status = DNS_REFUSED},
         [DNS_INVALID] = {.refs = 1, .status = DNS_INVALID},
         [DNS_UNREACHABLE] = {.refs = 1, .status = DNS_UNREACHABLE},
@@ -82,6 +84,10 @@ const char *dns_status_name(enum dns_status status)
         return "timeout";
     case DNS_SERVFAIL:
         return "servfail";
+    case DNS_FORMERR:
+        return "formerr";
+    case DNS_NOTIMP:
+        return "notimp";
     case DNS_REFUSED:
         return "refused";
     case DNS_INVALID:

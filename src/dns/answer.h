@@ -18,12 +18,14 @@ enum dns_status {
     DNS_NONE,        /* NXDOMAIN, or no record of that type */
     DNS_TIMEOUT,     /* no answer within the time, from servers that answer others */
     DNS_SERVFAIL,    /* the server could not */
+    DNS_FORMERR,     /* the server did not understand the query */
+    DNS_NOTIMP,      /* the server knows no such query */
     DNS_REFUSED,     /* the server would not: for a DNS list, it refuses our queries */
     DNS_INVALID,     /* an answer that could not be read, or a name that is none */
     DNS_UNREACHABLE, /* no server answers anything: it says nothing of the name */
     DNS_NOT_ASKED    /* not sent: no place in time, no memory, no budget, stopping */
 };
-#define DNS_STATUS_COUNT 8
+#define DNS_STATUS_COUNT 10
 
 struct dns_answer {
     atomic_uint refs;

@@ -166,6 +166,21 @@ static bool read_negative_ttl(struct reading *r)
     return true;
 }
 
+/* Other errors (YXDOMAIN, NOTAUTH …) are no server's answer to a query, but a failure. */
+static enum dns_status error_status(int rcode)
+{
+    switch (rcode) {
+    case ns_r_formerr:
+        return DNS_FORMERR;
+    case ns_r_notimpl:
+        return DNS_NOTIMP;
+    case ns_r_refused:
+        return DNS_REFUSED;
+    default:
+        return DNS_SERVFAIL;
+    }
+}
+
 static enum dns_status read_packet(struct reading *r, const char *name)
 {
     int rcode = ns_msg_getflag(r->msg, ns_f_rcode);
@@ -173,7 +188,7 @@ static enum dns_status read_packet(struct reading *r, const char *name)
 
     if (ns_msg_getflag(r->msg, ns_f_qr) && rcode != ns_r_noerror &&
         rcode != ns_r_nxdomain)
-        return rcode == ns_r_refused ? DNS_REFUSED : DNS_SERVFAIL;
+        return error_status(rcode);
     /* Still cut short: c-ares has already asked over TCP. */
     if (!question_fits(r, name) || ns_msg_getflag(r->msg, ns_f_tc))
         return DNS_INVALID;

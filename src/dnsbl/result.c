@@ -114,6 +114,8 @@ struct dnsbl_result result_judge(const struct list *list, const struct dns_answe
         return out;
     case DNS_TIMEOUT:
     case DNS_SERVFAIL:
+    case DNS_FORMERR:
+    case DNS_NOTIMP:
     case DNS_INVALID:
     case DNS_UNREACHABLE:
     case DNS_NOT_ASKED:

@@ -116,7 +116,8 @@ static void note_answer(struct dnsbl_lookup *l, const struct dns_answer *answer,
     if (l->batch->lookups->is_admin)
         return;
     if (!cached && !heard.servers_failed &&
-        (answer->status == DNS_TIMEOUT || answer->status == DNS_SERVFAIL) &&
+        (answer->status == DNS_TIMEOUT || answer->status == DNS_SERVFAIL ||
+         answer->status == DNS_FORMERR || answer->status == DNS_NOTIMP) &&
         list_stats_answers_others(l->dnsbl->stats, took_ms))
         dns_lookup_remember_failure(&l->dns, answer, NAME_FAILED_MS);
     dnsbl_heard(l->dnsbl, &heard);

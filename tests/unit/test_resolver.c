@@ -78,6 +78,7 @@ static const char rules[] =
     " {\"name\": \"servfail.t\", \"rcode\": \"SERVFAIL\"},"
     " {\"name\": \"refused.t\", \"rcode\": \"REFUSED\"},"
     " {\"name\": \"formerr.t\", \"rcode\": \"FORMERR\"},"
+    " {\"name\": \"notimp.t\", \"rcode\": \"NOTIMP\"},"
     " {\"name\": \"silent.t\", \"silent\": true},"
     " {\"name\": \"late.t\", \"a\": [\"127.0.0.9\"], \"delay_ms\": 450},"
     " {\"name\": \"tc.t\", \"a\": [\"127.0.0.3\"], \"truncate\": true},"
@@ -110,7 +111,8 @@ static const struct {
     {"NXDOMAIN with SOA", "soa.t", DNS_A, "none"},
     {"SERVFAIL", "servfail.t", DNS_A, "servfail"},
     {"REFUSED", "refused.t", DNS_A, "refused"},
-    {"FORMERR", "formerr.t", DNS_A, "servfail"},
+    {"FORMERR", "formerr.t", DNS_A, "formerr"},
+    {"NOTIMP", "notimp.t", DNS_A, "notimp"},
     {"silence", "silent.t", DNS_A, "timeout"},
     {"after the first attempt's time", "late.t", DNS_A, "found 127.0.0.9"},
     {"truncated, then TCP", "tc.t", DNS_A, "found 127.0.0.3"},
@@ -539,6 +541,8 @@ static void test_other_server_after_failure(void **state)
     assert_non_null(u);
     assert_asked(resolver, u, DNS_A, "servfail.t", "found 127.0.0.2");
     assert_asked(resolver, u, DNS_A, "refused.t", "found 127.0.0.2");
+    assert_asked(resolver, u, DNS_A, "formerr.t", "found 127.0.0.2");
+    assert_asked(resolver, u, DNS_A, "notimp.t", "found 127.0.0.2");
     nameserver_rules(second, "[{\"rcode\": \"SERVFAIL\"}]");
     assert_asked(resolver, u, DNS_A, "n.servfail.t",
                  "none"); /* the first one's NXDOMAIN */

@@ -250,7 +250,8 @@ static void failures(void **state)
         enum result_state want;
     } cases[] = {
         {DNS_NONE, RESULT_NOT_LISTED}, {DNS_TIMEOUT, RESULT_FAILED},
-        {DNS_SERVFAIL, RESULT_FAILED}, {DNS_REFUSED, RESULT_ERROR},
+        {DNS_SERVFAIL, RESULT_FAILED}, {DNS_FORMERR, RESULT_FAILED},
+        {DNS_NOTIMP, RESULT_FAILED},   {DNS_REFUSED, RESULT_ERROR},
         {DNS_INVALID, RESULT_FAILED},  {DNS_NOT_ASKED, RESULT_FAILED},
     };
     struct list list = {.weight = 8};
