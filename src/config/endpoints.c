@@ -38,10 +38,33 @@ static int copy_host(const char *text, const char *end, char out[static HOST_SIZ
     return 0;
 }
 
+/* Takes the interface off a link-local address, "fe80::1%eth0". Returns -1 where one is
+ * missing, or where none belongs. */
+static int read_server_address(char *host, struct ipaddr *ip, const char **interface)
+{
+    char *percent = strchr(host, '%');
+    bool link_local;
+
+    *interface = "";
+    if (percent != NULL) {
+        *percent = '\0';
+        *interface = percent + 1;
+        if (**interface == '\0' || strlen(*interface) >= IF_NAMESIZE ||
+            strpbrk(*interface, "%[]:,/ ") != NULL)
+            return -1;
+    }
+    if (ipaddr_parse(host, ip) != 0)
+        return -1;
+    link_local =
+        ip->family == 6 && ip->octets[0] == 0xfe && (ip->octets[1] & 0xc0) == 0x80;
+    return link_local == (percent != NULL) ? 0 : -1;
+}
+
 int server_canonical(const char *text, char out[static ENDPOINT_SIZE])
 {
     const char *colon = strrchr(text, ':');
     char host[HOST_SIZE], address[IPADDR_TEXT_SIZE];
+    const char *interface;
     struct ipaddr ip;
     int port = 53;
 
@@ -52,10 +75,11 @@ int server_canonical(const char *text, char out[static ENDPOINT_SIZE])
         port = parse_port(colon + 1);
     if (port < 0 ||
         copy_host(text, colon != NULL ? colon : text + strlen(text), host) != 0 ||
-        ipaddr_parse(host, &ip) != 0)
+        read_server_address(host, &ip, &interface) != 0)
         return -1;
     ipaddr_text(&ip, address);
-    snprintf(out, ENDPOINT_SIZE, ip.family == 6 ? "[%s]:%d" : "%s:%d", address, port);
+    snprintf(out, ENDPOINT_SIZE, ip.family == 6 ? "[%s%s%s]:%d" : "%s%s%s:%d", address,
+             *interface != '\0' ? "%" : "", interface, port);
     return 0;
 }
 

@@ -179,7 +179,8 @@ static int read_server(const char *text, char **field,
 
     if (server_canonical(text, server) != 0)
         return expect(expected, "an IP address with or without a port, such as "
-                                "127.0.0.1, 127.0.0.1:5300 or [::1]:53");
+                                "127.0.0.1, 127.0.0.1:5300 or [::1]:53; a link-local "
+                                "one with its interface, fe80::1%eth0");
     if (*field == NULL)
         return set_text(field, server, expected);
     if (asprintf(&joined, "%s,%s", *field, server) < 0)

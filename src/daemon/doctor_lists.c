@@ -35,11 +35,14 @@ static void say_health(struct doctor *doctor, const struct dnsbl *dnsbl,
         break;
     case HEALTH_EMPTY:
         doctor_say(doctor, LEVEL_ERROR,
-                   has_key ? "compare the key with the one in your account there; some "
-                             "lists answer a wrong key with \"not listed\""
-                           : "look whether the zone is right and the list still runs "
-                             "(docs/lists.md); if it has no test point, set test-listed "
-                             "= \"\"",
+                   has_key
+                       ? "compare the key with the one in your account there; some "
+                         "lists answer a wrong key with \"not listed\""
+                       : "look whether the zone is right and the list still runs "
+                         "(docs/lists.md); if it has no test point, set test-listed "
+                         "= \"\"; where the list's server says NXDOMAIN to names with "
+                         "entries below them (rbldnsd), switch the resolver's QNAME "
+                         "minimisation off (unbound: qname-minimisation: no)",
                    has_key ? "list %s: its key is not accepted, it seems: %s"
                            : "list %s is empty: %s",
                    name, why);

@@ -9,26 +9,30 @@
 
 #include "base/text.h"
 #include "daemon/asking.h"
+#include "dns/resolv_conf.h"
+#include "dns/resolver.h"
 #include "known/public_resolvers.h"
 
-#define RESOLV_CONF "/etc/resolv.conf"
 #define OWN_RESOLVER                                                                     \
     "run a resolver of your own (unbound, without forward-zone), and set "               \
     "resolver { servers = { \"127.0.0.1\" } }"
 
 /* The servers of resolv.conf(5), as resolver.servers would have them. */
-static void read_resolv_conf(const char *path, char *out, size_t size)
+static void read_resolv_conf(struct doctor *doctor, char *out, size_t size)
 {
+    char read[UPSTREAM_SERVERS][ENDPOINT_SIZE], dropped[256];
     struct buffer servers = buffer_over(out, size);
-    FILE *file = fopen(path, "re");
-    char line[512], server[64];
+    size_t count =
+        resolv_conf_servers(RESOLV_CONF, read, UPSTREAM_SERVERS, dropped, sizeof dropped);
 
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, " nameserver %63s", server) == 1)
-            buffer_add(&servers, strchr(server, ':') != NULL ? "%s[%s]:53" : "%s%s:53",
-                       servers.used > 0 ? "," : "", server);
-    if (file != NULL)
-        fclose(file);
+    for (size_t i = 0; i < count; i++)
+        buffer_add(&servers, "%s%s", i > 0 ? "," : "", read[i]);
+    if (dropped[0] != '\0')
+        doctor_say(
+            doctor, LEVEL_WARNING,
+            "correct or remove these lines: a server is an IP address, a link-local "
+            "one with its interface (fe80::1%eth0)",
+            RESOLV_CONF ": not used: %s", dropped);
 }
 
 static void look_for_public(struct doctor *doctor, const char *servers, const char *whose)
@@ -49,7 +53,7 @@ static void look_at_servers(struct doctor *doctor)
     char servers[512] = "";
 
     if (config->resolver.servers == NULL) {
-        read_resolv_conf(RESOLV_CONF, servers, sizeof servers);
+        read_resolv_conf(doctor, servers, sizeof servers);
         look_for_public(doctor, servers, RESOLV_CONF);
         if (strstr(servers, "127.0.0.53:53") != NULL)
             doctor_say(doctor, LEVEL_WARNING, OWN_RESOLVER,
@@ -169,15 +173,29 @@ static void look_at_strays(struct doctor *doctor)
                    (unsigned long long)stats.strays[STRAY_GARBAGE]);
 }
 
+static void add_server(void *context, const char *address, int64_t away_ms)
+{
+    struct buffer *servers = context;
+
+    buffer_add(servers, "%s%s%s", servers->used > 0 ? ", " : "", address,
+               away_ms != 0 ? " (away)" : "");
+}
+
 void doctor_resolver(struct doctor *doctor)
 {
     size_t before = doctor_wrong(doctor);
+    char text[512];
+    struct buffer servers = buffer_over(text, sizeof text);
 
     look_at_servers(doctor);
     look_for_rewriting(doctor);
+    resolver_servers(doctor->daemon->resolver, add_server, &servers);
     if (doctor_wrong(doctor) == before)
-        doctor_say(doctor, LEVEL_OK, "",
-                   "the resolver answers, and invents no names that do not exist");
+        doctor_say(
+            doctor, LEVEL_OK, "",
+            "the resolver answers, and invents no names that do not exist; servers "
+            "in use: %s",
+            text);
     look_at_load(doctor);
     look_at_strays(doctor);
 }

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "dns/resolv_conf.h"
 
 /* c-ares 1.32 and later shortens the time of an attempt by what it has seen of a server,
  * down to 250 ms, and forgets the query then; but a caching resolver is quick except for
@@ -29,6 +32,7 @@ struct channel {
     unsigned asked, open;
     int64_t retired_ms; /* 0: in use */
     struct stray_watch watch;
+    unsigned interface;  /* of a link-local server; 0: none, or it is gone */
     bool without_socket; /* the last one that was wanted could not be had */
 };
 
@@ -182,8 +186,14 @@ static int on_close(ares_socket_t fd, void *data)
 static int on_connect(ares_socket_t fd, const struct sockaddr *to, ares_socklen_t size,
                       void *data)
 {
-    (void)data;
-    return connect(fd, to, size);
+    const struct channel *channel = data;
+    struct sockaddr_in6 with_scope;
+
+    if (channel->interface == 0 || to->sa_family != AF_INET6 || size < sizeof with_scope)
+        return connect(fd, to, size);
+    memcpy(&with_scope, to, sizeof with_scope);
+    with_scope.sin6_scope_id = channel->interface;
+    return connect(fd, (const struct sockaddr *)&with_scope, sizeof with_scope);
 }
 
 static ares_ssize_t on_receive(ares_socket_t fd, void *buffer, size_t size, int flags,
@@ -222,30 +232,46 @@ static void log_servers_error(const char *servers, int rc)
 
 size_t channel_servers(const char *servers, char (*out)[CHANNEL_SERVER_SIZE], size_t most)
 {
-    struct ares_addr_port_node *first = NULL;
-    ares_channel ares = NULL;
+    char dropped[256], one[CHANNEL_SERVER_SIZE];
     size_t count = 0;
-    int rc = ares_init(&ares);
 
-    if (rc == ARES_SUCCESS && servers[0] != '\0')
-        rc = ares_set_servers_ports_csv(ares, servers);
-    if (rc == ARES_SUCCESS)
-        rc = ares_get_servers_ports(ares, &first);
-    for (struct ares_addr_port_node *s = first; s != NULL && count < most; s = s->next) {
-        char address[INET6_ADDRSTRLEN];
-        int port = s->udp_port != 0 ? s->udp_port : 53;
+    if (servers[0] == '\0')
+        return resolv_conf_servers(RESOLV_CONF, out, most, dropped, sizeof dropped);
+    while (*servers != '\0' && count < most) {
+        size_t length = strcspn(servers, ",");
 
-        if (inet_ntop(s->family, &s->addr, address, sizeof address) == NULL)
-            continue;
-        snprintf(out[count++], CHANNEL_SERVER_SIZE,
-                 s->family == AF_INET6 ? "[%s]:%d" : "%s:%d", address, port);
+        if (length >= sizeof one)
+            return 0;
+        memcpy(one, servers, length);
+        one[length] = '\0';
+        if (server_canonical(one, out[count]) != 0) {
+            log_servers_error(one, ARES_EBADSTR);
+            return 0;
+        }
+        count++;
+        servers += length + (servers[length] == ',');
     }
-    log_servers_error(servers, rc);
-    if (first != NULL)
-        ares_free_data(first);
-    if (ares != NULL)
-        ares_destroy(ares);
     return count;
+}
+
+/* c-ares 1.18 knows no interfaces: the channel keeps it, and adds it when it connects. */
+static int set_server(struct channel *channel, const char *server)
+{
+    char text[CHANNEL_SERVER_SIZE], *percent, *end;
+
+    if (!text_copy(server, text, sizeof text))
+        return ARES_EBADSTR;
+    percent = strchr(text, '%');
+    if (percent != NULL) {
+        end = strchr(percent, ']');
+        if (end == NULL)
+            return ARES_EBADSTR;
+        *end = '\0';
+        channel->interface = if_nametoindex(percent + 1);
+        *end = ']';
+        memmove(percent, end, strlen(end) + 1);
+    }
+    return ares_set_servers_ports_csv(channel->ares, text);
 }
 
 static int init_ares(struct channel *channel, const char *server, int life_ms)
@@ -283,7 +309,7 @@ static int init_ares(struct channel *channel, const char *server, int life_ms)
         return rc;
     }
     ares_set_socket_functions(channel->ares, &functions, channel);
-    return ares_set_servers_ports_csv(channel->ares, server);
+    return set_server(channel, server);
 }
 
 struct channel *channel_new(struct channel_set *set, const char *server, int life_ms)

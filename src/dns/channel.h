@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "config/endpoints.h"
 #include "dns/answer.h"
 #include "dns/stray.h"
 
@@ -54,7 +55,7 @@ void channel_set_reap(struct channel_set *set, int64_t now_ms, int linger_ms);
 /* The servers that a text names, or /etc/resolv.conf's for "", as "127.0.0.1:53" and
  * "[::1]:53": writes up to most of them. Returns their number; 0 where the text cannot be
  * read or there is no memory, which is logged. */
-#define CHANNEL_SERVER_SIZE 64
+#define CHANNEL_SERVER_SIZE ENDPOINT_SIZE
 size_t channel_servers(const char *servers, char (*out)[CHANNEL_SERVER_SIZE],
                        size_t most);
 

@@ -84,6 +84,8 @@ void resolver_free(struct resolver *resolver);
 void resolver_configure(struct resolver *resolver,
                         const struct resolver_settings *settings);
 
+#define UPSTREAM_SERVERS 8 /* more are not used */
+
 /* The upstream for servers, "127.0.0.1:5300,[::1]:53", or NULL for /etc/resolv.conf's.
  * Upstreams of the same text are one and share their cache; those of other text do not.
  * Returns NULL without memory. Any thread. */

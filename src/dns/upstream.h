@@ -16,8 +16,6 @@
 #include "dns/channel.h"
 #include "dns/resolver.h"
 
-#define UPSTREAM_SERVERS 8 /* more are not used */
-
 /* How many channels to a server, so source ports, are in use at once, and after how many
  * queries or what time a channel gives way to a new one, with a new port. So often are
  * resolv.conf's servers read again, too. */

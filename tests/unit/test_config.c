@@ -213,7 +213,8 @@ static void test_print(void **state)
 {
     struct config *c = load_good(
         "user = \"a\\\"b\\\\c\" milter { socket-mode = \"0600\" reject-at = \"eom\" }\n"
-        "resolver { servers = { \"127.0.0.1\", \"::1\" } timeout = \"1500ms\" }\n"
+        "resolver { servers = { \"127.0.0.1\", \"::1\", \"fe80::1%eth0\", "
+        "\"[fe80::2%e]:54\" } timeout = \"1500ms\" }\n"
         "list \"a\" { zone = \"%{key}.b\" key-file = \"good.key\" error-codes = {}\n"
         " check = { \"helo\", \"client\" } organizational = true weight = -2\n"
         " reply = \"\\${HOME} 'x' \\\"%{what}\\\" 100%%\" codes \"127.0.*.[1;3]\" { } }\n"

@@ -64,6 +64,11 @@ static const struct {
     {"socket, family", "milter { socket = \"inet:1@::1\" }", {"expected inet:PORT"}},
     {"socket, path", "milter { socket = \"unix:x\" }", {"unix:/PATH"}},
     {"server name", "resolver { servers = \"ns.example\" }", {"expected an IP address"}},
+    {"server, link-local without its interface",
+     "resolver { servers = { \"fe80::1\", \"fe80::1%\", \"::1%eth0\", \"fe80::1%a/b\" } "
+     "}",
+     {"servers = \"fe80::1\": expected an IP address", "servers = \"fe80::1%\"",
+      "servers = \"::1%eth0\"", "servers = \"fe80::1%a/b\""}},
     {"server port", "resolver { servers = \"127.0.0.1:x\" }", {"127.0.0.1:5300"}},
     {"the second value's line",
      "resolver {\n servers = {\n  \"127.0.0.1\",\n  \"x\"\n }\n}",
