@@ -74,6 +74,16 @@ enum blocklist_result blocklist_remove(struct blocklist *blocklist,
                                        size_t *removed,
                                        char error[static BLOCKLIST_ERROR_SIZE]);
 
+/* Takes off what one source has listed or allowed at or after since (wall clock), as one
+ * change. With dry_run nothing is changed. On disk when it returns. *removed: rows.
+ * NO_SUCH_ENTRY if there is none. */
+enum blocklist_result blocklist_remove_since(struct blocklist *blocklist,
+                                             const char *source, time_t since,
+                                             const char *reason, bool dry_run,
+                                             const struct blocklist_actor *actor,
+                                             size_t *removed,
+                                             char error[static BLOCKLIST_ERROR_SIZE]);
+
 /* A row as it stands. Texts live for the callback. */
 struct blocklist_row {
     int64_t id;

@@ -167,3 +167,40 @@ enum blocklist_result blocklist_remove(struct blocklist *blocklist,
     }
     return transaction_commit(blocklist, error);
 }
+
+enum blocklist_result blocklist_remove_since(struct blocklist *blocklist,
+                                             const char *source, time_t since,
+                                             const char *reason, bool dry_run,
+                                             const struct blocklist_actor *actor,
+                                             size_t *removed,
+                                             char error[static BLOCKLIST_ERROR_SIZE])
+{
+    struct transaction *writing = &blocklist->writing;
+    enum blocklist_result result;
+
+    *removed = 0;
+    error[0] = '\0';
+    if (!transaction_texts_are_fine(source, or_empty(reason), error))
+        return BLOCKLIST_REFUSED;
+    result = transaction_begin(blocklist, TRANSACTION_DURABLE, "remove", actor, reason,
+                               BLOCKLIST_WAIT_S * 1000, error);
+    if (result != BLOCKLIST_OK)
+        return result;
+    /* what is past its end is no entry any more: the flusher records that */
+    if (sql_run_once(writing->db,
+                     "DELETE FROM listing WHERE source = ? AND since >= ?"
+                     " AND (expires IS NULL OR expires > ?)",
+                     "tii", source, (int64_t)since,
+                     (int64_t)blocklist_now(blocklist)) != SQLITE_OK) {
+        result = transaction_failed(blocklist, writing->db, error);
+    } else if ((*removed = writing->audit.removed) == 0) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE,
+                      "source %s has listed nothing since then", source);
+        result = BLOCKLIST_NO_SUCH_ENTRY;
+    }
+    if (result != BLOCKLIST_OK || dry_run) {
+        transaction_cancel(blocklist);
+        return result;
+    }
+    return transaction_commit(blocklist, error);
+}

@@ -18,8 +18,9 @@ static const struct ctl_command commands[] = {
      TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
          TAKES(OPTION_FORCE),
      "let senders pass, whatever is listed", ctl_allow},
-    {"remove", "ENTRY…", 1, MANY,
-     TAKES(OPTION_REASON) | TAKES(OPTION_SOURCE) | TAKES(OPTION_DRY_RUN),
+    {"remove", "ENTRY… | --source NAME --since SPAN", 0, MANY,
+     TAKES(OPTION_REASON) | TAKES(OPTION_SOURCE) | TAKES(OPTION_SINCE) |
+         TAKES(OPTION_DRY_RUN),
      "take entries off; their history stays", ctl_remove},
     {"list", "[ENTRY-PATTERN]", 0, 1,
      TAKES(OPTION_KIND) | TAKES(OPTION_SOURCE) | TAKES(OPTION_REASON) |

@@ -34,8 +34,10 @@ static json_t *entries_request(const char *command, const struct arguments *argu
     return request;
 }
 
+/* Each entry; of a removal by source and time, how many there were. */
 static void print_entries(const json_t *answer, const char *what)
 {
+    json_int_t rows = json_integer_value(json_object_get(answer, "removed"));
     const json_t *entries = json_object_get(answer, "entries");
     const json_t *entry;
     char text[1024];
@@ -46,6 +48,8 @@ static void print_entries(const json_t *answer, const char *what)
                    sizeof text);
         printf("%s: %s\n", text, what);
     }
+    if (json_array_size(entries) == 0)
+        printf("%lld row%s %s\n", (long long)rows, rows == 1 ? "" : "s", what);
 }
 
 /* One address of IPv6 is left as soon as it is listed. */
@@ -116,11 +120,32 @@ enum outcome ctl_allow(struct ctl *ctl, const struct arguments *arguments)
     return add(ctl, arguments, "allow", "allowed");
 }
 
+/* Either entries, or a source and a time. Returns 0, or -1 after an error was printed. */
+static int check_remove(const struct arguments *arguments)
+{
+    bool since = arguments->option[OPTION_SINCE] != NULL;
+
+    if (since ? arguments->word_count == 0 && arguments->option[OPTION_SOURCE] != NULL
+              : arguments->word_count > 0)
+        return 0;
+    fputs("rblctl: usage: rblctl remove ENTRY…, or --source NAME --since SPAN\n", stderr);
+    return -1;
+}
+
 enum outcome ctl_remove(struct ctl *ctl, const struct arguments *arguments)
 {
     bool dry_run = arguments->option[OPTION_DRY_RUN] != NULL;
-    json_t *request = entries_request("remove", arguments);
+    json_t *request;
+    int64_t since_s;
 
+    if (check_remove(arguments) != 0 ||
+        arguments_span(arguments, OPTION_SINCE, &since_s) != 0)
+        return OUTCOME_USAGE;
+    request = entries_request("remove", arguments);
+    if (since_s >= 0) {
+        json_object_del(request, "entries");
+        ctl_set_number(&request, "since_s", since_s);
+    }
     if (dry_run)
         json_object_set_new(request, "dry_run", json_true());
     return change(ctl, request, dry_run ? "would be removed" : "removed", false);

@@ -147,11 +147,32 @@ static json_t *no_such_entry(struct blocklist *blocklist, const struct entry *en
                                  match.key);
 }
 
+/* What a source has listed by mistake. */
+static json_t *remove_since(struct blocklist *blocklist, const char *source,
+                            int64_t since_s, const char *reason, bool dry_run,
+                            const struct command_actor *actor)
+{
+    char error[BLOCKLIST_ERROR_SIZE];
+    enum blocklist_result result;
+    size_t removed;
+
+    if (source == NULL)
+        return protocol_error_answer(PROTOCOL_USAGE, "\"since_s\" needs a \"source\"");
+    result = blocklist_remove_since(blocklist, source,
+                                    blocklist_now(blocklist) - (time_t)since_s, reason,
+                                    dry_run, &actor->actor, &removed, error);
+    return result == BLOCKLIST_OK ? json_pack("{s:b, s:[], s:I}", "ok", 1, "entries",
+                                              "removed", (json_int_t)removed)
+                                  : command_error(result, error);
+}
+
 /* {"command":"remove","entries":[…],"reason","source","dry_run","sudo"}
- * -> {"ok":true,"entries":[…],"removed":rows} or "no-entry" */
+ * -> {"ok":true,"entries":[…],"removed":rows} or "no-entry"; with "since_s" instead of
+ * "entries" all that the source has listed within that time. */
 json_t *cmd_remove(struct control_session *session, const json_t *request)
 {
     const char *reason = NULL, *source = NULL;
+    int64_t since_s = -1;
     bool dry_run = false;
     char error[BLOCKLIST_ERROR_SIZE];
     enum blocklist_result result;
@@ -163,8 +184,12 @@ json_t *cmd_remove(struct control_session *session, const json_t *request)
     if (request_optional_text(request, "reason", &reason, &answer) != 0 ||
         request_optional_text(request, "source", &source, &answer) != 0 ||
         request_optional_flag(request, "dry_run", &dry_run, &answer) != 0 ||
+        request_optional_number(request, "since_s", &since_s, &answer) != 0 ||
         command_actor_of(&actor, session, request, &answer) != 0)
         return answer;
+    if (since_s >= 0)
+        return remove_since(command_daemon(session)->blocklist, source, since_s, reason,
+                            dry_run, &actor);
     entries = read_entries(request, &count, &answer);
     if (entries == NULL)
         return answer;

@@ -382,6 +382,48 @@ static void test_status_counts(void **state)
     box_end(&box);
 }
 
+/* What one source has listed within a time; others, and what is older, stay. */
+static void test_remove_since(void **state)
+{
+    struct blocklist_actor actor = {"otto", 1001};
+    time_t since = START_TIME + 3600;
+    char audit[200];
+    size_t removed;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    assert_int_equal(box_add(&box, "old.example", false, "feed", 0), BLOCKLIST_OK);
+    box_pass(&box, 7200);
+    assert_int_equal(box_add(&box, "new.example", false, "feed", 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "also.example", false, "feed", 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "also.example", false, "other", 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "old.example", false, "feed", 0),
+                     BLOCKLIST_OK); /* keeps its time */
+    assert_int_equal(blocklist_remove_since(box.blocklist, "feed", since, "oops", true,
+                                            &actor, &removed, box.error),
+                     BLOCKLIST_OK);
+    assert_int_equal(removed, 2);
+    assert_int_equal(box_ask(&box, "a@new.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(blocklist_remove_since(box.blocklist, "feed", since, "oops", false,
+                                            &actor, &removed, box.error),
+                     BLOCKLIST_OK);
+    assert_int_equal(removed, 2);
+    assert_int_equal(box_ask(&box, "a@new.example", NULL), BLOCKLIST_NONE);
+    assert_int_equal(box_ask(&box, "a@also.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_ask(&box, "a@old.example", NULL), BLOCKLIST_BLOCK);
+    box_audit(&box, "new.example", audit, sizeof audit);
+    assert_string_equal(audit, "add remove");
+    assert_int_equal(blocklist_remove_since(box.blocklist, "feed", since, "oops", false,
+                                            &actor, &removed, box.error),
+                     BLOCKLIST_NO_SUCH_ENTRY);
+    assert_int_equal(blocklist_remove_since(box.blocklist, "a b", since, "oops", false,
+                                            &actor, &removed, box.error),
+                     BLOCKLIST_REFUSED);
+    box_end(&box);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_audit),
+        cmocka_unit_test(test_remove_since),
         cmocka_unit_test(test_trail_is_append_only),
         cmocka_unit_test(test_shadowed_and_too_wide),
         cmocka_unit_test(test_hits),
