@@ -205,7 +205,7 @@ class Chaos:
     def verdict(self, message, kind, text, took):
         outcome = {"continue": "pass", "accept": "pass"}.get(kind)
         if kind == "y" or text:
-            outcome = ("block" if "rbl blacklisted" in text else
+            outcome = ("block" if "rbl blacklisted" in text or "using blocklist;" in text else
                        "later" if text.startswith("451 4.7.1 ") else "dns")
             if outcome != "later" and not text.startswith("554 5.7.1 "):
                 self.history.fail(f"{message} got {text!r}", message.mail_at)

@@ -88,7 +88,8 @@ class Kill9:
             login = {"{auth_authen}": mail["login"]} if mail["login"] else None
             client.mail(f"<{mail['sender']}>", macros=login)
             reply = client.rcpt()
-        got = "block" if "rbl blacklisted" in reply.text else "pass"
+        refused = "rbl blacklisted" in reply.text or "using blocklist;" in reply.text
+        got = "block" if refused else "pass"
         self.counts[f"mail {got}"] += 1
         if got != stream.verdict(entry):
             self.failure = (f"mail to meet {entry} got {reply}, must be "
