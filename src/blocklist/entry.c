@@ -249,14 +249,15 @@ static int parse_host(const char *text, struct entry *out, char *error)
 
 static int parse_user(const char *text, struct entry *out, char *error)
 {
-    const char *login = text + strspn(text, " ");
+    const char *login = out->text + strlen(USER_PREFIX);
 
-    if (*login == '*' && (login[1] == '\0' || login[1] == '@'))
-        return refuse(error,
-                      "there are no patterns: expected one login, such as user:anna");
     if (entry_of_user(text, out) != 0)
         return refuse(error, "the login is empty, too long, no UTF-8 or has control "
                              "characters: expected user:LOGIN");
+    /* of the canonical form, as normalising makes one star of several */
+    if (*login == '*' && (login[1] == '\0' || login[1] == '@'))
+        return refuse(error,
+                      "there are no patterns: expected one login, such as user:anna");
     return 0;
 }
 

@@ -100,6 +100,7 @@ static const struct {
     {"192.0.2.1:25", "list 192.0.2.1"},
     {"0.0.0.1-255.255.255.254", "imported as rbldnsd"},
     {"user:*", "one login, such as user:anna"},
+    {"user:\xef\xbc\x8a", "one login, such as user:anna"}, /* a wide star */
     {"user:*@bad.example", "one login, such as user:anna"},
     {"*", "there are no patterns"},
     {"bad.*", "there are no patterns"},
