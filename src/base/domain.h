@@ -15,9 +15,10 @@
 #define ADDRESS_SIZE    (LOCAL_PART_SIZE + DOMAIN_SIZE)
 
 /* Brings a name to the one form: "Bücher.Example." -> "xn--bcher-kva.example"
- * (idna.h: IDNA2008, and what registries sell beyond it). Labels are letters, digits, "-" and "_", 1 to 63
- * long. Returns 0, or -1 when the text is no such name (out is then empty): an empty
- * label, a space, "@", a backslash, 8-bit text that is no valid UTF-8, too long. */
+ * (idna.h: IDNA2008, and what registries sell beyond it). Labels are letters, digits, "-"
+ * and "_", 1 to 63 long. Returns 0, or -1 when the text is no such name (out is then
+ * empty): an empty label, a space, "@", a backslash, 8-bit text that is no valid UTF-8,
+ * too long. */
 int domain_canonical(const char *text, char out[static DOMAIN_SIZE]);
 
 /* Whether a canonical name looks like an IPv4 address (its last label is a number), for

@@ -49,7 +49,8 @@ bool ipaddr_equal(const struct ipaddr *a, const struct ipaddr *b);
 bool ipaddr_is_local(const struct ipaddr *ip);
 
 /* Reads an address (a network of one) or "address/prefix", the address perhaps in [], as
- * Postfix writes it; host bits are cleared. A network of IPv4 addresses within IPv6 with a prefix of 96 or more becomes IPv4. Returns 0, or -1. */
+ * Postfix writes it; host bits are cleared. A network of IPv4 addresses within IPv6 with
+ * a prefix of 96 or more becomes IPv4. Returns 0, or -1. */
 int network_parse(const char *text, struct network *out);
 
 /* Makes the network of ip with that prefix, host bits cleared. A prefix longer than
