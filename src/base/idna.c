@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "base/utf8.h"
 
 #define PREFIX "xn--"
 /* The most that a label of 63 characters can be in UTF-8, and some */

@@ -184,7 +184,7 @@ json_t *cmd_remove(struct control_session *session, const json_t *request)
     if (request_optional_text(request, "reason", &reason, &answer) != 0 ||
         request_optional_text(request, "source", &source, &answer) != 0 ||
         request_optional_flag(request, "dry_run", &dry_run, &answer) != 0 ||
-        request_optional_number(request, "since_s", &since_s, &answer) != 0 ||
+        request_optional_span(request, "since_s", &since_s, &answer) != 0 ||
         command_actor_of(&actor, session, request, &answer) != 0)
         return answer;
     if (since_s >= 0)

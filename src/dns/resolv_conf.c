@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buffer.h"
+#include "base/text.h"
 
 size_t resolv_conf_servers(const char *path, char (*out)[ENDPOINT_SIZE], size_t most,
                            char *dropped, size_t size)
