@@ -5,6 +5,7 @@ dist_docs_DATA = \
 	docs/control-protocol.md \
 	docs/design.md \
 	docs/health.md \
+	docs/import.md \
 	docs/lists.md \
 	docs/operate.md \
 	docs/performance.md \

@@ -207,7 +207,9 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
                                            const struct blocklist_row_in *row,
                                            char error[static BLOCKLIST_ERROR_SIZE]);
 
-/* Makes it so (or with dry_run only counts) and frees the import, whatever it returns. */
+/* Makes it so (or with dry_run only counts). REFUSED, with nothing changed, where limits
+ * are given and replace would remove more than a third of a source of 100 rows or more:
+ * the file was cut, or is another. It frees the import, whatever it returns. */
 enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
                                               bool dry_run,
                                               struct blocklist_import_counts *counts,

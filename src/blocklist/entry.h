@@ -61,6 +61,10 @@ struct entry_limits {
     size_t exempt_count;
 };
 
+/* The widest network that anyone holds, as a prefix: IPv4 /8 (a former class A), IPv6 /19
+ * (the largest allocations of the registries). */
+unsigned entry_widest(int family);
+
 /* Whether the entry would hit far more than one sender: a public suffix, an IPv4 network
  * wider than /8 or IPv6 wider than /19, the null sender, a large provider's domain, one
  * that overlaps an exempt network; or whether a local part or login has a "*" or "?" in

@@ -7,10 +7,10 @@
 #include "base/text.h"
 #include "blocklist/entry.h"
 
-/* The widest that anyone holds: IPv4 /8 (a former class A), IPv6 /19 (the largest
- * allocations of the registries). */
-#define IPV4_WIDEST 8
-#define IPV6_WIDEST 19
+unsigned entry_widest(int family)
+{
+    return family == 4 ? 8 : 19;
+}
 
 /* Providers with so many users that no reason holds against all of them. */
 static const char *const providers[] = {
@@ -57,7 +57,7 @@ static bool name_too_wide(const char *name, bool allow,
 static bool network_too_wide(const struct network *network, bool allow,
                              const struct entry_limits *limits, char *why)
 {
-    unsigned widest = network->base.family == 4 ? IPV4_WIDEST : IPV6_WIDEST;
+    unsigned widest = entry_widest(network->base.family);
     char text[NETWORK_TEXT_SIZE], own[NETWORK_TEXT_SIZE];
 
     network_text(network, text);

@@ -12,6 +12,9 @@
 
 #define COMMIT_WAIT_MS (60 * 1000)
 
+/* A source of so many rows does not lose a third of them from one file to the next. */
+#define REPLACE_GUARD_ROWS 100
+
 struct blocklist_import {
     struct blocklist *blocklist;
     sqlite3 *db;
@@ -23,6 +26,7 @@ struct blocklist_import {
     bool replace;
     const struct entry_limits *limits;
     uint64_t rows;
+    uint64_t before; /* rows of the source, before --replace */
 };
 
 static void import_free(struct blocklist_import *import)
@@ -204,6 +208,39 @@ static int note_import(struct blocklist_import *import)
     return sql_run_once(import->db, sql, "tt", import->source, counts);
 }
 
+/* Whether --replace would take away so much that the file was rather cut, or is another.
+ * Says so in error. */
+static bool empties_source(const struct blocklist_import *import, uint64_t removed,
+                           char *error)
+{
+    if (!import->replace || import->limits == NULL ||
+        import->before < REPLACE_GUARD_ROWS || removed * 3 <= import->before)
+        return false;
+    text_sentence(
+        error, BLOCKLIST_ERROR_SIZE,
+        "%llu of the %llu rows of %s would be removed, more than a third: is the "
+        "file whole? Nothing was changed (--force does it all the same)",
+        (unsigned long long)removed, (unsigned long long)import->before, import->source);
+    return true;
+}
+
+/* How many rows the source has. */
+static int count_source(struct blocklist_import *import)
+{
+    sqlite3_stmt *count = NULL;
+    int rc = sqlite3_prepare_v2(
+        import->db, "SELECT count(*) FROM listing WHERE source = ?", -1, &count, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sql_bind(count, "t", import->source);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(count)) == SQLITE_ROW) {
+        import->before = (uint64_t)sqlite3_column_int64(count, 0);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(count);
+    return rc;
+}
+
 static int change_all(struct blocklist_import *import,
                       struct blocklist_import_counts *counts)
 {
@@ -215,6 +252,8 @@ static int change_all(struct blocklist_import *import,
 
     if (rc == SQLITE_OK)
         rc = audit_actor(audit, "import", &actor, import->reason, now);
+    if (rc == SQLITE_OK && import->replace)
+        rc = count_source(import);
     if (rc == SQLITE_OK)
         rc = remove_others(import);
     if (rc == SQLITE_OK)
@@ -239,7 +278,13 @@ static enum blocklist_result commit_locked(struct blocklist_import *import, bool
     if (result != BLOCKLIST_OK)
         return result;
     if (schema_exec(import->db, "BEGIN IMMEDIATE") != SQLITE_OK ||
-        change_all(import, counts) != SQLITE_OK ||
+        change_all(import, counts) != SQLITE_OK)
+        result = BLOCKLIST_FAILED;
+    else if (empties_source(import, counts->removed, error)) {
+        (void)schema_exec(import->db, "ROLLBACK");
+        return BLOCKLIST_REFUSED;
+    }
+    if (result != BLOCKLIST_OK ||
         schema_exec(import->db, dry_run ? "ROLLBACK" : "COMMIT") != SQLITE_OK) {
         result = transaction_failed(blocklist, import->db, error);
         if (!sqlite3_get_autocommit(import->db))

@@ -56,9 +56,11 @@ static enum blocklist_verdict look(struct blocklist *blocklist, const struct ent
     return find(blocklist, entry, match);
 }
 
-/* A name and all above it; the nearest decides. */
+/* A name and all above it; the nearest decides. For a claimed name (HELO) allow entries
+ * do not count: anyone can write it. */
 static enum blocklist_verdict look_name(struct blocklist *blocklist, enum entry_kind kind,
-                                        const char *name, struct blocklist_match *match)
+                                        const char *name, struct blocklist_match *match,
+                                        bool claimed)
 {
     enum blocklist_verdict verdict = BLOCKLIST_NONE;
     struct entry entry = {.kind = kind};
@@ -70,6 +72,8 @@ static enum blocklist_verdict look_name(struct blocklist *blocklist, enum entry_
         (void)snprintf(entry.text, sizeof entry.text, "%s%s",
                        kind == ENTRY_HOST ? "host:" : "", name); /* fits */
         verdict = look(blocklist, &entry, match);
+        if (claimed && verdict == BLOCKLIST_ALLOW)
+            verdict = BLOCKLIST_NONE;
     }
     return verdict;
 }
@@ -115,7 +119,7 @@ static enum blocklist_verdict look_whole_address(struct blocklist *blocklist,
 
     return verdict != BLOCKLIST_NONE
                ? verdict
-               : look_name(blocklist, ENTRY_DOMAIN, sender->domain, match);
+               : look_name(blocklist, ENTRY_DOMAIN, sender->domain, match, false);
 }
 
 /* As it is; and, where that is not listed, what BATV or SRS made it of. Anyone can write
@@ -169,7 +173,7 @@ static enum blocklist_verdict look_client_name(struct blocklist *blocklist,
                                                struct blocklist_match *match)
 {
     match->subject = BLOCKLIST_BY_CLIENT_NAME;
-    return look_name(blocklist, ENTRY_HOST, subjects->client_name, match);
+    return look_name(blocklist, ENTRY_HOST, subjects->client_name, match, false);
 }
 
 static enum blocklist_verdict look_helo(struct blocklist *blocklist,
@@ -177,7 +181,7 @@ static enum blocklist_verdict look_helo(struct blocklist *blocklist,
                                         struct blocklist_match *match)
 {
     match->subject = BLOCKLIST_BY_HELO;
-    return look_name(blocklist, ENTRY_HOST, subjects->helo, match);
+    return look_name(blocklist, ENTRY_HOST, subjects->helo, match, true);
 }
 
 static enum blocklist_verdict look_login(struct blocklist *blocklist,

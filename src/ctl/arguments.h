@@ -24,12 +24,14 @@ enum option_id {
     OPTION_NAME,
     OPTION_FORMAT,
     OPTION_REPLACE,
+    OPTION_TABLE,
+    OPTION_ALLOW,
     /* every command has these */
     OPTION_JSON,
     OPTION_SOCKET,
     OPTION_HELP
 };
-#define OPTION_COUNT 19
+#define OPTION_COUNT 21
 
 #define TAKES(option) (1u << (option))
 

@@ -28,7 +28,9 @@ struct importing {
     unsigned long lines[PROTOCOL_IMPORT_ROWS]; /* where they stand in the file */
     size_t batch_bytes;                        /* what it may take as JSON at most */
     unsigned long good, bad;
-    bool begun; /* the daemon knows of it */
+    unsigned long hosts, domains; /* names, by what they were taken as */
+    bool begun;                   /* the daemon knows of it */
+    bool names_told;              /* of a format whose names can be of either */
     struct progress progress;
     enum outcome outcome;
 };
@@ -145,6 +147,8 @@ static bool take_row(void *context, unsigned long line, const struct format_row 
     json_array_append_new(im->rows, value);
     im->batch_bytes += bytes;
     im->good++;
+    im->hosts += row->entry.kind == ENTRY_HOST;
+    im->domains += row->entry.kind == ENTRY_DOMAIN;
     progress_show(&im->progress, im->good);
     return true;
 }
@@ -160,6 +164,10 @@ static void print_counts(const struct importing *im, const json_t *answer, bool 
                (long long)json_integer_value(json_object_get(answer, names[i])),
                names[i]);
     printf(", %lu bad line%s\n", im->bad, im->bad == 1 ? "" : "s");
+    if (im->names_told && im->hosts + im->domains > 0)
+        printf("names: %lu taken as hosts (of clients and HELO), %lu as domains of "
+               "senders\n",
+               im->hosts, im->domains);
 }
 
 static enum outcome commit(struct importing *im, bool dry_run)
@@ -210,6 +218,12 @@ static enum outcome read_file(struct importing *im, struct format_reader *reader
                          "%s: no entry in it; nothing was changed (--force imports it "
                          "all the same)",
                          im->name);
+    if (arguments->option[OPTION_REPLACE] != NULL && im->bad > im->good &&
+        arguments->option[OPTION_FORCE] == NULL)
+        return ctl_error(OUTCOME_REFUSED,
+                         "%s: %lu bad lines and %lu good ones: is it the right file, and "
+                         "format? Nothing was changed (--force imports it all the same)",
+                         im->name, im->bad, im->good);
     return commit(im, arguments->option[OPTION_DRY_RUN] != NULL);
 }
 
@@ -227,6 +241,61 @@ static const struct format *find_format(const struct arguments *arguments)
     return NULL;
 }
 
+/* Reads all of a pipe first: whoever writes it may take its time, and what is cut short
+ * is then not half an import. Returns a temporary file, or NULL (errno). Closes in. */
+static FILE *read_whole(FILE *in)
+{
+    FILE *whole = tmpfile();
+    char buffer[65536];
+    size_t got = 1;
+    int error = errno;
+
+    while (whole != NULL && got > 0) {
+        got = fread(buffer, 1, sizeof buffer, in);
+        error = errno;
+        if (ferror(in) || fwrite(buffer, 1, got, whole) != got) {
+            error = errno;
+            fclose(whole);
+            whole = NULL;
+        }
+    }
+    fclose(in);
+    if (whole != NULL)
+        rewind(whole);
+    errno = error;
+    return whole;
+}
+
+static bool is_file(FILE *in)
+{
+    struct stat st;
+
+    return fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool read_options(const struct arguments *arguments, const struct format *format,
+                         struct format_options *out)
+{
+    static const char *const subjects[] = {
+        [FORMAT_CLIENT] = "client", [FORMAT_SENDER] = "sender", [FORMAT_HELO] = "helo"};
+    const char *table = arguments->option[OPTION_TABLE];
+
+    *out = (struct format_options){.allow = arguments->option[OPTION_ALLOW] != NULL,
+                                   .wide = arguments->option[OPTION_FORCE] != NULL};
+    if (table == NULL)
+        return true;
+    if (strcmp(format_name(format), "postfix") != 0) {
+        fprintf(stderr, "rblctl: --table is of --format postfix only\n");
+        return false;
+    }
+    for (enum format_subject i = FORMAT_CLIENT; i <= FORMAT_HELO; i++)
+        if (strcmp(table, subjects[i]) == 0)
+            out->subject = i;
+    if (out->subject == FORMAT_ANY)
+        fprintf(stderr, "rblctl: --table %s: expected client, sender or helo\n", table);
+    return out->subject != FORMAT_ANY;
+}
+
 enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments)
 {
     const struct format *format = find_format(arguments);
@@ -234,23 +303,26 @@ enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments)
     bool standard = strcmp(path, "-") == 0;
     struct importing im = {
         .ctl = ctl, .arguments = arguments, .name = standard ? "standard input" : path};
+    struct format_options options;
     struct format_reader *reader = NULL;
     enum outcome outcome;
     FILE *in;
 
-    if (format == NULL)
+    if (format == NULL || !read_options(arguments, format, &options))
         return OUTCOME_USAGE;
     in = standard ? stdin : fopen(path, "re");
+    if (in != NULL && !is_file(in))
+        in = read_whole(in);
     if (in == NULL)
         return ctl_error(OUTCOME_USAGE, "%s: %s", path, strerror(errno));
-    reader = format_reader_new(format);
+    reader = format_reader_new(format, &options);
+    im.names_told = strcmp(format_name(format), "postfix") == 0;
     im.rows = json_array();
     progress_begin(&im.progress, in);
     outcome = reader == NULL ? ctl_error(OUTCOME_REFUSED, "no memory")
                              : read_file(&im, reader, in, arguments);
     json_decref(im.rows);
     format_reader_free(reader);
-    if (!standard)
-        fclose(in);
+    fclose(in);
     return outcome;
 }

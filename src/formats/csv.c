@@ -111,11 +111,13 @@ static void read_fields(struct format_reader *reader, char *const *fields, int c
     row.reason = field_of(reader, fields, count, COLUMN_REASON);
     row.source = *row.source != '\0' ? row.source : NULL;
     row.reason = *row.reason != '\0' ? row.reason : NULL;
-    row.allow = marked || is_yes(allow);
+    row.allow = marked || is_yes(allow) || reader->options.allow;
     if (entry_parse(text + marked, &row.entry, error) != 0)
         reader_bad(reader, "%s", error);
     else if (!is_yes(allow) && !is_no(allow))
         reader_bad(reader, "allow: expected true or false");
+    else if (reader->options.allow && *allow != '\0' && is_no(allow))
+        reader_bad(reader, "it blocks, but the file is one of good senders (--allow)");
     else if (format_time_parse(field_of(reader, fields, count, COLUMN_SINCE),
                                &row.since) != 0 ||
              format_time_parse(field_of(reader, fields, count, COLUMN_EXPIRES),

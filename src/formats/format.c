@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "formats/format_table.h"
+#include "formats/lookup_table.h"
 
 static const struct format *const formats[] = {&format_plain,   &format_csv,
                                                &format_json,    &format_postfix,
@@ -40,12 +40,20 @@ const char *const *format_names(void)
     return names;
 }
 
-struct format_reader *format_reader_new(const struct format *format)
+struct format_reader *format_reader_new(const struct format *format,
+                                        const struct format_options *options)
 {
     struct format_reader *reader = calloc(1, sizeof *reader);
 
-    if (reader != NULL)
-        reader->format = format;
+    if (reader == NULL)
+        return NULL;
+    reader->format = format;
+    if (options != NULL)
+        reader->options = *options;
+    if (format->has_table && (reader->table = lookup_table_new()) == NULL) {
+        free(reader);
+        return NULL;
+    }
     return reader;
 }
 
@@ -53,14 +61,38 @@ void format_reader_free(struct format_reader *reader)
 {
     if (reader == NULL)
         return;
+    for (size_t i = 0; i < reader->line_count; i++)
+        free(reader->lines[i].text);
+    free(reader->lines);
+    lookup_table_free(reader->table);
     free(reader->text);
     free(reader);
 }
 
+void reader_row_at(struct format_reader *reader, unsigned long line,
+                   const struct format_row *row)
+{
+    if (!reader->stopped && !reader->sink->row(reader->sink->context, line, row))
+        reader->stopped = true;
+}
+
 void reader_row(struct format_reader *reader, const struct format_row *row)
 {
-    if (!reader->stopped && !reader->sink->row(reader->sink->context, reader->line, row))
-        reader->stopped = true;
+    reader_row_at(reader, reader->line, row);
+}
+
+void reader_bad_at(struct format_reader *reader, unsigned long line, const char *format,
+                   ...)
+{
+    char text[FORMAT_ERROR_SIZE];
+    va_list args;
+
+    va_start(args, format);
+    if (vsnprintf(text, sizeof text, format, args) < 0)
+        text[0] = '\0';
+    va_end(args);
+    if (!reader->stopped)
+        reader->sink->bad(reader->sink->context, line, text);
 }
 
 void reader_bad(struct format_reader *reader, const char *format, ...)
@@ -72,8 +104,62 @@ void reader_bad(struct format_reader *reader, const char *format, ...)
     if (vsnprintf(text, sizeof text, format, args) < 0)
         text[0] = '\0';
     va_end(args);
-    if (!reader->stopped)
-        reader->sink->bad(reader->sink->context, reader->line, text);
+    reader_bad_at(reader, reader->line, "%s", text);
+}
+
+void reader_no_memory(struct format_reader *reader)
+{
+    reader->stopped = true;
+    errno = ENOMEM;
+}
+
+static struct logical_line *new_logical_line(struct format_reader *reader)
+{
+    if (reader->line_count == reader->line_size) {
+        size_t size = reader->line_size > 0 ? reader->line_size * 2 : 64;
+        struct logical_line *lines = reallocarray(reader->lines, size, sizeof *lines);
+
+        if (lines == NULL)
+            return NULL;
+        reader->lines = lines;
+        reader->line_size = size;
+    }
+    return &reader->lines[reader->line_count];
+}
+
+void reader_keep(struct format_reader *reader, const char *line)
+{
+    const char *begin = line + strspn(line, " \t\r");
+    struct logical_line *last;
+    char *text;
+
+    if (*begin == '\0' || *begin == '#')
+        return;
+    if (begin > line && reader->line_count > 0) {
+        last = &reader->lines[reader->line_count - 1];
+        if (strlen(last->text) + strlen(line) > FORMAT_LINE_MAX) {
+            reader_bad(reader,
+                       "with the lines before it, the line is longer than %d bytes",
+                       FORMAT_LINE_MAX);
+            return;
+        }
+        text = realloc(last->text, strlen(last->text) + strlen(line) + 1);
+        if (text == NULL) {
+            reader_no_memory(reader);
+            return;
+        }
+        strcat(text, line);
+        last->text = text;
+        return;
+    }
+    last = new_logical_line(reader);
+    text = last != NULL ? strdup(begin) : NULL;
+    if (text == NULL) {
+        reader_no_memory(reader);
+        return;
+    }
+    *last = (struct logical_line){reader->line, text};
+    reader->line_count++;
 }
 
 void reader_entry(struct format_reader *reader, const char *text, bool allow,
@@ -162,10 +248,10 @@ int format_read(struct format_reader *reader, FILE *in, const struct format_sink
     reader->sink = sink;
     while (!reader->stopped && (length = getline(&line, &size, in)) >= 0)
         take_line(reader, line, (size_t)length);
+    free(line);
     rc = reader->stopped || ferror(in) ? -1 : 0;
     if (rc == 0 && reader->format->end != NULL)
         reader->format->end(reader);
-    free(line);
     return reader->stopped ? -1 : rc;
 }
 

@@ -21,6 +21,21 @@ struct format_row {
     time_t since, expires;       /* 0: the file says nothing, never */
 };
 
+/* What a lookup table of names is about. */
+enum format_subject {
+    FORMAT_ANY, /* not said: names are senders' domains, and none can be let pass */
+    FORMAT_CLIENT,
+    FORMAT_SENDER,
+    FORMAT_HELO
+};
+
+/* How a file is to be read. Zero-initialised: as it says itself. Borrowed. */
+struct format_options {
+    enum format_subject subject; /* postfix */
+    bool allow;                  /* the file is one of good senders */
+    bool wide; /* --force: also lines that would list more than they did */
+};
+
 struct format; /* a row of the table */
 
 /* plain, csv, json, postfix, rbldnsd, rspamd; NULL for an unknown name. */
@@ -34,12 +49,13 @@ const char *const *format_names(void);               /* NULL at the end */
 /* One file being read. */
 struct format_reader;
 
-struct format_reader *format_reader_new(
-    const struct format *format); /* NULL: no memory */
+/* options NULL: as the file says. NULL: no memory. */
+struct format_reader *format_reader_new(const struct format *format,
+                                        const struct format_options *options);
 void format_reader_free(struct format_reader *reader);
 
-/* Told of each row and of each bad line. row and text live for the call. A row callback
- * returns false to end the reading. */
+/* Told of each row and of each bad line, of some formats only once all is read. row and
+ * text live for the call. A row callback returns false to end the reading. */
 struct format_sink {
     bool (*row)(void *context, unsigned long line, const struct format_row *row);
     void (*bad)(void *context, unsigned long line, const char *text);

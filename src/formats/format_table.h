@@ -13,15 +13,24 @@
 #define FORMAT_LINE_MAX 65536
 #define FORMAT_COLUMNS  6
 
+struct lookup_table;
+
 struct format_reader {
     const struct format *format;
+    struct format_options options;
     const struct format_sink *sink;
     unsigned long line;
     bool stopped;                /* the sink wants no more */
     int columns[FORMAT_COLUMNS]; /* csv: which field is where; -1 not there */
     bool header_read;
-    char reason[1024]; /* rbldnsd: of entries without their own; postfix: unused */
-    char *text;        /* json: the object so far */
+    struct lookup_table *table; /* of formats whose lines depend on one another */
+    struct logical_line *lines; /* postfix: the whole file */
+    size_t line_count, line_size;
+    char reason[1024];       /* rbldnsd: of entries without their own */
+    char variables[11][256]; /* rbldnsd: $0 to $9, $= */
+    bool exact, lists;       /* rbldnsd: in a trie; the data set lists what is in it */
+    uint64_t range_max;      /* rbldnsd: $MAXRANGE4, addresses; 0 none */
+    char *text;              /* json: the object so far */
     size_t used, size;
     int depth;
     bool in_string, escaped;
@@ -37,6 +46,7 @@ struct format_writer {
 
 struct format {
     const char *name;
+    bool has_table; /* the reader has a lookup_table */
     /* Takes one line, without its end; may change it. */
     void (*line)(struct format_reader *reader, char *line);
     void (*end)(struct format_reader *reader); /* NULL: nothing to do */
@@ -49,10 +59,27 @@ struct format {
 extern const struct format format_plain, format_csv, format_json, format_postfix,
     format_rbldnsd, format_rspamd;
 
-/* Hands over a row, or a bad line. */
+/* Hands over a row, or a bad line: of the line that is being read, or of another. */
 void reader_row(struct format_reader *reader, const struct format_row *row);
+void reader_row_at(struct format_reader *reader, unsigned long line,
+                   const struct format_row *row);
 void reader_bad(struct format_reader *reader, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void reader_bad_at(struct format_reader *reader, unsigned long line, const char *format,
+                   ...) __attribute__((format(printf, 3, 4)));
+
+/* The reading ends here: there is no memory. */
+void reader_no_memory(struct format_reader *reader);
+
+/* A line with those that go on with it, which begin with a space, as Postfix reads
+ * its tables. */
+struct logical_line {
+    unsigned long line;
+    char *text;
+};
+
+/* Takes a line of such a file; comments and empty lines are left out. */
+void reader_keep(struct format_reader *reader, const char *line);
 
 /* Reads text as an ENTRY and hands over a row of it, or a bad line. */
 void reader_entry(struct format_reader *reader, const char *text, bool allow,

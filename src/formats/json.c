@@ -42,7 +42,7 @@ static void read_object(struct format_reader *reader, const json_t *object)
     const char *entry = json_string_value(json_object_get(object, "entry"));
     const json_t *allow = json_object_get(object, "allow");
     struct format_row row = {
-        .allow = json_is_true(allow),
+        .allow = json_is_true(allow) || reader->options.allow,
         .source = json_string_value(json_object_get(object, "source")),
         .reason = json_string_value(json_object_get(object, "reason"))};
     char error[ENTRY_ERROR_SIZE];
@@ -51,6 +51,8 @@ static void read_object(struct format_reader *reader, const json_t *object)
         reader_bad(reader, "expected an object with \"entry\": \"…\"");
     else if (allow != NULL && !json_is_boolean(allow) && !json_is_null(allow))
         reader_bad(reader, "\"allow\": expected true or false");
+    else if (reader->options.allow && json_is_false(allow))
+        reader_bad(reader, "it blocks, but the file is one of good senders (--allow)");
     else if (entry_parse(entry, &row.entry, error) != 0)
         reader_bad(reader, "%s", error);
     else if (read_time(json_object_get(object, "since"), &row.since) != 0 ||

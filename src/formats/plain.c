@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* plain: one ENTRY a line, "!" before an allow entry, "#" starts a comment. */
+/* plain: one ENTRY a line, "!" before an allow entry, "#" or ";" starts a comment. */
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ static void cut_comment(char *line)
     if (strchr(line, '"') != NULL || strncmp(line, "user:", 5) == 0)
         return;
     for (char *p = line; *p != '\0'; p++) {
-        if ((*p == ' ' || *p == '\t') && p[strspn(p, " \t")] == '#') {
+        if ((*p == ' ' || *p == '\t') && strchr("#;", p[strspn(p, " \t")]) != NULL) {
             *p = '\0';
             return;
         }
@@ -24,11 +24,11 @@ static void plain_line(struct format_reader *reader, char *line)
     bool allow;
 
     line = format_trim(line);
-    if (*line == '\0' || *line == '#')
+    if (strchr("#;", *line) != NULL)
         return;
     allow = *line == '!';
     cut_comment(line);
-    reader_entry(reader, line + allow, allow, NULL);
+    reader_entry(reader, line + allow, allow || reader->options.allow, NULL);
 }
 
 static int plain_row(struct format_writer *writer, const struct format_row *row)

@@ -1,49 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* postfix: access(5) tables as for check_sender_access and check_client_access, with keys
- * as in hash: and cidr: tables. Written for hash:, lmdb: and texthash: tables, which know
- * IPv4 networks of whole octets only and no IPv6 networks. */
+/* postfix: access(5) tables as for check_client_access, check_sender_access and
+ * check_helo_access: indexed ones (hash:, lmdb: …) here, cidr: tables in postfix_cidr.c.
+ * Written for hash:, lmdb: and texthash: tables, which know IPv4 networks of whole octets
+ * only and no IPv6 networks. docs/import.md has the whole syntax and what becomes of it.
+ */
 
+#include "formats/postfix_table.h"
+
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "formats/format_table.h"
+enum meaning { MEANS_BLOCK, MEANS_ALLOW, MEANS_DUNNO, MEANS_DELAY, MEANS_OTHER };
 
-enum meaning { MEANS_BLOCK, MEANS_ALLOW, MEANS_NOTHING };
+static const struct {
+    const char *action;
+    enum meaning meaning;
+} actions[] = {
+    {"REJECT", MEANS_BLOCK},
+    {"DISCARD", MEANS_BLOCK},
+    {"OK", MEANS_ALLOW},
+    {"PERMIT", MEANS_ALLOW},
+    {"DUNNO", MEANS_DUNNO},
+    {"DEFER", MEANS_DELAY},
+    {"DEFER_IF_REJECT", MEANS_DELAY},
+    {"DEFER_IF_PERMIT", MEANS_DELAY},
+};
 
-/* What an action does with a message. Four or five digits' worth "4xx"/"5xx" refuse, all
- * other numbers let pass, as access(5) says. */
 static enum meaning meaning_of(const char *action)
 {
-    static const char *const blocks[] = {"REJECT", "DISCARD", "DEFER", "DEFER_IF_REJECT",
-                                         "DEFER_IF_PERMIT"};
     size_t length = strlen(action);
 
-    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
-        if (strcasecmp(action, blocks[i]) == 0)
-            return MEANS_BLOCK;
-    if (length == 3 && (*action == '4' || *action == '5') &&
-        strspn(action, "0123456789") == 3)
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+        if (strcasecmp(action, actions[i].action) == 0)
+            return actions[i].meaning;
+    if (strspn(action, "0123456789") != length)
+        return MEANS_OTHER;
+    if (length == 3 && *action == '5')
         return MEANS_BLOCK;
-    if (strcasecmp(action, "OK") == 0 || strcasecmp(action, "PERMIT") == 0 ||
-        strcasecmp(action, "RELAY") == 0 || strspn(action, "0123456789") == length)
-        return MEANS_ALLOW;
-    return MEANS_NOTHING;
-}
-
-/* "192.0.2" of a hash: table is all addresses that begin so. */
-static const char *whole_network(const char *key, char *out, size_t size)
-{
-    int octets = 1;
-
-    if (key[strspn(key, "0123456789.")] != '\0')
-        return key;
-    for (const char *p = key; *p != '\0'; p++)
-        octets += *p == '.';
-    if (octets > 3 || strchr(key, '.') == NULL)
-        return key;
-    (void)snprintf(out, size, "%s%s/%d", key, octets == 2 ? ".0.0" : ".0", octets * 8);
-    return out;
+    return length == 3 && *action == '4' ? MEANS_DELAY : MEANS_ALLOW; /* access(5) */
 }
 
 /* The text for the sender, without the enhanced status code before it. */
@@ -58,46 +54,321 @@ static const char *reason_of(char *text)
     return *text != '\0' ? text : NULL;
 }
 
+/* Cuts a word off the front of text. */
+static char *cut_word(char **text)
+{
+    char *word = *text, *end = word + strcspn(word, " \t");
+
+    *text = end + (*end != '\0');
+    *end = '\0';
+    *text = format_trim(*text);
+    return word;
+}
+
+void postfix_rule_read(struct format_reader *reader, const struct logical_line *line,
+                       char *key, char *rest, struct postfix_rule *out)
+{
+    char *action = cut_word(&rest);
+    const char *why = NULL;
+
+    *out = (struct postfix_rule){.key = key, .empty = *action == '\0'};
+    out->line = (struct lookup_line){.line = line->line, .action = LOOKUP_HOLE};
+    switch (meaning_of(action)) {
+    case MEANS_BLOCK:
+        out->line.action = LOOKUP_BLOCK;
+        out->line.reason = reason_of(rest);
+        if (reader->options.allow)
+            why = "it blocks, but the file is one of good senders (--allow)";
+        break;
+    case MEANS_ALLOW:
+        out->line.action = LOOKUP_ALLOW;
+        break;
+    case MEANS_DUNNO:
+        break;
+    case MEANS_DELAY:
+        why = "it puts mail off, an entry would refuse it permanently";
+        break;
+    case MEANS_OTHER:
+        why = "no entry does that: expected REJECT, DISCARD, 5NN, OK or DUNNO";
+        break;
+    }
+    if (out->empty)
+        why = "it has no action: expected REJECT, DISCARD, 5NN, OK or DUNNO";
+    if (why == NULL)
+        return;
+    out->line.action = LOOKUP_HOLE;
+    reader_bad_at(reader, line->line, "%.100s %.100s: %s", key, action, why);
+}
+
+static void bad_key(struct format_reader *reader, const struct postfix_rule *rule,
+                    const char *why)
+{
+    reader_bad_at(reader, rule->line.line, "%.100s: %s", rule->key, why);
+}
+
+/* A name: of what, --table says. */
+static void take_name(struct format_reader *reader, struct postfix_rule *rule)
+{
+    enum format_subject subject = reader->options.subject;
+    char name[DOMAIN_SIZE], text[DOMAIN_SIZE + 8], error[ENTRY_ERROR_SIZE];
+    struct entry entry;
+
+    if (domain_canonical(rule->key + (*rule->key == '.'), name) != 0 ||
+        domain_is_numeric(name)) {
+        bad_key(reader, rule, "expected a name, an address or a network");
+        return;
+    }
+    if (strcmp(name, "unknown") == 0 && subject != FORMAT_SENDER) {
+        bad_key(reader, rule, "it is every client without a name, no host");
+        return;
+    }
+    (void)snprintf(text, sizeof text, "%s%s",
+                   subject == FORMAT_CLIENT || subject == FORMAT_HELO ? "host:" : "",
+                   name); /* fits */
+    if (entry_parse(text, &entry, error) != 0) {
+        bad_key(reader, rule, error);
+        return;
+    }
+    if (rule->line.action == LOOKUP_ALLOW && subject == FORMAT_ANY) {
+        bad_key(reader, rule,
+                "whether a client or a sender is let pass makes a difference, as anyone "
+                "can write a sender: say --table client or --table sender");
+        rule->line.action = LOOKUP_HOLE;
+    } else if (rule->line.action == LOOKUP_ALLOW && subject == FORMAT_HELO) {
+        bad_key(reader, rule, "anyone can say this HELO: nobody is let pass for it");
+        rule->line.action = LOOKUP_HOLE;
+    }
+    if (lookup_table_add(reader->table, &rule->line, &entry) != 0)
+        reader_no_memory(reader);
+}
+
+/* An address of a sender, or "<>". */
+static void take_address(struct format_reader *reader, const struct postfix_rule *rule)
+{
+    char error[ENTRY_ERROR_SIZE];
+    struct entry entry;
+
+    if (reader->options.subject == FORMAT_CLIENT ||
+        reader->options.subject == FORMAT_HELO)
+        bad_key(reader, rule,
+                "no client and no HELO is an address: Postfix never finds it");
+    else if (rule->key[0] == '@')
+        bad_key(reader, rule, "Postfix never finds a key that begins with @");
+    else if (rule->key[strlen(rule->key) - 1] == '@')
+        bad_key(reader, rule, "a user at any domain cannot be listed");
+    else if (strcmp(rule->key, "<>") != 0 && strpbrk(rule->key, "<>") != NULL)
+        bad_key(reader, rule, "Postfix never finds an address in <>");
+    else if (entry_parse(rule->key, &entry, error) != 0)
+        bad_key(reader, rule, error);
+    else if (lookup_table_add(reader->table, &rule->line, &entry) != 0)
+        reader_no_memory(reader);
+}
+
+/* "192.0.2" of an indexed table is all addresses that begin so, as is "2001:db8". A "0"
+ * or "::" in the latter is no whole number of groups: IPv6 is cut as it is written. */
+static bool read_beginning(const char *key, struct network *out)
+{
+    unsigned parts = 1;
+    char text[80];
+
+    for (const char *p = key; *p != '\0'; p++)
+        parts += *p == '.' || *p == ':';
+    if (strchr(key, ':') == NULL && parts <= 3 && isdigit((unsigned char)*key)) {
+        static const char *const ends[] = {".0.0.0/8", ".0.0/16", ".0/24"};
+
+        (void)snprintf(text, sizeof text, "%.20s%s", key, ends[parts - 1]);
+    } else if (strchr(key, ':') != NULL && parts < 8 && strstr(key, "::") == NULL &&
+               strstr(key, ":0") == NULL) {
+        (void)snprintf(text, sizeof text, "%.40s::/%u", key, 16 * parts);
+    } else {
+        return false;
+    }
+    return network_parse(text, out) == 0;
+}
+
+static void take_network(struct format_reader *reader, const struct postfix_rule *rule)
+{
+    enum format_subject subject = reader->options.subject;
+    char canonical[IPADDR_TEXT_SIZE];
+    struct network network;
+    struct ipaddr ip;
+
+    if (subject == FORMAT_SENDER || subject == FORMAT_HELO) {
+        bad_key(reader, rule, "a table of senders or HELO names has no networks in it");
+        return;
+    }
+    if (strchr(rule->key, '/') != NULL) {
+        bad_key(reader, rule,
+                "only a cidr: table has networks with a /: import its lines apart from "
+                "those of an indexed one");
+        return;
+    }
+    if (ipaddr_parse(rule->key, &ip) == 0) {
+        ipaddr_text(&ip, canonical);
+        if (strcasecmp(canonical, rule->key) != 0) {
+            bad_key(reader, rule, "Postfix never finds an address that is written so");
+            return;
+        }
+        network_of(&ip, ipaddr_bits(&ip), &network);
+    } else if (!read_beginning(rule->key, &network)) {
+        bad_key(reader, rule, "expected an address, or whole octets such as 192.0.2");
+        return;
+    }
+    if (lookup_table_add_networks(reader->table, reader, &rule->line, &network, 1) != 0)
+        reader_no_memory(reader);
+}
+
+enum key_kind { KEY_NAME, KEY_ADDRESS, KEY_NETWORK, KEY_EXPRESSION };
+
+static enum key_kind kind_of(const char *key)
+{
+    if (*key == '/' || *key == '!')
+        return KEY_EXPRESSION;
+    if (strchr(key, '@') != NULL || *key == '<')
+        return KEY_ADDRESS;
+    return strchr(key, ':') != NULL || key[strspn(key, "0123456789./")] == '\0'
+               ? KEY_NETWORK
+               : KEY_NAME;
+}
+
+bool postfix_is_cidr(const struct format_reader *reader)
+{
+    size_t cidr = 0, indexed = 0;
+
+    for (size_t i = 0; i < reader->line_count; i++) {
+        char key[80], canonical[IPADDR_TEXT_SIZE];
+        const char *text = reader->lines[i].text;
+        bool condition =
+            strncasecmp(text, "if", 2) == 0 && strchr(" \t!", text[2]) != NULL;
+        struct ipaddr ip;
+
+        if (condition)
+            text += 2 + strspn(text + 2, " \t");
+        (void)snprintf(key, sizeof key, "%.*s", (int)strcspn(text, " \t"), text);
+        if (*key == '/' || strncmp(key, "!/", 2) == 0 || strcasecmp(key, "endif") == 0)
+            continue; /* an expression says nothing of either kind */
+        if (ipaddr_parse(key, &ip) == 0) {
+            ipaddr_text(&ip, canonical);
+            cidr += condition || strcasecmp(canonical, key) != 0;
+        } else if (condition || *key == '!' || *key == '[' ||
+                   (kind_of(key) == KEY_NETWORK && strchr(key, '/') != NULL)) {
+            cidr++;
+        } else {
+            indexed++;
+        }
+    }
+    return cidr > 0 && cidr >= indexed;
+}
+
+/* Cuts the key off, which may be in quotes. Returns what follows. */
+static char *cut_key(char *text, char **key)
+{
+    char *end;
+
+    if (*text == '"' && (end = strchr(text + 1, '"')) != NULL &&
+        strchr(" \t", end[1]) != NULL) {
+        *key = text + 1;
+        *end = '\0';
+        return format_trim(end[1] != '\0' ? end + 2 : end + 1);
+    }
+    *key = cut_word(&text);
+    return text;
+}
+
+/* Returns whether the name of an indexed table of clients keeps Postfix from looking for
+ * the client's address. */
+static bool take_rule(struct format_reader *reader, const struct logical_line *line,
+                      bool *blocks_network)
+{
+    struct postfix_rule rule;
+    bool dunno;
+    char *key, *rest = cut_key(line->text, &key);
+
+    if (kind_of(key) == KEY_EXPRESSION) {
+        reader_bad_at(reader, line->line,
+                      "expressions cannot be taken over: expected an "
+                      "address, domain or network and its action");
+        return false;
+    }
+    postfix_rule_read(reader, line, key, rest, &rule);
+    if (rule.empty)
+        return false;
+    dunno = rule.line.action == LOOKUP_HOLE;
+    switch (kind_of(key)) {
+    case KEY_NAME:
+        take_name(reader, &rule);
+        return dunno;
+    case KEY_ADDRESS:
+        take_address(reader, &rule);
+        return false;
+    case KEY_NETWORK:
+        take_network(reader, &rule);
+        *blocks_network |= rule.line.action == LOOKUP_BLOCK;
+        return false;
+    case KEY_EXPRESSION:
+        break;
+    }
+    return false;
+}
+
+/* What stands between if and endif depends on an expression here. */
+static bool skip_condition(struct format_reader *reader, const struct logical_line *line,
+                           unsigned *depth)
+{
+    if (strncasecmp(line->text, "if", 2) == 0 && strchr(" \t/!", line->text[2]) != NULL)
+        ++*depth;
+    else if (strncasecmp(line->text, "endif", 5) == 0 &&
+             strchr(" \t", line->text[5]) != NULL && *depth > 0)
+        --*depth;
+    else if (*depth == 0)
+        return false;
+    reader_bad_at(reader, line->line,
+                  "if, endif and what stands between cannot be taken over");
+    return true;
+}
+
+static void read_indexed(struct format_reader *reader)
+{
+    unsigned long *shields = calloc(reader->line_count + 1, sizeof *shields);
+    bool blocks_network = false;
+    unsigned depth = 0;
+    size_t count = 0;
+
+    if (shields == NULL) {
+        reader_no_memory(reader);
+        return;
+    }
+    for (size_t i = 0; i < reader->line_count && !reader->stopped; i++) {
+        const struct logical_line *line = &reader->lines[i];
+
+        if (!skip_condition(reader, line, &depth) &&
+            take_rule(reader, line, &blocks_network) &&
+            reader->options.subject == FORMAT_CLIENT)
+            shields[count++] = line->line;
+    }
+    for (size_t i = 0; i < count && blocks_network; i++)
+        reader_bad_at(reader, shields[i],
+                      "for this name Postfix does not look for the client's address; "
+                      "the networks of the table are listed for it, too");
+    free(shields);
+}
+
+static void postfix_end(struct format_reader *reader)
+{
+    bool cidr = postfix_is_cidr(reader);
+    struct lookup_rules rules = {.first_match = cidr};
+
+    if (cidr)
+        postfix_cidr_read(reader);
+    else
+        read_indexed(reader);
+    if (!reader->stopped && lookup_table_give(reader->table, reader, &rules) != 0)
+        reader_no_memory(reader);
+}
+
 static void postfix_line(struct format_reader *reader, char *line)
 {
-    char network[64], *key, *action, *text;
-    enum meaning meaning;
-
-    if (*line == '#' || line[strspn(line, " \t\r")] == '\0')
-        return;
-    if (*line == ' ' || *line == '\t')
-        return; /* goes on with the text of the line before */
-    if (*line == '/' || *line == '!' || strncasecmp(line, "if ", 3) == 0 ||
-        strncasecmp(line, "endif", 5) == 0) {
-        reader_bad(reader,
-                   "expressions, \"!\" and if … endif cannot be taken over: expected "
-                   "an address, domain or network and its action");
-        return;
-    }
-    key = line;
-    action = key + strcspn(key, " \t");
-    text = action;
-    if (*action != '\0') {
-        *action++ = '\0';
-        action += strspn(action, " \t");
-        text = action + strcspn(action, " \t");
-        if (*text != '\0')
-            *text++ = '\0';
-        text = format_trim(text);
-    }
-    action = format_trim(action);
-    meaning = meaning_of(action);
-    if (*action == '\0' || meaning == MEANS_NOTHING) {
-        reader_bad(reader,
-                   "expected REJECT, DISCARD, DEFER, 4xx, 5xx or OK as the action");
-        return;
-    }
-    if (*key != '\0' && key[strlen(key) - 1] == '@') {
-        reader_bad(reader, "%.100s: a user at any domain cannot be listed", key);
-        return;
-    }
-    reader_entry(reader, whole_network(key, network, sizeof network),
-                 meaning == MEANS_ALLOW, reason_of(text));
+    reader_keep(reader, line);
 }
 
 /* Writes the key of a network for a hash: table. Returns false where there is none. */
@@ -148,5 +419,8 @@ static int postfix_row(struct format_writer *writer, const struct format_row *ro
     return ferror(writer->out) ? -1 : 0;
 }
 
-const struct format format_postfix = {
-    .name = "postfix", .line = postfix_line, .write_row = postfix_row};
+const struct format format_postfix = {.name = "postfix",
+                                      .has_table = true,
+                                      .line = postfix_line,
+                                      .end = postfix_end,
+                                      .write_row = postfix_row};

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* rbldnsd: the data files of its ip4set, ip4trie, ip6trie, dnset and combined sets. Of
- * "example.com", ".example.com" and "*.example.com" all become the domain and what is
- * below it. Written as one combined set. */
+/* rbldnsd: the data files of its ip4set, ip4trie, ip6trie, dnset and combined sets. An
+ * exclusion is a hole in its data set. Written as one combined set. docs/import.md has
+ * the whole syntax and what becomes of it. */
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
-#include "formats/format_table.h"
+#include "formats/lookup_table.h"
 
 /* Reads up to four octets "127.16"; *bits is 8 for each. Returns what follows, or NULL.
  */
@@ -73,106 +74,227 @@ static int read_range(const char *text, uint32_t *first, uint32_t *last)
     return *last >= *first ? 0 : -1;
 }
 
-/* A range is as many networks as it takes. */
-static void give_range(struct format_reader *reader, uint64_t first, uint64_t last,
-                       bool allow, const char *reason)
+/* A range is as many networks as it takes: 62 at most. */
+static size_t networks_of(uint64_t first, uint64_t last, struct network out[static 64])
 {
-    while (first <= last && !reader->stopped) {
+    size_t count = 0;
+
+    while (first <= last && count < 64) {
         unsigned prefix = 32;
-        struct network network;
-        struct format_row row = {.allow = allow, .reason = reason};
+        struct network *network = &out[count++];
 
         while (prefix > 0 && first % (1ULL << (33 - prefix)) == 0 &&
                first + (1ULL << (33 - prefix)) - 1 <= last)
             prefix--;
-        memset(&network, 0, sizeof network);
-        network.base.family = 4;
+        *network = (struct network){.prefix = (uint8_t)prefix};
+        network->base.family = 4;
         for (int i = 0; i < 4; i++)
-            network.base.octets[i] = (uint8_t)(first >> (24 - 8 * i));
-        network.prefix = (uint8_t)prefix;
-        if (entry_of_network(&network, &row.entry) == 0)
-            reader_row(reader, &row);
+            network->base.octets[i] = (uint8_t)(first >> (24 - 8 * i));
         first += 1ULL << (32 - prefix);
     }
+    return count;
 }
 
-/* Cuts ":127.0.0.2:text" or "text" to the text, with $ as the entry. */
-static const char *read_value(char *value, const char *entry, char *out, size_t size)
+/* Writes what rbldnsd would answer: "$" is the entry, "$$" a dollar sign, "$1" a
+ * variable,
+ * "$=" the entry's own text in the base template. Texts that do not fit are cut. */
+static void expand(const struct format_reader *reader, const char *template,
+                   const char *own, const char *entry, char *out, size_t size)
 {
-    size_t used = 0;
+    size_t used = strlen(out);
 
-    if (*value == ':') {
-        value++;
-        value += strcspn(value, ":");
-        if (*value == ':')
-            value++;
+    for (; *template != '\0' && used + 1 < size; template ++) {
+        const char *part = NULL;
+
+        if (*template == '$' && template[1] == '$') {
+            template ++;
+        } else if (*template == '$' && template[1] >= '0' && template[1] <= '9') {
+            part = reader->variables[*++template - '0'];
+        } else if (*template == '$' && template[1] == '=' && own != NULL) {
+            template ++;
+            part = "";
+            out[used] = '\0';
+            expand(reader, *own != '\0' ? own : "$", NULL, entry, out, size);
+            used = strlen(out);
+        } else if (*template == '$') {
+            part = entry;
+        }
+        if (part == NULL)
+            out[used++] = *template;
+        for (; part != NULL && *part != '\0' && used + 1 < size; part++)
+            out[used++] = *part;
+        out[used] = '\0';
     }
+}
+
+/* ":127.0.0.2:text", "text"; without a second colon the default text holds. */
+static const char *template_of(const struct format_reader *reader, char *value)
+{
+    if (*value == '\0' || strchr("#;", *value) != NULL)
+        return reader->reason;
+    if (*value != ':')
+        return value;
+    value++;
+    value += strcspn(value, ":");
+    return *value == ':' ? format_trim(value + 1) : reader->reason;
+}
+
+static const char *reason_of(const struct format_reader *reader, char *value,
+                             const char *entry, char *out, size_t size)
+{
+    const char *own = template_of(reader, value), *base = reader->variables[10];
+
+    out[0] = '\0';
+    if (*own == '=' && *base != '\0')
+        expand(reader, own + 1, NULL, entry, out, size);
+    else if (*base != '\0')
+        expand(reader, base, own, entry, out, size);
+    else
+        expand(reader, own, NULL, entry, out, size);
+    return *format_trim(out) != '\0' ? format_trim(out) : NULL;
+}
+
+static void give_all(struct format_reader *reader)
+{
+    const struct lookup_rules rules = {.holes_first = true,
+                                       .whole_octets = !reader->exact};
+
+    if (lookup_table_give(reader->table, reader, &rules) != 0)
+        reader_no_memory(reader);
+}
+
+/* Each data set is a list of its own: what one excludes another may list. */
+static void begin_data_set(struct format_reader *reader, char *type)
+{
+    static const char *const others[] = {"generic", "acl", "combined"};
+
+    give_all(reader);
+    reader->reason[0] = '\0';
+    reader->range_max = 0;
+    type[strcspn(type, ": \t")] = '\0';
+    reader->exact = strcmp(type, "ip4trie") == 0;
+    reader->lists = true;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (strcmp(type, others[i]) != 0)
+            continue;
+        reader->lists = false;
+        reader_bad(reader, "a data set of type %s lists nothing: it is passed over",
+                   type);
+    }
+}
+
+static void read_special(struct format_reader *reader, char *text)
+{
+    char *word = text, *value = text + strcspn(text, " \t");
+    int variable = *word >= '0' && *word <= '9' ? *word - '0' : *word == '=' ? 10 : -1;
+
+    if (*value != '\0')
+        *value++ = '\0';
     value = format_trim(value);
-    for (; *value != '\0' && used + 1 < size; value++) {
-        size_t length = *value == '$' && entry != NULL ? strlen(entry) : 1;
+    if (strcasecmp(word, "DATASET") == 0) {
+        begin_data_set(reader, value);
+    } else if (strcasecmp(word, "MAXRANGE4") == 0) {
+        unsigned long number = strtoul(value + (*value == '/'), NULL, 10);
+        uint64_t most = *value != '/' ? number : number <= 32 ? 1ULL << (32 - number) : 0;
 
-        if (used + length >= size)
-            break;
-        memcpy(out + used, length > 1 || (*value == '$' && entry != NULL) ? entry : value,
-               length);
-        used += length;
+        if (most > 0 && (reader->range_max == 0 || most < reader->range_max))
+            reader->range_max = most;
+    } else if (variable >= 0 && word[1] == '\0') {
+        if (!text_copy(value, reader->variables[variable],
+                       sizeof reader->variables[variable]))
+            reader_bad(reader, "the text of a variable is longer than %zu bytes",
+                       sizeof reader->variables[variable] - 1);
     }
-    out[used] = '\0';
-    return *out != '\0' ? out : NULL;
 }
 
-/* "2001:db8" without its end is 2001:db8::/32. */
-static void give_ipv6(struct format_reader *reader, const char *key, bool allow,
-                      const char *reason)
+/* "2001:db8" without its end is 2001:db8::/32. Returns 0, or -1. */
+static int read_ipv6(const char *key, struct network *out)
 {
-    char whole[80];
+    char whole[120];
     unsigned groups = 1;
+    int length = (int)strcspn(key, "/");
 
     for (const char *p = key; *p != '\0'; p++)
         groups += *p == ':';
-    if (strstr(key, "::") == NULL && groups < 8) {
-        const char *slash = strchr(key, '/');
-        int length = slash != NULL ? (int)(slash - key) : (int)strlen(key);
+    if (strstr(key, "::") != NULL || groups >= 8 || length > 60)
+        return network_parse(key, out);
+    if (key[length] == '/')
+        (void)snprintf(whole, sizeof whole, "%.*s::%.8s", length, key, key + length);
+    else
+        (void)snprintf(whole, sizeof whole, "%.*s::/%u", length, key, groups * 16);
+    return network_parse(whole, out);
+}
 
-        if (slash != NULL)
-            (void)snprintf(whole, sizeof whole, "%.*s::%s", length, key, slash);
-        else
-            (void)snprintf(whole, sizeof whole, "%.*s::/%u", length, key, groups * 16);
-        key = whole;
+static void take_name(struct format_reader *reader, const char *key,
+                      struct lookup_line *line)
+{
+    char error[ENTRY_ERROR_SIZE];
+    struct entry entry;
+
+    line->scope = strncmp(key, "*.", 2) == 0 ? LOOKUP_BELOW
+                  : *key == '.'              ? LOOKUP_BOTH
+                                             : LOOKUP_NAME;
+    if (strpbrk(key, "@/:<") != NULL || entry_parse(key, &entry, error) != 0 ||
+        entry.kind != ENTRY_DOMAIN)
+        reader_bad(reader, "%.100s: expected an address, a network, a range or a domain",
+                   key);
+    else if (lookup_table_add(reader->table, line, &entry) != 0)
+        reader_no_memory(reader);
+}
+
+static void take_entry(struct format_reader *reader, const char *key,
+                       struct lookup_line *line)
+{
+    struct network networks[64];
+    uint32_t first, last;
+    size_t count = 1;
+
+    if (read_range(key, &first, &last) == 0) {
+        if (reader->range_max > 0 && (uint64_t)last - first + 1 > reader->range_max) {
+            reader_bad(reader, "%.100s: the range is wider than $MAXRANGE4", key);
+            return;
+        }
+        count = networks_of(first, last, networks);
+    } else if (strchr(key, ':') == NULL) {
+        take_name(reader, key, line);
+        return;
+    } else if (read_ipv6(key, &networks[0]) != 0) {
+        reader_bad(reader, "%.100s: expected an IPv6 address or network", key);
+        return;
     }
-    reader_entry(reader, key, allow, reason);
+    if (lookup_table_add_networks(reader->table, reader, line, networks, count) != 0)
+        reader_no_memory(reader);
 }
 
 static void rbldnsd_line(struct format_reader *reader, char *line)
 {
+    struct lookup_line out = {.line = reader->line, .action = LOOKUP_HOLE};
     char text[1024], *value;
-    const char *reason = NULL;
-    uint32_t first, last;
-    bool allow;
 
+    reader->lists |= reader->line == 1; /* unless a data set says otherwise */
     line = format_trim(line);
-    if (strchr("#;$", *line) != NULL || strncmp(line, ":$", 2) == 0)
-        return; /* empty, a comment, $SOA, $DATASET … */
-    if (*line == ':') {
-        (void)read_value(line, NULL, reader->reason, sizeof reader->reason);
+    if (*line == '$' ||
+        (*line != '\0' && strchr("#;:", *line) != NULL && line[1] == '$')) {
+        read_special(reader, line + (*line != '$') + 1);
         return;
     }
-    allow = *line == '!';
-    line = format_trim(line + allow);
+    if (strchr("#;", *line) != NULL || !reader->lists)
+        return;
+    if (*line == ':') {
+        (void)text_copy(template_of(reader, line), text, sizeof text);
+        if (!text_copy(text, reader->reason, sizeof reader->reason))
+            reader->reason[0] = '\0';
+        return;
+    }
+    if (*line != '!')
+        out.action = reader->options.allow ? LOOKUP_ALLOW : LOOKUP_BLOCK;
+    line = format_trim(line + (*line == '!'));
     value = line + strcspn(line, " \t");
     if (*value != '\0')
         *value++ = '\0';
-    value = format_trim(value);
-    if (!allow)
-        reason = *value != '\0' && strchr("#;", *value) == NULL
-                     ? read_value(value, line, text, sizeof text)
-                     : read_value(reader->reason, line, text, sizeof text);
-    if (read_range(line, &first, &last) == 0)
-        give_range(reader, first, last, allow, reason);
-    else if (strchr(line, ':') != NULL)
-        give_ipv6(reader, line, allow, reason);
-    else
-        reader_entry(reader, line, allow, reason);
+    if (out.action != LOOKUP_HOLE)
+        out.reason = reason_of(reader, format_trim(value), line, text, sizeof text);
+    take_entry(reader, line, &out);
 }
 
 static int rbldnsd_start(struct format_writer *writer)
@@ -231,6 +353,8 @@ static int rbldnsd_end(struct format_writer *writer)
 }
 
 const struct format format_rbldnsd = {.name = "rbldnsd",
+                                      .has_table = true,
+                                      .end = give_all,
                                       .line = rbldnsd_line,
                                       .write_start = rbldnsd_start,
                                       .write_row = rbldnsd_row,

@@ -69,7 +69,7 @@ static void write_and_read(const char *name, const struct format_row *row)
     size_t length = 0;
     FILE *out = open_memstream(&text, &length), *in;
     struct format_writer *writer = format_writer_new(format_find(name), out);
-    struct format_reader *reader = format_reader_new(format_find(name));
+    struct format_reader *reader = format_reader_new(format_find(name), NULL);
 
     bare.source = "feed";
     check(writer != NULL && reader != NULL && format_writer_row(writer, &bare) == 0 &&
@@ -113,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *const *names = format_names();
     struct state state = {.lines = 1};
     const struct format_sink sink = {take_row, take_bad, &state};
+    struct format_options options = {0};
     struct format_reader *reader;
     size_t count = 0;
     FILE *in;
@@ -123,7 +124,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     for (size_t i = 1; i < size; i++)
         state.lines += data[i] == '\n';
-    reader = format_reader_new(format_find(names[data[0] % count]));
+    options.subject = data[0] / count % 4;
+    options.wide = data[0] >= 128;
+    reader = format_reader_new(format_find(names[data[0] % count]), &options);
     in = fmemopen((void *)(uintptr_t)(data + 1), size - 1, "r");
     if (reader != NULL && in != NULL)
         check(format_read(reader, in, &sink) == 0 || state.rows >= 100000);

@@ -172,6 +172,50 @@ static void test_replace(void **state)
     box_end(&box);
 }
 
+/* A cut file: more than a third of what the source has would go. */
+static void test_cut_file(void **state)
+{
+    static const struct {
+        unsigned had, left;
+        bool force, refused;
+    } cases[] = {
+        {120, 80, false, false}, {120, 79, false, true}, {120, 1, true, false},
+        {99, 1, false, false},   {100, 66, false, true}, {100, 67, false, false},
+    };
+    struct entry_limits limits = {NULL, NULL, 0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct blocklist_import_options options = {
+            .source = "feed", .replace = true, .actor = &actor};
+        struct blocklist_import_counts counts;
+        enum blocklist_result result;
+        struct box box;
+
+        box_start(&box);
+        box_open(&box, false);
+        for (int pass = 0; pass < 2; pass++) {
+            struct blocklist_import *import;
+
+            options.limits = cases[i].force ? NULL : &limits;
+            import = blocklist_import_begin(box.blocklist, &options, box.error);
+            assert_non_null(import);
+            for (unsigned n = 0; n < (pass == 0 ? cases[i].had : cases[i].left); n++) {
+                char text[80];
+
+                snprintf(text, sizeof text, "d%u.example", n);
+                assert_int_equal(feed(&box, import, text, NULL, 0), BLOCKLIST_OK);
+            }
+            result = blocklist_import_commit(import, false, &counts, box.error);
+        }
+        if ((result == BLOCKLIST_REFUSED) != cases[i].refused)
+            fail_msg("%u of %u: %s", cases[i].left, cases[i].had, box.error);
+        assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"),
+                         cases[i].refused ? cases[i].had : cases[i].left);
+        box_end(&box);
+    }
+}
+
 static void test_too_wide(void **state)
 {
     struct entry_limits limits = {NULL, NULL, 0};
@@ -227,7 +271,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one),     cmocka_unit_test(test_abort_and_dry_run),
         cmocka_unit_test(test_replace), cmocka_unit_test(test_too_wide),
-        cmocka_unit_test(test_many),    cmocka_unit_test(test_since),
+        cmocka_unit_test(test_many),    cmocka_unit_test(test_cut_file),
+        cmocka_unit_test(test_since),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

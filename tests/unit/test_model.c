@@ -136,6 +136,8 @@ static enum blocklist_verdict expected(const struct model *model, const char *su
 
         if (near <= best || (!stands(model, e, 0) && !stands(model, e, 1)))
             continue;
+        if (strncmp(subject, "helo:", 5) == 0 && stands(model, e, 1))
+            continue; /* anyone can say it: it lets nobody pass */
         best = near;
         verdict = stands(model, e, 1) ? BLOCKLIST_ALLOW : BLOCKLIST_BLOCK;
     }

@@ -98,7 +98,7 @@ static const struct {
     {"REFUSED", DNS_A, HEAD("8185", "0001", "0000", "0000") Q_A, "refused 0"},
     {"REFUSED with an address", DNS_A,
      HEAD("8185", "0001", "0001", "0000") Q_A A("0000012c", "7f000002"), "refused 0"},
-    {"NOTIMP", DNS_A, HEAD("8184", "0001", "0000", "0000") Q_A, "servfail 0"},
+    {"NOTIMP", DNS_A, HEAD("8184", "0001", "0000", "0000") Q_A, "notimp 0"},
     {"still truncated", DNS_A,
      HEAD("8380", "0001", "0001", "0000") Q_A A("0000012c", "7f000002"), "invalid 0"},
     {"a query", DNS_A, HEAD("0100", "0001", "0000", "0000") Q_A, "invalid 0"},

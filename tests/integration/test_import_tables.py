@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Files of other programs: what is imported answers as the program itself does, or the line
+was refused. Postfix is asked by postmap(1), rbldnsd by DNS."""
+
+import random
+import re
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from harness.rblctl import Rblctl
+from harness.rbldnsd import Rbldnsd
+
+SEED = 20261125
+
+
+@pytest.fixture
+def rblctl(lab):
+    lab.daemon(exempt={"networks": ["127.0.0.0/8"]})
+    return Rblctl(lab.dir)
+
+
+def imported(rblctl, name, *options):
+    """Imports, and returns the numbers of the refused lines."""
+    result = rblctl("import", name, "--source", "t", *options)
+    assert result.status in (0, 4), result
+    return {int(n) for n in re.findall(rf"{re.escape(name)}:(\d+): ", result.err)}
+
+
+def entries(rblctl):
+    rows = rblctl("list", "--json").json["entries"]
+    return {row["entry"]: row["action"] for row in rows}
+
+
+def bits(address):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    packed = socket.inet_pton(family, address)
+    return "".join(f"{byte:08b}" for byte in packed)
+
+
+def network_action(table, address):
+    """The nearest network decides."""
+    best, action = -1, None
+    mine = bits(address)
+    for entry, does in table.items():
+        base, _, prefix = entry.partition("/")
+        theirs = bits(base)
+        length = int(prefix) if prefix else len(theirs)
+        if len(theirs) == len(mine) and theirs[:length] == mine[:length] and length > best:
+            best, action = length, does
+    return action
+
+
+def name_action(table, name, prefix):
+    while name:
+        if prefix + name in table:
+            return table[prefix + name]
+        name = name.partition(".")[2]
+    return None
+
+
+def postmap(lab, kind, name, keys):
+    (lab.dir / "main.cf").write_text("compatibility_level = 3.7\n")
+    process = subprocess.run(
+        ["postmap", "-c", str(lab.dir), "-q", "-", f"{kind}:{lab.dir / name}"],
+        input="".join(f"{key}\n" for key in keys),
+        capture_output=True,
+        encoding="utf-8",
+    )
+    return dict(line.split("\t", 1) for line in process.stdout.splitlines())
+
+
+def meaning(value):
+    return {"REJECT": "block", "OK": "allow"}.get(value.split()[0]) if value else None
+
+
+def outcome(lines):
+    """As text, numbered lines for a failed test."""
+    return "\n".join(f"{n}: {line}" for n, line in enumerate(lines, 1))
+
+
+def random_network(rng):
+    octets = [rng.choice([11, 198]), rng.choice([51, 52]), rng.randrange(4), rng.randrange(256)]
+    number = int.from_bytes(bytes(octets), "big")
+    prefix = rng.choice([14, 15, 16, 22, 23, 24, 25, 28, 31, 32])
+    number &= 0xFFFFFFFF << (32 - prefix)
+    text = ".".join(str(b) for b in (number & 0xFFFFFFFF).to_bytes(4, "big"))
+    return text if prefix == 32 else f"{text}/{prefix}"
+
+
+def random_address(rng):
+    return f"{rng.choice([11, 198])}.{rng.choice([51, 52])}.{rng.randrange(4)}.{rng.randrange(256)}"
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_cidr_tables(lab, rblctl, number):
+    rng = random.Random(SEED + number)
+    lines, depth = [], 0
+    for _ in range(60):
+        kind = rng.random()
+        if kind < 0.05 and depth < 2:
+            lines.append(f"if {rng.choice(['', '!'])}{random_network(rng)}")
+            depth += 1
+        elif kind < 0.12 and depth > 0:
+            lines.append("endif")
+            depth -= 1
+        else:
+            mark = "!" if rng.random() < 0.03 else ""
+            lines.append(f"{mark}{random_network(rng)} {rng.choice(['REJECT', 'REJECT', 'OK', 'DUNNO'])}")
+    lines += ["endif"] * depth + ["2001:db8:1::/48 DUNNO", "2001:db8::/32 REJECT"]
+    (lab.dir / "t.cidr").write_text("\n".join(lines) + "\n")
+    refused = imported(rblctl, "t.cidr", "--format", "postfix")
+    table = entries(rblctl)
+    # with the number of the line as its result Postfix says which one decided
+    numbered = [
+        line if line.startswith(("if", "endif")) else f"{line} {n}" for n, line in enumerate(lines, 1)
+    ]
+    (lab.dir / "numbered").write_text("\n".join(numbered) + "\n")
+    keys = {random_address(rng) for _ in range(1200)} | {"2001:db8::1", "2001:db8:1::1"}
+    said = postmap(lab, "cidr", "numbered", sorted(keys))
+    compared = 0
+    for key in keys:
+        value = said.get(key)
+        line = int(value.split()[1]) if value else None
+        want = None if line in refused else meaning(value)
+        assert network_action(table, key) == want, (key, value, outcome(lines))
+        compared += want is not None
+    assert compared > 100
+
+
+@pytest.mark.parametrize("table", ["client", "sender", "helo"])
+def test_indexed_tables(lab, rblctl, table):
+    """Postfix is asked key by key, as access(5) says that it looks a name up."""
+    rng = random.Random(f"{SEED}{table}")
+    labels = ["a", "b", "mail", "x"]
+    tops = ["one.example", "two.example", "three.example"]
+
+    def name():
+        return ".".join([*rng.choices(labels, k=rng.randrange(3)), rng.choice(tops)])
+
+    keys = {name(): None for _ in range(25)}
+    if table == "client":
+        keys |= dict.fromkeys(["11.51", "198.52.1", "11.51.3", "11.51.3.7", "198.52.1.9"])
+    if table == "sender":
+        keys |= dict.fromkeys(f"anna@{name()}" for _ in range(10))
+    lines = [f"{key} {rng.choice(['REJECT', 'REJECT', 'OK', 'DUNNO'])}" for key in keys]
+    (lab.dir / "t").write_text("\n".join(lines) + "\n")
+    numbered = "\n".join(f"{line} {n}" for n, line in enumerate(lines, 1)) + "\n"
+    (lab.dir / "numbered").write_text(numbered)
+    refused = imported(rblctl, "t", "--format", "postfix", "--table", table)
+    listed = entries(rblctl)
+    subjects = {name() for _ in range(1000)}
+    subjects |= {random_address(rng) for _ in range(1000)} if table == "client" else set()
+    subjects |= {f"anna@{name()}" for _ in range(500)} if table == "sender" else set()
+    steps = {subject: lookups(subject) for subject in subjects}
+    said = postmap(lab, "texthash", "numbered", sorted({k for s in steps.values() for k in s}))
+    for subject, walk in steps.items():
+        value = next((said[key] for key in walk if key in said), None)
+        line = int(value.split()[1]) if value else None
+        got = found(listed, subject, "" if table == "sender" else "host:")
+        # a refused exception: the names above it are refused, too
+        want = None if line in refused else meaning(value)
+        assert got == want, (subject, value, got, sorted(refused), outcome(lines))
+
+
+def lookups(subject):
+    if re.fullmatch(r"[\d.]+", subject):
+        parts = subject.split(".")
+        return [".".join(parts[:n]) for n in range(4, 0, -1)]
+    domain = subject.rpartition("@")[2]
+    parts = domain.split(".")
+    above = [".".join(parts[n:]) for n in range(len(parts))]
+    return ([subject] if "@" in subject else []) + above
+
+
+def found(listed, subject, prefix):
+    if re.fullmatch(r"[\d.]+", subject):
+        return network_action({k: v for k, v in listed.items() if k[0].isdigit()}, subject)
+    if "@" in subject and subject in listed:
+        return listed[subject]
+    return name_action(listed, subject.rpartition("@")[2], prefix)
+
+
+def a_record(port, name):
+    labels = b"".join(bytes([len(x)]) + x.encode() for x in name.split("."))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect(("127.0.0.1", port))
+        s.send(b"\0\7\0\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1")
+        answer = s.recv(512)
+    return struct.unpack(">H", answer[6:8])[0] > 0
+
+
+@pytest.mark.parametrize("kind", ["ip4set", "ip4trie"])
+def test_rbldnsd_addresses(lab, rblctl, kind):
+    rng = random.Random(f"{SEED}{kind}")
+    networks = list(dict.fromkeys(random_network(rng) for _ in range(80)))
+    lines = [rng.choice(["", "", "!"]) + network for network in networks]
+    if kind == "ip4set":
+        lines += ["198.51.2.10-20", "!198.51.2.12-14", "11.52.0.250-11.52.1.7"]
+    (lab.dir / "t.zone").write_text(f"$DATASET {kind}:x @\n" + "\n".join(lines) + "\n")
+    refused = imported(rblctl, "t.zone", "--format", "rbldnsd")
+    table = entries(rblctl)
+    server = Rbldnsd(lab.dir, [("bl.test", "combined", (lab.dir / "t.zone").read_text())])
+    try:
+        for address in {random_address(rng) for _ in range(1000)}:
+            name = ".".join(reversed(address.split("."))) + ".bl.test"
+            got, want = network_action(table, address), a_record(server.port, name)
+            assert (got == "block") == want, (address, got, want, sorted(refused), outcome(lines))
+    finally:
+        server.stop()
+    assert table
+
+
+def test_rbldnsd_names(lab, rblctl):
+    lines = [":2:listed", ".a.example", "*.b.example", "c.example", "d.example", "*.d.example"]
+    lines += [".e.example", "!good.e.example", ".f.a.example"]
+    (lab.dir / "t.zone").write_text("\n".join(lines) + "\n")
+    assert imported(rblctl, "t.zone", "--format", "rbldnsd") == {3, 4, 7}
+    table = entries(rblctl)
+    server = Rbldnsd(lab.dir, [("bl.test", "dnset", (lab.dir / "t.zone").read_text())])
+    try:
+        for top in "abcde":
+            for below in ("", "x.", "y.x.", "good.", "f.", "x.f."):
+                name = f"{below}{top}.example"
+                got, want = name_action(table, name, ""), a_record(server.port, f"{name}.bl.test")
+                assert (got == "block") == (want and top not in "bce"), (name, got, want)
+    finally:
+        server.stop()
