@@ -36,6 +36,7 @@ static const struct option_row {
     [OPTION_REPLACE] = {"replace", 0, NULL, "remove what the source has beyond the file"},
     [OPTION_TABLE] = {"table", 0, "WHAT", "names are those of client, sender or helo"},
     [OPTION_ALLOW] = {"allow", 0, NULL, "the file is one of good senders"},
+    [OPTION_FIELD] = {"field", 0, "NAME", "of csv and json: where the entry is"},
     [OPTION_JSON] = {"json", 'j', NULL, "print one JSON document"},
     [OPTION_SOCKET] = {"socket", 's', "PATH", "the daemon's control socket"},
     [OPTION_HELP] = {"help", 'h', NULL, "this text"},

@@ -26,12 +26,13 @@ enum option_id {
     OPTION_REPLACE,
     OPTION_TABLE,
     OPTION_ALLOW,
+    OPTION_FIELD,
     /* every command has these */
     OPTION_JSON,
     OPTION_SOCKET,
     OPTION_HELP
 };
-#define OPTION_COUNT 21
+#define OPTION_COUNT 22
 
 #define TAKES(option) (1u << (option))
 

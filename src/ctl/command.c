@@ -33,8 +33,8 @@ static const struct ctl_command commands[] = {
      "what would become of a message, and why", ctl_check},
     {"import", "FILE", 1, 1,
      TAKES(OPTION_FORMAT) | TAKES(OPTION_TABLE) | TAKES(OPTION_ALLOW) |
-         TAKES(OPTION_SOURCE) | TAKES(OPTION_REASON) | TAKES(OPTION_REPLACE) |
-         TAKES(OPTION_DRY_RUN) | TAKES(OPTION_FORCE),
+         TAKES(OPTION_FIELD) | TAKES(OPTION_SOURCE) | TAKES(OPTION_REASON) |
+         TAKES(OPTION_REPLACE) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_FORCE),
      "list what is in a file (-: standard input)", ctl_import},
     {"export", "", 0, 0, TAKES(OPTION_FORMAT), "print the whole list", ctl_export},
     {"log", "[ENTRY-PATTERN]", 0, 1,

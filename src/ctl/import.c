@@ -282,6 +282,12 @@ static bool read_options(const struct arguments *arguments, const struct format 
 
     *out = (struct format_options){.allow = arguments->option[OPTION_ALLOW] != NULL,
                                    .wide = arguments->option[OPTION_FORCE] != NULL};
+    out->field = arguments->option[OPTION_FIELD];
+    if (out->field != NULL && strcmp(format_name(format), "csv") != 0 &&
+        strcmp(format_name(format), "json") != 0) {
+        fprintf(stderr, "rblctl: --field is of --format csv and json only\n");
+        return false;
+    }
     if (table == NULL)
         return true;
     if (strcmp(format_name(format), "postfix") != 0) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* csv (RFC 4180): entry,allow,source,reason,since,expires. A first line with the word
  * "entry" names the columns, in any order, and others are passed over; without one a line
- * is entry[,reason]. */
+ * is entry[,reason]. With --field another column has the entry, and "#" begins a comment.
+ */
 
 #include <string.h>
 #include <strings.h>
@@ -66,14 +67,22 @@ static int split(char *line, char *fields[static FIELDS_MAX])
 /* Whether the first line names the columns; notes where they are. */
 static bool read_header(struct format_reader *reader, char *const *fields, int count)
 {
+    const char *field = reader->options.field;
+
     for (int c = 0; c < FORMAT_COLUMNS; c++)
         reader->columns[c] = -1;
     for (int i = 0; i < count; i++)
         for (int c = 0; c < FORMAT_COLUMNS; c++)
-            if (strcasecmp(fields[i], column_names[c]) == 0)
+            if (strcasecmp(fields[i], c == COLUMN_ENTRY && field != NULL
+                                          ? field
+                                          : column_names[c]) == 0)
                 reader->columns[c] = i;
     if (reader->columns[COLUMN_ENTRY] >= 0)
         return true;
+    if (field != NULL) { /* every line is bad then: none has that column */
+        reader_bad(reader, "the first line has no column \"%.100s\"", field);
+        return true;
+    }
     reader->columns[COLUMN_ENTRY] = 0;
     reader->columns[COLUMN_REASON] = 1;
     return false;
@@ -133,7 +142,7 @@ static void csv_line(struct format_reader *reader, char *line)
     int count;
 
     line = format_trim(line);
-    if (*line == '\0')
+    if (*line == '\0' || (reader->options.field != NULL && *line == '#'))
         return;
     count = split(line, fields);
     if (count < 0) {

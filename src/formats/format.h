@@ -33,6 +33,7 @@ enum format_subject {
 struct format_options {
     enum format_subject subject; /* postfix */
     bool allow;                  /* the file is one of good senders */
+    const char *field;           /* csv, json: where the entry is; NULL: "entry" */
     bool wide; /* --force: also lines that would list more than they did */
 };
 

@@ -39,7 +39,9 @@ static int read_time(const json_t *value, time_t *out)
 
 static void read_object(struct format_reader *reader, const json_t *object)
 {
-    const char *entry = json_string_value(json_object_get(object, "entry"));
+    const char *field = reader->options.field != NULL ? reader->options.field : "entry";
+    const char *entry = json_string_value(json_object_get(object, field));
+    const char *type = json_string_value(json_object_get(object, "type"));
     const json_t *allow = json_object_get(object, "allow");
     struct format_row row = {
         .allow = json_is_true(allow) || reader->options.allow,
@@ -47,8 +49,13 @@ static void read_object(struct format_reader *reader, const json_t *object)
         .reason = json_string_value(json_object_get(object, "reason"))};
     char error[ENTRY_ERROR_SIZE];
 
+    if (entry == NULL && reader->options.field != NULL && type != NULL &&
+        strcmp(type, "metadata") == 0)
+        return; /* Spamhaus' DROP ends so */
     if (entry == NULL)
-        reader_bad(reader, "expected an object with \"entry\": \"…\"");
+        reader_bad(reader,
+                   "expected an object with \"%.100s\": \"…\" (--field NAME: another)",
+                   field);
     else if (allow != NULL && !json_is_boolean(allow) && !json_is_null(allow))
         reader_bad(reader, "\"allow\": expected true or false");
     else if (reader->options.allow && json_is_false(allow))
