@@ -19,6 +19,42 @@ static void cut_comment(char *line)
     }
 }
 
+/* fail2ban's "get JAIL banip": addresses with spaces between; with --with-time one a
+ * line, "192.0.2.1 \t2026-11-24 10:00:00 + 600 = 2026-11-24 10:10:00" in local time, + -1
+ * permanently. Returns false where the line is none of these. */
+static bool read_banned(struct format_reader *reader, char *line)
+{
+    char *rest = line + strcspn(line, " \t"), first[IPADDR_TEXT_SIZE], *end, *word, *next;
+    struct format_row row = {.allow = reader->options.allow};
+    char error[ENTRY_ERROR_SIZE];
+    struct tm tm = {.tm_isdst = -1};
+    struct ipaddr ip;
+
+    if (*rest == '\0' || (size_t)(rest - line) >= sizeof first)
+        return false;
+    (void)snprintf(first, sizeof first, "%.*s", (int)(rest - line), line);
+    if (ipaddr_parse(first, &ip) != 0 || entry_parse(first, &row.entry, error) != 0)
+        return false;
+    end = strchr(rest, '=');
+    if (end != NULL) {
+        end = strptime(end + 1 + strspn(end + 1, " "), "%Y-%m-%d %H:%M:%S", &tm);
+        if (end == NULL || *end != '\0')
+            return false;
+        row.expires = strstr(rest, "+ -1 ") != NULL ? 0 : mktime(&tm);
+        if (row.expires < 0)
+            return false;
+        reader_row(reader, &row);
+        return true;
+    }
+    for (word = line; *word != '\0'; word = next + strspn(next, " \t")) {
+        next = word + strcspn(word, " \t");
+        if (*next != '\0')
+            *next++ = '\0';
+        reader_entry(reader, word, reader->options.allow, NULL);
+    }
+    return true;
+}
+
 static void plain_line(struct format_reader *reader, char *line)
 {
     bool allow;
@@ -28,6 +64,8 @@ static void plain_line(struct format_reader *reader, char *line)
         return;
     allow = *line == '!';
     cut_comment(line);
+    if (!allow && read_banned(reader, line))
+        return;
     reader_entry(reader, line + allow, allow || reader->options.allow, NULL);
 }
 

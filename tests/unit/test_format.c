@@ -195,6 +195,13 @@ static const struct {
      "# map\nanna@domain.xyz 5.0\ndomain.xyz # why\n192.0.2.0/30\n!192.0.2.0/31\n"
      "partner.example SYM:-5.0\n!b.example\n",
      "6:bad;anna@domain.xyz;domain.xyz;192.0.2.2/31;"},
+    {"plain: fail2ban's banip", "plain", "192.0.2.1 2001:db8::1 x..y\n192.0.2.2\n",
+     "192.0.2.1;2001:db8::1;1:bad;192.0.2.2;"},
+    {"plain: fail2ban's banip --with-time", "plain",
+     "192.0.2.1 \t2026-11-24 10:00:00 + 600 = 2030-01-01 00:00:00\n"
+     "192.0.2.2 \t2026-11-24 10:00:00 + -1 = 9999-12-31 23:59:59\n"
+     "192.0.2.3 \t2026-11-24 10:00:00 + 600 = soon\n",
+     "192.0.2.1@1893456000;192.0.2.2;3:bad;"},
     {"plain: comments with ;", "plain", "; x\na.example ; SBL1\n192.0.2.1;SBL2\n",
      "a.example;3:bad;"},
     {"rspamd: expressions", "rspamd", "/^a.*b$/i\nfoo*@domain.xyz\ndomain.xyz\n",
@@ -204,6 +211,7 @@ static const struct {
 static void test_read(void **state)
 {
     (void)state;
+    assert_int_equal(setenv("TZ", "UTC", 1), 0); /* fail2ban writes local time */
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct seen seen = {.stop_after = 0};
 
