@@ -2,6 +2,8 @@
 """Files of other programs: what is imported answers as the program itself does, or the line
 was refused. Postfix is asked by postmap(1), rbldnsd by DNS."""
 
+import os
+import pathlib
 import random
 import re
 import socket
@@ -10,6 +12,7 @@ import subprocess
 
 import pytest
 
+from harness.daemon import binary, environment
 from harness.rblctl import Rblctl
 from harness.rbldnsd import Rbldnsd
 
@@ -229,3 +232,45 @@ def test_rbldnsd_names(lab, rblctl):
                 assert (got == "block") == (want and top not in "bce"), (name, got, want)
     finally:
         server.stop()
+
+
+def test_clients_of_a_table(lab, rblctl):
+    """What --table client makes, and what the summary says."""
+    (lab.dir / "t").write_text("mail.friend.example OK\ndynamic.isp.example REJECT\n203.0.113 OK\n")
+    said = rblctl("import", "t", "--format", "postfix", "--table", "client")
+    assert "names: 2 taken as hosts" in said.out, said
+    want = {"host:mail.friend.example": "allow", "host:dynamic.isp.example": "block"}
+    assert entries(rblctl) == {**want, "203.0.113.0/24": "allow"}
+    said = rblctl("import", "t", "--format", "postfix", "--source", "other")
+    assert "--table client" in said.err and "0 taken as hosts" in said.out, said
+
+
+def test_replace_by_a_wrong_file(lab, rblctl):
+    (lab.dir / "good").write_text("".join(f"d{n}.example\n" for n in range(120)))
+    (lab.dir / "cut").write_text("".join(f"d{n}.example\n" for n in range(70)))
+    (lab.dir / "page").write_text("<html>\n<p>\nno feed, write to\nfeed.example\n")
+    assert rblctl("import", "good", "--source", "feed").status == 0
+    for name in ("cut", "page"):
+        said = rblctl("import", name, "--source", "feed", "--replace")
+        assert said.status == 4 and "--force" in said.err, said
+        assert len(entries(rblctl)) == 120
+    assert rblctl("import", "cut", "--source", "feed", "--replace", "--force").status == 0
+    assert len(entries(rblctl)) == 70
+
+
+def test_standard_input_is_read_whole_first(lab, rblctl):
+    """The daemon hears nothing before the pipe has ended."""
+    process = subprocess.Popen(
+        [binary("rblctl"), "-s", rblctl.socket, "import", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment(),
+    )
+    process.stdin.write("".join(f"d{n}.example\n" for n in range(20000)))
+    process.stdin.flush()
+    # more than a pipe holds: most of it was read, and still there is no connection
+    links = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{process.pid}/fd").iterdir()]
+    assert not [link for link in links if link.startswith("socket:")], links
+    out, _ = process.communicate("last.example\n", timeout=30)
+    assert process.returncode == 0 and out.startswith("20001 rows, 20001 added"), out
