@@ -43,7 +43,7 @@ struct list_half {
     char why[WHY_SIZE];
     atomic_int_fast64_t
         disabled_ms;    /* CLOCK_MONOTONIC: since when it does not count; 0: it does */
-    int bad;            /* looks in a row that were not well, while it still counts */
+    atomic_int bad;     /* looks in a row that were not well, while it still counts */
     enum health before; /* at the last stop; UNCHECKED once it was looked at since */
 };
 

@@ -328,10 +328,12 @@ static int64_t next_look_ms(const struct watched *w, bool well, bool answered)
     for (int i = 0; i < 2; i++) {
         int64_t at_ms = w->state->halves[i].disabled_ms;
 
+        if (atomic_load(&w->state->halves[i].bad) > 0)
+            return SECOND_LOOK_MS; /* verdicts wait for it, whatever the other half is */
         if (at_ms != 0 && (since_ms == 0 || at_ms > since_ms))
             since_ms = at_ms;
     }
-    if (since_ms == 0) /* the second look */
+    if (since_ms == 0)
         return SECOND_LOOK_MS;
     since_ms = (clock_ms() - since_ms) / BACK_OFF;
     if (since_ms < BACK_LEAST_MS)
