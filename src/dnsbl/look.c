@@ -172,6 +172,7 @@ void look_begin(struct look *look, const struct look_at *at)
     bool ipv6 = may_have_ipv6_points(list);
 
     look->count = 0;
+    memcpy(look->lying, at->lying, sizeof look->lying);
     add_point(look, list, PROBE_LISTED,
               at->any_name && !health_has_points(list) ? health_stand_in(list)
                                                        : list->test_listed);
@@ -225,10 +226,12 @@ static bool is_servers_fault(const struct probe *probe)
             (probe->lookup.servers_failed && answer->status == DNS_TIMEOUT));
 }
 
-/* Whether half of eight or more witnesses are listed. */
+/* Whether half of eight or more witnesses are listed; more than an eighth of a list that
+ * is lying: one that lists about half would come and go. */
 static bool lists_witnesses(const struct look *look, const struct list *list,
                             enum probe_kind kind, char *why, size_t why_size)
 {
+    bool lying = look->lying[kind == PROBE_WITNESS6];
     size_t asked = 0, listed = 0, reserved = 0;
     const char *example = "";
 
@@ -246,7 +249,7 @@ static bool lists_witnesses(const struct look *look, const struct list *list,
         if (result.state == RESULT_LISTED && listed++ == 0)
             example = probe->subject;
     }
-    if (asked < LOOK_LEAST || listed * 2 < asked)
+    if (asked < LOOK_LEAST || (lying ? listed * 8 <= asked : listed * 2 < asked))
         return false;
     snprintf(why, why_size, "lists %zu of %zu %s, such as %s", listed, asked,
              reserved * 2 > asked                ? "reserved addresses and names"

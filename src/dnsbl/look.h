@@ -40,6 +40,7 @@ struct look {
     struct probe probes[LOOK_QUERIES];
     size_t count;
     atomic_size_t open;
+    bool lying[2];     /* look_at's */
     struct bell *bell; /* rung when the last answer is there */
 };
 
@@ -51,6 +52,7 @@ struct look_at {
     const struct config *config; /* its exempt networks are witnesses */
     struct witnesses *witnesses;
     bool too_much; /* whether witnesses are asked */
+    bool lying[2]; /* the half was found to ([1]: IPv6): an eighth is too much */
     bool any_name; /* a list without test points has to answer something */
     int timeout_ms;
 };

@@ -216,11 +216,9 @@ static bool is_disabled(const struct watched *w)
             !health_counts(atomic_load(&w->state->halves[1].health)));
 }
 
-/* What was found to list too much is to be shown not to. */
-static bool is_lying(const struct watched *w)
+static bool is_lying(const struct watched *w, int half)
 {
-    return atomic_load(&w->state->halves[0].health) == HEALTH_LYING ||
-           atomic_load(&w->state->halves[1].health) == HEALTH_LYING;
+    return atomic_load(&w->state->halves[half].health) == HEALTH_LYING;
 }
 
 /* How long a list's silence is listened to: what is long for it, as mail does. */
@@ -248,11 +246,13 @@ static void begin_look(struct prober *prober, struct watched *w)
                          .list = w->list,
                          .config = w->config,
                          .witnesses = prober->witnesses,
-                         .too_much = questions & QUESTION_LISTS_TOO_MUCH || is_lying(w) ||
-                                     (w->again && w->too_much),
+                         .lying = {is_lying(w, 0), is_lying(w, 1)},
                          .any_name = health != HEALTH_UNCHECKED && !health_counts(health),
                          .timeout_ms = patience_ms(w)};
 
+    /* what was found to list too much is to be shown not to */
+    at.too_much = questions & QUESTION_LISTS_TOO_MUCH || at.lying[0] || at.lying[1] ||
+                  (w->again && w->too_much);
     w->too_much = at.too_much;
     w->look_config = config_ref(w->config);
     w->look_list = w->list;
