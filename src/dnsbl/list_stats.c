@@ -11,6 +11,7 @@
 #define RUN_MORE       30  /* and at the latest after so many more */
 #define WINDOW         50  /* answers */
 #define WINDOW_LEAST   10  /* listed ones: fewer are no jump */
+#define WINDOW_MORE    10  /* than usual: a jump of a list that has many */
 #define KNOWN_FROM     200 /* answers: a history to compare with */
 #define MEMORY         5000  /* answers, about, that the history remembers */
 #define SHARE_FLOOR    0.005 /* "ten times never" would be a single listing */
@@ -35,10 +36,12 @@ void list_stats_clear(struct list_stats *stats)
 static bool window_jumps(const struct share *share, int factor)
 {
     double history = share->history > SHARE_FLOOR ? share->history : SHARE_FLOOR;
+    double usual = history * WINDOW;
 
     return factor > 0 && share->count >= KNOWN_FROM &&
            share->window_listed >= WINDOW_LEAST &&
-           share->window_listed >= factor * history * WINDOW;
+           (share->window_listed >= factor * usual ||
+            share->window_listed >= usual + WINDOW_MORE);
 }
 
 bool share_note(struct share *share, bool listed, int factor)
@@ -51,9 +54,11 @@ bool share_note(struct share *share, bool listed, int factor)
     share->window++;
     share->window_listed += listed;
     if (share->window == WINDOW) {
-        double weight = (double)(share->count < MEMORY ? share->count : MEMORY);
+        double weight;
 
         jumps = window_jumps(share, factor);
+        /* what may be lies is learned slowly, so that it goes on to be asked about */
+        weight = jumps || share->count > MEMORY ? MEMORY : (double)share->count;
         share->history =
             (share->history * weight + share->window_listed) / (weight + WINDOW);
         share->count += WINDOW;

@@ -46,6 +46,7 @@ static void test_an_ordinary_list_raises_none(void **state)
 
     (void)state;
     assert_int_equal(questions(&share, 1, 1, 1000), 0);
+    share = (struct share){0}; /* the one as the other: from 1 of 2 to 4 of 5 is a jump */
     assert_int_equal(questions(&share, 4, 1, 1000), 0);
 }
 
@@ -56,6 +57,17 @@ static void test_a_jump_of_a_rare_list(void **state)
     (void)state;
     assert_int_equal(questions(&share, 1, 199, 20), 0);
     assert_true(questions(&share, 3, 4, 20) > 0);
+}
+
+/* A list that has a third of all, and begins to list half of the others: not ten times as
+ * many, no ten in a row. It is asked about again and again, not learned at once. */
+static void test_a_jump_of_a_list_that_has_many(void **state)
+{
+    struct share share = {0};
+
+    (void)state;
+    assert_int_equal(questions(&share, 1, 2, 200), 0);
+    assert_in_range(questions(&share, 2, 1, 400), 10, 24);
 }
 
 static void test_without_a_factor_only_runs(void **state)
@@ -193,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_a_run_raises_a_question_soon),
         cmocka_unit_test(test_an_ordinary_list_raises_none),
         cmocka_unit_test(test_a_jump_of_a_rare_list),
+        cmocka_unit_test(test_a_jump_of_a_list_that_has_many),
         cmocka_unit_test(test_without_a_factor_only_runs),
         cmocka_unit_test(test_three_failures_are_a_question),
         cmocka_unit_test(test_a_servers_failure_is_no_question),
