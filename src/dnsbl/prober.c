@@ -287,7 +287,7 @@ static enum health slow_or_healthy(struct watched *w, char *why, size_t size)
 
 /* Takes over what a look found of a half. Returns false where it has to be repeated soon.
  */
-static bool take_half(struct watched *w, bool ipv6, bool *answered)
+static bool take_half(struct prober *prober, struct watched *w, bool ipv6, bool *answered)
 {
     bool known = atomic_load(&w->state->ipv6_known);
     enum health found;
@@ -308,6 +308,8 @@ static bool take_half(struct watched *w, bool ipv6, bool *answered)
         atomic_store(&w->state->ipv6_known, false); /* it has no IPv6 test points */
         return true;
     }
+    if (found == HEALTH_LYING)
+        witnesses_disown(prober->witnesses, witnesses_list_bit(w->look_list->name));
     if (found == HEALTH_HEALTHY) {
         if (atomic_load(&w->state->halves[ipv6].disabled_ms) != 0)
             list_stats_forget_slow(&w->stats);
@@ -349,9 +351,9 @@ static void end_look(struct prober *prober, struct watched *w)
     int64_t next_ms;
 
     pthread_mutex_unlock(&prober->bell.lock);
-    well = take_half(w, false, &answered);
+    well = take_half(prober, w, false, &answered);
     if (answered && (well || atomic_load(&w->state->ipv6_known)))
-        well &= take_half(w, true, &answered);
+        well &= take_half(prober, w, true, &answered);
     if (answered && well && w->too_much)
         atomic_store(&w->state->quiet_until_ms, clock_ms() + QUIET_MS);
     atomic_store(&w->looked_at, time(NULL));

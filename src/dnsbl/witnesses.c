@@ -33,7 +33,10 @@ struct witnesses {
     pthread_mutex_t lock;
     char *path;
     struct table clients, domains;
-    struct ipaddr named[NAMED]; /* a ring; family 0: free */
+    struct named {
+        struct ipaddr client; /* family 0: free */
+        uint64_t list;        /* its bit */
+    } named[NAMED];           /* a ring */
     size_t named_next;
 };
 
@@ -120,10 +123,19 @@ void witnesses_accepted_domain(struct witnesses *w, const char *domain, uint64_t
         accepted(w, &w->domains, domain, lists, today);
 }
 
-void witnesses_named(struct witnesses *w, const struct ipaddr *client)
+void witnesses_named(struct witnesses *w, const struct ipaddr *client, uint64_t list_bit)
 {
     pthread_mutex_lock(&w->lock);
-    w->named[w->named_next++ % NAMED] = *client;
+    w->named[w->named_next++ % NAMED] = (struct named){*client, list_bit};
+    pthread_mutex_unlock(&w->lock);
+}
+
+void witnesses_disown(struct witnesses *w, uint64_t list_bit)
+{
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < NAMED; i++)
+        if (w->named[i].list == list_bit)
+            w->named[i] = (struct named){0};
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -195,12 +207,16 @@ size_t witnesses_draw_domains(struct witnesses *w, uint64_t list_bit, int today,
 size_t witnesses_draw_named(struct witnesses *w, int family, struct ipaddr *out,
                             size_t most)
 {
-    size_t count = 0;
+    size_t count = 0, from = (size_t)random() % NAMED;
 
     pthread_mutex_lock(&w->lock);
-    for (size_t i = 0; i < NAMED && count < most; i++)
-        if (w->named[i].family == family)
-            out[count++] = w->named[i];
+    for (size_t i = 0; i < NAMED && count < most; i++) {
+        /* neighbours came together: apart, by a step that shares no factor with NAMED */
+        const struct ipaddr *named = &w->named[(from + i * 27) % NAMED].client;
+
+        if (named->family == family)
+            out[count++] = *named;
+    }
     pthread_mutex_unlock(&w->lock);
     return count;
 }

@@ -33,8 +33,12 @@ void witnesses_accepted_client(struct witnesses *witnesses, const struct ipaddr 
 void witnesses_accepted_domain(struct witnesses *witnesses, const char *domain,
                                uint64_t lists, int today);
 
-/* A block list has named this client just now. */
-void witnesses_named(struct witnesses *witnesses, const struct ipaddr *client);
+/* A block list, whose bit that is, has named this client just now. */
+void witnesses_named(struct witnesses *witnesses, const struct ipaddr *client,
+                     uint64_t list_bit);
+
+/* A list is lying: whom it has named is no witness. */
+void witnesses_disown(struct witnesses *witnesses, uint64_t list_bit);
 
 /* A list's bit, by its name: two may share one, and then share their witnesses. */
 uint64_t witnesses_list_bit(const char *list);

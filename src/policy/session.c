@@ -114,14 +114,35 @@ static void fetch_reason(struct session *session, const struct wait *wait)
         lookups_wait_reason(session->lookups, wait);
 }
 
-/* Of what is refused: allow lists are tried on clients that block lists name. */
+/* Whether an allow list that was not heard might have spoken for the client. */
+static bool is_allow_list_unheard(const struct session *session)
+{
+    const struct dnsbl_set *lists = &session->policy->lists;
+    bool ipv6 = session->envelope.client.family == 6;
+
+    for (size_t i = 0; i < lists->count; i++)
+        if (lists->items[i].least < 0 && !dnsbl_believes(&lists->items[i], ipv6, 0))
+            return true;
+    for (const struct dnsbl_lookup *l = lookups_next(session->lookups, NULL); l != NULL;
+         l = lookups_next(session->lookups, l))
+        if (l->dnsbl->least < 0 && l->check == CHECK_CLIENT &&
+            !(l->counted &&
+              (l->result.state == RESULT_NOT_LISTED || l->result.state == RESULT_LISTED)))
+            return true;
+    return false;
+}
+
+/* Of what is refused: allow lists are tried on clients that block lists name. Not on
+ * those that nobody could speak for: the list that is to speak again would be lying. */
 static void note_named(const struct session *session)
 {
     const struct dnsbl_lookup *l = session->decision.deciding;
 
-    if (!session->is_admin && l != NULL && l->check == CHECK_CLIENT && !l->cached)
+    if (!session->is_admin && l != NULL && l->check == CHECK_CLIENT && !l->cached &&
+        !is_allow_list_unheard(session))
         witnesses_named(prober_witnesses(session->policy->prober),
-                        &session->envelope.client);
+                        &session->envelope.client,
+                        witnesses_list_bit(l->dnsbl->list->name));
 }
 
 /* The score of the lists, waited for. */

@@ -108,6 +108,25 @@ static void test_kept_over_a_restart(void **state)
     unlink(path);
 }
 
+/* What a list named that is found to lie is no evidence against allow lists. */
+static void test_whom_a_liar_named(void **state)
+{
+    struct witnesses *w = witnesses_new(NULL);
+    struct ipaddr drawn[64];
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct ipaddr ip = address(i);
+
+        witnesses_named(w, &ip, i < 8 ? 1 : 2);
+    }
+    assert_int_equal(witnesses_draw_named(w, 4, drawn, 64), 20);
+    assert_int_equal(witnesses_draw_named(w, 4, drawn, 16), 16);
+    witnesses_disown(w, 2);
+    assert_int_equal(witnesses_draw_named(w, 4, drawn, 64), 8);
+    witnesses_free(w);
+}
+
 static void test_a_damaged_file(void **state)
 {
     static const char *const texts[] = {
@@ -145,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_not_who_is_listed),
         cmocka_unit_test(test_a_flood),
         cmocka_unit_test(test_kept_over_a_restart),
+        cmocka_unit_test(test_whom_a_liar_named),
         cmocka_unit_test(test_a_damaged_file),
     };
 
