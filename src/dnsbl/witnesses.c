@@ -15,6 +15,7 @@
 
 #define DAYS_KEPT    30
 #define DAYS_REGULAR 3
+#define DAYS_TRUSTED 1 /* after the last acceptance, whatever lists say meanwhile */
 #define NAMED        64
 
 /* One client, or one domain. */
@@ -72,17 +73,28 @@ static bool is_less(const struct regular *a, const struct regular *b)
     return days_a != days_b ? days_a < days_b : a->last_day < b->last_day;
 }
 
+/* The name's place, or NULL; lock held. */
+static struct regular *find(struct table *table, const char *name)
+{
+    struct regular *set = table->sets[hash_of(name) % WITNESS_SETS];
+
+    for (int i = 0; i < WITNESS_WAYS; i++)
+        if (strcmp(set[i].name, name) == 0)
+            return &set[i];
+    return NULL;
+}
+
 /* The place of the name in its set, or the one that it takes; lock held. */
 static struct regular *place_of(struct table *table, const char *name)
 {
     struct regular *set = table->sets[hash_of(name) % WITNESS_SETS], *least = set;
+    struct regular *found = find(table, name);
 
-    for (int i = 0; i < WITNESS_WAYS; i++) {
-        if (strcmp(set[i].name, name) == 0)
-            return &set[i];
+    if (found != NULL)
+        return found;
+    for (int i = 0; i < WITNESS_WAYS; i++)
         if (is_less(&set[i], least))
             least = &set[i];
-    }
     memset(least, 0, sizeof *least);
     snprintf(least->name, sizeof least->name, "%s", name);
     return least;
@@ -121,6 +133,34 @@ void witnesses_accepted_domain(struct witnesses *w, const char *domain, uint64_t
 {
     if (domain[0] != '\0' && strlen(domain) < WITNESS_NAME)
         accepted(w, &w->domains, domain, lists, today);
+}
+
+static void refused(struct witnesses *w, struct table *table, const char *name,
+                    uint64_t lists, int today)
+{
+    struct regular *r;
+
+    pthread_mutex_lock(&w->lock);
+    r = find(table, name);
+    if (r != NULL && today - r->last_day > DAYS_TRUSTED)
+        r->lists |= lists;
+    pthread_mutex_unlock(&w->lock);
+}
+
+void witnesses_refused_client(struct witnesses *w, const struct ipaddr *client,
+                              uint64_t lists, int today)
+{
+    char text[IPADDR_TEXT_SIZE];
+
+    ipaddr_text(client, text);
+    refused(w, &w->clients, text, lists, today);
+}
+
+void witnesses_refused_domain(struct witnesses *w, const char *domain, uint64_t lists,
+                              int today)
+{
+    if (domain[0] != '\0')
+        refused(w, &w->domains, domain, lists, today);
 }
 
 void witnesses_named(struct witnesses *w, const struct ipaddr *client, uint64_t list_bit)

@@ -33,6 +33,14 @@ void witnesses_accepted_client(struct witnesses *witnesses, const struct ipaddr 
 void witnesses_accepted_domain(struct witnesses *witnesses, const char *domain,
                                uint64_t lists, int today);
 
+/* A message was refused, as those lists have the client, or the domain. Whoever was
+ * accepted yesterday or today stays a witness: the list may have begun to lie. Later it
+ * is who sends spam by now. */
+void witnesses_refused_client(struct witnesses *witnesses, const struct ipaddr *client,
+                              uint64_t lists, int today);
+void witnesses_refused_domain(struct witnesses *witnesses, const char *domain,
+                              uint64_t lists, int today);
+
 /* A block list, whose bit that is, has named this client just now. */
 void witnesses_named(struct witnesses *witnesses, const struct ipaddr *client,
                      uint64_t list_bit);

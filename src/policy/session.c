@@ -145,6 +145,22 @@ static void note_named(const struct session *session)
                         witnesses_list_bit(l->dnsbl->list->name));
 }
 
+/* Who is refused now, and was accepted days ago, bears no witness any more. */
+static void note_refused(const struct session *session)
+{
+    const struct envelope *f = &session->envelope;
+    struct witnesses *witnesses = prober_witnesses(session->policy->prober);
+    uint64_t bits = lookups_listed_bits(session->lookups);
+    int today = (int)(time(NULL) / 86400);
+
+    if (session->is_admin)
+        return;
+    if (f->has_client)
+        witnesses_refused_client(witnesses, &f->client, bits, today);
+    if (f->has_sender)
+        witnesses_refused_domain(witnesses, f->sender.domain, bits, today);
+}
+
 /* The score of the lists, waited for. */
 static void decide_by_score(struct session *session, const struct wait *wait)
 {
@@ -161,6 +177,7 @@ static void decide_by_score(struct session *session, const struct wait *wait)
         return;
     d->deciding = heaviest(session->lookups);
     note_named(session);
+    note_refused(session);
     fetch_reason(session, wait);
     reply_for_list(session, d->reply);
 }

@@ -68,6 +68,28 @@ static void test_not_who_is_listed(void **state)
     witnesses_free(w);
 }
 
+/* A spammer that was accepted before the list knew it; not yet, where it was accepted
+ * yesterday: the list may be lying since. */
+static void test_not_who_is_refused_later(void **state)
+{
+    struct witnesses *w = witnesses_new(NULL);
+    struct ipaddr ip = address(1), stranger = address(9);
+
+    (void)state;
+    accept_on_days(w, 1, 0, 3, TODAY - 1);
+    accept_on_days(w, 2, 0, 3, TODAY - 2);
+    witnesses_refused_client(w, &ip, 2, TODAY);
+    witnesses_refused_client(w, &stranger, 2, TODAY);
+    assert_int_equal(draw(w, 2), 2);
+    ip = address(2);
+    witnesses_refused_client(w, &ip, 2, TODAY);
+    assert_int_equal(draw(w, 2), 1);
+    assert_int_equal(draw(w, 1), 2);
+    accept_on_days(w, 2, 0, 1, TODAY);
+    assert_int_equal(draw(w, 2), 2);
+    witnesses_free(w);
+}
+
 /* A flood of clients that come once pushes no regular out. */
 static void test_a_flood(void **state)
 {
@@ -162,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_three_of_thirty_days),
         cmocka_unit_test(test_not_who_is_listed),
+        cmocka_unit_test(test_not_who_is_refused_later),
         cmocka_unit_test(test_a_flood),
         cmocka_unit_test(test_kept_over_a_restart),
         cmocka_unit_test(test_whom_a_liar_named),
