@@ -85,7 +85,7 @@ unit_tests() { # unit_tests NAME
         second_chance "$1" make -s -C "$tree" recheck
     fi
     local ok=0 bad=0 run log
-    for log in "$tree"/tests/unit/*.log; do
+    for log in "$tree"/tests/unit/*.log "$tree"/tests/bench/*.log; do
         [ -e "$log" ] || continue
         run=$(grep -c '^\[ RUN  ' "$log")
         local good

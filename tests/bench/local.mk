@@ -27,3 +27,13 @@ EXTRA_DIST += tests/bench/benchlib.py tests/bench/blocklist.py tests/bench/burst
 	tests/bench/report.py tests/bench/rspamdlib.py tests/bench/svgplot.py \
 	tests/bench/uncached_rspamd.py
 
+
+# What the judgement of lists promises, on a simulated clock (docs/health.md).
+check_PROGRAMS += tests/bench/health_sim
+tests_bench_health_sim_SOURCES = tests/bench/health_sim.c tests/bench/health_host.c \
+	tests/bench/health_host.h tests/bench/health_turns.c tests/bench/health_turns.h \
+	tests/bench/health_world.c tests/bench/health_world.h
+tests_bench_health_sim_LDADD = $(unit_libs) -lm
+tests_bench_health_sim_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime,--wrap=time \
+	-Wl,--wrap=pthread_cond_timedwait,--wrap=resolver_query \
+	-Wl,--wrap=resolver_upstream,--wrap=list_state_question
