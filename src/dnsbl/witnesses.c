@@ -10,13 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/jsonfile.h"
 #include "base/log.h"
 
-#define DAYS_KEPT    30
-#define DAYS_REGULAR 3
-#define DAYS_TRUSTED 1 /* after the last acceptance, whatever lists say meanwhile */
-#define NAMED        64
+#define DAYS_KEPT     30
+#define DAYS_REGULAR  3
+#define DAYS_TRUSTED  1 /* after the last acceptance, whatever lists say meanwhile */
+#define NAMED         64
+#define NAMED_EACH_MS 60000 /* once there are so many */
 
 /* One client, or one domain. */
 struct regular {
@@ -39,6 +41,7 @@ struct witnesses {
         uint64_t list;        /* its bit */
     } named[NAMED];           /* a ring */
     size_t named_next;
+    int64_t named_ms; /* CLOCK_MONOTONIC: the last one's */
 };
 
 /* FNV-1a: whoever chooses names that fall together forgets his own. */
@@ -165,8 +168,16 @@ void witnesses_refused_domain(struct witnesses *w, const char *domain, uint64_t 
 
 void witnesses_named(struct witnesses *w, const struct ipaddr *client, uint64_t list_bit)
 {
+    int64_t now_ms = clock_ms();
+    struct named *place;
+
     pthread_mutex_lock(&w->lock);
-    w->named[w->named_next++ % NAMED] = (struct named){*client, list_bit};
+    place = &w->named[w->named_next % NAMED];
+    if (place->client.family == 0 || now_ms - w->named_ms >= NAMED_EACH_MS) {
+        *place = (struct named){*client, list_bit};
+        w->named_next++;
+        w->named_ms = now_ms;
+    }
     pthread_mutex_unlock(&w->lock);
 }
 

@@ -41,7 +41,9 @@ void witnesses_refused_client(struct witnesses *witnesses, const struct ipaddr *
 void witnesses_refused_domain(struct witnesses *witnesses, const char *domain,
                               uint64_t lists, int today);
 
-/* A block list, whose bit that is, has named this client just now. */
+/* A block list, whose bit that is, has named this client just now; no allow list has it,
+ * and all were heard. One a minute is kept, 64 at most: those from before an allow list
+ * began to lie are the ones that convict it. */
 void witnesses_named(struct witnesses *witnesses, const struct ipaddr *client,
                      uint64_t list_bit);
 

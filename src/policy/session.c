@@ -114,8 +114,8 @@ static void fetch_reason(struct session *session, const struct wait *wait)
         lookups_wait_reason(session->lookups, wait);
 }
 
-/* Whether an allow list that was not heard might have spoken for the client. */
-static bool is_allow_list_unheard(const struct session *session)
+/* Whether an allow list speaks for the client, or might have, had it been heard. */
+static bool is_spoken_for(const struct session *session)
 {
     const struct dnsbl_set *lists = &session->policy->lists;
     bool ipv6 = session->envelope.client.family == 6;
@@ -126,20 +126,19 @@ static bool is_allow_list_unheard(const struct session *session)
     for (const struct dnsbl_lookup *l = lookups_next(session->lookups, NULL); l != NULL;
          l = lookups_next(session->lookups, l))
         if (l->dnsbl->least < 0 && l->check == CHECK_CLIENT &&
-            !(l->counted &&
-              (l->result.state == RESULT_NOT_LISTED || l->result.state == RESULT_LISTED)))
+            !(l->counted && l->result.state == RESULT_NOT_LISTED))
             return true;
     return false;
 }
 
 /* Of what is refused: allow lists are tried on clients that block lists name. Not on
- * those that nobody could speak for: the list that is to speak again would be lying. */
+ * those that they have: what lying block lists name would accuse honest allow lists. */
 static void note_named(const struct session *session)
 {
     const struct dnsbl_lookup *l = session->decision.deciding;
 
     if (!session->is_admin && l != NULL && l->check == CHECK_CLIENT && !l->cached &&
-        !is_allow_list_unheard(session))
+        !is_spoken_for(session))
         witnesses_named(prober_witnesses(session->policy->prober),
                         &session->envelope.client,
                         witnesses_list_bit(l->dnsbl->list->name));

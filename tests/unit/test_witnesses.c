@@ -146,6 +146,14 @@ static void test_whom_a_liar_named(void **state)
     assert_int_equal(witnesses_draw_named(w, 4, drawn, 16), 16);
     witnesses_disown(w, 2);
     assert_int_equal(witnesses_draw_named(w, 4, drawn, 64), 8);
+    for (int i = 100; i < 300; i++) {
+        struct ipaddr ip = address(i);
+
+        witnesses_named(w, &ip, 4);
+    }
+    assert_int_equal(witnesses_draw_named(w, 4, drawn, 64), 52);
+    witnesses_disown(w, 4); /* it named 200 at once: the older are still there */
+    assert_int_equal(witnesses_draw_named(w, 4, drawn, 64), 8);
     witnesses_free(w);
 }
 
