@@ -375,8 +375,8 @@ void host_begin(struct host *h, const struct site *site, bool regulars)
 
 void host_end(struct host *h)
 {
-    turns_end();
     prober_stop(h->prober);
+    turns_end();
     mail_count = 0;
     dnsbl_set_clear(&h->set);
     config_unref(h->config);

@@ -25,7 +25,6 @@ int64_t turns_now_ms;
 static struct host *host;
 static int64_t wake_ms; /* the prober's thread */
 static sem_t go, parked;
-static atomic_bool released;
 static struct pending pending[LISTS * LOOK_QUERIES];
 static size_t pending_count;
 static struct dns_answer *listed_answer, *clean_answer;
@@ -57,12 +56,19 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
     (void)cond;
     wake_ms = (until->tv_sec - MONOTONIC_S) * 1000 + until->tv_nsec / 1000000;
     pthread_mutex_unlock(mutex);
-    if (!atomic_load(&released)) {
-        sem_post(&parked);
-        sem_wait(&go);
-    }
+    sem_post(&parked);
+    sem_wait(&go);
     pthread_mutex_lock(mutex);
     return ETIMEDOUT;
+}
+
+/* The prober's thread has been told to end: its last turn. */
+int __real_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_join(pthread_t thread, void **result)
+{
+    sem_post(&go);
+    return __real_pthread_join(thread, result);
 }
 
 struct upstream *__wrap_resolver_upstream(struct resolver *resolver, const char *servers);
@@ -268,7 +274,6 @@ void turns_begin(struct host *h)
     turns_now_ms = 0;
     sem_init(&go, 0, 0);
     sem_init(&parked, 0, 0);
-    atomic_store(&released, false);
     if (listed_answer != NULL)
         return;
     listed_answer = dns_answer_new(DNS_FOUND, 1, NULL);
@@ -288,6 +293,4 @@ void turns_end(void)
     for (size_t i = 0; i < pending_count; i++)
         dns_answer_unref(pending[i].answer);
     pending_count = 0;
-    atomic_store(&released, true);
-    sem_post(&go);
 }

@@ -16,7 +16,7 @@ void turns_begin(struct host *host);
 /* Right after prober_start: waits until its thread has gone to sleep. */
 void turns_started(void);
 
-/* Right before prober_stop: its thread waits for nothing any more. */
+/* After prober_stop: forgets the queries that are open. */
 void turns_end(void);
 
 /* Lets time go on to the next thing that is due by until_ms, and does it. impatient: ten
