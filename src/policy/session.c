@@ -121,7 +121,7 @@ static bool is_spoken_for(const struct session *session)
     bool ipv6 = session->envelope.client.family == 6;
 
     for (size_t i = 0; i < lists->count; i++)
-        if (lists->items[i].least < 0 && !dnsbl_believes(&lists->items[i], ipv6, 0))
+        if (lists->items[i].least < 0 && !dnsbl_counts(&lists->items[i], ipv6))
             return true;
     for (const struct dnsbl_lookup *l = lookups_next(session->lookups, NULL); l != NULL;
          l = lookups_next(session->lookups, l))

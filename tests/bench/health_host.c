@@ -96,7 +96,8 @@ static bool is_truly_listed(const struct mail *m, bool counting)
         int k = turns_list(d->list);
         bool ipv6 = is_about_ipv6(k, &m->client);
 
-        if (!(m->truth & 1u << k) || !dnsbl_believes(d, ipv6, m->came_ms[k]))
+        if (!(m->truth & 1u << k) ||
+            !dnsbl_believes(d, ipv6, RESULT_LISTED, m->came_ms[k]))
             continue;
         if (!counting || k == LIST_ALLOW || dnsbl_admit(d, ipv6) == ACCESS_QUERY)
             score += weight_of(k);
@@ -156,11 +157,11 @@ static void note_named(const struct mail *m)
     struct dnsbl *d;
 
     if (allow != NULL &&
-        (!(m->heard & 1u << LIST_ALLOW) || !dnsbl_believes(allow, m->client.ipv6, 0)))
+        (!(m->heard & 1u << LIST_ALLOW) || !dnsbl_counts(allow, m->client.ipv6)))
         return;
     for (int k = 0; k < LISTS; k++)
         if (by & 1u << k && (d = host_list(host, k)) != NULL &&
-            dnsbl_believes(d, m->client.ipv6, m->came_ms[k])) {
+            dnsbl_believes(d, m->client.ipv6, RESULT_LISTED, m->came_ms[k])) {
             witnesses_named(prober_witnesses(host->prober), &ip,
                             witnesses_list_bit(d->list->name));
             return;
@@ -179,7 +180,8 @@ static bool decide(const struct mail *m)
         int k = turns_list(d->list), weight = weight_of(k);
         bool ipv6 = is_about_ipv6(k, &m->client), held = dnsbl_is_held(d, ipv6);
 
-        if (!(m->said & 1u << k) || !dnsbl_believes(d, ipv6, m->came_ms[k]))
+        if (!(m->said & 1u << k) ||
+            !dnsbl_believes(d, ipv6, RESULT_LISTED, m->came_ms[k]))
             continue;
         least += held && weight > 0 ? 0 : weight;
         most += held && weight < 0 ? 0 : weight;
@@ -219,10 +221,11 @@ static void look_up(const struct dnsbl *d, struct mail *m)
     int64_t clock = clock_ms();
     enum access access = dnsbl_admit(d, ipv6);
     bool cached = kept->came_ms != 0 && clock - kept->came_ms < CACHED_MS &&
-                  dnsbl_believes(d, ipv6, kept->came_ms);
+                  dnsbl_believes(d, ipv6, kept->said ? RESULT_LISTED : RESULT_NOT_LISTED,
+                                 kept->came_ms);
     bool down = host->fates[k].is == FATE_DOWN && !cached;
     struct dns_answer *answer;
-    struct dnsbl_result listing;
+    struct dnsbl_result result;
 
     if (access == ACCESS_SKIP || (access == ACCESS_CACHE_ONLY && !cached))
         return;
@@ -243,9 +246,9 @@ static void look_up(const struct dnsbl *d, struct mail *m)
     answer = turns_answer(kept->said);
     if (down)
         answer = dns_answer_failure(DNS_TIMEOUT);
-    listing = result_judge(d->list, answer);
+    result = result_judge(d->list, answer);
     dnsbl_heard(d, &(struct heard){.answer = answer,
-                                   .listing = &listing,
+                                   .result = &result,
                                    .cached = cached,
                                    .ipv6 = ipv6,
                                    .took_ms = down ? TIMEOUT_MS : 20});

@@ -29,7 +29,8 @@ def path_of(address):
 )
 def test_mode_and_group(lab, mode, group):
     where = unix(lab)
-    lab.daemon(socket=where, milter={"socket_mode": mode, "socket_group": group})
+    daemon = lab.daemon(socket=where, milter={"socket_mode": mode, "socket_group": group})
+    daemon.log.wait_for("is ready")  # it listens a moment before
     status = os.stat(path_of(where))
     assert stat.S_ISSOCK(status.st_mode)
     assert stat.S_IMODE(status.st_mode) == int(mode, 8)
