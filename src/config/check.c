@@ -70,24 +70,6 @@ static bool all_weights_are_0(const struct list *list)
     return list->rule_count > 0 || list->weight == 0;
 }
 
-/* A check whose subject is not known yet when the verdict is due is never queried. */
-static void check_list_stage(struct build *b, const struct list *list, cfg_t *sec)
-{
-    enum stage due = b->config->milter.reject_at;
-
-    for (int i = 0; i < CHECK_COUNT; i++)
-        if ((list->checks & 1u << i) != 0 && check_stage((enum check)i) > due)
-            option_warning(
-                b, sec, "check",
-                "check = \"%s\" is never queried: reject-at = \"%s\" comes before",
-                check_name((enum check)i), stage_name(due));
-    if (list->when == WHEN_NULL_SENDER && due < STAGE_MAIL)
-        option_warning(
-            b, sec, "when",
-            "when = \"null-sender\" never applies: reject-at = \"%s\" comes before",
-            stage_name(due));
-}
-
 static void check_twins(struct build *b, size_t index, cfg_t *sec)
 {
     const struct list *list = &b->config->lists[index];
@@ -166,7 +148,6 @@ static void check_list(struct build *b, size_t index, cfg_t *sec)
             "organizational is of no use: list \"%s\" is not queried for names",
             list->name);
     check_risks(b, list, sec);
-    check_list_stage(b, list, sec);
     check_servers(b, list->servers, sec);
 }
 

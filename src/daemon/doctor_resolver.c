@@ -143,8 +143,8 @@ static void look_at_load(struct doctor *doctor)
         doctor_say(doctor, LEVEL_WARNING,
                    "raise resolver.max-queries, or look for a flood (log lines with "
                    "not-asked) and for a resolver that is slow (rblctl dnsbl)",
-                   "%llu lookups were left out since the start: resolver.max-queries = "
-                   "%d, of which one network has a tenth at most",
+                   "%llu lookups waited for a place until their deadline since the "
+                   "start: resolver.max-queries = %d",
                    (unsigned long long)stats.not_asked,
                    doctor->policy->config->resolver.max_queries);
 }

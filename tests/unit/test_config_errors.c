@@ -365,14 +365,6 @@ static const struct {
      "may read: expected zone = \"%{key}.zen.dq.spamhaus.net\" and key-file"},
     {"recipients unknown", "milter { reject-at = \"mail\" }",
      "warning: reject-at = \"mail\": no recipient is known then"},
-    {"sender unknown",
-     "milter { reject-at = \"helo\" } exempt { recipients = {} }\n"
-     "list \"a\" { zone = \"a.b\" check = { \"helo\", \"sender-domain\" } }",
-     "main.conf:2: warning: check = \"sender-domain\" is never queried"},
-    {"null sender unknown",
-     "milter { reject-at = \"helo\" } exempt { recipients = {} }\n"
-     "list \"a\" { zone = \"a.b\" when = \"null-sender\" }",
-     "main.conf:2: warning: when = \"null-sender\" never applies"},
     {"timeout", "resolver { timeout = \"6s\" }", "warning: timeout is longer"},
     {"TTLs", "resolver { max-ttl = \"30s\" }",
      "warning: min-ttl is longer than max-ttl: max-ttl counts"},
