@@ -10,3 +10,11 @@ tests_unit_test_recent_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_progress
 tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
 tests_unit_test_progress_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_envelope
+tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c
+tests_unit_test_envelope_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_reply
+tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
+tests_unit_test_reply_LDADD = $(unit_libs)
