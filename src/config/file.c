@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,4 +72,81 @@ out:
     if (fd >= 0)
         close(fd);
     return text;
+}
+
+/* What ends a word without quotes. */
+#define WORD_ENDS " \t\n\r#\"'={}()+,"
+
+/* The length of "${NAME}" at p, which libconfuse takes from the environment; 0 if there
+ * is none. Quotes and number signs in it do not count. */
+static size_t variable_length(const char *p)
+{
+    const char *end = p[0] == '$' && p[1] == '{' ? strchr(p, '}') : NULL;
+
+    return end != NULL ? (size_t)(end - p) + 1 : 0;
+}
+
+/* The length of a string in quotes, or 0 if it has no end: the file ends in it, or a line
+ * does, as no value has lines. Otherwise a quote that is missing would be found at the
+ * next one, in another statement. */
+static size_t string_length(const char *start)
+{
+    const char *p = start + 1;
+
+    while (*p != '\0' && *p != '\n' && *p != *start) {
+        size_t variable = *start == '"' ? variable_length(p) : 0;
+
+        if (variable > 0)
+            p += variable;
+        else
+            p += p[0] == '\\' && p[1] != '\0' ? 2 : 1;
+    }
+    return *p == *start ? (size_t)(p - start) + 1 : 0;
+}
+
+/* Two slashes inside of a word, as in an URL, begin no comment. */
+static bool is_comment(const char *p, bool in_word)
+{
+    return p[0] == '#' || (p[0] == '/' && (p[1] == '*' || (p[1] == '/' && !in_word)));
+}
+
+/* The length of a comment without its line end, or 0 if the file ends in it. */
+static size_t comment_length(const char *start)
+{
+    const char *end;
+
+    if (start[0] == '#' || start[1] == '/')
+        return strcspn(start, "\n");
+    end = strstr(start + 2, "*/");
+    return end != NULL ? (size_t)(end - start) + 2 : 0;
+}
+
+int comments_blank(char *text, const char **missing)
+{
+    bool in_word = false;
+    int line = 1;
+
+    for (char *p = text; *p != '\0';) {
+        bool comment = is_comment(p, in_word), string = *p == '"' || *p == '\'';
+        size_t length = 1;
+
+        if (comment)
+            length = comment_length(p);
+        else if (string)
+            length = string_length(p);
+        else if (variable_length(p) > 0)
+            length = variable_length(p);
+        if (length == 0) {
+            *missing = comment ? "*/" : "a closing quote";
+            return line;
+        }
+        in_word = !comment && strchr(WORD_ENDS, *p) == NULL;
+        for (char *end = p + length; p < end; p++) {
+            if (*p == '\n')
+                line++;
+            else if (comment)
+                *p = ' ';
+        }
+    }
+    return 0;
 }

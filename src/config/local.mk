@@ -2,7 +2,6 @@ librblmilter_a_SOURCES += \
 	src/config/build.c src/config/build.h \
 	src/config/check.c \
 	src/config/codes.c src/config/codes.h \
-	src/config/comments.c src/config/comments.h \
 	src/config/config.c src/config/config.h \
 	src/config/endpoints.c src/config/endpoints.h \
 	src/config/file.c src/config/file.h \
@@ -11,4 +10,5 @@ librblmilter_a_SOURCES += \
 	src/config/parse.c src/config/parse.h \
 	src/config/print.c \
 	src/config/report.c src/config/report.h \
-	src/config/value_free.c src/config/value_read.c src/config/value_write.c src/config/values.h
+	src/config/value_read.c \
+	src/config/values.c src/config/values.h

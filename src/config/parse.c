@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/comments.h"
 #include "config/file.h"
 
 #define FILE_MAX      (16u << 20)
