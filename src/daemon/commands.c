@@ -67,12 +67,19 @@ json_t *command_error(enum blocklist_result result, const char *error)
 
 int command_dns_budget(const struct control_session *session, int tokens, json_t **answer)
 {
-    int64_t wait_ms;
+    struct dns_budget *budget = &command_daemon(session)->budget;
+    int64_t wait_ms, until_ms = clock_ms() + DNS_BUDGET_WAIT_MS;
 
     if (session->peer.right == RIGHT_WRITE)
         return 0;
-    wait_ms = dns_budget_take(&command_daemon(session)->budget, session->peer.uid, tokens,
-                              clock_ms());
+    while ((wait_ms = dns_budget_take(budget, session->peer.uid, tokens, clock_ms())) >
+           0) {
+        struct timespec rest = {wait_ms / 1000, wait_ms % 1000 * 1000000};
+
+        if (clock_ms() + wait_ms > until_ms)
+            break;
+        nanosleep(&rest, NULL);
+    }
     if (wait_ms == 0)
         return 0;
     *answer = protocol_error_answer(

@@ -9,9 +9,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define DNS_BUDGET_TOKENS   60   /* at once; one is a check */
-#define DNS_BUDGET_TOKEN_MS 1000 /* until one is there again */
-#define DNS_BUDGET_USERS    64   /* who are remembered: those with the least left */
+#define DNS_BUDGET_TOKENS 60 /* at once; one is a check */
+#define DNS_BUDGET_TOKEN_MS                                                              \
+    160 /* until one is there again: 50 queries a second, of 8 lists */
+#define DNS_BUDGET_USERS   64   /* who are remembered: those with the least left */
+#define DNS_BUDGET_WAIT_MS 1000 /* so long a command waits for its tokens */
 
 /* Zero-initialise it, but for the lock: nobody has used any. */
 struct dns_budget {

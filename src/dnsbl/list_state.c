@@ -107,13 +107,13 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
     if (to != was) {
         enum health shown = was == HEALTH_UNCHECKED ? half->before : was;
 
-        log_change(state, half, shown, to, why);
         half->before = HEALTH_UNCHECKED;
         if (to != shown || half->since == 0)
             half->since = time(NULL);
         void_answers(half, was, to);
         half->disabled_ms = health_counts(to) || to == HEALTH_UNCHECKED ? 0 : clock_ms();
         atomic_store(&half->health, to);
+        log_change(state, half, shown, to, why); /* who reads it finds it so */
     }
     snprintf(half->why, sizeof half->why, "%s", why);
 }

@@ -10,6 +10,7 @@ import pathlib
 import pty
 import re
 import shlex
+import signal
 import subprocess
 import time
 
@@ -215,17 +216,26 @@ def test_import_of_what_comes_late(lab, rblctl):
     assert process.returncode == 0 and out.startswith("1 row, 1 added")
 
 
+def has_socket(pid):
+    folder = f"/proc/{pid}/fd"
+    return any(os.readlink(f"{folder}/{fd}").startswith("socket:") for fd in os.listdir(folder))
+
+
 def test_import_whose_connection_ends(lab, rblctl):
     """It is told what happened, and nothing is there."""
     process = subprocess.Popen(
         [binary("rblctl"), "-s", rblctl.socket, "import", "-", "--source", "late"],
         stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    process.stdin.write("".join(f"d{n}.example\n" for n in range(5000)))
-    process.stdin.flush()
-    time.sleep(0.5)  # the first rows are with the daemon
+    process.stdin.write("".join(f"d{n}.example\n" for n in range(200000)))
+    process.stdin.close()  # it is read whole first
+    while not has_socket(process.pid):
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGSTOP)
     lab.daemons[0].terminate()
     lab.daemon(lab.dns(), lists=[dnsbl("spamcop", "bl.test")])
-    _, err = process.communicate("late.example\n", timeout=20)
+    os.kill(process.pid, signal.SIGCONT)
+    err = process.stderr.read()
+    process.wait(20)
     assert process.returncode == 3 and "has closed the connection" in err
     assert entries(rblctl("list", "--json")) == []

@@ -9,6 +9,7 @@
 #include "daemon/dns_budget.h"
 
 #define NOW 1000000
+#define T   DNS_BUDGET_TOKEN_MS
 
 /* What one user takes, one after the other. */
 static void test_one_user(void **state)
@@ -20,13 +21,13 @@ static void test_one_user(void **state)
         int64_t at_ms, wait_ms;
     } cases[] = {
         {"all at once", 60, NOW, 0},
-        {"one more", 1, NOW, 1000},
-        {"half a second later", 1, NOW + 500, 500},
-        {"a second later", 1, NOW + 1000, 0},
-        {"ten, a second after it", 10, NOW + 2000, 9000},
-        {"one of them", 1, NOW + 2000, 0},
+        {"one more", 1, NOW, T},
+        {"half a token later", 1, NOW + T / 2, T / 2},
+        {"a token later", 1, NOW + T, 0},
+        {"ten, a token after it", 10, NOW + 2 * T, 9 * T},
+        {"one of them", 1, NOW + 2 * T, 0},
         {"all, long after", 60, NOW + 3600000, 0},
-        {"no more than that", 1, NOW + 3600000, 1000},
+        {"no more than that", 1, NOW + 3600000, T},
     };
     /* clang-format on */
     struct dns_budget budget = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -47,7 +48,7 @@ static void test_many_users(void **state)
     assert_int_equal(dns_budget_take(&budget, 1, 60, NOW), 0);
     for (uid_t uid = 2; uid < 3 * DNS_BUDGET_USERS; uid++)
         assert_int_equal(dns_budget_take(&budget, uid, 1, NOW), 0);
-    assert_int_equal(dns_budget_take(&budget, 1, 1, NOW), 1000);
+    assert_int_equal(dns_budget_take(&budget, 1, 1, NOW), T);
 }
 
 int main(void)
