@@ -222,7 +222,8 @@ static int restore_from(const char *backup, const char *database, char *error,
     sqlite3 *db = NULL;
     int rc = -1;
 
-    if (sqlite3_open_v2(backup, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(backup, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+        schema_harden(db) != SQLITE_OK)
         text_sentence(error, error_size, "%s: %s", backup,
                       db != NULL ? sqlite3_errmsg(db) : "no memory");
     else if (schema_check(db, error, error_size) == SCHEMA_OK)

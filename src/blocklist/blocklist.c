@@ -37,6 +37,8 @@ static int take_lock(struct blocklist *blocklist, char *error)
     return -1;
 }
 
+#define LAST_SEEN_MAX 9000000000 /* the year 2255 */
+
 static time_t read_last_seen(sqlite3 *db)
 {
     sqlite3_stmt *stmt = NULL;
@@ -47,7 +49,8 @@ static time_t read_last_seen(sqlite3 *db)
         sqlite3_step(stmt) == SQLITE_ROW)
         seen = (time_t)sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);
-    return seen;
+    /* Damage that a large file's start does not look for; nanoseconds must not overflow */
+    return seen >= 0 && seen <= LAST_SEEN_MAX ? seen : 0;
 }
 
 static int open_connections(struct blocklist *blocklist,

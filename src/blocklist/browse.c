@@ -74,11 +74,22 @@ static bool contains(const char *text, const char *part)
     return strcasestr(text, part) != NULL;
 }
 
-static void read_row(sqlite3_stmt *stmt, struct blocklist_row *out)
+/* Whether a text is whole, and short enough to be paged by. */
+static bool fits(sqlite3_stmt *stmt, int column, const char *text, size_t size)
 {
+    size_t length = strlen(text);
+
+    return length < size && length == (size_t)sqlite3_column_bytes(stmt, column);
+}
+
+/* Returns false where another hand wrote what cannot be: that is damage. */
+static bool read_row(sqlite3_stmt *stmt, struct blocklist_row *out)
+{
+    int64_t kind = sqlite3_column_int64(stmt, 1);
+
     memset(out, 0, sizeof *out);
     out->id = sqlite3_column_int64(stmt, 0);
-    out->kind = (enum entry_kind)sqlite3_column_int(stmt, 1);
+    out->kind = (enum entry_kind)kind;
     out->entry = sql_text(stmt, 2);
     out->allow = sqlite3_column_int(stmt, 3) != 0;
     out->source = sql_text(stmt, 4);
@@ -86,6 +97,9 @@ static void read_row(sqlite3_stmt *stmt, struct blocklist_row *out)
     out->who = sql_text(stmt, 6);
     out->since = (time_t)sqlite3_column_int64(stmt, 7);
     out->expires = (time_t)sqlite3_column_int64(stmt, 8);
+    return kind >= 0 && kind < ENTRY_KIND_COUNT && out->since >= 0 && out->expires >= 0 &&
+           fits(stmt, 2, out->entry, ENTRY_TEXT_SIZE) &&
+           fits(stmt, 4, out->source, BLOCKLIST_SOURCE_SIZE);
 }
 
 static bool is_wanted(const struct search *search, const struct blocklist_row *row)
@@ -238,10 +252,18 @@ static void move_cursor(struct blocklist_cursor *cursor, enum path path,
     (void)text_copy(row->source, cursor->source, sizeof cursor->source);
 }
 
-static enum blocklist_result look_failed(sqlite3 *db, char *error)
+/* rc: what SQLite said, or SQLITE_MISMATCH of a row that cannot be. */
+static enum blocklist_result look_failed(struct blocklist *blocklist, sqlite3 *db, int rc,
+                                         char *error)
 {
+    bool damage = rc == SQLITE_MISMATCH || schema_is_damage(rc);
+
     text_sentence(error, BLOCKLIST_ERROR_SIZE,
-                  "the blocklist's database cannot be read: %s", sqlite3_errmsg(db));
+                  "the blocklist's database cannot be read: %s",
+                  rc == SQLITE_MISMATCH ? "damaged: a row has a value out of range"
+                                        : sqlite3_errmsg(db));
+    if (damage)
+        store_trouble(blocklist, error, true);
     return BLOCKLIST_FAILED;
 }
 
@@ -253,7 +275,7 @@ struct audience {
     bool stopped; /* it wants no more */
 };
 
-/* Shows a row with its hits. Returns 0 or -1. */
+/* Shows a row with its hits. Returns SQLite's code. */
 static int show_row(sqlite3_stmt *hits, struct blocklist_row *row,
                     struct audience *audience)
 {
@@ -267,17 +289,17 @@ static int show_row(sqlite3_stmt *hits, struct blocklist_row *row,
     }
     sqlite3_reset(hits);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        return -1;
+        return rc;
     audience->shown++;
     audience->stopped = !audience->each(audience->context, row);
-    return 0;
+    return SQLITE_OK;
 }
 
-/* Steps through stmt until the page is full, its time is up, or there is no more. */
-static enum blocklist_result fill(const struct search *search, enum path path,
-                                  sqlite3_stmt *stmt, sqlite3_stmt *hits,
-                                  struct blocklist_cursor *cursor, size_t limit,
-                                  struct audience *audience)
+/* Steps through stmt until the page is full, its time is up, or there is no more. Returns
+ * SQLITE_OK, or the code as for look_failed. */
+static int fill(const struct search *search, enum path path, sqlite3_stmt *stmt,
+                sqlite3_stmt *hits, struct blocklist_cursor *cursor, size_t limit,
+                struct audience *audience)
 {
     int64_t deadline = clock_ms() + PAGE_MS;
     struct blocklist_row row;
@@ -287,21 +309,23 @@ static enum blocklist_result fill(const struct search *search, enum path path,
         rc = sqlite3_step(stmt);
         cursor->done = rc == SQLITE_DONE;
         if (rc != SQLITE_ROW)
-            return rc == SQLITE_DONE ? BLOCKLIST_OK : BLOCKLIST_FAILED;
-        read_row(stmt, &row);
-        if (is_wanted(search, &row) && show_row(hits, &row, audience) != 0)
-            return BLOCKLIST_FAILED;
+            return rc == SQLITE_DONE ? SQLITE_OK : rc;
+        if (!read_row(stmt, &row))
+            return SQLITE_MISMATCH;
+        rc = is_wanted(search, &row) ? show_row(hits, &row, audience) : SQLITE_OK;
+        if (rc != SQLITE_OK)
+            return rc;
         if (audience->stopped) {
             cursor->done = true;
-            return BLOCKLIST_OK;
+            return SQLITE_OK;
         }
         if (audience->shown == limit ||
             (looked % ROWS_PER_LOOK == 0 && clock_ms() >= deadline)) {
             move_cursor(cursor, path, stmt, &row);
-            return BLOCKLIST_OK;
+            return SQLITE_OK;
         }
     }
-    return BLOCKLIST_OK;
+    return SQLITE_OK;
 }
 
 #define HITS_SQL "SELECT hits, last FROM hit WHERE entry = ?"
@@ -314,19 +338,23 @@ static enum blocklist_result read_page(struct blocklist *blocklist,
     enum path path = choose_path(search);
     sqlite3_stmt *stmt = NULL, *hits = NULL;
     char behind[PATTERN_SIZE + sizeof LAST_CHARACTER];
-    enum blocklist_result result = BLOCKLIST_FAILED;
+    enum blocklist_result result = BLOCKLIST_OK;
     sqlite3 *db = blocklist->looker.db;
+    int rc;
 
     if (!cursor->begun)
         begin(cursor, path, search->prefix);
     (void)snprintf(behind, sizeof behind, "%s%s", search->prefix, LAST_CHARACTER);
     pthread_mutex_lock(&blocklist->looker.lock);
-    if (sqlite3_prepare_v2(db, path_sql[path], -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, HITS_SQL, -1, &hits, NULL) == SQLITE_OK &&
-        bind_cursor(stmt, path, search, cursor, behind) == SQLITE_OK)
-        result = fill(search, path, stmt, hits, cursor, limit, audience);
-    if (result != BLOCKLIST_OK)
-        result = look_failed(db, error);
+    rc = sqlite3_prepare_v2(db, path_sql[path], -1, &stmt, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db, HITS_SQL, -1, &hits, NULL);
+    if (rc == SQLITE_OK)
+        rc = bind_cursor(stmt, path, search, cursor, behind);
+    if (rc == SQLITE_OK)
+        rc = fill(search, path, stmt, hits, cursor, limit, audience);
+    if (rc != SQLITE_OK)
+        result = look_failed(blocklist, db, rc, error);
     sqlite3_finalize(stmt);
     sqlite3_finalize(hits);
     pthread_mutex_unlock(&blocklist->looker.lock);
@@ -372,11 +400,10 @@ static enum blocklist_result read_entry(struct blocklist *blocklist,
         rc = sql_bind(stmt, "ti", entry->text, (int64_t)blocklist_now(blocklist));
     while (rc == SQLITE_OK && !audience->stopped &&
            (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        read_row(stmt, &row);
-        rc = show_row(hits, &row, audience) == 0 ? SQLITE_OK : SQLITE_ERROR;
+        rc = read_row(stmt, &row) ? show_row(hits, &row, audience) : SQLITE_MISMATCH;
     }
     if (rc != SQLITE_DONE && !audience->stopped)
-        result = look_failed(db, error);
+        result = look_failed(blocklist, db, rc, error);
     sqlite3_finalize(stmt);
     sqlite3_finalize(hits);
     reader_release(reader);
@@ -442,6 +469,8 @@ static int show_events(sqlite3_stmt *stmt, const char *glob, time_t since,
         if (rc != SQLITE_ROW)
             break;
         read_event(stmt, &event);
+        if (event.id < 1 || event.at < 0)
+            return SQLITE_MISMATCH;
         *before_id = event.id;
         if (event.at < since) {
             rc = SQLITE_DONE;
@@ -490,9 +519,7 @@ enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pat
         rc = show_events(stmt, pattern != NULL && !exact ? lower : NULL, since, before_id,
                          limit > 0 ? limit : 1, each, context);
     if (rc != SQLITE_OK)
-        text_sentence(error, BLOCKLIST_ERROR_SIZE,
-                      "the blocklist's database cannot be read: %s",
-                      sqlite3_errmsg(blocklist->looker.db));
+        (void)look_failed(blocklist, blocklist->looker.db, rc, error);
     sqlite3_finalize(stmt);
     pthread_mutex_unlock(&blocklist->looker.lock);
     return rc == SQLITE_OK ? BLOCKLIST_OK : BLOCKLIST_FAILED;

@@ -15,6 +15,7 @@ librblmilter_a_SOURCES += \
 	src/blocklist/maintenance.c \
 	src/blocklist/open.c \
 	src/blocklist/schema.c src/blocklist/schema.h \
+	src/blocklist/schema_check.c \
 	src/blocklist/store.c src/blocklist/store.h \
 	src/blocklist/transaction.c src/blocklist/transaction.h \
 	src/blocklist/walltime.c src/blocklist/walltime.h

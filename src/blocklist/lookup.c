@@ -11,17 +11,25 @@
 
 #define LOG_INTERVAL_MS 60000
 
-static void lookup_failed(struct blocklist *blocklist, sqlite3 *db)
+static void lookup_failed(struct blocklist *blocklist, const char *why, bool damage)
 {
     char error[BLOCKLIST_ERROR_SIZE];
     unsigned held_back;
 
     text_sentence(error, sizeof error, "the blocklist's database cannot be read: %s",
-                  sqlite3_errmsg(db));
+                  why);
     if (log_limit_pass(&blocklist->lookup_errors, LOG_INTERVAL_MS, &held_back)) {
         log_error("blocklist: %s held-back=%u", error, held_back);
-        store_trouble(blocklist, error, schema_is_damage(sqlite3_errcode(db)));
+        store_trouble(blocklist, error, damage);
     }
+}
+
+/* What another hand wrote is no listing, and no allow entry. */
+static bool is_in_range(sqlite3_stmt *find)
+{
+    int64_t allow = sqlite3_column_int64(find, 0);
+
+    return (allow == 0 || allow == 1) && sqlite3_column_int64(find, 2) >= 0;
 }
 
 /* Reads the rows of one entry. */
@@ -30,18 +38,22 @@ static enum blocklist_verdict find(struct blocklist *blocklist, const struct ent
 {
     struct reader *reader = reader_take(blocklist);
     enum blocklist_verdict verdict = BLOCKLIST_NONE;
+    char why[ENTRY_TEXT_SIZE + 40];
     int rc = sql_bind(reader->find, "ti", entry->text, (int64_t)blocklist_now(blocklist));
 
     if (rc == SQLITE_OK)
         rc = sqlite3_step(reader->find);
-    if (rc == SQLITE_ROW) {
+    if (rc == SQLITE_ROW && !is_in_range(reader->find)) {
+        text_sentence(why, sizeof why, "%s has a value out of range", entry->text);
+        lookup_failed(blocklist, why, true);
+    } else if (rc == SQLITE_ROW) {
         verdict = sqlite3_column_int(reader->find, 0) ? BLOCKLIST_ALLOW : BLOCKLIST_BLOCK;
         (void)snprintf(match->key, sizeof match->key, "%s", entry->text); /* same size */
         (void)snprintf(match->reason, sizeof match->reason, "%s",
                        sql_text(reader->find, 1)); /* cut where longer */
         match->since = (time_t)sqlite3_column_int64(reader->find, 2);
     } else if (rc != SQLITE_DONE) {
-        lookup_failed(blocklist, reader->db);
+        lookup_failed(blocklist, sqlite3_errmsg(reader->db), schema_is_damage(rc));
     }
     sqlite3_reset(reader->find);
     reader_release(reader);

@@ -2,11 +2,9 @@
 /* The maintenance thread does what takes long and only reads: it builds the filter, reads
  * the whole file to see that it is sound, and makes the daily backup. */
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "blocklist/backup.h"
@@ -118,31 +116,14 @@ static void build_filter(struct blocklist *blocklist)
                   sqlite3_errmsg(blocklist->maintenance_db));
 }
 
-/* So that on-damage is followed at the next start. */
-static void ask_for_check(struct blocklist *blocklist)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s" STORE_CHECK_SUFFIX, blocklist->path);
-    int fd = n > 0 && (size_t)n < sizeof path
-                 ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)
-                 : -1;
-
-    if (fd >= 0)
-        close(fd);
-    else
-        log_error("blocklist: %s" STORE_CHECK_SUFFIX " cannot be made", blocklist->path);
-}
-
 static bool check_file(struct blocklist *blocklist)
 {
     enum schema_result result;
     char error[BLOCKLIST_ERROR_SIZE];
 
     result = schema_check(blocklist->maintenance_db, error, sizeof error);
-    if (result == SCHEMA_DAMAGED)
-        ask_for_check(blocklist);
     if (result != SCHEMA_OK) {
-        if (!store_is_stopping(blocklist))
+        if (result == SCHEMA_DAMAGED || !store_is_stopping(blocklist))
             store_trouble(blocklist, error, result == SCHEMA_DAMAGED);
         return false;
     }

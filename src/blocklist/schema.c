@@ -77,13 +77,30 @@ int schema_exec(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-static enum schema_result failed(sqlite3 *db, const char *path, char *error, size_t size)
+enum schema_result schema_failed(sqlite3 *db, const char *path, char *error, size_t size)
 {
     int rc = db != NULL ? sqlite3_errcode(db) : SQLITE_NOMEM;
 
     text_sentence(error, size, "%s: %s", path,
                   db != NULL ? sqlite3_errmsg(db) : "no memory");
     return schema_is_damage(rc) ? SCHEMA_DAMAGED : SCHEMA_REFUSED;
+}
+
+int schema_harden(sqlite3 *db)
+{
+    static const struct {
+        int option, on;
+    } settings[] = {
+        {SQLITE_DBCONFIG_DEFENSIVE, 1}, /* no SQL can spoil the file itself */
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA,
+         0},                              /* what is in it calls no functions of ours */
+        {SQLITE_DBCONFIG_ENABLE_VIEW, 0}, /* there are none of ours */
+    };
+    int rc = SQLITE_OK;
+
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof settings / sizeof settings[0]; i++)
+        rc = sqlite3_db_config(db, settings[i].option, settings[i].on, NULL);
+    return rc;
 }
 
 enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlite3 **out,
@@ -104,6 +121,8 @@ enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlit
                              NULL);
 
     if (rc == SQLITE_OK)
+        rc = schema_harden(*out);
+    if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(*out,
                                   mode == SCHEMA_WRITE ? BUSY_WRITE_MS : BUSY_READ_MS);
     if (rc == SQLITE_OK && sqlite3_db_readonly(*out, "main") == 1) {
@@ -113,22 +132,7 @@ enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlit
     }
     if (rc == SQLITE_OK)
         rc = schema_exec(*out, settings[mode]);
-    return rc == SQLITE_OK ? SCHEMA_OK : failed(*out, path, error, error_size);
-}
-
-/* Reads one whole number that sql gives. Returns SQLite's code. */
-static int read_number(sqlite3 *db, const char *sql, int64_t *out)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-
-    *out = 0;
-    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        *out = sqlite3_column_int64(stmt, 0);
-        rc = SQLITE_OK;
-    }
-    sqlite3_finalize(stmt);
-    return rc;
+    return rc == SQLITE_OK ? SCHEMA_OK : schema_failed(*out, path, error, error_size);
 }
 
 int schema_migrate(sqlite3 *db, const char *const *steps, int from, int to)
@@ -144,33 +148,22 @@ int schema_migrate(sqlite3 *db, const char *const *steps, int from, int to)
     return rc == SQLITE_OK ? schema_exec(db, sql) : rc;
 }
 
-/* Within a transaction: whose file is it, and of which version? */
+int schema_make(sqlite3 *db, int version)
+{
+    return schema_migrate(db, migrations, 0, version);
+}
+
+/* Within a transaction. Nothing is run on tables that are not as we made them: a trigger
+ * in them would run with it. */
 static enum schema_result adopt(sqlite3 *db, const char *path, char *error, size_t size)
 {
-    int64_t id, version, tables;
+    int version;
+    enum schema_result result = schema_inspect(db, &version, error, size);
 
-    if (read_number(db, "PRAGMA application_id", &id) != SQLITE_OK ||
-        read_number(db, "PRAGMA user_version", &version) != SQLITE_OK ||
-        read_number(db, "SELECT count(*) FROM sqlite_schema", &tables) != SQLITE_OK)
-        return failed(db, path, error, size);
-    if (tables > 0 && id != SCHEMA_APPLICATION_ID) {
-        text_sentence(error, size, "%s: this is the database of another program", path);
-        return SCHEMA_REFUSED;
-    }
-    if (version > SCHEMA_VERSION) {
-        text_sentence(
-            error, size,
-            "%s: made by a newer rblmilter (version %lld of the tables; this one "
-            "knows %d)",
-            path, (long long)version, SCHEMA_VERSION);
-        return SCHEMA_REFUSED;
-    }
-    if (tables == 0)
-        version = 0;
-    if (version < SCHEMA_VERSION &&
-        schema_migrate(db, migrations, (int)version, SCHEMA_VERSION) != SQLITE_OK)
-        return failed(db, path, error, size);
-    return SCHEMA_OK;
+    if (result == SCHEMA_OK && version < SCHEMA_VERSION &&
+        schema_migrate(db, migrations, version, SCHEMA_VERSION) != SQLITE_OK)
+        result = schema_failed(db, path, error, size);
+    return result;
 }
 
 enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size)
@@ -179,34 +172,12 @@ enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size)
     enum schema_result result;
 
     if (schema_exec(db, "BEGIN IMMEDIATE") != SQLITE_OK)
-        return failed(db, path, error, error_size);
+        return schema_failed(db, path, error, error_size);
     result = adopt(db, path, error, error_size);
     if (result == SCHEMA_OK && schema_exec(db, "COMMIT") != SQLITE_OK)
-        result = failed(db, path, error, error_size);
+        result = schema_failed(db, path, error, error_size);
     if (!sqlite3_get_autocommit(db))
         (void)schema_exec(db, "ROLLBACK"); /* what failed is told already */
-    return result;
-}
-
-enum schema_result schema_check(sqlite3 *db, char *error, size_t error_size)
-{
-    const char *path = sqlite3_db_filename(db, "main");
-    enum schema_result result = SCHEMA_OK;
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
-
-    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const char *text = (const char *)sqlite3_column_text(stmt, 0);
-
-        if (text == NULL || strcmp(text, "ok") != 0) {
-            text_sentence(error, error_size, "%s: damaged: %s", path,
-                          text != NULL ? text : "no memory");
-            result = SCHEMA_DAMAGED;
-        }
-    } else {
-        result = failed(db, path, error, error_size);
-    }
-    sqlite3_finalize(stmt);
     return result;
 }
 

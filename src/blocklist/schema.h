@@ -25,7 +25,11 @@ enum schema_mode { SCHEMA_WRITE, SCHEMA_READ };
 enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlite3 **out,
                                   char *error, size_t error_size);
 
-/* Checks that the file is ours and makes the tables or migrates them, in one
+/* What a file from elsewhere may do to us is switched off: for every connection to one.
+ * Returns SQLite's code. */
+int schema_harden(sqlite3 *db);
+
+/* Checks that the file is ours (schema_inspect) and makes the tables or migrates them, in one
  * transaction. */
 enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size);
 
@@ -33,9 +37,22 @@ enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size);
  * transaction. Returns SQLite's code. */
 int schema_migrate(sqlite3 *db, const char *const *steps, int from, int to);
 
-/* Reads the whole file and checks it (PRAGMA quick_check). OK, DAMAGED, or REFUSED when
- * it was interrupted. */
+/* Makes the tables as they are in that version, in an empty database, as schema_migrate.
+ */
+int schema_make(sqlite3 *db, int version);
+
+/* Whose file is it, of which version (0: an empty one), and is what is defined in it ours,
+ * by name and text? DAMAGED where it is not: triggers, views and indexes of others, tables
+ * of ours that read otherwise. Tables of others are let be. */
+enum schema_result schema_inspect(sqlite3 *db, int *version, char *error,
+                                  size_t error_size);
+
+/* Reads the whole file and checks it: schema_inspect, PRAGMA quick_check, and that no
+ * value is out of its range. OK, DAMAGED, or REFUSED when it was interrupted. */
 enum schema_result schema_check(sqlite3 *db, char *error, size_t error_size);
+
+/* Writes what SQLite says of its last call into error: DAMAGED or REFUSED. */
+enum schema_result schema_failed(sqlite3 *db, const char *path, char *error, size_t size);
 
 /* Whether a result code of SQLite says that the file is broken. */
 bool schema_is_damage(int rc);

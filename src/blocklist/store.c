@@ -4,18 +4,38 @@
 
 #include "blocklist/store.h"
 
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 
+/* So that on-damage is followed at the next start. */
+static void ask_for_check(const struct blocklist *blocklist)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s" STORE_CHECK_SUFFIX, blocklist->path);
+    int fd = n > 0 && (size_t)n < sizeof path
+                 ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)
+                 : -1;
+
+    if (fd >= 0)
+        close(fd);
+    else
+        log_error("blocklist: %s" STORE_CHECK_SUFFIX " cannot be made", blocklist->path);
+}
+
 void store_trouble(struct blocklist *blocklist, const char *error, bool damage)
 {
-    bool news = false;
+    bool news = false, first = false;
 
     pthread_mutex_lock(&blocklist->state_lock);
     if (error != NULL) {
+        first = damage && !blocklist->damaged;
         news = strcmp(blocklist->error, error) != 0 && (!blocklist->damaged || damage);
         if (news)
             text_sentence(blocklist->error, sizeof blocklist->error, "%s", error);
@@ -24,6 +44,8 @@ void store_trouble(struct blocklist *blocklist, const char *error, bool damage)
         blocklist->error[0] = '\0';
     }
     pthread_mutex_unlock(&blocklist->state_lock);
+    if (first)
+        ask_for_check(blocklist);
     if (news)
         log_error("blocklist: %s", error);
 }

@@ -86,7 +86,7 @@ struct blocklist {
 };
 
 /* Notes in the status and in the log that something failed; NULL: it works again. What is
- * damaged stays so. */
+ * damaged stays so, and is checked whole at the next start. */
 void store_trouble(struct blocklist *blocklist, const char *error, bool damage);
 
 /* Waits for that long, or until there is a filter to rebuild (for_rebuild), or until it
@@ -113,8 +113,7 @@ struct reader *reader_take(struct blocklist *blocklist);
 void reader_release(struct reader *reader);
 
 /* A file beside the database that says: check all of it at the next start, however large
- * it is. Left by the maintenance thread when it finds damage that the start did not look
- * for. */
+ * it is. Left by store_trouble when damage is found that the start did not look for. */
 #define STORE_CHECK_SUFFIX ".check"
 
 /* The threads; started by blocklist_open and joined by blocklist_close. */
