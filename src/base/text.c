@@ -87,49 +87,6 @@ bool text_copy(const char *in, char *out, size_t size)
     return true;
 }
 
-void text_sentence(char *out, size_t size, const char *format, ...)
-{
-    va_list args;
-    int n;
-
-    va_start(args, format);
-    n = vsnprintf(out, size, format, args);
-    va_end(args);
-    if (n < 0)
-        out[0] = '\0';
-}
-
-struct buffer buffer_over(char *memory, size_t size)
-{
-    memory[0] = '\0';
-    return (struct buffer){.text = memory, .size = size};
-}
-
-void buffer_add(struct buffer *buffer, const char *format, ...)
-{
-    size_t room = buffer->size - buffer->used;
-    va_list args;
-    int n;
-
-    va_start(args, format);
-    n = vsnprintf(buffer->text + buffer->used, room, format, args);
-    va_end(args);
-    if (n < 0 || (size_t)n >= room) {
-        buffer->used = buffer->size - 1;
-        buffer->cut = true;
-        return;
-    }
-    buffer->used += (size_t)n;
-}
-
-static bool is_ascii(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    return true;
-}
-
 /* The number of bytes of the character at text, 0 where it is none (RFC 3629: no overlong
  * forms, no surrogates, nothing beyond U+10FFFF). */
 static size_t character_length(const unsigned char *text)
@@ -154,6 +111,71 @@ static size_t character_length(const unsigned char *text)
                    : 0;
     }
     return 0;
+}
+
+/* Takes a character off the end that is not all there. */
+static void end_at_character(char *text)
+{
+    size_t length = strlen(text), start = length;
+
+    while (start > 0 && length - start < 3 && (text[start - 1] & 0xc0) == 0x80)
+        start--;
+    if (start > 0 && (text[start - 1] & 0xc0) == 0xc0 &&
+        character_length((const unsigned char *)text + start - 1) == 0)
+        text[start - 1] = '\0';
+}
+
+void text_sentence_of(char *out, size_t size, const char *format, va_list args)
+{
+    int n = vsnprintf(out, size, format, args);
+
+    if (n < 0)
+        out[0] = '\0';
+    else if ((size_t)n >= size)
+        end_at_character(out);
+}
+
+void text_sentence(char *out, size_t size, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    text_sentence_of(out, size, format, args);
+    va_end(args);
+}
+
+struct buffer buffer_over(char *memory, size_t size)
+{
+    memory[0] = '\0';
+    return (struct buffer){.text = memory, .size = size};
+}
+
+void buffer_add(struct buffer *buffer, const char *format, ...)
+{
+    size_t room = buffer->size - buffer->used;
+    va_list args;
+    int n;
+
+    if (buffer->cut)
+        return; /* nothing goes behind a gap */
+    va_start(args, format);
+    n = vsnprintf(buffer->text + buffer->used, room, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= room) {
+        end_at_character(buffer->text);
+        buffer->used = strlen(buffer->text);
+        buffer->cut = true;
+        return;
+    }
+    buffer->used += (size_t)n;
+}
+
+static bool is_ascii(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text >= 0x80)
+            return false;
+    return true;
 }
 
 /* libpsl lets broken text pass as it is. */

@@ -4,6 +4,7 @@
 
 /* Strangers' text on its way into a log line, a reply or a URL. Any thread. */
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,16 +25,19 @@ bool text_lower(const char *in, char *out, size_t size);
  * empty: a cut name would ask about someone else. */
 bool text_copy(const char *in, char *out, size_t size);
 
-/* Writes a sentence for people; what does not fit is cut off. size is at least 1. */
+/* Writes a sentence for people; what does not fit is cut off, at a whole character of
+ * UTF-8. size is at least 1. */
 void text_sentence(char *out, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void text_sentence_of(char *out, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* Text put together piece by piece in memory of the caller's, never beyond its end. */
 
 struct buffer {
     char *text; /* always ended by NUL */
     size_t size, used;
-    bool cut; /* something did not fit */
+    bool cut; /* something did not fit: it ends at a whole character, and stays so */
 };
 
 /* size is at least 1. Any thread; one at a time for a buffer. */

@@ -39,7 +39,7 @@ __attribute__((format(printf, 2, 3))) static int refuse(
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(error, ENTRY_ERROR_SIZE, format, args); /* a sentence may be cut */
+    text_sentence_of(error, ENTRY_ERROR_SIZE, format, args);
     va_end(args);
     return -1;
 }

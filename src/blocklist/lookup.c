@@ -49,8 +49,8 @@ static enum blocklist_verdict find(struct blocklist *blocklist, const struct ent
     } else if (rc == SQLITE_ROW) {
         verdict = sqlite3_column_int(reader->find, 0) ? BLOCKLIST_ALLOW : BLOCKLIST_BLOCK;
         (void)snprintf(match->key, sizeof match->key, "%s", entry->text); /* same size */
-        (void)snprintf(match->reason, sizeof match->reason, "%s",
-                       sql_text(reader->find, 1)); /* cut where longer */
+        text_sentence(match->reason, sizeof match->reason, "%s",
+                      sql_text(reader->find, 1)); /* cut where longer */
         match->since = (time_t)sqlite3_column_int64(reader->find, 2);
     } else if (rc != SQLITE_DONE) {
         lookup_failed(blocklist, sqlite3_errmsg(reader->db), schema_is_damage(rc));

@@ -21,7 +21,7 @@ __attribute__((format(printf, 4, 5))) static enum schema_result damaged(
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args); /* a sentence may be cut */
+    text_sentence_of(text, sizeof text, format, args);
     va_end(args);
     text_sentence(error, size, "%s: damaged: %s", sqlite3_db_filename(db, "main"), text);
     return SCHEMA_DAMAGED;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static const char *const error_names[PROTOCOL_ERROR_COUNT] = {
     [PROTOCOL_USAGE] = "usage",     [PROTOCOL_DENIED] = "denied",
     [PROTOCOL_REFUSED] = "refused", [PROTOCOL_BUSY] = "busy",
@@ -33,7 +35,7 @@ json_t *protocol_error_answer(enum protocol_error error, const char *format, ...
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args); /* for people: cut where it is too long */
+    text_sentence_of(text, sizeof text, format, args);
     va_end(args);
     return json_pack("{s:b, s:s, s:o}", "ok", 0, "error", protocol_error_name(error),
                      "text", protocol_text(text));

@@ -29,7 +29,8 @@ static const char *state_color(const json_t *row)
     return strcmp(state, "allow") == 0 ? "green" : "yellow";
 }
 
-/* The blocklist's entries as rows of the same table, before the lists'. */
+/* The blocklist's entries as rows of the same table, before the lists'. NULL where one
+ * cannot be said: a table without it would lie. */
 static json_t *all_rows(const json_t *check)
 {
     const json_t *entries = json_object_get(check, "blocklist");
@@ -37,17 +38,23 @@ static json_t *all_rows(const json_t *check)
     const json_t *entry;
     size_t i;
 
+    if (!json_is_array(entries) || !json_is_array(json_object_get(check, "rows")))
+        goto failed;
     json_array_foreach (entries, i, entry) {
-        json_t *row = json_pack("{s:s}", "list", "blocklist");
+        json_t *row = json_pack("{s:s, s:O, s:O, s:O, s:O}", "list", "blocklist",
+                                "subject", json_object_get(entry, "subject"), "what",
+                                json_object_get(entry, "entry"), "state",
+                                json_object_get(entry, "action"), "reason",
+                                json_object_get(entry, "reason"));
 
-        json_object_set(row, "subject", json_object_get(entry, "subject"));
-        json_object_set(row, "what", json_object_get(entry, "entry"));
-        json_object_set(row, "state", json_object_get(entry, "action"));
-        json_object_set(row, "reason", json_object_get(entry, "reason"));
-        json_array_append_new(rows, row);
+        if (json_array_append_new(rows, row) != 0)
+            goto failed;
     }
-    json_array_extend(rows, json_object_get(check, "rows"));
-    return rows;
+    if (json_array_extend(rows, json_object_get(check, "rows")) == 0)
+        return rows;
+failed:
+    json_decref(rows);
+    return NULL;
 }
 
 /* Where an entry decides, the score does not matter. */
@@ -110,6 +117,8 @@ static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first
     json_t *rows = all_rows(check);
     int rc;
 
+    if (rows == NULL)
+        return ctl_error(OUTCOME_REFUSED, "the daemon's answer has a row that is none");
     if (!first)
         putchar('\n');
     print_verdict(check);
@@ -153,10 +162,10 @@ enum outcome ctl_check(struct ctl *ctl, const struct arguments *arguments)
             break;
         if (json_is_true(json_object_get(check, "listed")))
             found = OUTCOME_NO;
-        if (ctl->json)
-            json_array_append(checks, check);
-        else
+        if (!ctl->json)
             outcome = print_check(ctl, check, i == 0);
+        else if (json_array_append(checks, check) != 0)
+            outcome = ctl_error(OUTCOME_REFUSED, "no memory");
         json_decref(check);
     }
     if (ctl->json && outcome == OUTCOME_DONE)

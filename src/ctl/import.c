@@ -144,7 +144,10 @@ static bool take_row(void *context, unsigned long line, const struct format_row 
         return true;
     }
     im->lines[json_array_size(im->rows)] = line;
-    json_array_append_new(im->rows, value);
+    if (json_array_append_new(im->rows, value) != 0) {
+        tell_bad(im, line, "no memory");
+        return true;
+    }
     im->batch_bytes += bytes;
     im->good++;
     im->hosts += row->entry.kind == ENTRY_HOST;

@@ -2,8 +2,8 @@
 #include "daemon/commands.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
+#include "base/text.h"
 #include "control/protocol.h"
 #include "daemon/doctor_parts.h"
 
@@ -18,7 +18,7 @@ void doctor_say(struct doctor *doctor, enum level level, const char *advice,
     va_list args;
 
     va_start(args, what);
-    vsnprintf(text, sizeof text, what, args); /* a sentence that is too long is cut */
+    text_sentence_of(text, sizeof text, what, args);
     va_end(args);
     protocol_append(&doctor->findings[level],
                     json_pack("{s:s, s:o, s:s}", "level", names[level], "what",

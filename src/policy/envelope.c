@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/envelope.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -30,7 +29,7 @@ static void forget_message(struct envelope *envelope)
 void envelope_helo(struct envelope *envelope, const char *helo)
 {
     forget_message(envelope);
-    snprintf(envelope->helo_text, sizeof envelope->helo_text, "%s", helo);
+    text_sentence(envelope->helo_text, sizeof envelope->helo_text, "%s", helo);
     if (domain_canonical(helo, envelope->helo) != 0)
         envelope->helo[0] = '\0';
 }

@@ -99,6 +99,18 @@ def test_strangers_text_is_cleaned(rblctl):
         assert "evil" in out and "\x1b" not in out and "\x9b" not in out
 
 
+@pytest.mark.parametrize("shift", range(4))
+def test_reason_cut_within_a_character(rblctl, shift):
+    """The entry is named, with as much of its reason as there is room for."""
+    reason = "x" * shift + "\U0001f4a9" * 240
+    assert rblctl("add", "long.example", "-r", reason).status == 0
+    run = rblctl("check", "long.example")
+    assert run.status == 1 and "reject (by the blocklist)" in run.out, run.out
+    (row,) = rblctl("--json", "check", "long.example").json["checks"][0]["blocklist"]
+    assert row["entry"] == "long.example"
+    assert len(row["reason"]) > 100 and reason.startswith(row["reason"])
+
+
 def test_check_after_remove(rblctl):
     assert rblctl("remove", "anna.a@domain.xyz").status == 0
     assert rblctl("check", "anna.a@domain.xyz").status == 0

@@ -58,9 +58,50 @@ static void test_convert(void **state)
     }
 }
 
+/* What does not fit is cut at a whole character. */
+static const struct {
+    const char *label, *in;
+    size_t size;
+    const char *want;
+} cuts[] = {
+    {"fits", "a\xc3\xbc", 4, "a\xc3\xbc"},
+    {"within two bytes", "a\xc3\xbc", 3, "a"},
+    {"behind two bytes",
+     "a\xc3\xbc"
+     "b",
+     4, "a\xc3\xbc"},
+    {"one of three", "a\xe2\x82\xac", 3, "a"},
+    {"two of three", "a\xe2\x82\xac", 4, "a"},
+    {"one of four", "\xf0\x9f\x92\xa9", 2, ""},
+    {"three of four", "a\xf0\x9f\x92\xa9", 5, "a"},
+    {"ASCII", "abcd", 4, "abc"},
+    {"no UTF-8", "a\x80\x80\x80\x80", 4, "a\x80\x80"},
+};
+
+static void test_cut(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+        char out[20], memory[20];
+        struct buffer buffer = buffer_over(memory, cuts[i].size);
+        bool fits = strlen(cuts[i].in) < cuts[i].size;
+
+        text_sentence(out, cuts[i].size, "%s", cuts[i].in);
+        if (strcmp(out, cuts[i].want) != 0)
+            fail_msg("%s: \"%s\"", cuts[i].label, out);
+        buffer_add(&buffer, "%s", cuts[i].in);
+        assert_string_equal(memory, cuts[i].want);
+        assert_int_equal(buffer.cut, !fits);
+        assert_int_equal(buffer.used, strlen(memory));
+        buffer_add(&buffer, "%s", fits ? "" : "x"); /* into no gap */
+        assert_string_equal(memory, cuts[i].want);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_convert)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_convert),
+                                       cmocka_unit_test(test_cut)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
