@@ -32,7 +32,7 @@ static const struct option_row {
     [OPTION_HELO] = {"helo", 0, "NAME", "HELO name of the client"},
     [OPTION_NAME] = {"name", 0, "NAME", "host name of the client"},
     [OPTION_FORMAT] = {"format", 0, "FORMAT",
-                       "plain, csv, json, postfix, rbldnsd or rspamd"},
+                       "plain, csv, json, postfix, rbldnsd, rspamd, sendmail"},
     [OPTION_REPLACE] = {"replace", 0, NULL, "remove what the source has beyond the file"},
     [OPTION_TABLE] = {"table", 0, "WHAT", "names are those of client, sender or helo"},
     [OPTION_ALLOW] = {"allow", 0, NULL, "the file is one of good senders"},

@@ -325,7 +325,8 @@ enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments)
     if (in == NULL)
         return ctl_error(OUTCOME_USAGE, "%s: %s", path, strerror(errno));
     reader = format_reader_new(format, &options);
-    im.names_told = strcmp(format_name(format), "postfix") == 0;
+    im.names_told = strcmp(format_name(format), "postfix") == 0 ||
+                    strcmp(format_name(format), "sendmail") == 0;
     im.rows = json_array();
     progress_begin(&im.progress, in);
     outcome = reader == NULL ? ctl_error(OUTCOME_REFUSED, "no memory")

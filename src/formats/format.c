@@ -9,13 +9,13 @@
 #include "base/text.h"
 #include "formats/lookup_table.h"
 
-static const struct format *const formats[] = {&format_plain,   &format_csv,
-                                               &format_json,    &format_postfix,
-                                               &format_rbldnsd, &format_rspamd};
+static const struct format *const formats[] = {
+    &format_plain,   &format_csv,    &format_json,    &format_postfix,
+    &format_rbldnsd, &format_rspamd, &format_sendmail};
 #define FORMAT_COUNT (sizeof formats / sizeof formats[0])
 
-static const char *const names[FORMAT_COUNT + 1] = {"plain",   "csv",     "json",
-                                                    "postfix", "rbldnsd", "rspamd"};
+static const char *const names[FORMAT_COUNT + 1] = {
+    "plain", "csv", "json", "postfix", "rbldnsd", "rspamd", "sendmail"};
 
 const struct format *format_find(const char *name)
 {

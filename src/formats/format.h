@@ -39,10 +39,10 @@ struct format_options {
 
 struct format; /* a row of the table */
 
-/* plain, csv, json, postfix, rbldnsd, rspamd; NULL for an unknown name. */
+/* plain, csv, json, postfix, rbldnsd, rspamd, sendmail; NULL for an unknown name. */
 const struct format *format_find(const char *name);
 const char *format_name(const struct format *format);
-bool format_can_export(const struct format *format); /* rspamd: import only */
+bool format_can_export(const struct format *format); /* not rspamd, sendmail */
 const char *const *format_names(void);               /* NULL at the end */
 
 #define FORMAT_ERROR_SIZE 512

@@ -24,7 +24,7 @@ struct format_reader {
     int columns[FORMAT_COLUMNS]; /* csv: which field is where; -1 not there */
     bool header_read;
     struct lookup_table *table; /* of formats whose lines depend on one another */
-    struct logical_line *lines; /* postfix: the whole file */
+    struct logical_line *lines; /* postfix, sendmail: the whole file */
     size_t line_count, line_size;
     char reason[1024];       /* rbldnsd: of entries without their own */
     char variables[11][256]; /* rbldnsd: $0 to $9, $= */
@@ -57,7 +57,7 @@ struct format {
 };
 
 extern const struct format format_plain, format_csv, format_json, format_postfix,
-    format_rbldnsd, format_rspamd;
+    format_rbldnsd, format_rspamd, format_sendmail;
 
 /* Hands over a row, or a bad line: of the line that is being read, or of another. */
 void reader_row(struct format_reader *reader, const struct format_row *row);

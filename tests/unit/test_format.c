@@ -204,6 +204,49 @@ static const struct {
      "192.0.2.1@1893456000;192.0.2.2;3:bad;"},
     {"plain: comments with ;", "plain", "; x\na.example ; SBL1\n192.0.2.1;SBL2\n",
      "a.example;3:bad;"},
+    {"sendmail: tags", "sendmail",
+     "# access\nFrom:spammer@a.example REJECT\nFrom:cyberspammer.example\t"
+     "ERROR:\"550 We don't\"\nFrom:okay.cyberspammer.example OK\n"
+     "Connect:dyn.example REJECT\nconnect:mail.b.example RELAY\nConnect:192.0.2 OK\n"
+     "Connect:IPv6:2001:db8:1:2 DISCARD\nIPv6:2001:db8::7 REJECT\n"
+     "198.51.100.7 550 5.7.1 go away\n",
+     "spammer@a.example;cyberspammer.example=We don't;!okay.cyberspammer.example;"
+     "host:dyn.example;!host:mail.b.example;!192.0.2.0/24;2001:db8:1:2::/64;"
+     "2001:db8::7;198.51.100.7=go away;"},
+    {"sendmail: without a tag", "sendmail",
+     "bad.example REJECT\nx@bad.example REJECT\nok.example OK\n10 REJECT\n"
+     "below.ok.example REJECT\n",
+     "3:bad;host:bad.example;bad.example;x@bad.example;10.0.0.0/8;"
+     "host:below.ok.example;below.ok.example;"},
+    {"sendmail: a tag counts before none", "sendmail",
+     "a.example REJECT\nConnect:a.example OK\nConnect:a.example REJECT\n",
+     "!host:a.example;3:bad;1:bad;a.example;"},
+    {"sendmail: SKIP is an exception", "sendmail",
+     "Connect:128.32 RELAY\nConnect:128.32.128 SKIP\nConnect:128.32.128.1 REJECT\n"
+     "From:wide.example REJECT\nFrom:narrow.wide.example SKIP\n"
+     "Connect:wide.example REJECT\nFrom:u@wide.example SKIP\n",
+     "7:bad;!128.32.0.0/17;!128.32.129.0/24;!128.32.130.0/23;!128.32.132.0/22;"
+     "!128.32.136.0/21;!128.32.144.0/20;!128.32.160.0/19;!128.32.192.0/18;128.32.128.1;"
+     "4:bad;host:wide.example;"},
+    {"sendmail: an untagged OK that is refused stays an exception", "sendmail",
+     "good.bad.example OK\nbad.example REJECT\n", "1:bad;2:bad;2:bad;"},
+    {"sendmail: errors", "sendmail",
+     "From:a.example ERROR:5.7.1:\"550 5.7.1 text\"\nFrom:b.example ERROR:5.7.1:text\n"
+     "From:c.example \"550 text\"\nFrom:d.example ERROR:text\nFrom:e.example 450 x\n"
+     "From:f.example ERROR:4.7.1:\"450 x\"\nFrom:g.example ERROR:\"451 x\"\n"
+     "From:h.example ERROR:4.7.1:x\nFrom:i.example no thanks\nFrom:j.example 250 x\n"
+     "From:k.example\n l.example REJECT\nFrom:m.example QUARANTINE:x\n",
+     "12:bad;5:bad;6:bad;7:bad;8:bad;9:bad;10:bad;11:bad;13:bad;"
+     "a.example=text;b.example=text;c.example=text;d.example=text;"},
+    {"sendmail: keys that it never finds, or of others", "sendmail",
+     "To:a.example REJECT\nSpam:abuse@ FRIEND\nAuthInfo:a.example \"P:x\"\n"
+     "Connect:[192.0.2.1] OK\nConnect:192.0.2.0/24 REJECT\nConnect:192.0.2. REJECT\n"
+     "From:192.0.2.1 REJECT\nConnect:u@a.example REJECT\nFrom:u@ REJECT\n"
+     "From:@a.example REJECT\nFrom:<> REJECT\nFrom:.a.example REJECT\n"
+     "Connect:192.0.02 REJECT\nConnect:1.2.3.4.5 REJECT\nConnect:300 REJECT\n"
+     "Connect:IPv6:2001:0db8 REJECT\nConnect:2001:db8:: REJECT\n",
+     "1:bad;2:bad;3:bad;4:bad;5:bad;6:bad;7:bad;8:bad;9:bad;10:bad;11:bad;12:bad;13:bad;"
+     "14:bad;15:bad;16:bad;17:bad;"},
     {"rspamd: expressions", "rspamd", "/^a.*b$/i\nfoo*@domain.xyz\ndomain.xyz\n",
      "1:bad;2:bad;domain.xyz;"},
 };
@@ -250,6 +293,11 @@ static const struct {
      {.subject = FORMAT_HELO},
      "good.bad.example OK\nbad.example REJECT\nc.example REJECT\n",
      "1:bad;2:bad;host:c.example;"},
+    {"good senders of sendmail",
+     "sendmail",
+     {.allow = true},
+     "From:a.example OK\nFrom:b.example REJECT\n",
+     "2:bad;!a.example;"},
     {"good senders", "plain", {.allow = true}, "a.example\n", "!a.example;"},
     {"good senders of rspamd",
      "rspamd",
