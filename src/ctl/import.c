@@ -197,9 +197,24 @@ static enum outcome commit(struct importing *im, bool dry_run)
     return OUTCOME_DONE;
 }
 
-static enum outcome read_file(struct importing *im, struct format_reader *reader,
-                              FILE *in, const struct arguments *arguments)
+/* Where most lines were bad: perhaps the file is in another format. */
+static void tell_format(const struct importing *im, FILE *in, const struct format *named)
 {
+    const struct format *format;
+
+    if (im->bad <= im->good)
+        return;
+    rewind(in);
+    format = format_guess(in, named);
+    if (format != NULL)
+        ctl_error(OUTCOME_DONE, "%s: most lines are bad: it looks like --format %s",
+                  im->name, format_name(format));
+}
+
+static enum outcome read_file(struct importing *im, struct format_reader *reader,
+                              FILE *in, const struct format *format)
+{
+    const struct arguments *arguments = im->arguments;
     struct format_sink sink = {take_row, tell_bad, im};
     int rc;
 
@@ -215,6 +230,7 @@ static enum outcome read_file(struct importing *im, struct format_reader *reader
                    ? im->outcome
                    : ctl_error(OUTCOME_REFUSED, "%s: %s; nothing was changed", im->name,
                                strerror(errno));
+    tell_format(im, in, format);
     /* A download that failed, or another format: it must not empty a source. */
     if (im->good == 0 && arguments->option[OPTION_FORCE] == NULL)
         return ctl_error(OUTCOME_REFUSED,
@@ -330,7 +346,7 @@ enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments)
     im.rows = json_array();
     progress_begin(&im.progress, in);
     outcome = reader == NULL ? ctl_error(OUTCOME_REFUSED, "no memory")
-                             : read_file(&im, reader, in, arguments);
+                             : read_file(&im, reader, in, format);
     json_decref(im.rows);
     format_reader_free(reader);
     fclose(in);

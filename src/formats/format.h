@@ -67,6 +67,10 @@ struct format_sink {
  * row callback ended it. Lines longer than 64 KiB are bad lines. */
 int format_read(struct format_reader *reader, FILE *in, const struct format_sink *sink);
 
+/* The format that three quarters of the first lines are good in, of a file that is at its
+ * begin; NULL: none, or the one that was named is as good. Moves the file. */
+const struct format *format_guess(FILE *in, const struct format *named);
+
 /* One file being written. */
 struct format_writer;
 

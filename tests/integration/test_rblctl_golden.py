@@ -35,6 +35,7 @@ def test_import(lab, rblctl):
     )
     (lab.dir / "less.txt").write_text("bad.example\n")
     (lab.dir / "empty.txt").write_text("")
+    (lab.dir / "access").write_text("From:bad.example REJECT\nConnect:192.0.2 REJECT\n")
     lab.daemon()
     check_golden(rblctl, "import")
 

@@ -352,6 +352,49 @@ static void test_options(void **state)
     }
 }
 
+static const struct {
+    const char *label, *named, *in, *want;
+} guesses[] = {
+    {"csv", "plain", "entry,reason\na.example,x\nb.example,y\n", "csv"},
+    {"json", "plain", "[\n{\"entry\":\"a.example\"},\n{\"entry\":\"b.example\"}\n]\n",
+     "json"},
+    {"json without an end of its line", "plain", "[{\"entry\":\"a.example\"}]", "json"},
+    {"plain", "json", "a.example\n192.0.2.1\n", "plain"},
+    {"cidr", "plain", "192.0.2.0/24 REJECT\n2001:db8::/32 OK\n", "postfix"},
+    {"names of clients", "plain", "a.example OK\nb.example OK\n192.0.2 REJECT\n",
+     "postfix"},
+    {"names of senders", "plain", "a.example OK\nu@b.example OK\n", "postfix"},
+    {"a few that entries cannot say", "plain",
+     "/x/ REJECT\na.example REJECT\nb.example REJECT\nc.example REJECT\n", "postfix"},
+    {"access", "postfix", "From:a.example REJECT\nConnect:192.0.2 OK\n", "sendmail"},
+    {"ip4set", "plain", "$SOA 1 a b 0 0 0 0 0\n192.0.2.1 :2:text\n!192.0.2.2\n"
+     "192.0.2.0/28 text\n192.0.3.1-9\n", "rbldnsd"},
+    {"map", "plain", "a.example SYM:5.0\nb.example 5.0\n", "rspamd"},
+    {"the one that was named", "plain", "a.example\n", NULL},
+    {"a web page", "plain", "<html>\n<p>Not found</p>\n</html>\n", NULL},
+    {"comments only", "plain", "# a\n", NULL},
+    {"nothing", "plain", "", NULL},
+};
+
+static void test_guess(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof guesses / sizeof guesses[0]; i++) {
+        FILE *in = tmpfile();
+        const struct format *got;
+
+        assert_non_null(in);
+        assert_true(fputs(guesses[i].in, in) >= 0);
+        rewind(in);
+        got = format_guess(in, format_find(guesses[i].named));
+        fclose(in);
+        if (got != (guesses[i].want != NULL ? format_find(guesses[i].want) : NULL))
+            fail_msg("%s: want %s, got %s", guesses[i].label,
+                     guesses[i].want != NULL ? guesses[i].want : "none",
+                     got != NULL ? format_name(got) : "none");
+    }
+}
+
 static void test_odd_lines(void **state)
 {
     struct seen seen = {.stop_after = 0};
@@ -529,7 +572,7 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),    cmocka_unit_test(test_odd_lines),
+        cmocka_unit_test(test_read),    cmocka_unit_test(test_guess), cmocka_unit_test(test_odd_lines),
         cmocka_unit_test(test_options), cmocka_unit_test(test_stop),
         cmocka_unit_test(test_write),   cmocka_unit_test(test_reasons),
         cmocka_unit_test(test_empty),   cmocka_unit_test(test_full_disk),
