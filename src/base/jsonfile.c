@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 int json_file_replace(const char *path, const json_t *root)
 {
     char *temporary = NULL;
@@ -25,5 +27,20 @@ int json_file_replace(const char *path, const json_t *root)
         rc = rename(temporary, path);
 out:
     free(temporary);
+    return rc;
+}
+
+int json_show(const json_t *value, FILE *out, size_t flags)
+{
+    char *text = json_dumps(value, flags);
+    int rc;
+
+    if (text == NULL)
+        return -1;
+    if (utf8_find_hidden(text) != 0)
+        rc = json_dumpf(value, out, flags | JSON_ENSURE_ASCII);
+    else
+        rc = fputs(text, out) < 0 ? -1 : 0;
+    free(text);
     return rc;
 }

@@ -87,9 +87,9 @@ bool text_copy(const char *in, char *out, size_t size)
     return true;
 }
 
-/* The number of bytes of the character at text, 0 where it is none (RFC 3629: no overlong
- * forms, no surrogates, nothing beyond U+10FFFF). */
-static size_t character_length(const unsigned char *text)
+/* Reads the character at text. Returns its number of bytes, 0 where it is none (RFC 3629:
+ * no overlong forms, no surrogates, nothing beyond U+10FFFF). */
+static size_t read_character(const unsigned char *text, unsigned long *out)
 {
     static const struct {
         unsigned char mask, lead;
@@ -105,12 +105,20 @@ static size_t character_length(const unsigned char *text)
             continue;
         for (i = 1; i <= more && (text[i] & 0xc0) == 0x80; i++)
             code = code << 6 | (text[i] & 0x3fu);
+        *out = code;
         return i == more + 1 && code >= forms[more].min && code <= 0x10ffff &&
                        (code < 0xd800 || code > 0xdfff)
                    ? i
                    : 0;
     }
     return 0;
+}
+
+static size_t character_length(const unsigned char *text)
+{
+    unsigned long code;
+
+    return read_character(text, &code);
 }
 
 /* Takes a character off the end that is not all there. */
@@ -222,4 +230,67 @@ bool utf8_is_clean(const char *text)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             return false;
     return is_valid(text);
+}
+
+/* C1, and Unicode's Default_Ignorable_Code_Point, in which all of Bidi_Control is, without
+ * the variation selectors; line and paragraph separators, interlinear annotations. */
+static const unsigned long hidden[][2] = {
+    {0x80, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
+    {0x115f, 0x1160},   {0x17b4, 0x17b5},   {0x180e, 0x180e},   {0x200b, 0x200f},
+    {0x2028, 0x202e},   {0x2060, 0x206f},   {0x3164, 0x3164},   {0xfeff, 0xfeff},
+    {0xffa0, 0xffa0},   {0xfff0, 0xfffb},   {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a},
+    {0xe0000, 0xe00ff}, {0xe01f0, 0xe0fff},
+};
+
+bool utf8_is_hidden(unsigned long code)
+{
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++)
+        if (code >= hidden[i][0] && code <= hidden[i][1])
+            return true;
+    return false;
+}
+
+unsigned long utf8_find_hidden(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    unsigned long code;
+    size_t length;
+
+    for (; *p != '\0'; p += length > 0 ? length : 1) {
+        length = read_character(p, &code);
+        if (length > 1 && utf8_is_hidden(code))
+            return code;
+    }
+    return 0;
+}
+
+bool utf8_show(const char *in, char *out, size_t size)
+{
+    size_t used = 0, length;
+    unsigned long code;
+
+    for (; *in != '\0'; in += length) {
+        bool plain;
+
+        length = read_character((const unsigned char *)in, &code);
+        plain = length > 0 && code >= 0x20 && code != 0x7f && !utf8_is_hidden(code);
+        length = length > 0 ? length : 1;
+        if (used + (plain ? length : 4 * length) >= size)
+            break;
+        if (plain) {
+            memcpy(out + used, in, length);
+            used += length;
+            continue;
+        }
+        for (size_t i = 0; i < length; i++) {
+            unsigned char c = (unsigned char)in[i];
+
+            out[used++] = '\\';
+            out[used++] = 'x';
+            out[used++] = hex_digits[c >> 4];
+            out[used++] = hex_digits[c & 15];
+        }
+    }
+    out[used] = '\0';
+    return *in == '\0';
 }

@@ -56,4 +56,16 @@ bool utf8_canonical(const char *in, char *out, size_t size);
 /* Whether text is UTF-8 without control characters. */
 bool utf8_is_clean(const char *text);
 
+/* Whether a character is one that cannot be seen, or turns others round: C1, bidirectional
+ * controls, what has no width. Variation selectors are none: they are a part of emoji. */
+bool utf8_is_hidden(unsigned long code);
+
+/* The first such character in text, or 0. */
+unsigned long utf8_find_hidden(const char *text);
+
+/* Copies in to out with what is hidden, control characters and broken bytes as \xNN. What
+ * does not fit is left out at a whole character. Returns false when something was left out.
+ * size is at least 1. */
+bool utf8_show(const char *in, char *out, size_t size);
+
 #endif

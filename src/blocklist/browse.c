@@ -49,7 +49,7 @@ static bool read_pattern(const char *pattern, char *out, char *prefix)
     out[0] = prefix[0] = '\0';
     if (pattern == NULL)
         return true;
-    if (strpbrk(pattern, "*?[") == NULL && entry_parse(pattern, &entry, error) == 0)
+    if (strpbrk(pattern, "*?[") == NULL && entry_parse_kept(pattern, &entry, error) == 0)
         pattern = entry.text;
     if (!text_lower(pattern, out, PATTERN_SIZE))
         return false;
@@ -503,7 +503,7 @@ enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pat
     int rc;
 
     error[0] = '\0';
-    if (exact && entry_parse(pattern, &entry, why) == 0)
+    if (exact && entry_parse_kept(pattern, &entry, why) == 0)
         pattern = entry.text;
     if (pattern != NULL && !text_lower(pattern, lower, sizeof lower)) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE, "the pattern is too long");

@@ -14,6 +14,9 @@
 #define USER_PREFIX "user:"
 #define NULL_SENDER "<>"
 
+#define ZERO_WIDTH_NON_JOINER 0x200c
+#define ZERO_WIDTH_JOINER     0x200d
+
 static const char *const kind_names[ENTRY_KIND_COUNT] = {"address", "domain", "network",
                                                          "host", "user"};
 
@@ -303,7 +306,34 @@ static bool trim(const char *text, char *out, size_t size)
     return true;
 }
 
+/* Two entries that look the same, or one that reads as another, are no help to anybody.
+ * Joiners that are a part of how a domain is spelled are in no A-label as such. */
+static int refuse_hidden(const char *text, const char *canonical, char *error)
+{
+    unsigned long code = utf8_find_hidden(text);
+
+    if (code == ZERO_WIDTH_NON_JOINER || code == ZERO_WIDTH_JOINER)
+        code = utf8_find_hidden(canonical);
+    return code == 0 ? 0
+                     : refuse(error,
+                              "there is the hidden character U+%04lX in it: expected "
+                              "only what can be seen",
+                              code);
+}
+
 int entry_parse(const char *text, struct entry *out, char error[static ENTRY_ERROR_SIZE])
+{
+    int rc = entry_parse_kept(text, out, error);
+
+    if (refuse_hidden(text, out->text, error) != 0) {
+        out->text[0] = '\0';
+        rc = -1;
+    }
+    return rc;
+}
+
+int entry_parse_kept(const char *text, struct entry *out,
+                     char error[static ENTRY_ERROR_SIZE])
 {
     char bare[ENTRY_TEXT_SIZE * 2];
     int rc;

@@ -34,8 +34,14 @@ struct entry {
  * at the end, IDN (A-labels), SMTPUTF8 (NFC, lower case), IPv6 spelling, host bits.
  * "@domain.xyz" and ".domain.xyz" are the domain. What entry_parse wrote into text reads
  * back as the same. A range, a netmask, a pattern or the like is refused, never taken for
- * a name. Returns 0, or -1 with a sentence in error that says what was expected. */
+ * a name; so is a character that cannot be seen (utf8_is_hidden), but for the joiners that
+ * are part of a domain's spelling. Returns 0, or -1 with a sentence in error that says what was expected. */
 int entry_parse(const char *text, struct entry *out, char error[static ENTRY_ERROR_SIZE]);
+
+/* As entry_parse, for asking and removing: takes characters that cannot be seen, too, as
+ * a database may have them. */
+int entry_parse_kept(const char *text, struct entry *out,
+                     char error[static ENTRY_ERROR_SIZE]);
 
 /* The canonical forms of single subjects, for lookups. They return 0, or -1 where there
  * is no such entry (too long, empty, control characters). */

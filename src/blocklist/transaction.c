@@ -236,5 +236,11 @@ bool transaction_texts_are_fine(const char *source, const char *reason,
     else if (!utf8_is_clean(reason))
         text_sentence(error, BLOCKLIST_ERROR_SIZE,
                       "the reason has control characters in it or is no UTF-8");
+    else if (utf8_find_hidden(reason) != 0)
+        text_sentence(
+            error, BLOCKLIST_ERROR_SIZE,
+            "there is the hidden character U+%04lX in the reason: expected only "
+            "what can be seen",
+            utf8_find_hidden(reason));
     return error[0] == '\0';
 }

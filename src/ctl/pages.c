@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/jsonfile.h"
 #include "control/protocol.h"
 #include "ctl/table.h"
 
@@ -53,7 +54,7 @@ static enum outcome print_page(void *context, const json_t *rows)
             continue;
         }
         fputs(p->count++ == 0 ? "\n    " : ",\n    ", stdout);
-        json_dumpf(row, stdout, JSON_COMPACT | (p->ascii ? JSON_ENSURE_ASCII : 0));
+        json_show(row, stdout, JSON_COMPACT | (p->ascii ? JSON_ENSURE_ASCII : 0));
     }
     if (p->table != NULL && table_print(p->table) != 0)
         return OUTCOME_REFUSED;

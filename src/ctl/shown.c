@@ -9,6 +9,9 @@
 #include <wchar.h>
 #include <wctype.h>
 
+#include "base/jsonfile.h"
+#include "base/text.h"
+
 void shown_text(const char *in, char *out, size_t size)
 {
     size_t used = 0, left = strlen(in);
@@ -17,7 +20,8 @@ void shown_text(const char *in, char *out, size_t size)
     while (left > 0) {
         wchar_t wide;
         size_t n = mbrtowc(&wide, in, left, &state);
-        bool plain = n > 0 && n <= left && iswprint((wint_t)wide);
+        bool plain = n > 0 && n <= left && iswprint((wint_t)wide) &&
+                     !utf8_is_hidden((unsigned long)wide);
 
         if (!plain) {
             n = 1; /* byte by byte, whatever it was a part of */
@@ -192,6 +196,6 @@ void shown_object(const json_t *object)
 void shown_json(const json_t *document, bool terminal)
 {
     /* On a terminal nothing but ASCII: control characters hide in Unicode too. */
-    json_dumpf(document, stdout, JSON_INDENT(2) | (terminal ? JSON_ENSURE_ASCII : 0));
+    json_show(document, stdout, JSON_INDENT(2) | (terminal ? JSON_ENSURE_ASCII : 0));
     putchar('\n');
 }

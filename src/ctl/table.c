@@ -105,6 +105,7 @@ struct table *table_new(const struct column *columns, size_t count, const char *
         goto failed;
     }
     scols_table_enable_colors(table->scols, terminal);
+    scols_table_enable_noencoding(table->scols, 1);
     return table;
 failed:
     table_free(table);
@@ -139,6 +140,21 @@ static void cell_value(const struct column *column, const json_t *value, char *o
         snprintf(out, size, "%.1f", json_real_value(value));
 }
 
+/* Escaped by us, as all that is shown: libsmartcols knows no characters without width. */
+static int set_text(struct libscols_line *line, size_t i, const char *text)
+{
+    size_t size = 4 * strlen(text) + 1; /* a byte is \xNN at worst */
+    char *shown = malloc(size);
+    int rc = -1;
+
+    if (shown != NULL) {
+        shown_text(text, shown, size);
+        rc = scols_line_set_data(line, i, shown);
+    }
+    free(shown);
+    return rc;
+}
+
 static int set_cell(struct libscols_line *line, size_t i, const struct column *column,
                     const json_t *value)
 {
@@ -146,12 +162,11 @@ static int set_cell(struct libscols_line *line, size_t i, const struct column *c
     char *json;
     int rc;
 
-    /* libsmartcols itself writes what cannot be printed as \xNN */
     if (json_is_string(value) && json_string_length(value) > 0)
-        return scols_line_set_data(line, i, json_string_value(value));
+        return set_text(line, i, json_string_value(value));
     if (json_is_object(value) || json_is_array(value)) {
         json = json_dumps(value, JSON_COMPACT);
-        rc = json == NULL ? -1 : scols_line_set_data(line, i, json);
+        rc = json == NULL ? -1 : set_text(line, i, json);
         free(json);
         return rc;
     }

@@ -278,7 +278,7 @@ static int add_subject(struct message *message, const char *text, struct subject
     const struct entry *entry = &subject->entry;
     char why[ENTRY_ERROR_SIZE];
 
-    if (entry_parse(text, &subject->entry, why) != 0) {
+    if (entry_parse_kept(text, &subject->entry, why) != 0) {
         *answer = protocol_error_answer(PROTOCOL_USAGE, "%s: %s", text, why);
         return -1;
     }

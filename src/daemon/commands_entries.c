@@ -12,9 +12,14 @@
 
 /* --- add, allow, remove --- */
 
+/* entry_parse, or entry_parse_kept */
+typedef int entry_reader(const char *text, struct entry *out,
+                         char error[static ENTRY_ERROR_SIZE]);
+
 /* Reads "entries". Returns an array to be freed, their number in *count, or NULL with the
  * answer. */
-static struct entry *read_entries(const json_t *request, size_t *count, json_t **answer)
+static struct entry *read_entries(entry_reader *parse, const json_t *request,
+                                  size_t *count, json_t **answer)
 {
     const json_t *texts, *text;
     char error[ENTRY_ERROR_SIZE];
@@ -29,7 +34,7 @@ static struct entry *read_entries(const json_t *request, size_t *count, json_t *
     if (entries == NULL)
         return NULL;
     json_array_foreach (texts, i, text)
-        if (entry_parse(json_string_value(text), &entries[i], error) != 0) {
+        if (parse(json_string_value(text), &entries[i], error) != 0) {
             *answer = protocol_error_answer(PROTOCOL_USAGE, "%s: %s",
                                             json_string_value(text), error);
             free(entries);
@@ -112,7 +117,7 @@ static json_t *add(struct control_session *session, const json_t *request, bool 
     if (read_addition(request, &addition, &answer) != 0 ||
         command_actor_of(&actor, session, request, &answer) != 0)
         return answer;
-    entries = read_entries(request, &count, &answer);
+    entries = read_entries(entry_parse, request, &count, &answer);
     if (entries == NULL)
         return answer;
     answer = add_rows(session, &actor, &addition, allow, entries, count);
@@ -190,7 +195,7 @@ json_t *cmd_remove(struct control_session *session, const json_t *request)
     if (since_s >= 0)
         return remove_since(command_daemon(session)->blocklist, source, since_s, reason,
                             dry_run, &actor);
-    entries = read_entries(request, &count, &answer);
+    entries = read_entries(entry_parse_kept, request, &count, &answer);
     if (entries == NULL)
         return answer;
     result = blocklist_remove(command_daemon(session)->blocklist, entries, count, source,
@@ -399,7 +404,7 @@ json_t *cmd_show(struct control_session *session, const json_t *request)
 
     if (request_text(request, "entry", &text, &answer) != 0)
         return answer;
-    if (entry_parse(text, &entry, error) != 0)
+    if (entry_parse_kept(text, &entry, error) != 0)
         return protocol_error_answer(PROTOCOL_USAGE, "%s: %s", text, error);
     page.rows = json_array();
     result =

@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "formats/lookup_table.h"
 
+#define SHOWN_REASON_SIZE 4096
+
 static const struct format *const formats[] = {
     &format_plain,   &format_csv,    &format_json,    &format_postfix,
     &format_rbldnsd, &format_rspamd, &format_sendmail};
@@ -270,10 +272,23 @@ struct format_writer *format_writer_new(const struct format *format, FILE *out)
     return writer;
 }
 
+/* JSON can escape what cannot be seen, and be read back. In the others an entry with such
+ * a character cannot be said; a reason is shown. */
 int format_writer_row(struct format_writer *writer, const struct format_row *row)
 {
-    int rc = writer->format->write_row(writer, row);
+    struct format_row shown = *row;
+    char reason[SHOWN_REASON_SIZE];
+    int rc;
 
+    if (writer->format != &format_json) {
+        if (utf8_find_hidden(row->entry.text) != 0)
+            return 1;
+        if (row->reason != NULL && utf8_find_hidden(row->reason) != 0) {
+            (void)utf8_show(row->reason, reason, sizeof reason); /* cut where longer */
+            shown.reason = reason;
+        }
+    }
+    rc = writer->format->write_row(writer, &shown);
     if (rc == 0)
         writer->begun = true;
     return rc;

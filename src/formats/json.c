@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsonfile.h"
 #include "formats/format_table.h"
 
 static int append(struct format_reader *reader, char c)
@@ -146,7 +147,7 @@ static int json_row(struct format_writer *writer, const struct format_row *row)
             0)
         goto out;
     if (object != NULL && fputs(writer->begun ? ",\n" : "", writer->out) >= 0)
-        rc = json_dumpf(object, writer->out, JSON_COMPACT);
+        rc = json_show(object, writer->out, JSON_COMPACT);
 out:
     json_decref(object);
     return rc;

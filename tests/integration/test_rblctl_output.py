@@ -11,6 +11,7 @@ import pty
 import re
 import shlex
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -239,3 +240,67 @@ def test_import_whose_connection_ends(lab, rblctl):
     process.wait(20)
     assert process.returncode == 3 and "has closed the connection" in err
     assert entries(rblctl("list", "--json")) == []
+
+
+HIDDEN = {
+    "right to left override": "\u202e", "isolate": "\u2066", "no width": "\u200b",
+    "joiner": "\u200d", "byte order mark": "\ufeff", "C1": "\u009b", "tag": "\U000e0061",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("label", HIDDEN)
+def test_hidden_characters_do_not_come_in(rblctl, label):
+    """Of an entry, a login, a reason: each way in names the character."""
+    hidden = HIDDEN[label]
+    name = f"U+{ord(hidden):04X}"
+    entry = f"an{hidden}na@a.example"
+    for arguments in (
+        ["add", entry], ["allow", f"user:an{hidden}na"],
+        ["add", "a.example", "-r", f"bulk{hidden} mail"],
+    ):  # fmt: skip
+        run = rblctl(*arguments)
+        assert run.status != 0 and name in run.err and hidden not in run.err, run
+    rows = json.dumps([
+        {"entry": entry}, {"entry": "b.example", "reason": f"bulk{hidden}"},
+        {"entry": "c.example", "reason": "bulk"},
+    ])  # fmt: skip
+    run = rblctl("import", "-", "--format", "json", stdin=rows)
+    assert run.err.count(name) == 2 and hidden not in run.err, run
+    with rblctl.dial() as connection:
+        for request in (
+            {"command": "add", "entries": [entry]},
+            {"command": "add", "entries": ["a.example"], "reason": hidden},
+        ):
+            answer = rblctl.request(connection, request)
+            assert answer["ok"] is False and name in answer["text"]
+    assert entries(rblctl("list", "--json")) == ["c.example"]
+
+
+def test_hidden_characters_that_are_there_are_shown(lab, rblctl):
+    """Listed by an older version: seen for what they are, found, exported and removed."""
+    entry, reason = "an\u202ena@a.example", "bulk\u200b mail\u009b31m"
+    database = sqlite3.connect(lab.dir / "blocklist.db", isolation_level=None)
+    database.execute(
+        "INSERT INTO listing (entry, kind, allow, source, reason, who, since)"
+        " VALUES (?, 0, 0, 'manual', ?, 'anna', 1700000000)",
+        (entry, reason),
+    )
+    database.close()
+    lab.daemons[0].terminate()
+    lab.daemon(lab.dns(), lists=[dnsbl("spamcop", "bl.test")])
+    shown = "an\\xE2\\x80\\xAEna@a.example"
+    for arguments in (["list"], ["show", entry], ["check", entry]):
+        out = rblctl(*arguments).out
+        assert shown in out and "\\xC2\\x9B" in out, out
+        assert not set(out) & set("\u202e\u200b\u009b")
+    for arguments in (
+        ["list", "--json"], ["show", entry, "--json"], ["export", "--format", "json"],
+    ):  # fmt: skip
+        run = rblctl(*arguments)
+        assert "\\u202e" in run.out.lower() and run.out.isascii(), run
+        assert entry in json.dumps(run.json, ensure_ascii=False)
+    run = rblctl("export", "--format", "csv")
+    assert "a.example" not in run.out and "1 entries left out" in run.err, run
+    assert rblctl("remove", entry).status == 0
+    assert entries(rblctl("list", "--json")) == []
+    assert shown in rblctl("log").out

@@ -78,6 +78,21 @@ static const struct {
     {"space in a domain", "a b.xyz", ENTRY_DOMAIN, NULL},
     {"no UTF-8", "\xff\xfe@a.example", ENTRY_ADDRESS, NULL},
     {"control character", "an\na@a.example", ENTRY_ADDRESS, NULL},
+    {"C1", "an\xc2\x9b@a.example", ENTRY_ADDRESS, NULL},
+    {"right to left", "an\xe2\x80\xaena@a.example", ENTRY_ADDRESS, NULL},
+    {"isolate in a login", "user:an\xe2\x81\xa6na", ENTRY_USER, NULL},
+    {"no width", "anna\xe2\x80\x8b@a.example", ENTRY_ADDRESS, NULL},
+    {"a joiner in a login", "user:an\xe2\x80\x8dna", ENTRY_USER, NULL},
+    {"no width in a domain", "a\xe2\x80\x8b.example", ENTRY_DOMAIN, NULL},
+    {"soft hyphen in a host", "host:a\xc2\xad.example", ENTRY_HOST, NULL},
+    {"byte order mark",
+     "\xef\xbb\xbf"
+     "192.0.2.1",
+     ENTRY_NETWORK, NULL},
+    {"a joined emoji is a name", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb.ws",
+     ENTRY_DOMAIN, "xn--1ug1855pcha.ws"},
+    {"an emoji with its selector", "user:\xe2\x98\x95\xef\xb8\x8f", ENTRY_USER,
+     "user:\xe2\x98\x95\xef\xb8\x8f"},
     {"host: IP", "host:192.0.2.1", ENTRY_HOST, NULL},
     {"host: nothing", "host:", ENTRY_HOST, NULL},
     {"user: nothing", "user:", ENTRY_USER, NULL},
@@ -217,12 +232,30 @@ static void test_too_wide(void **state)
     suffix_list_free(suffixes);
 }
 
+/* What is there already can be asked for and removed; the error names the character. */
+static void test_hidden(void **state)
+{
+    static const char text[] = "an\xe2\x80\xaena@a.example";
+    char error[ENTRY_ERROR_SIZE];
+    struct entry entry;
+
+    (void)state;
+    assert_int_equal(entry_parse(text, &entry, error), -1);
+    assert_string_equal(error,
+                        "there is the hidden character U+202E in it: expected only "
+                        "what can be seen");
+    assert_string_equal(entry.text, "");
+    assert_int_equal(entry_parse_kept(text, &entry, error), 0);
+    assert_string_equal(entry.text, text);
+    assert_int_equal(entry_parse("\xe2\x99\xa5\xe2\x80\xae.example", &entry, error), -1);
+    assert_non_null(strstr(error, "U+202E"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_hidden),   cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_too_wide),
     };
 

@@ -98,10 +98,53 @@ static void test_cut(void **state)
     }
 }
 
+static const struct {
+    const char *label, *in;
+    size_t size;
+    const char *want;
+    unsigned long hidden;
+} shown[] = {
+    {"plain", "a\xc3\xbc\xe2\x82\xac", 20, "a\xc3\xbc\xe2\x82\xac", 0},
+    {"C1",
+     "a\xc2\x9b"
+     "31m",
+     20, "a\\xC2\\x9B31m", 0x9b},
+    {"control", "a\x1b\x7f", 20, "a\\x1B\\x7F", 0},
+    {"right to left override",
+     "\xe2\x80\xae"
+     "a",
+     20, "\\xE2\\x80\\xAEa", 0x202e},
+    {"isolate", "\xe2\x81\xa6", 20, "\\xE2\\x81\\xA6", 0x2066},
+    {"Arabic letter mark", "\xd8\x9c", 20, "\\xD8\\x9C", 0x61c},
+    {"no width", "\xe2\x80\x8b", 20, "\\xE2\\x80\\x8B", 0x200b},
+    {"byte order mark", "\xef\xbb\xbf", 20, "\\xEF\\xBB\\xBF", 0xfeff},
+    {"tag", "\xf3\xa0\x81\xa1", 20, "\\xF3\\xA0\\x81\\xA1", 0xe0061},
+    {"selector", "\xe2\x98\x95\xef\xb8\x8f", 20, "\xe2\x98\x95\xef\xb8\x8f", 0},
+    {"no UTF-8", "a\xe2\x80", 20, "a\\xE2\\x80", 0},
+    {"left out whole", "a\xe2\x80\xae", 13, "a", 0x202e},
+    {"fits", "a\xe2\x80\xae", 14, "a\\xE2\\x80\\xAE", 0x202e},
+};
+
+static void test_show(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++) {
+        char out[21];
+
+        memset(out, 'x', sizeof out);
+        (void)utf8_show(shown[i].in, out, shown[i].size);
+        if (strcmp(out, shown[i].want) != 0)
+            fail_msg("%s: \"%s\"", shown[i].label, out);
+        assert_int_equal(out[shown[i].size], 'x');
+        assert_int_equal(utf8_find_hidden(shown[i].in), shown[i].hidden);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_convert),
-                                       cmocka_unit_test(test_cut)};
+                                       cmocka_unit_test(test_cut),
+                                       cmocka_unit_test(test_show)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
