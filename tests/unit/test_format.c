@@ -367,8 +367,10 @@ static const struct {
     {"a few that entries cannot say", "plain",
      "/x/ REJECT\na.example REJECT\nb.example REJECT\nc.example REJECT\n", "postfix"},
     {"access", "postfix", "From:a.example REJECT\nConnect:192.0.2 OK\n", "sendmail"},
-    {"ip4set", "plain", "$SOA 1 a b 0 0 0 0 0\n192.0.2.1 :2:text\n!192.0.2.2\n"
-     "192.0.2.0/28 text\n192.0.3.1-9\n", "rbldnsd"},
+    {"ip4set", "plain",
+     "$SOA 1 a b 0 0 0 0 0\n192.0.2.1 :2:text\n!192.0.2.2\n"
+     "192.0.2.0/28 text\n192.0.3.1-9\n",
+     "rbldnsd"},
     {"map", "plain", "a.example SYM:5.0\nb.example 5.0\n", "rspamd"},
     {"the one that was named", "plain", "a.example\n", NULL},
     {"a web page", "plain", "<html>\n<p>Not found</p>\n</html>\n", NULL},
@@ -572,10 +574,11 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),    cmocka_unit_test(test_guess), cmocka_unit_test(test_odd_lines),
-        cmocka_unit_test(test_options), cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_write),   cmocka_unit_test(test_reasons),
-        cmocka_unit_test(test_empty),   cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_read),      cmocka_unit_test(test_guess),
+        cmocka_unit_test(test_odd_lines), cmocka_unit_test(test_options),
+        cmocka_unit_test(test_stop),      cmocka_unit_test(test_write),
+        cmocka_unit_test(test_reasons),   cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_full_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
