@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Browsing the entries and the audit log, page by page. */
+/* Browsing the entries, page by page. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +10,6 @@
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
 
-#define PAGE_MS        100
-#define ROWS_PER_LOOK  64                 /* rows between two looks at the clock */
 #define LAST_CHARACTER "\xf4\x8f\xbf\xbf" /* sorts behind all others */
 #define PATTERN_SIZE   (ENTRY_TEXT_SIZE + 64)
 #define COLUMNS                                                                          \
@@ -252,21 +250,6 @@ static void move_cursor(struct blocklist_cursor *cursor, enum path path,
     (void)text_copy(row->source, cursor->source, sizeof cursor->source);
 }
 
-/* rc: what SQLite said, or SQLITE_MISMATCH of a row that cannot be. */
-static enum blocklist_result look_failed(struct blocklist *blocklist, sqlite3 *db, int rc,
-                                         char *error)
-{
-    bool damage = rc == SQLITE_MISMATCH || schema_is_damage(rc);
-
-    text_sentence(error, BLOCKLIST_ERROR_SIZE,
-                  "the blocklist's database cannot be read: %s",
-                  rc == SQLITE_MISMATCH ? "damaged: a row has a value out of range"
-                                        : sqlite3_errmsg(db));
-    if (damage)
-        store_trouble(blocklist, error, true);
-    return BLOCKLIST_FAILED;
-}
-
 /* Who is shown the rows of a page. */
 struct audience {
     blocklist_each_row *each;
@@ -296,12 +279,12 @@ static int show_row(sqlite3_stmt *hits, struct blocklist_row *row,
 }
 
 /* Steps through stmt until the page is full, its time is up, or there is no more. Returns
- * SQLITE_OK, or the code as for look_failed. */
+ * SQLITE_OK, or the code as for store_look_failed. */
 static int fill(const struct search *search, enum path path, sqlite3_stmt *stmt,
                 sqlite3_stmt *hits, struct blocklist_cursor *cursor, size_t limit,
                 struct audience *audience)
 {
-    int64_t deadline = clock_ms() + PAGE_MS;
+    int64_t deadline = clock_ms() + STORE_PAGE_MS;
     struct blocklist_row row;
     int rc;
 
@@ -320,7 +303,7 @@ static int fill(const struct search *search, enum path path, sqlite3_stmt *stmt,
             return SQLITE_OK;
         }
         if (audience->shown == limit ||
-            (looked % ROWS_PER_LOOK == 0 && clock_ms() >= deadline)) {
+            (looked % STORE_ROWS_PER_LOOK == 0 && clock_ms() >= deadline)) {
             move_cursor(cursor, path, stmt, &row);
             return SQLITE_OK;
         }
@@ -354,7 +337,7 @@ static enum blocklist_result read_page(struct blocklist *blocklist,
     if (rc == SQLITE_OK)
         rc = fill(search, path, stmt, hits, cursor, limit, audience);
     if (rc != SQLITE_OK)
-        result = look_failed(blocklist, db, rc, error);
+        result = store_look_failed(blocklist, db, rc, error);
     sqlite3_finalize(stmt);
     sqlite3_finalize(hits);
     pthread_mutex_unlock(&blocklist->looker.lock);
@@ -403,7 +386,7 @@ static enum blocklist_result read_entry(struct blocklist *blocklist,
         rc = read_row(stmt, &row) ? show_row(hits, &row, audience) : SQLITE_MISMATCH;
     }
     if (rc != SQLITE_DONE && !audience->stopped)
-        result = look_failed(blocklist, db, rc, error);
+        result = store_look_failed(blocklist, db, rc, error);
     sqlite3_finalize(stmt);
     sqlite3_finalize(hits);
     reader_release(reader);
@@ -425,102 +408,4 @@ enum blocklist_result blocklist_show(struct blocklist *blocklist,
         result = BLOCKLIST_NO_SUCH_ENTRY;
     }
     return result;
-}
-
-/* The audit log, newest first. */
-
-#define EVENT_COLUMNS                                                                    \
-    "SELECT id, at, login, uid, action, entry, source, allow, reason, before, after "    \
-    "FROM audit"
-
-/* An entry's own lines come by their index; with wildcards all lines are looked at. */
-static const char events_of_entry[] =
-    EVENT_COLUMNS " WHERE id < ? AND entry = ? ORDER BY id DESC";
-static const char events_of_all[] = EVENT_COLUMNS " WHERE id < ? ORDER BY id DESC";
-
-static void read_event(sqlite3_stmt *stmt, struct blocklist_event *out)
-{
-    out->id = sqlite3_column_int64(stmt, 0);
-    out->at = (time_t)sqlite3_column_int64(stmt, 1);
-    out->login = sql_text(stmt, 2);
-    out->uid = (uid_t)sqlite3_column_int64(stmt, 3);
-    out->action = sql_text(stmt, 4);
-    out->entry = sql_text(stmt, 5);
-    out->source = sql_text(stmt, 6);
-    out->allow = sqlite3_column_int(stmt, 7) != 0;
-    out->reason = sql_text(stmt, 8);
-    out->before = (const char *)sqlite3_column_text(stmt, 9);
-    out->after = (const char *)sqlite3_column_text(stmt, 10);
-}
-
-/* Steps until the page is full, its time is up, or there is no more that is new enough.
- */
-static int show_events(sqlite3_stmt *stmt, const char *glob, time_t since,
-                       int64_t *before_id, size_t limit, blocklist_each_event *each,
-                       void *context)
-{
-    size_t shown = 0;
-    int64_t deadline = clock_ms() + PAGE_MS;
-    struct blocklist_event event;
-    int rc = SQLITE_ROW;
-
-    for (unsigned looked = 1; shown < limit; looked++) {
-        rc = sqlite3_step(stmt);
-        if (rc != SQLITE_ROW)
-            break;
-        read_event(stmt, &event);
-        if (event.id < 1 || event.at < 0)
-            return SQLITE_MISMATCH;
-        *before_id = event.id;
-        if (event.at < since) {
-            rc = SQLITE_DONE;
-            break;
-        }
-        if (glob == NULL || sqlite3_strglob(glob, event.entry) == 0) {
-            shown++;
-            if (!each(context, &event)) {
-                rc = SQLITE_DONE;
-                break;
-            }
-        }
-        if (looked % ROWS_PER_LOOK == 0 && clock_ms() >= deadline)
-            break;
-    }
-    if (rc == SQLITE_DONE)
-        *before_id = -1;
-    return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
-}
-
-enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pattern,
-                                    time_t since, int64_t *before_id, size_t limit,
-                                    blocklist_each_event *each, void *context,
-                                    char error[static BLOCKLIST_ERROR_SIZE])
-{
-    char lower[ENTRY_TEXT_SIZE + 64], why[ENTRY_ERROR_SIZE];
-    bool exact = pattern != NULL && strpbrk(pattern, "*?[") == NULL;
-    struct entry entry;
-    sqlite3_stmt *stmt = NULL;
-    int rc;
-
-    error[0] = '\0';
-    if (exact && entry_parse_kept(pattern, &entry, why) == 0)
-        pattern = entry.text;
-    if (pattern != NULL && !text_lower(pattern, lower, sizeof lower)) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "the pattern is too long");
-        return BLOCKLIST_REFUSED;
-    }
-    pthread_mutex_lock(&blocklist->looker.lock);
-    rc = sqlite3_prepare_v2(blocklist->looker.db, exact ? events_of_entry : events_of_all,
-                            -1, &stmt, NULL);
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, exact ? "it" : "i", *before_id == 0 ? INT64_MAX : *before_id,
-                      lower);
-    if (rc == SQLITE_OK)
-        rc = show_events(stmt, pattern != NULL && !exact ? lower : NULL, since, before_id,
-                         limit > 0 ? limit : 1, each, context);
-    if (rc != SQLITE_OK)
-        (void)look_failed(blocklist, blocklist->looker.db, rc, error);
-    sqlite3_finalize(stmt);
-    pthread_mutex_unlock(&blocklist->looker.lock);
-    return rc == SQLITE_OK ? BLOCKLIST_OK : BLOCKLIST_FAILED;
 }

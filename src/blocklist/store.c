@@ -50,6 +50,20 @@ void store_trouble(struct blocklist *blocklist, const char *error, bool damage)
         log_error("blocklist: %s", error);
 }
 
+enum blocklist_result store_look_failed(struct blocklist *blocklist, sqlite3 *db, int rc,
+                                        char *error)
+{
+    bool damage = rc == SQLITE_MISMATCH || schema_is_damage(rc);
+
+    text_sentence(error, BLOCKLIST_ERROR_SIZE,
+                  "the blocklist's database cannot be read: %s",
+                  rc == SQLITE_MISMATCH ? "damaged: a row has a value out of range"
+                                        : sqlite3_errmsg(db));
+    if (damage)
+        store_trouble(blocklist, error, true);
+    return BLOCKLIST_FAILED;
+}
+
 bool store_is_stopping(struct blocklist *blocklist)
 {
     bool stopping;

@@ -9,7 +9,7 @@
  *   lookup.c   blocklist_ask
  *   hits.c     what matched, kept until the flusher writes it
  *   change.c   add and remove; import.c an import
- *   browse.c   list, show and log
+ *   browse.c   list and show; browse_log.c log
  *   flusher.c  the thread that writes hits and ends, and does the checkpoints
  *   maintenance.c   the thread that builds the filter, checks the file, makes backups
  *   reader.c   the connections that read; transaction.c the one that writes
@@ -88,6 +88,16 @@ struct blocklist {
 /* Notes in the status and in the log that something failed; NULL: it works again. What is
  * damaged stays so, and is checked whole at the next start. */
 void store_trouble(struct blocklist *blocklist, const char *error, bool damage);
+
+/* A page of list or log takes no longer; the clock is looked at every so many rows. */
+#define STORE_PAGE_MS       100
+#define STORE_ROWS_PER_LOOK 64
+
+/* Notes that a look failed with rc: what SQLite said, or SQLITE_MISMATCH of a row that
+ * cannot be, which is damage. Returns BLOCKLIST_FAILED with a sentence in error
+ * (BLOCKLIST_ERROR_SIZE). */
+enum blocklist_result store_look_failed(struct blocklist *blocklist, sqlite3 *db, int rc,
+                                        char *error);
 
 /* Waits for that long, or until there is a filter to rebuild (for_rebuild), or until it
  * is time to stop: returns false then. */

@@ -29,6 +29,10 @@ check_PROGRAMS += tests/unit/test_damage
 tests_unit_test_damage_SOURCES = tests/unit/test_damage.c $(blocklist_helper)
 tests_unit_test_damage_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_foreign
+tests_unit_test_foreign_SOURCES = tests/unit/test_foreign.c $(blocklist_helper)
+tests_unit_test_foreign_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_walltime
 tests_unit_test_walltime_SOURCES = tests/unit/test_walltime.c
 tests_unit_test_walltime_LDADD = $(unit_libs)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "blocklist_helper.h"
 
+#include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +13,8 @@
 
 #include <cmocka.h>
 #include <sqlite3.h>
+
+#include "blocklist/store.h"
 
 static int64_t wall_ns(void *context)
 {
@@ -195,4 +199,63 @@ void box_audit(struct box *box, const char *text, char *out, size_t size)
         assert_int_equal(blocklist_log(box->blocklist, text, 0, &before, 3, put_word,
                                        &words, box->error),
                          BLOCKLIST_OK);
+}
+
+unsigned box_count_files(const struct box *box, const char *pattern)
+{
+    char path[200];
+    glob_t found;
+    unsigned count;
+
+    snprintf(path, sizeof path, "%s/%s", box->folder, pattern);
+    count = glob(path, 0, NULL, &found) == 0 ? (unsigned)found.gl_pathc : 0;
+    globfree(&found);
+    return count;
+}
+
+/* Writes over the file from an offset on, or cuts it there. */
+void box_spoil(const struct box *box, off_t offset, size_t length)
+{
+    char junk[4096];
+    int fd = open(box->path, O_WRONLY);
+
+    assert_true(fd >= 0);
+    memset(junk, 0x5a, sizeof junk);
+    if (length == 0)
+        assert_int_equal(ftruncate(fd, offset), 0);
+    else
+        assert_int_equal(pwrite(fd, junk, length, offset), (ssize_t)length);
+    close(fd);
+}
+
+/* Makes a backup in the maintenance thread's place, once that has done its first round,
+ * which makes none, and sleeps for a minute: two at a time would be in each other's way.
+ */
+void box_back_up(struct box *box, int keep)
+{
+    struct blocklist_status status;
+
+    for (int i = 0; i < 5000; i++) {
+        blocklist_status(box->blocklist, &status);
+        if (status.checked)
+            break;
+        usleep(1000);
+    }
+    usleep(20000);
+    blocklist_configure(box->blocklist, keep, false);
+    assert_int_equal(maintenance_backup(box->blocklist), 0);
+}
+
+/* A closed database with domain.xyz listed, then (with_backup) backed up, then b.example.
+ */
+void box_make(struct box *box, bool with_backup)
+{
+    box_start(box);
+    box_open(box, false);
+    assert_int_equal(box_add(box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
+    if (with_backup) {
+        box_back_up(box, 3);
+    }
+    assert_int_equal(box_add(box, "b.example", false, NULL, 0), BLOCKLIST_OK);
+    box_close(box);
 }

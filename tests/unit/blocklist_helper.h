@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "blocklist/admin.h"
@@ -45,6 +46,19 @@ enum blocklist_verdict box_ask(struct box *box, const char *subject,
 /* All of the file's SQL, through a connection of its own. */
 void box_sql(struct box *box, const char *sql);
 int64_t box_number(struct box *box, const char *sql);
+
+/* The files of the folder that a glob pattern matches. */
+unsigned box_count_files(const struct box *box, const char *pattern);
+
+/* Writes junk over the file from an offset on, or cuts it there (length 0). */
+void box_spoil(const struct box *box, off_t offset, size_t length);
+
+/* Makes a backup in the maintenance thread's place. */
+void box_back_up(struct box *box, int keep);
+
+/* A closed database with domain.xyz listed, then (with_backup) backed up, then b.example.
+ */
+void box_make(struct box *box, bool with_backup);
 
 /* The audit log of an entry as "add expire add", oldest first. */
 void box_audit(struct box *box, const char *text, char *out, size_t size);

@@ -2,8 +2,6 @@
 /* What goes wrong with the file: damage at the start, a full disk, a file that is gone or
  * cannot be written, other people's files; backups; migrations. */
 
-#include <fcntl.h>
-#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,65 +18,6 @@
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
 #include "blocklist_helper.h"
-
-static unsigned count_files(const struct box *box, const char *pattern)
-{
-    char path[200];
-    glob_t found;
-    unsigned count;
-
-    snprintf(path, sizeof path, "%s/%s", box->folder, pattern);
-    count = glob(path, 0, NULL, &found) == 0 ? (unsigned)found.gl_pathc : 0;
-    globfree(&found);
-    return count;
-}
-
-/* Writes over the file from an offset on, or cuts it there. */
-static void spoil(const struct box *box, off_t offset, size_t length)
-{
-    char junk[4096];
-    int fd = open(box->path, O_WRONLY);
-
-    assert_true(fd >= 0);
-    memset(junk, 0x5a, sizeof junk);
-    if (length == 0)
-        assert_int_equal(ftruncate(fd, offset), 0);
-    else
-        assert_int_equal(pwrite(fd, junk, length, offset), (ssize_t)length);
-    close(fd);
-}
-
-/* Makes a backup in the maintenance thread's place, once that has done its first round,
- * which makes none, and sleeps for a minute: two at a time would be in each other's way.
- */
-static void back_up(struct box *box, int keep)
-{
-    struct blocklist_status status;
-
-    for (int i = 0; i < 5000; i++) {
-        blocklist_status(box->blocklist, &status);
-        if (status.checked)
-            break;
-        usleep(1000);
-    }
-    usleep(20000);
-    blocklist_configure(box->blocklist, keep, false);
-    assert_int_equal(maintenance_backup(box->blocklist), 0);
-}
-
-/* A closed database with domain.xyz listed, then (with_backup) backed up, then b.example.
- */
-static void make(struct box *box, bool with_backup)
-{
-    box_start(box);
-    box_open(box, false);
-    assert_int_equal(box_add(box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
-    if (with_backup) {
-        back_up(box, 3);
-    }
-    assert_int_equal(box_add(box, "b.example", false, NULL, 0), BLOCKLIST_OK);
-    box_close(box);
-}
 
 static const struct {
     const char *label;
@@ -99,7 +38,7 @@ static void damage(const struct box *box, size_t i)
     if (damages[i].gone)
         assert_int_equal(unlink(box->path), 0);
     else
-        spoil(box, damages[i].offset, damages[i].length);
+        box_spoil(box, damages[i].offset, damages[i].length);
 }
 
 static void test_stop(void **state)
@@ -108,12 +47,12 @@ static void test_stop(void **state)
     for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         struct box box;
 
-        make(&box, true);
+        box_make(&box, true);
         damage(&box, i);
         if (box_try_open(&box, BLOCKLIST_DAMAGE_STOP) != NULL)
             fail_msg("%s: opened", damages[i].label);
         assert_non_null(strstr(box.error, "blocklist.db"));
-        assert_int_equal(count_files(&box, "*.damaged-*"), 0);
+        assert_int_equal(box_count_files(&box, "*.damaged-*"), 0);
         box_end(&box);
     }
 }
@@ -124,7 +63,7 @@ static void test_restore(void **state)
     for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         struct box box;
 
-        make(&box, true);
+        box_make(&box, true);
         damage(&box, i);
         if (box_try_open(&box, BLOCKLIST_DAMAGE_RESTORE) == NULL)
             fail_msg("%s: %s", damages[i].label, box.error);
@@ -132,7 +71,8 @@ static void test_restore(void **state)
         assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_BLOCK);
         assert_int_equal(box_ask(&box, "x@b.example", NULL), BLOCKLIST_NONE);
         assert_int_equal(box_add(&box, "c.example", false, NULL, 0), BLOCKLIST_OK);
-        assert_int_equal(count_files(&box, "blocklist.db.damaged-*"), !damages[i].gone);
+        assert_int_equal(box_count_files(&box, "blocklist.db.damaged-*"),
+                         !damages[i].gone);
         box_end(&box);
     }
 }
@@ -143,14 +83,15 @@ static void test_empty(void **state)
     for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         struct box box;
 
-        make(&box, true);
+        box_make(&box, true);
         damage(&box, i);
         if (box_try_open(&box, BLOCKLIST_DAMAGE_EMPTY) == NULL)
             fail_msg("%s: %s", damages[i].label, box.error);
         assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_NONE);
         assert_int_equal(box_add(&box, "c.example", false, NULL, 0), BLOCKLIST_OK);
-        assert_int_equal(count_files(&box, "blocklist.db.damaged-*"), !damages[i].gone);
-        assert_int_equal(count_files(&box, "blocklist.db.backup-*"), 1);
+        assert_int_equal(box_count_files(&box, "blocklist.db.damaged-*"),
+                         !damages[i].gone);
+        assert_int_equal(box_count_files(&box, "blocklist.db.backup-*"), 1);
         box_close(&box);
         assert_non_null(box_try_open(&box, BLOCKLIST_DAMAGE_STOP));
         box_end(&box);
@@ -165,20 +106,20 @@ static void test_restore_older(void **state)
     FILE *f;
 
     (void)state;
-    make(&box, true);
+    box_make(&box, true);
     snprintf(newer, sizeof newer, "%s.backup-29990101", box.path);
     f = fopen(newer, "w");
     assert_non_null(f);
     fputs("no database", f);
     fclose(f);
-    spoil(&box, 0, 100);
+    box_spoil(&box, 0, 100);
     assert_non_null(box_try_open(&box, BLOCKLIST_DAMAGE_RESTORE));
     assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_BLOCK);
     box_close(&box);
     /* and without any there is nothing to restore */
     snprintf(command, sizeof command, "rm %s.backup-*", box.path);
     assert_int_equal(system(command), 0);
-    spoil(&box, 0, 100);
+    box_spoil(&box, 0, 100);
     assert_null(box_try_open(&box, BLOCKLIST_DAMAGE_RESTORE));
     assert_non_null(strstr(box.error, "no backup"));
     box_end(&box);
@@ -203,10 +144,10 @@ static void test_backups(void **state)
         assert_non_null(f);
         fclose(f);
     }
-    back_up(&box, 4);
-    assert_int_equal(count_files(&box, "blocklist.db.backup-????????"), 4);
-    assert_int_equal(count_files(&box, "blocklist.db.backup-20200109"), 1);
-    assert_int_equal(count_files(&box, "*.part"), 0);
+    box_back_up(&box, 4);
+    assert_int_equal(box_count_files(&box, "blocklist.db.backup-????????"), 4);
+    assert_int_equal(box_count_files(&box, "blocklist.db.backup-20200109"), 1);
+    assert_int_equal(box_count_files(&box, "*.part"), 0);
     assert_true(backup_path(box.path, time(NULL), path, sizeof path));
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
@@ -316,26 +257,26 @@ static void test_found_later(void **state)
     struct box box;
 
     (void)state;
-    make(&box, true);
+    box_make(&box, true);
     page = box_number(&box, "SELECT rootpage FROM sqlite_schema WHERE name = 'hit_hits'");
     box_open(&box, false);
-    spoil(&box, (page - 1) * 4096, 4096);
+    box_spoil(&box, (page - 1) * 4096, 4096);
     assert_int_equal(box_add(&box, "c.example", false, NULL, 0), BLOCKLIST_OK);
-    back_up(&box, 3); /* today's is there */
+    box_back_up(&box, 3); /* today's is there */
     assert_true(backup_path(box.path, time(NULL), path, sizeof path));
     assert_int_equal(unlink(path), 0);
     assert_int_equal(maintenance_backup(box.blocklist), -1);
-    assert_int_equal(count_files(&box, "blocklist.db.check"), 1);
-    assert_int_equal(count_files(&box, "blocklist.db.backup-*"), 0);
+    assert_int_equal(box_count_files(&box, "blocklist.db.check"), 1);
+    assert_int_equal(box_count_files(&box, "blocklist.db.backup-*"), 0);
     assert_int_equal(box_add(&box, "d.example", false, NULL, 0), BLOCKLIST_OK);
     blocklist_status(box.blocklist, &status);
     assert_non_null(strstr(status.error, "damaged"));
     assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_BLOCK);
     box_close(&box);
     assert_null(box_try_open(&box, BLOCKLIST_DAMAGE_STOP));
-    assert_int_equal(count_files(&box, "blocklist.db.check"), 1);
+    assert_int_equal(box_count_files(&box, "blocklist.db.check"), 1);
     assert_non_null(box_try_open(&box, BLOCKLIST_DAMAGE_EMPTY));
-    assert_int_equal(count_files(&box, "blocklist.db.check"), 0);
+    assert_int_equal(box_count_files(&box, "blocklist.db.check"), 0);
     box_end(&box);
 }
 
@@ -363,175 +304,6 @@ static void test_not_ours(void **state)
         assert_int_equal(box_number(&box, "SELECT count(*) FROM x"), 0);
         box_end(&box);
     }
-}
-
-/* What somebody who can write the file, or sends us one, makes of it. */
-static const struct {
-    const char *label, *sql, *error;
-} hostile[] = {
-    {"a version below all", "PRAGMA user_version = -5",
-     "user_version -5 of the tables: expected 1 to"},
-    {"far below", "PRAGMA user_version = -100000", "user_version -100000"},
-    {"no version", "PRAGMA user_version = 0", "user_version 0"},
-    {"a trigger",
-     "CREATE TRIGGER planted AFTER INSERT ON listing"
-     " BEGIN UPDATE listing SET allow = 1 WHERE id = new.id; END",
-     "planted in it is none of rblmilter's: expected no triggers"},
-    {"a view", "CREATE VIEW planted AS SELECT * FROM listing", "planted in it is none"},
-    {"an index", "CREATE UNIQUE INDEX planted ON listing (id)", "planted in it is none"},
-    {"a trigger that claims to be a table",
-     "CREATE TRIGGER planted AFTER INSERT ON listing"
-     " BEGIN UPDATE listing SET allow = 1; END;"
-     "PRAGMA writable_schema = 1;"
-     "UPDATE sqlite_schema SET type = 'table' WHERE name = 'planted'",
-     "malformed database schema (planted)"},
-    {"a virtual table", "CREATE VIRTUAL TABLE planted USING fts5 (x)",
-     "planted in it is none"},
-    {"a trigger of ours in other words",
-     "DROP TRIGGER audit_no_update;"
-     "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT 1; END",
-     "its trigger audit_no_update is not as rblmilter makes it"},
-    {"a trigger of ours gone", "DROP TRIGGER audit_no_delete",
-     "its trigger audit_no_delete is missing"},
-    {"a table with more columns", "ALTER TABLE hit ADD COLUMN x TEXT",
-     "its table hit is not as rblmilter makes it"},
-    {"a view in a table's place",
-     "ALTER TABLE meta RENAME TO x; CREATE VIEW meta AS SELECT * FROM x",
-     "its table meta is missing"},
-    {"an unknown kind", "UPDATE listing SET kind = 77", "has kind 77: expected 0 to 4"},
-    {"a kind below all", "UPDATE listing SET kind = -1", "has kind -1: expected"},
-    {"an odd allow", "UPDATE listing SET allow = 2", "has allow 2: expected 0 or 1"},
-    {"before all time", "UPDATE listing SET since = -9223372036854775807",
-     "has since -9223372036854775807: expected 0 or more"},
-    {"ended before all time", "UPDATE listing SET expires = -1", "has expires -1"},
-    {"no entry", "UPDATE listing SET entry = '' WHERE entry = 'domain.xyz'",
-     "entry of 0 bytes"},
-    {"an endless entry",
-     "UPDATE listing SET entry = printf('%4000d', 1) WHERE entry = 'domain.xyz'",
-     "entry of 4000 bytes: expected 1 to"},
-    {"a NUL in the entry",
-     "UPDATE listing SET entry = 'a' || char(0) || 'b' WHERE entry = 'domain.xyz'",
-     "entry with a NUL"},
-    {"an endless source",
-     "UPDATE listing SET source = printf('%400d', 1)"
-     " WHERE entry = 'domain.xyz'",
-     "source of 400 bytes"},
-    {"hits that cannot be counted on",
-     "INSERT INTO hit VALUES ('domain.xyz', 9223372036854775807, 1)", "has hits 92233"},
-    {"no further line of the log",
-     "INSERT INTO audit SELECT 9223372036854775807, at, login, uid, action, entry,"
-     " source, allow, reason, before, after FROM audit LIMIT 1",
-     "has id 9223372036854775807"},
-    {"no further number of a line",
-     "UPDATE sqlite_sequence SET seq = 9223372036854775807", "audit has seq: expected"},
-    {"a nobody",
-     "INSERT INTO audit SELECT 77, at, login, -1, action, entry, source,"
-     " allow, reason, before, after FROM audit LIMIT 1",
-     "line 77 has uid -1"},
-    {"last in use never",
-     "INSERT OR REPLACE INTO meta VALUES ('last_seen', 9223372036854775807)",
-     "last_seen has value 9223372036854775807: expected 0 to"},
-};
-
-static void test_hostile(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
-        struct box box;
-
-        make(&box, true);
-        box_sql(&box, hostile[i].sql);
-        if (box_try_open(&box, BLOCKLIST_DAMAGE_STOP) != NULL)
-            fail_msg("%s: opened", hostile[i].label);
-        if (strstr(box.error, hostile[i].error) == NULL)
-            fail_msg("%s: %s", hostile[i].label, box.error);
-        if (box_try_open(&box, BLOCKLIST_DAMAGE_RESTORE) == NULL)
-            fail_msg("%s: %s", hostile[i].label, box.error);
-        box_wait_filter(&box);
-        assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_BLOCK);
-        assert_int_equal(count_files(&box, "blocklist.db.damaged-*"), 1);
-        box_end(&box);
-    }
-}
-
-/* A hostile backup is passed over, and the one before it serves. */
-static void test_hostile_backup(void **state)
-{
-    char today[128], before[128];
-    struct box box, other;
-
-    (void)state;
-    make(&box, true);
-    assert_true(backup_path(box.path, time(NULL), today, sizeof today));
-    assert_true(backup_path(box.path, time(NULL) - 86400, before, sizeof before));
-    assert_int_equal(rename(today, before), 0);
-    make(&other, false);
-    box_sql(&other, hostile[3].sql);
-    box_sql(&other, "PRAGMA journal_mode = DELETE");
-    assert_int_equal(rename(other.path, today), 0);
-    spoil(&box, 0, 100);
-    assert_non_null(box_try_open(&box, BLOCKLIST_DAMAGE_RESTORE));
-    box_wait_filter(&box);
-    assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_BLOCK);
-    assert_int_equal(box_ask(&box, "x@b.example", NULL), BLOCKLIST_NONE);
-    box_end(&other);
-    box_end(&box);
-}
-
-/* What others keep in tables of their own is theirs. */
-static void test_other_tables(void **state)
-{
-    struct box box;
-
-    (void)state;
-    make(&box, false);
-    box_sql(&box, "CREATE TABLE notes (x UNIQUE); ANALYZE");
-    box_open(&box, false);
-    assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_BLOCK);
-    box_end(&box);
-}
-
-static bool count_row(void *context, const struct blocklist_row *row)
-{
-    (void)row;
-    ++*(unsigned *)context;
-    return true;
-}
-
-/* While it is in use: the answer is an error, and the next start looks. */
-static void test_hostile_later(void **state)
-{
-    struct blocklist_cursor cursor = {0};
-    struct blocklist_filter filter = {0};
-    struct blocklist_status status;
-    struct entry entry = box_entry("domain.xyz");
-    unsigned rows = 0;
-    struct box box;
-
-    (void)state;
-    make(&box, false);
-    box_open(&box, false);
-    assert_int_equal(
-        blocklist_list(box.blocklist, &filter, &cursor, 9, count_row, &rows, box.error),
-        BLOCKLIST_OK);
-    assert_int_equal(rows, 2);
-    box_sql(&box, "UPDATE listing SET kind = 77, allow = 2 WHERE entry = 'domain.xyz'");
-    cursor = (struct blocklist_cursor){0};
-    assert_int_equal(
-        blocklist_list(box.blocklist, &filter, &cursor, 9, count_row, &rows, box.error),
-        BLOCKLIST_FAILED);
-    assert_non_null(strstr(box.error, "out of range"));
-    assert_int_equal(blocklist_show(box.blocklist, &entry, count_row, &rows, box.error),
-                     BLOCKLIST_FAILED);
-    assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_NONE);
-    assert_int_equal(box_ask(&box, "x@b.example", NULL), BLOCKLIST_BLOCK);
-    blocklist_status(box.blocklist, &status);
-    assert_non_null(strstr(status.error, "out of range"));
-    assert_int_equal(count_files(&box, "blocklist.db.check"), 1);
-    box_close(&box);
-    assert_null(box_try_open(&box, BLOCKLIST_DAMAGE_STOP));
-    assert_non_null(strstr(box.error, "kind 77"));
-    box_end(&box);
 }
 
 static void test_opened_twice(void **state)
@@ -640,8 +412,6 @@ int main(void)
         cmocka_unit_test(test_backups),      cmocka_unit_test(test_full),
         cmocka_unit_test(test_read_only),    cmocka_unit_test(test_vanished),
         cmocka_unit_test(test_found_later),  cmocka_unit_test(test_not_ours),
-        cmocka_unit_test(test_hostile),      cmocka_unit_test(test_hostile_backup),
-        cmocka_unit_test(test_other_tables), cmocka_unit_test(test_hostile_later),
         cmocka_unit_test(test_opened_twice), cmocka_unit_test(test_from_version_1),
         cmocka_unit_test(test_migrate),
     };
