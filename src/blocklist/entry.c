@@ -312,7 +312,7 @@ static int refuse_hidden(const char *text, const char *canonical, char *error)
 {
     unsigned long code = utf8_find_hidden(text);
 
-    if (code == ZERO_WIDTH_NON_JOINER || code == ZERO_WIDTH_JOINER)
+    if (code == 0 || code == ZERO_WIDTH_NON_JOINER || code == ZERO_WIDTH_JOINER)
         code = utf8_find_hidden(canonical);
     return code == 0 ? 0
                      : refuse(error,
