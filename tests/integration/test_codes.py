@@ -95,6 +95,9 @@ def world(module_lab):
 def test_code(world, number):
     _, _, _, _, verdict, shown = ROWS[number]
     name = f"l{number}"
+    if ROWS[number][1].get("mode") == "monitor":  # not waited for: now it is cached
+        world.send(addr=client(number), sender="", helo="localhost")
+        world.running.log.wait_for(rf"\[{client(number)}\]")
     since = world.running.log.count()
     attempt = world.send(addr=client(number), sender="", helo="localhost")
     line = world.running.log.wait_for(rf"\[{client(number)}\]", since)

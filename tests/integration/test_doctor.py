@@ -162,7 +162,7 @@ def test_max_queries_were_hit(doctor, lab):
     end = time.monotonic() + 10
     while not doctor.examine().wrong() and time.monotonic() < end:
         time.sleep(0.05)  # the lookup may end just after its mail
-    doctor.examine().find("warning", "lookups were left out", "max-queries = 1")
+    doctor.examine().find("warning", "lookups waited for a place", "max-queries = 1")
 
 
 # --- the lists ---
