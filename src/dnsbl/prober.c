@@ -33,6 +33,7 @@ struct prober {
     char *state_path; /* NULL: none */
     json_t *saved;    /* what the state file said at the start; NULL: nothing */
     int64_t save_ms;  /* when the state file is due */
+    uint64_t saves_wanted, saves_done; /* of prober_save */
     int64_t witnesses_ms;
     pthread_t thread;
     bool running, stopping;
@@ -440,6 +441,8 @@ static int64_t save_when_due(struct prober *prober)
     else if (quota_is_unsaved(first, true) && prober->save_ms > now_ms + SAVE_QUOTA_MS)
         prober->save_ms = now_ms + SAVE_QUOTA_MS;
     if (now_ms >= prober->save_ms || witnesses) {
+        uint64_t wanted = prober->saves_wanted;
+
         prober->save_ms = now_ms + SAVE_EVERY_MS;
         if (witnesses)
             prober->witnesses_ms = now_ms + SAVE_EVERY_MS;
@@ -448,6 +451,8 @@ static int64_t save_when_due(struct prober *prober)
         if (witnesses)
             witnesses_save(prober->witnesses);
         pthread_mutex_lock(&prober->bell.lock);
+        prober->saves_done = wanted;
+        pthread_cond_broadcast(&prober->bell.cond);
     }
     return prober->save_ms;
 }
@@ -515,6 +520,23 @@ void prober_wait_checked(struct prober *prober, struct watched *w, int64_t deadl
 
     pthread_mutex_lock(&prober->bell.lock);
     while (atomic_load(&w->state->halves[0].health) == HEALTH_UNCHECKED &&
+           clock_ms() < deadline_ms)
+        pthread_cond_timedwait(&prober->bell.cond, &prober->bell.lock, &until);
+    pthread_mutex_unlock(&prober->bell.lock);
+}
+
+void prober_save(struct prober *prober, int64_t deadline_ms)
+{
+    struct timespec until = clock_timespec(deadline_ms);
+    uint64_t wanted;
+
+    if (prober->state_path == NULL)
+        return;
+    pthread_mutex_lock(&prober->bell.lock);
+    wanted = ++prober->saves_wanted;
+    prober->save_ms = clock_ms();
+    ring(prober);
+    while (prober->running && !prober->stopping && prober->saves_done < wanted &&
            clock_ms() < deadline_ms)
         pthread_cond_timedwait(&prober->bell.cond, &prober->bell.lock, &until);
     pthread_mutex_unlock(&prober->bell.lock);

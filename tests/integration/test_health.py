@@ -444,3 +444,19 @@ def test_who_answers_after_the_verdict_is_counted_too(lab):
         client.quit()
     wait_counts(lab, "mon", hits=2, unique_hits=1)
     wait_counts(lab, "bl", hits=1, unique_hits=0, decided_alone=1)
+
+
+def test_an_admins_word_outlives_a_kill(lab):
+    """What was acknowledged holds after kill -9, however soon that is."""
+    dns = lab.dns(listed("127.0.0.2", "bl.test") + listed("192.0.2.1", "bl.test"))
+    lists = [dnsbl("bl", "bl.test", weight=8, test_listed="127.0.0.2",
+                   test_unlisted="127.0.0.1")]  # fmt: skip
+    rblctl = Rblctl(lab.dir)
+    for action, state in (("suspend", "suspended"), ("resume", "healthy")):
+        daemon = lab.daemon(dns, lists=lists)
+        assert rblctl("dnsbl", action, "bl").status == 0
+        daemon.kill()
+        daemon = lab.daemon(dns, lists=lists)
+        is_refused = lab.milter().envelope("192.0.2.1").kind == "reply"
+        assert is_refused is (state == "healthy")
+        daemon.terminate()
