@@ -111,6 +111,8 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
         if (to != shown || half->since == 0)
             half->since = time(NULL);
         void_answers(half, was, to);
+        if (to == HEALTH_LYING)
+            atomic_store(&state->lied, true);
         half->disabled_ms = health_counts(to) || to == HEALTH_UNCHECKED ? 0 : clock_ms();
         atomic_store(&half->health, to);
         log_change(state, half, shown, to, why); /* who reads it finds it so */
@@ -308,6 +310,7 @@ void list_state_load(struct list_state *state, const json_t *saved)
         return;
     }
     half->since = (time_t)since;
+    atomic_store(&state->lied, half->before == HEALTH_LYING);
     snprintf(half->why, sizeof half->why, "%s", why);
     atomic_store(&state->quota_day, day);
     atomic_store(&state->quota_left, -used); /* the limit is added when it is known */

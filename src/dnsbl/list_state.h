@@ -56,7 +56,8 @@ struct list_state {
     struct list_half halves[2]; /* [1]: IPv6, in use when ipv6_known */
     atomic_bool ipv6_known;     /* it has IPv6 test points, or lists what it must not */
     atomic_bool configured;     /* in the configuration in force */
-    atomic_uint questions;      /* QUESTION_… */
+    atomic_bool lied;      /* and no look has asked witnesses since: over a start, too */
+    atomic_uint questions; /* QUESTION_… */
     atomic_int_fast64_t quiet_until_ms; /* a look just found that it lists no more than it
                                            should */
     /* The quota: packets that may leave today (UTC). */

@@ -253,7 +253,7 @@ static void begin_look(struct prober *prober, struct watched *w)
 
     /* what was found to list too much is to be shown not to */
     at.too_much = questions & QUESTION_LISTS_TOO_MUCH || at.lying[0] || at.lying[1] ||
-                  (w->again && w->too_much);
+                  atomic_load(&w->state->lied) || (w->again && w->too_much);
     w->too_much = at.too_much;
     w->look_config = config_ref(w->config);
     w->look_list = w->list;
@@ -355,8 +355,10 @@ static void end_look(struct prober *prober, struct watched *w)
     well = take_half(prober, w, false, &answered);
     if (answered && (well || atomic_load(&w->state->ipv6_known)))
         well &= take_half(prober, w, true, &answered);
-    if (answered && well && w->too_much)
+    if (answered && well && w->too_much) {
         atomic_store(&w->state->quiet_until_ms, clock_ms() + QUIET_MS);
+        atomic_store(&w->state->lied, false);
+    }
     atomic_store(&w->looked_at, time(NULL));
     pthread_mutex_lock(&prober->bell.lock);
     w->again = !well;
