@@ -204,9 +204,7 @@ enum blocklist_result transaction_commit(struct blocklist *blocklist,
         transaction_cancel(blocklist);
         return result;
     }
-    /* a commit of hits into a file that is gone is no recovery */
-    if (transaction_check_file(blocklist, error) == BLOCKLIST_OK)
-        store_trouble(blocklist, NULL, false);
+    store_trouble(blocklist, NULL, false);
     transaction_count(blocklist, &writing->audit);
     transaction_unlock(blocklist);
     return BLOCKLIST_OK;

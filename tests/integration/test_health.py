@@ -460,3 +460,24 @@ def test_an_admins_word_outlives_a_kill(lab):
         is_refused = lab.milter().envelope("192.0.2.1").kind == "reply"
         assert is_refused is (state == "healthy")
         daemon.terminate()
+
+
+def test_a_list_that_lied_is_not_believed_at_the_next_start(lab):
+    """Its test points are right: witnesses must clear it, before it refuses anybody."""
+    points = listed("127.0.0.2", "bl.test") + [
+        {"name": "1.0.0.127.bl.test", "rcode": "NXDOMAIN"}]  # fmt: skip
+    dns = lab.dns([*points, {"suffix": "bl.test", "a": ["127.0.0.2"]}])
+    lists = [dnsbl("bl", "bl.test", weight=8, test_listed="127.0.0.2",
+                   test_unlisted="127.0.0.1")]  # fmt: skip
+    daemon = lab.daemon(dns, lists=lists)
+    for n in range(30):
+        lab.milter().envelope(f"192.0.2.{n}")
+    daemon.log.wait_for("list=bl state=lying")
+    daemon.terminate()
+    daemon = lab.daemon(dns, lists=lists)
+    for n in range(100, 105):
+        assert lab.milter().envelope(f"192.0.2.{n}").kind == "continue"
+    daemon.terminate()
+    dns.rules([*points, {"suffix": "bl.test", "rcode": "NXDOMAIN"}, *listed("192.0.2.9", "bl.test")])
+    daemon = lab.daemon(dns, lists=lists)
+    daemon.log.wait_for("list=bl state=healthy")
