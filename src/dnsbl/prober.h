@@ -61,8 +61,9 @@ void prober_forget_others(struct prober *prober, const struct config *config);
 void prober_wait_checked(struct prober *prober, struct watched *watched,
                          int64_t deadline_ms);
 
-/* Writes the state file now, and waits until it is written, deadline_ms at the longest: what
- * an admin is told must be there after a kill. Any thread but the prober's. */
+/* Writes the state file now and waits until it is written, until deadline_ms (CLOCK_MONOTONIC)
+ * at most: what is acknowledged to an admin must survive a kill. Any thread but the
+ * prober's. */
 void prober_save(struct prober *prober, int64_t deadline_ms);
 
 /* Looks now and waits for the result, deadline_ms at the longest. Any thread. */

@@ -323,7 +323,7 @@ static bool skip_condition(struct format_reader *reader, const struct logical_li
     else if (*depth == 0)
         return false;
     reader_bad_at(reader, line->line,
-                  "if, endif and what stands between cannot be taken over");
+                  "if, endif and what is between cannot be taken over");
     return true;
 }
 

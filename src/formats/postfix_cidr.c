@@ -139,7 +139,7 @@ static void take_line(struct format_reader *reader, struct conditions *condition
         return;
     if (conditions->broken[conditions->depth] || conditions->beyond > 0) {
         reader_bad_at(reader, line->line,
-                      "%.100s: it stands in a condition that was "
+                      "%.100s: it is in a condition that was "
                       "not taken",
                       key);
         rule.line.action = LOOKUP_HOLE;

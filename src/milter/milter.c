@@ -275,7 +275,7 @@ int milter_run(void)
     if (pthread_create(&looker, NULL, keep_looking, NULL) == 0)
         pthread_detach(looker);
     else
-        log_warning("milter: no thread to look after libmilter's pool");
+        log_warning("milter: the thread that watches libmilter's pool cannot be started");
     return smfi_main() == MI_SUCCESS ? 0 : -1;
 }
 
