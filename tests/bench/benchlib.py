@@ -87,16 +87,19 @@ class Bench:
         """A scripted name server. Returns its process."""
         return self.start([program("dnsd"), f"{address}:{port}", *zones], ready="ready")
 
-    def rbldnsd(self, zones, port=5300):
-        """A real one, with its test point in each zone. Returns its process."""
+    def rbldnsd(self, zones, port=5300, listed=None, listing=0):
+        """A real one, with its test point in each zone; the network listed is in the first
+        listing zones, too. Returns its process."""
         folder = self.path("rbldnsd")
         os.mkdir(folder, 0o755)
-        with open(os.path.join(folder, "data"), "w", encoding="ascii") as out:
-            out.write("$SOA 3600 ns.test admin.test 0 600 300 86400 3600\n$NS 3600 ns.test\n"
-                      ":127.0.0.2:listed $\n127.0.0.2\n")
+        for name, network in (("data", ""), ("listing", f"{listed}\n" if listed else "")):
+            with open(os.path.join(folder, name), "w", encoding="ascii") as out:
+                out.write("$SOA 3600 ns.test admin.test 0 600 300 86400 3600\n"
+                          f"$NS 3600 ns.test\n:127.0.0.2:listed $\n127.0.0.2\n{network}")
+        files = ["listing" if nr < listing else "data" for nr in range(len(zones))]
         process = self.start(["rbldnsd", "-n", "-q", "-u", "nobody", "-b", f"127.0.0.1/{port}",
                               "-c", "0", "-w", folder,
-                              *[f"{zone}:ip4set:data" for zone in zones]])
+                              *[f"{zone}:ip4set:{file}" for zone, file in zip(zones, files)]])
         time.sleep(1)  # it says nothing when it is ready
         return process
 
