@@ -141,6 +141,7 @@ list "domains" {
 }
 verdict { reject = 8  tag = 4 }
 blocklist { database = "$dir/rblmilter/blocklist.db" }
+journal { directory = "$dir/rblmilter/journal" }
 log { target = "stderr" }
 control { socket = "$dir/rblmilter/control.sock" }
 EOF

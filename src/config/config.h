@@ -37,6 +37,7 @@ enum list_mode { LIST_ENFORCE, LIST_MONITOR, LIST_OFF };
 enum list_when { WHEN_ANY, WHEN_NULL_SENDER };
 enum on_limit { ON_LIMIT_OFF, ON_LIMIT_CACHE_ONLY };
 enum on_damage { ON_DAMAGE_STOP, ON_DAMAGE_RESTORE, ON_DAMAGE_EMPTY };
+enum shown_local_parts { LOCAL_PARTS_ALL, LOCAL_PARTS_WRITE };
 enum hash_kind { HASH_NONE, HASH_SHA1, HASH_SHA256, HASH_MD5 };
 
 /* The variables of reply templates, for reply_template_expand's values. */
@@ -52,6 +53,7 @@ enum reply_variable {
     REPLY_SENDER,
     REPLY_KEY,   /* of a blocklist entry */
     REPLY_SINCE, /* of a blocklist entry: 2026-11-24 */
+    REPLY_ID,    /* of the decision, "" without a journal */
     REPLY_URL,   /* reply.url, expanded, its own values percent-encoded */
     REPLY_VARIABLE_COUNT
 };
@@ -134,6 +136,7 @@ struct config {
         struct reply_template *blocklist,
             *blocklist_client;      /* entries of clients and hosts */
         struct reply_template *url; /* may use all but REPLY_URL */
+        bool id;                    /* the decision's stands at the end of each refusal */
     } reply;
     struct {
         char *database;
@@ -141,6 +144,14 @@ struct config {
         int backups; /* days */
         bool strip_tags, strip_verp;
     } blocklist;
+    struct {
+        char *directory;
+        int refused_s;              /* 0: no journal */
+        int accepted_s;             /* 0: accepted mail is not kept */
+        int64_t max_size, min_free; /* octets; 0 no bound */
+        bool local_parts;
+        int node;
+    } journal;
     struct {
         enum log_target target;
         enum log_level level;
@@ -156,6 +167,7 @@ struct config {
     } exempt;
     struct {
         char *socket;
+        enum shown_local_parts local_parts; /* who sees them in decisions */
     } control;
     struct suffix_list *suffixes; /* NULL unless a list is organizational */
 };

@@ -18,6 +18,7 @@ static const char *const whens[] = {"any", "null-sender", NULL};
 static const char *const on_limits[] = {"off", "cache-only", NULL};
 static const char *const on_damages[] = {"stop", "restore", "empty", NULL};
 static const char *const hashes[] = {"", "sha1", "sha256", "md5", NULL};
+static const char *const local_parts[] = {"all", "write", NULL};
 static const char *const log_targets[] = {"auto", "journal", "syslog", "stderr", NULL};
 static const char *const log_levels[] = {"error", "warning", "notice",
                                          "info",  "debug",   NULL};
@@ -26,14 +27,15 @@ const char *const reply_variable_names[REPLY_VARIABLE_COUNT + 1] = {
     [REPLY_CLASS] = "class",   [REPLY_WHAT] = "what",   [REPLY_LIST] = "list",
     [REPLY_REASON] = "reason", [REPLY_CODE] = "code",   [REPLY_LABEL] = "label",
     [REPLY_CLIENT] = "client", [REPLY_HELO] = "helo",   [REPLY_SENDER] = "sender",
-    [REPLY_KEY] = "key",       [REPLY_SINCE] = "since", [REPLY_URL] = "url",
+    [REPLY_KEY] = "key",       [REPLY_SINCE] = "since", [REPLY_ID] = "id",
+    [REPLY_URL] = "url",
 };
 /* the url cannot be made of itself */
 static const char *const url_variable_names[REPLY_URL + 1] = {
     [REPLY_CLASS] = "class",   [REPLY_WHAT] = "what",   [REPLY_LIST] = "list",
     [REPLY_REASON] = "reason", [REPLY_CODE] = "code",   [REPLY_LABEL] = "label",
     [REPLY_CLIENT] = "client", [REPLY_HELO] = "helo",   [REPLY_SENDER] = "sender",
-    [REPLY_KEY] = "key",       [REPLY_SINCE] = "since",
+    [REPLY_KEY] = "key",       [REPLY_SINCE] = "since", [REPLY_ID] = "id",
 };
 
 /* clang-format off */
@@ -128,6 +130,7 @@ static const struct option reply_rows[] = {
              IN_CONFIG(reply.blocklist_client), 1, reply_variable_names),
     TEMPLATE("url", "https://postmaster.example.org/rbl", IN_CONFIG(reply.url), 0,
              url_variable_names),
+    ROW("id", "true", KIND_BOOL, IN_CONFIG(reply.id)),
 };
 
 static const struct option blocklist_rows[] = {
@@ -136,6 +139,17 @@ static const struct option blocklist_rows[] = {
     BOUND("backups", "7", KIND_NUMBER, IN_CONFIG(blocklist.backups), 0, 3650),
     ROW("strip-tags", "false", KIND_BOOL, IN_CONFIG(blocklist.strip_tags)),
     ROW("strip-verp", "false", KIND_BOOL, IN_CONFIG(blocklist.strip_verp)),
+};
+
+/* a node is a part of each id (journal/id.h) */
+static const struct option journal_rows[] = {
+    ROW("directory", "/var/lib/rblmilter/journal", KIND_PATH, IN_CONFIG(journal.directory)),
+    BOUND("refused", "30d", KIND_SPAN_S, IN_CONFIG(journal.refused_s), 0, 3660 * DAY_S),
+    BOUND("accepted", "7d", KIND_SPAN_S, IN_CONFIG(journal.accepted_s), 0, 3660 * DAY_S),
+    ROW("max-size", "10G", KIND_SIZE, IN_CONFIG(journal.max_size)),
+    ROW("min-free", "1G", KIND_SIZE, IN_CONFIG(journal.min_free)),
+    ROW("local-parts", "true", KIND_BOOL, IN_CONFIG(journal.local_parts)),
+    BOUND("node", "0", KIND_NUMBER, IN_CONFIG(journal.node), 0, 63),
 };
 
 static const struct option log_rows[] = {
@@ -155,6 +169,7 @@ static const struct option exempt_rows[] = {
 
 static const struct option control_rows[] = {
     ROW("socket", "/run/rblmilter/control.sock", KIND_PATH, IN_CONFIG(control.socket)),
+    CHOICE("local-parts", "all", KIND_CHOICE, IN_CONFIG(control.local_parts), local_parts),
 };
 
 const struct section codes_section = SECTION("codes", true, codes_rows, NULL);
@@ -167,13 +182,14 @@ static const struct section health_section = SECTION("health", false, health_row
 static const struct section verdict_section = SECTION("verdict", false, verdict_rows, NULL);
 static const struct section reply_section = SECTION("reply", false, reply_rows, NULL);
 static const struct section blocklist_section = SECTION("blocklist", false, blocklist_rows, NULL);
+static const struct section journal_section = SECTION("journal", false, journal_rows, NULL);
 static const struct section log_section = SECTION("log", false, log_rows, NULL);
 static const struct section exempt_section = SECTION("exempt", false, exempt_rows, NULL);
 static const struct section control_section = SECTION("control", false, control_rows, NULL);
 static const struct section *const file_sections[] = {
     &milter_section, &resolver_section, &health_section, &list_section, &verdict_section,
-    &reply_section, &blocklist_section, &log_section, &exempt_section, &control_section,
-    NULL};
+    &reply_section, &blocklist_section, &journal_section, &log_section, &exempt_section,
+    &control_section, NULL};
 const struct section file_section = SECTION(NULL, false, file_rows, file_sections);
 /* clang-format on */
 

@@ -18,6 +18,7 @@ enum kind {
     KIND_NUMBER,   /* int, min to max */
     KIND_SPAN_MS,  /* int, min to max, milliseconds */
     KIND_SPAN_S,   /* int, min to max, whole seconds */
+    KIND_SIZE,     /* int64_t: octets, "10G"; "0" */
     KIND_BOOL,     /* bool */
     KIND_CHOICE,   /* an enum; choices are its names in order */
     KIND_MODE,     /* mode_t, octal */

@@ -79,6 +79,8 @@ static int read_span(const struct option *o, const char *text, int unit_ms, int 
     char min[SPAN_TEXT_SIZE], max[SPAN_TEXT_SIZE];
     int64_t ms;
 
+    if (strcmp(text, "0") == 0)
+        text = "0s";
     if (span_parse(text, &ms) != 0 || ms % unit_ms != 0 || ms < o->min * unit_ms ||
         ms > o->max * unit_ms) {
         span_text(o->min * unit_ms, min);
@@ -89,6 +91,27 @@ static int read_span(const struct option *o, const char *text, int unit_ms, int 
         return -1;
     }
     *field = (int)(ms / unit_ms);
+    return 0;
+}
+
+/* A number of octets: "0", "512M", "10G". */
+static int read_size(const char *text, int64_t *field,
+                     char expected[static EXPECTED_SIZE])
+{
+    static const char units[] = "KMGT";
+    size_t digits = strspn(text, "0123456789");
+    const char *unit = text[digits] != '\0' ? strchr(units, text[digits]) : NULL;
+    int shift = unit != NULL ? 10 * (int)(unit - units + 1) : 0;
+    int64_t value = 0;
+
+    if (digits == 0 || digits > 15 ||
+        (text[digits] != '\0' && (unit == NULL || text[digits + 1] != '\0')))
+        return expect(expected, "a size such as 0, 500M or 10G");
+    for (size_t i = 0; i < digits; i++)
+        value = value * 10 + (text[i] - '0');
+    if (value > INT64_MAX >> shift)
+        return expect(expected, "a size such as 0, 500M or 10G");
+    *field = value << shift;
     return 0;
 }
 
@@ -348,6 +371,8 @@ int value_read(const struct option *o, const char *text, void *base,
         return read_span(o, text, 1, FIELD(int, o, base), expected);
     case KIND_SPAN_S:
         return read_span(o, text, 1000, FIELD(int, o, base), expected);
+    case KIND_SIZE:
+        return read_size(text, FIELD(int64_t, o, base), expected);
     case KIND_BOOL:
         return read_bool(text, FIELD(bool, o, base), expected);
     case KIND_CHOICE:

@@ -39,6 +39,7 @@ void value_free(const struct option *o, void *base)
     case KIND_NUMBER:
     case KIND_SPAN_MS:
     case KIND_SPAN_S:
+    case KIND_SIZE:
     case KIND_BOOL:
     case KIND_CHOICE:
     case KIND_MODE:
@@ -85,6 +86,18 @@ static void write_span(int value, int unit_ms, FILE *out)
 
     span_text((int64_t)value * unit_ms, text);
     value_write_text(text, out);
+}
+
+static void write_size(int64_t size, FILE *out)
+{
+    static const char units[] = {'\0', 'K', 'M', 'G', 'T'};
+    size_t i = 0;
+
+    while (size != 0 && size % 1024 == 0 && i + 1 < sizeof units) {
+        size /= 1024;
+        i++;
+    }
+    fprintf(out, i > 0 ? "\"%lld%c\"" : "\"%lld\"", (long long)size, units[i]);
 }
 
 static void write_choices(const struct option *o, unsigned bits, FILE *out)
@@ -205,6 +218,9 @@ void value_write(const struct option *o, const void *base, FILE *out)
         return;
     case KIND_SPAN_S:
         write_span(*CONST_FIELD(int, o, base), 1000, out);
+        return;
+    case KIND_SIZE:
+        write_size(*CONST_FIELD(int64_t, o, base), out);
         return;
     case KIND_BOOL:
         fputs(*CONST_FIELD(bool, o, base) ? "true" : "false", out);

@@ -63,6 +63,32 @@ static int open_blocklist(struct daemon *daemon, const struct config *config)
     return daemon->blocklist != NULL ? 0 : -1;
 }
 
+static struct journal_settings journal_settings_of(const struct config *config)
+{
+    return (struct journal_settings){
+        .directory = config->journal.directory,
+        .refused_s = config->journal.refused_s,
+        .accepted_s = config->journal.accepted_s,
+        .max_size = config->journal.max_size,
+        .min_free = config->journal.min_free,
+        .local_parts = config->journal.local_parts,
+        .node = (unsigned)config->journal.node,
+    };
+}
+
+/* The policy of a configuration, whose decisions the journal keeps. NULL: no memory. */
+static struct policy *new_policy(struct daemon *daemon, struct config *config)
+{
+    struct policy *policy =
+        policy_new(config, daemon->resolver, daemon->prober, daemon->blocklist);
+
+    if (policy != NULL && policy_keep_journal(policy, daemon->journal) != 0) {
+        policy_unref(policy);
+        return NULL;
+    }
+    return policy;
+}
+
 static int open_control(struct daemon *daemon, const struct config *config,
                         const struct user *user)
 {
@@ -96,10 +122,16 @@ static struct prober *new_prober(const struct config *config)
 static int start_parts(struct daemon *daemon, struct config *config)
 {
     struct resolver_settings settings = resolver_settings_of(config);
+    struct journal_settings journal = journal_settings_of(config);
     struct policy *policy;
 
     if (open_blocklist(daemon, config) != 0)
         return -1;
+    daemon->journal = journal_new(&journal);
+    if (daemon->journal == NULL) {
+        log_error("the journal cannot be started: %s", strerror(errno));
+        return -1;
+    }
     daemon->suffixes = suffix_list_new();
     daemon->prober = new_prober(config);
     daemon->resolver = resolver_new(&settings);
@@ -107,7 +139,7 @@ static int start_parts(struct daemon *daemon, struct config *config)
         log_error("the resolver cannot be started: %s", strerror(errno));
         return -1;
     }
-    policy = policy_new(config, daemon->resolver, daemon->prober, daemon->blocklist);
+    policy = new_policy(daemon, config);
     if (policy == NULL || policy_slot_init(&daemon->slot, policy) != 0) {
         log_error("out of memory");
         return -1;
@@ -177,6 +209,7 @@ void daemon_stop(struct daemon *daemon)
         log_warning("control: stopped with commands under way");
     prober_stop(daemon->prober);
     blocklist_stop(daemon->blocklist);
+    journal_stop(daemon->journal);
 }
 
 void daemon_free(struct daemon *daemon)
@@ -189,6 +222,7 @@ void daemon_free(struct daemon *daemon)
     resolver_free(daemon->resolver);
     prober_free(daemon->prober);
     blocklist_close(daemon->blocklist);
+    journal_free(daemon->journal);
     suffix_list_free(daemon->suffixes);
     pthread_mutex_destroy(&daemon->reload_lock);
     pthread_mutex_destroy(&daemon->budget.lock);
@@ -219,6 +253,10 @@ static void report_unchangeable(const struct config *old, const struct config *n
         snprintf(text, sizeof text, "blocklist: database: %s", restart);
         report(context, text);
     }
+    if (strcmp(old->journal.directory, new->journal.directory) != 0) {
+        snprintf(text, sizeof text, "journal: directory: %s", restart);
+        report(context, text);
+    }
     if (strcmp(old->user, new->user) != 0) {
         snprintf(text, sizeof text, "user: %s", restart);
         report(context, text);
@@ -230,9 +268,9 @@ static int apply(struct daemon *daemon, struct config *config, config_report *re
                  void *context)
 {
     struct resolver_settings settings = resolver_settings_of(config);
+    struct journal_settings journal = journal_settings_of(config);
     struct policy *old = policy_slot_get(&daemon->slot);
-    struct policy *policy =
-        policy_new(config, daemon->resolver, daemon->prober, daemon->blocklist);
+    struct policy *policy = new_policy(daemon, config);
 
     if (policy == NULL) {
         report(context, "out of memory");
@@ -242,6 +280,7 @@ static int apply(struct daemon *daemon, struct config *config, config_report *re
     report_unchangeable(old->config, config, report, context);
     policy_unref(old);
     resolver_configure(daemon->resolver, &settings);
+    journal_configure(daemon->journal, &journal);
     blocklist_configure(daemon->blocklist, config->blocklist.backups, strip_of(config));
     log_open(config->log.target, config->log.level, daemon->foreground);
     policy_slot_set(&daemon->slot, policy);

@@ -21,6 +21,7 @@ struct daemon {
     struct resolver *resolver;
     struct prober *prober;
     struct blocklist *blocklist;
+    struct journal *journal;
     struct suffix_list *suffixes; /* for what an admin lists; NULL: there is none */
     struct policy_slot slot;
     struct dns_budget budget; /* of rblctl's users who may only read */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "milter/state.h"
+#include "policy/decision_record.h"
 #include "policy/exempt.h"
 #include "policy/verdict_log.h"
 
@@ -181,6 +182,7 @@ static sfsistat early_verdict(SMFICTX *ctx, struct connection *c, enum stage sta
         return go_on(c, silent_flag);
     account(c, d);
     verdict_log_write(c->session, NULL, false);
+    decision_record_verdict(c->session, stage);
     return answer_refuse(ctx, d);
 }
 
@@ -265,6 +267,7 @@ sfsistat milter_mail(SMFICTX *ctx, char **argv)
     begin(STAGE_MAIL);
     if (c->turned_away)
         return leave(go_on(c, SMFIP_NR_MAIL));
+    decision_record_end(c->session, END_ABORTED);
     begin_message(c);
     atomic_fetch_add(&milter.messages, 1);
     note_asked(session_mail(c->session, sender_read(ctx, argv[0]),
@@ -305,17 +308,23 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     if (exempt_recipient(c->session->policy->config, argv[0])) {
         c->recipient_exempt = true;
         verdict_log_write(c->session, argv[0], true);
+        decision_record_recipient(c->session, argv[0], RECIPIENT_EXEMPT, "");
         return leave(go_on(c, SMFIP_NR_RCPT));
     }
-    if (!policy_is_due_at(c->session->policy, STAGE_RCPT))
+    if (!policy_is_due_at(c->session->policy, STAGE_RCPT)) {
+        decision_record_recipient(c->session, argv[0], RECIPIENT_ACCEPTED, "");
         return leave(go_on(c, SMFIP_NR_RCPT));
+    }
     d = decide(c);
+    decision_record_verdict(c->session, STAGE_RCPT);
     if (d->verdict < VERDICT_TEMPFAIL) {
         log_accept(c, argv[0]);
+        decision_record_recipient(c->session, argv[0], RECIPIENT_ACCEPTED, "");
         return leave(go_on(c, SMFIP_NR_RCPT));
     }
     account(c, d);
     verdict_log_write(c->session, argv[0], false);
+    decision_record_recipient(c->session, argv[0], RECIPIENT_REFUSED, "");
     return leave(answer_refuse(ctx, d));
 }
 
@@ -352,10 +361,12 @@ sfsistat milter_eom(SMFICTX *ctx)
     if (c->session->policy->config->milter.reject_at == STAGE_EOM) {
         const struct decision *d = decide(c);
 
+        decision_record_verdict(c->session, STAGE_EOM);
         /* one reply for all recipients: an exempt one among them saves the message */
         if (d->verdict >= VERDICT_TEMPFAIL && !c->recipient_exempt) {
             account(c, d);
             verdict_log_write(c->session, NULL, false);
+            decision_record_end(c->session, END_REFUSED);
             return leave(answer_refuse(ctx, d));
         }
         log_accept(c, NULL);
@@ -363,6 +374,7 @@ sfsistat milter_eom(SMFICTX *ctx)
     await_allow_lists(c);
     end(); /* what now waits, waits for the MTA to read */
     answer_headers(ctx, c);
+    decision_record_end(c->session, END_MESSAGE);
     return leave(SMFIS_CONTINUE);
 }
 
@@ -372,6 +384,7 @@ sfsistat milter_abort(SMFICTX *ctx)
 
     if (c == NULL)
         return SMFIS_CONTINUE;
+    decision_record_end(c->session, END_ABORTED);
     begin_message(c);
     return leave(SMFIS_CONTINUE);
 }
@@ -391,6 +404,7 @@ sfsistat milter_close(SMFICTX *ctx)
     smfi_setpriv(ctx, NULL);
     if (c->accounted)
         atomic_fetch_sub(&milter.open, 1);
+    decision_record_end(c->session, END_CONNECTION);
     session_free(c->session);
     free(c);
     has_run = true;

@@ -70,7 +70,7 @@ void answer_headers(SMFICTX *ctx, const struct connection *connection)
 {
     const struct session *session = connection->session;
     const char *host = smfi_getsymval(ctx, "j");
-    char text[VERDICT_LISTS_SIZE], score[64];
+    char text[VERDICT_LISTS_SIZE], score[64], id[JOURNAL_ID_SIZE] = "";
 
     for (int k = 0; k < 2; k++)
         remove_forged(ctx, forged_names[k], connection->forged[k]);
@@ -82,8 +82,10 @@ void answer_headers(SMFICTX *ctx, const struct connection *connection)
         session->decision.verdict == VERDICT_ACCEPT ||
         session->decision.listed != BLOCKLIST_NONE)
         return;
-    snprintf(score, sizeof score, "%d/%d", session->decision.score,
-             session->policy->config->verdict.reject);
+    if (session->id != 0)
+        journal_id_text(session->id, id);
+    snprintf(score, sizeof score, "%d/%d%s%s", session->decision.score,
+             session->policy->config->verdict.reject, id[0] != '\0' ? "; id=" : "", id);
     verdict_log_lists(session, ", ", text);
     add_header(ctx, forged_names[FORGED_SCORE], score, false);
     add_header(ctx, forged_names[FORGED_LISTS], text, false);

@@ -52,7 +52,7 @@ static void unlock_and_unref(struct lookups *lookups)
 static void batch_free(struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++)
-        dns_answer_unref(batch->items[i].text);
+        dns_answer_unref(batch->items[i].answer);
     free(batch);
 }
 
@@ -100,6 +100,7 @@ static void take_answer(struct dnsbl_lookup *l, struct dns_answer *answer, bool 
     l->status = answer->status;
     l->came_ms = answer->came_ms;
     l->result = result_judge(l->dnsbl->list, answer);
+    l->answer = dns_answer_ref(answer);
 }
 
 /* For the list's statistics; a failure that is the name's own is remembered. */
@@ -153,7 +154,7 @@ static void on_answer(struct dns_lookup *dns, struct dns_answer *answer)
     pthread_mutex_lock(&lookups->lock);
     l->open = false;
     if (batch->is_reason) {
-        l->text = dns_answer_ref(answer);
+        l->answer = dns_answer_ref(answer);
     } else if (!l->counted) { /* what is remembered of it may have counted already */
         l->took_ms = took_ms;
         take_answer(l, answer, false);
@@ -251,7 +252,7 @@ static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
         if (answer == NULL)
             return true;
         if (type == DNS_TXT) {
-            l->text = dns_answer_ref(answer);
+            l->answer = dns_answer_ref(answer);
         } else {
             take_answer(l, answer, true);
             note_answer(l, answer, &l->result, true, 0);
@@ -455,8 +456,8 @@ void lookups_reason(struct lookups *lookups, char *out, size_t size)
     if (l == NULL)
         return;
     pthread_mutex_lock(&lookups->lock);
-    if (!l->open && l->text != NULL && l->text->text != NULL)
-        text_clean(l->text->text, clean, sizeof clean);
+    if (!l->open && l->answer != NULL && l->answer->text != NULL)
+        text_clean(l->answer->text, clean, sizeof clean);
     pthread_mutex_unlock(&lookups->lock);
     hide_key(clean, l->dnsbl->list->key);
     text_clean(clean, out, size);

@@ -39,7 +39,7 @@ struct dnsbl_lookup {
     int took_ms;     /* from query to answer; 0 from the cache */
     int64_t came_ms; /* when the answer came, perhaps for another session; 0: failed */
     struct dnsbl_result result;
-    struct dns_answer *text; /* of a TXT lookup: its answer; else NULL */
+    struct dns_answer *answer; /* a reference; NULL while there is none */
 };
 
 /* is_admin: somebody looks, no mail: past statistics, events, quota and cache, whatever

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/policy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "policy/subject.h"
@@ -24,6 +25,31 @@ struct policy *policy_new(struct config *config, struct resolver *resolver,
     return policy;
 }
 
+int policy_keep_journal(struct policy *policy, struct journal *journal)
+{
+    const struct config *config = policy->config;
+    char *lists = NULL, *text = NULL;
+    size_t lists_size, text_size;
+    FILE *out = open_memstream(&text, &text_size);
+    int rc = out != NULL ? config_print(config, out) : -1;
+
+    if (out != NULL && fclose(out) != 0)
+        rc = -1;
+    out = open_memstream(&lists, &lists_size);
+    for (size_t i = 0; out != NULL && i < config->list_count; i++)
+        fprintf(out, "%s\n", config->lists[i].name);
+    if (out == NULL || fclose(out) != 0)
+        rc = -1;
+    if (rc == 0) {
+        policy->configuration = journal_configuration_new(journal, lists, text);
+        policy->journal = policy->configuration != NULL ? journal : NULL;
+        rc = policy->journal != NULL ? 0 : -1;
+    }
+    free(lists);
+    free(text);
+    return rc;
+}
+
 struct policy *policy_ref(struct policy *policy)
 {
     atomic_fetch_add_explicit(&policy->refs, 1, memory_order_relaxed);
@@ -36,6 +62,7 @@ void policy_unref(struct policy *policy)
         atomic_fetch_sub_explicit(&policy->refs, 1, memory_order_acq_rel) != 1)
         return;
     dnsbl_set_clear(&policy->lists);
+    journal_configuration_unref(policy->configuration);
     config_unref(policy->config);
     free(policy);
 }

@@ -14,6 +14,7 @@
 #include "daemon/trial.h"
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
+#include "journal/journal.h"
 
 struct policy {
     atomic_uint refs;
@@ -23,12 +24,19 @@ struct policy {
     struct resolver *resolver;   /* the daemon's */
     struct blocklist *blocklist; /* the daemon's; NULL: none */
     struct prober *prober;       /* the daemon's */
+    struct journal *journal;     /* the daemon's; NULL: none */
+    struct journal_configuration *configuration; /* this one, as the journal knows it */
 };
 
 /* Takes a reference to config of its own; resolver, prober and blocklist are borrowed
  * and must outlive it. Returns the caller's reference, or NULL without memory. */
 struct policy *policy_new(struct config *config, struct resolver *resolver,
                           struct prober *prober, struct blocklist *blocklist);
+
+/* Has decisions kept in journal, which is borrowed and must outlive the policy; before
+ * anybody else has it. Returns 0, or -1 without memory. */
+int policy_keep_journal(struct policy *policy, struct journal *journal);
+
 struct policy *policy_ref(struct policy *policy);
 void policy_unref(struct policy *policy); /* NULL is fine */
 

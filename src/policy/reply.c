@@ -2,6 +2,7 @@
 #include "policy/reply.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -26,8 +27,14 @@ static void set_value(struct values *v, enum reply_variable variable, const char
     v->pointers[variable] = v->text[variable];
 }
 
-static void set_session_values(struct values *v, const struct envelope *envelope)
+static void set_session_values(struct values *v, const struct session *session)
 {
+    const struct envelope *envelope = &session->envelope;
+    char id[JOURNAL_ID_SIZE] = "";
+
+    if (session->id != 0)
+        journal_id_text(session->id, id);
+    set_value(v, REPLY_ID, id);
     set_value(v, REPLY_CLIENT, envelope->client_text);
     set_value(v, REPLY_HELO, envelope->helo_text);
     set_value(v, REPLY_SENDER, envelope->sender_text);
@@ -54,18 +61,24 @@ static void set_url(struct values *v, const struct reply_template *url)
     v->pointers[REPLY_URL] = v->url;
 }
 
-/* Expands, and takes away what an empty value leaves at the end: "…; ". */
-static void expand(const struct values *v, const struct reply_template *template,
-                   char out[static REPLY_TEXT_SIZE])
-{
-    char raw[REPLY_TEXT_SIZE];
-    size_t length;
+#define ID_SIZE (JOURNAL_ID_SIZE + 3) /* " [7K3M-9QFT-2XWD]" */
 
-    reply_template_expand(template, v->pointers, raw, sizeof raw);
-    text_clean(raw, out, REPLY_TEXT_SIZE);
+/* Expands, and takes away what an empty value leaves at the end: "…; ". The id follows,
+ * which no text is so long as to push out. */
+static void expand(const struct values *v, const struct reply_template *template,
+                   bool with_id, char out[static REPLY_TEXT_SIZE])
+{
+    const char *id = v->text[REPLY_ID];
+    size_t size = REPLY_TEXT_SIZE - (with_id && id[0] != '\0' ? ID_SIZE : 0), length;
+    char raw[REPLY_TEXT_SIZE];
+
+    reply_template_expand(template, v->pointers, raw, size);
+    text_clean(raw, out, size);
     length = strlen(out);
     while (length > 0 && strchr(" ;:,-", out[length - 1]) != NULL)
         out[--length] = '\0';
+    if (size < REPLY_TEXT_SIZE)
+        snprintf(out + length, ID_SIZE, "%s[%.14s]", length > 0 ? " " : "", id);
 }
 
 static const struct reply_template *list_template(const struct config *config,
@@ -86,7 +99,7 @@ void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
     char code[INET_ADDRSTRLEN] = "";
 
     inet_ntop(AF_INET, &q->result.code, code, sizeof code);
-    set_session_values(&v, &session->envelope);
+    set_session_values(&v, session);
     set_value(&v, REPLY_CLASS, subject_class(q->check));
     set_value(&v, REPLY_WHAT, subject_text(q->check, &session->envelope));
     set_value(&v, REPLY_LIST, q->dnsbl->list->name);
@@ -95,7 +108,7 @@ void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
     lookups_reason(session->lookups, v.reason, sizeof v.reason);
     v.pointers[REPLY_REASON] = v.reason;
     set_url(&v, config->reply.url);
-    expand(&v, list_template(config, q), out);
+    expand(&v, list_template(config, q), config->reply.id, out);
 }
 
 /* What the reply names: the address that was refused, or the client. */
@@ -146,7 +159,7 @@ void reply_for_blocklist(struct session *session, char out[static REPLY_TEXT_SIZ
 
     if (localtime_r(&session->match.since, &tm) != NULL)
         strftime(since, sizeof since, "%Y-%m-%d", &tm);
-    set_session_values(&v, &session->envelope);
+    set_session_values(&v, session);
     set_value(&v, REPLY_CLASS, blocked_class(session));
     set_value(&v, REPLY_WHAT, blocked_subject(session));
     set_value(&v, REPLY_LIST, "blocklist");
@@ -158,5 +171,5 @@ void reply_for_blocklist(struct session *session, char out[static REPLY_TEXT_SIZ
     expand(&v,
            names_client(session) ? config->reply.blocklist_client
                                  : config->reply.blocklist,
-           out);
+           config->reply.id, out);
 }

@@ -30,6 +30,7 @@ void session_free(struct session *session)
 {
     if (session == NULL)
         return;
+    free(session->kept.octets.bytes);
     lookups_free(session->lookups);
     policy_unref(session->policy);
     free(session);
@@ -86,6 +87,7 @@ int session_mail(struct session *session, const char *sender, const char *login)
     lookups_forget(session->lookups, STAGE_MAIL);
     envelope_mail(&session->envelope, sender, login);
     session->deadline_ms = 0;
+    session->id = 0;
     return ask_lists(session, STAGE_MAIL);
 }
 
@@ -198,6 +200,8 @@ const struct decision *session_decide(struct session *session,
         session->deadline_ms = began_ms + config->resolver.deadline_ms;
     wait.deadline_ms = session->deadline_ms;
     *d = (struct decision){.verdict = VERDICT_ACCEPT, .listed = session->listed};
+    if (session->id == 0 && !session->is_admin && session->policy->journal != NULL)
+        session->id = journal_draw(session->policy->journal);
     switch (session->listed) {
     case BLOCKLIST_ALLOW:
         d->match = session->match;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "journal/record.h"
 #include "policy/envelope.h"
 #include "policy/lookups.h"
 #include "policy/policy.h"
@@ -29,6 +30,16 @@ struct decision {
     char reply[REPLY_TEXT_SIZE]; /* of a refusal: the text after code and status */
 };
 
+/* What the journal keeps of the current message (decision_record.c). */
+struct kept {
+    struct octets octets; /* parts not handed over yet */
+    const char *alone;    /* of a head in them: the list that alone refused */
+    enum verdict verdict; /* of the head */
+    bool has_head;        /* the verdict is in octets, or handed over */
+    bool refused;         /* which of the day's files */
+    bool first_handed;
+};
+
 struct session {
     struct policy *policy; /* a reference */
     struct envelope envelope;
@@ -40,6 +51,8 @@ struct session {
     int64_t deadline_ms; /* CLOCK_MONOTONIC: of the current message's verdict, from the
                             first stage at which it is due; 0: none yet */
     struct decision decision;
+    journal_id id; /* of the current message's decision; 0: none yet, or no journal */
+    struct kept kept;
 };
 
 /* Takes a reference to policy of its own. is_admin: see lookups_new; every list is then

@@ -101,7 +101,7 @@ void verdict_log_write(const struct session *session, const char *recipient,
     const struct decision *d = &session->decision;
     enum verdict verdict = exempt_recipient ? VERDICT_ACCEPT : d->verdict;
     enum log_level level = verdict == VERDICT_ACCEPT ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE;
-    char text[4096], to[ENVELOPE_SIZE];
+    char text[4096], to[ENVELOPE_SIZE], id[JOURNAL_ID_SIZE];
     struct buffer line = buffer_over(text, sizeof text);
 
     if (!log_wants(level))
@@ -123,6 +123,10 @@ void verdict_log_write(const struct session *session, const char *recipient,
         buffer_add(&line, " exempt=recipient");
     else
         add_decision(&line, session);
+    if (session->id != 0) {
+        journal_id_text(session->id, id);
+        buffer_add(&line, " id=%s", id);
+    }
     buffer_add(&line, " %dms", d->took_ms);
     log_line(level, "%s", text);
 }

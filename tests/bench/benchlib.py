@@ -107,13 +107,14 @@ class Bench:
         socket = socket or "unix:" + self.path("noop.sock")
         return Filter(self.start([program("noop"), socket], ready="ready"), socket)
 
-    def rblmilter(self, lists, settings="", name="rblmilter", socket=None):
+    def rblmilter(self, lists, settings="", name="rblmilter", socket=None, journal=True):
         """The daemon with lists (texts of list sections), ready to answer."""
         socket = socket or "unix:" + self.path(name + ".sock")
         conf = self.path(name + ".conf")
         with open(conf, "w", encoding="utf-8") as out:
             out.write(CONF.format(dir=self.dir, name=name, socket=socket,
-                                  lists="\n".join(lists), settings=settings))
+                                  lists="\n".join(lists), settings=settings,
+                                  journal=JOURNAL[journal].format(dir=self.dir, name=name)))
         log = self.stack.enter_context(open(self.path(name + ".log"), "w", encoding="utf-8"))
         process = self.start([DAEMON, "-c", conf], stderr=log,
                              stdout=log)
@@ -122,6 +123,9 @@ class Bench:
         daemon.wait()
         return daemon
 
+
+JOURNAL = {True: 'journal {{ directory = "{dir}/{name}.journal" min-free = "0" }}',
+           False: 'journal {{ refused = "0" }}'}
 
 CONF = """
 user = ""
@@ -135,6 +139,7 @@ blocklist {{
 control {{
   socket = "{dir}/{name}.control"
 }}
+{journal}
 log {{
   target = "stderr"
   level = "warning"

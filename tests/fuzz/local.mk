@@ -45,3 +45,8 @@ fuzzers += tests/fuzz/fuzz_milter
 tests_fuzz_fuzz_milter_SOURCES = tests/fuzz/fuzz_milter.c
 tests_fuzz_fuzz_milter_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_milter_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_record
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c
+tests_fuzz_fuzz_record_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_record_LDFLAGS = $(fuzz_ldflags)

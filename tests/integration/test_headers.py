@@ -61,9 +61,15 @@ def deliver(world, sink, **mail):
     return sink.next_mail()
 
 
+def scores(mail):
+    """Our own scores end with the decision's id, which is taken off."""
+    return [re.sub(r"; id=[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$", "", value)
+            for value in values(mail, "X-RBL-Score")]
+
+
 def test_tagged_mail_says_why(world, sink):
     mail = deliver(world, sink, addr=HALF)
-    assert values(mail, "X-RBL-Score") == ["5/8"]
+    assert scores(mail) == ["5/8"]
     assert values(mail, "X-RBL-Lists") == ["one(127.0.0.2:3), two(127.0.0.9:2)"]
 
 
@@ -82,7 +88,7 @@ def test_forged_headers_are_removed_from_clean_mail(world, sink):
 
 def test_forged_headers_are_replaced_in_tagged_mail(world, sink):
     mail = deliver(world, sink, addr=HALF, message=FORGED)
-    assert values(mail, "X-RBL-Score") == ["5/8"]
+    assert scores(mail) == ["5/8"]
     assert values(mail, "X-RBL-Lists") == ["one(127.0.0.2:3), two(127.0.0.9:2)"]
     assert values(mail, "X-Other") == ["stays"]
 
@@ -131,7 +137,7 @@ def test_second_message_of_a_session_keeps_its_own_headers(world, sink):
             smtp.rcpt("x@sink.test")
             assert smtp.data(message).code == 250
             mail = sink.next_mail()
-            assert values(mail, "X-RBL-Score") == ["5/8"]
+            assert scores(mail) == ["5/8"]
 
 
 def test_flood_of_forged_headers_costs_little(world, sink):
@@ -140,5 +146,5 @@ def test_flood_of_forged_headers_costs_little(world, sink):
     began = time.monotonic()
     mail = deliver(world, sink, addr=HALF, message=f"Subject: test\n{flood}\nbody\n")
     assert time.monotonic() - began < 10
-    assert values(mail, "X-RBL-Score")[-1] == "5/8"
+    assert scores(mail)[-1] == "5/8"
     assert values(mail, "X-RBL-Lists") == ["one(127.0.0.2:3), two(127.0.0.9:2)"]

@@ -27,7 +27,7 @@ def test_shape_of_a_refusal(lab):
     line = daemon.log.wait_for("reject:")
     assert re.fullmatch(
         STAMP + r"reject: client=unknown\[192\.0\.2\.1\] from=<a@b\.c> to=<d@e\.f> helo=<h> "
-        r"score=16/16 lists=zen\(127\.0\.0\.2:8\),spamcop\(127\.0\.0\.2:8\) \d+ms",
+        r"score=16/16 lists=zen\(127\.0\.0\.2:8\),spamcop\(127\.0\.0\.2:8\) id=[0-9A-Z-]{14} \d+ms",
         line,
     ), line
 
@@ -142,6 +142,6 @@ def test_stranger_writes_no_field_of_the_line(lab):
     fields = line.split("rblmilter: ", 1)[1].split(" ")
     names = [f.split("=")[0] for f in fields if f != "failed=spamcop(not-awaited)"]
     assert names == [
-        "reject:", "client", "from", "to", "helo", "score", "lists", fields[-1],
+        "reject:", "client", "from", "to", "helo", "score", "lists", "id", fields[-1],
     ]  # fmt: skip
     assert line.count("<") == line.count(">") == 3

@@ -45,6 +45,8 @@ def conf_text(folder, milter_socket, lists=(), servers=None, user="", extra="", 
         "resolver": {"timeout": "1s", "attempts": 2, "deadline": "3s"},
         "verdict": {"reject": 8, "tag": 0},
         "blocklist": {"database": f"{folder}/blocklist.db"},
+        "journal": {"directory": f"{folder}/journal", "min_free": "0"},
+        "reply": {"id": False},
         "log": {"target": "stderr", "level": "info"},
         "control": {"socket": f"{folder}/control.sock"},
     }

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "journal/journal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "journal/journal_parts.h"
+
+#define STOP_MS 2000
+
+static int init_locks(struct journal *journal)
+{
+    pthread_condattr_t monotonic;
+    int rc = pthread_condattr_init(&monotonic);
+
+    if (rc != 0)
+        return -1;
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    rc = pthread_mutex_init(&journal->lock, NULL);
+    if (rc == 0)
+        rc = pthread_mutex_init(&journal->reader_lock, NULL);
+    if (rc == 0)
+        rc = pthread_cond_init(&journal->wake, &monotonic);
+    if (rc == 0)
+        rc = pthread_cond_init(&journal->written, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return rc == 0 ? 0 : -1;
+}
+
+struct journal *journal_new(const struct journal_settings *settings)
+{
+    struct journal *journal = calloc(1, sizeof *journal);
+
+    if (journal == NULL)
+        return NULL;
+    if (init_locks(journal) != 0) {
+        free(journal);
+        return NULL;
+    }
+    journal->last = &journal->first;
+    journal->lock_fd = -1;
+    journal->directory = strdup(settings->directory);
+    journal->ids = journal_ids_new();
+    journal->reader = journal_reader_new();
+    journal_configure(journal, settings);
+    if (journal->directory == NULL || journal->ids == NULL || journal->reader == NULL ||
+        pthread_create(&journal->thread, NULL, writer_main, journal) != 0) {
+        journal_free(journal);
+        return NULL;
+    }
+    journal->has_thread = true;
+    return journal;
+}
+
+void journal_configure(struct journal *journal, const struct journal_settings *settings)
+{
+    pthread_mutex_lock(&journal->lock);
+    journal->settings = *settings;
+    journal->settings.directory = NULL; /* ours stays */
+    atomic_store(&journal->on, settings->refused_s > 0);
+    atomic_store(&journal->keeps_accepted,
+                 settings->refused_s > 0 && settings->accepted_s > 0);
+    pthread_mutex_unlock(&journal->lock);
+}
+
+static void queued_free(struct queued *queued)
+{
+    free(queued->octets.bytes);
+    journal_configuration_unref(queued->configuration);
+    free(queued->alone);
+    free(queued);
+}
+
+void journal_stop(struct journal *journal)
+{
+    struct timespec until = clock_timespec(clock_ms() + STOP_MS);
+
+    if (journal == NULL || !journal->has_thread)
+        return;
+    pthread_mutex_lock(&journal->lock);
+    journal->stopping = true;
+    pthread_cond_signal(&journal->wake);
+    pthread_mutex_unlock(&journal->lock);
+    if (pthread_clockjoin_np(journal->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+        journal->has_thread = false;
+    else
+        log_warning("journal: stopped with decisions not written");
+}
+
+void journal_free(struct journal *journal)
+{
+    if (journal == NULL)
+        return;
+    journal_stop(journal);
+    if (journal->has_thread)
+        return; /* it is at work still: at the end of the process */
+    for (struct queued *q = journal->first, *next; q != NULL; q = next) {
+        next = q->next;
+        queued_free(q);
+    }
+    pthread_mutex_destroy(&journal->lock);
+    pthread_cond_destroy(&journal->wake);
+    pthread_cond_destroy(&journal->written);
+    pthread_mutex_destroy(&journal->reader_lock);
+    journal_reader_free(journal->reader);
+    journal_ids_free(journal->ids);
+    free(journal->directory);
+    free(journal);
+}
+
+struct journal_configuration *journal_configuration_new(struct journal *journal,
+                                                        const char *lists,
+                                                        const char *text)
+{
+    struct journal_configuration *c = calloc(1, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    c->refs = 1;
+    c->lists = strdup(lists);
+    c->text = strdup(text);
+    if (c->lists == NULL || c->text == NULL) {
+        journal_configuration_unref(c);
+        return NULL;
+    }
+    pthread_mutex_lock(&journal->lock);
+    c->number = (int64_t)time(NULL);
+    if (c->number <= journal->last_configuration)
+        c->number = journal->last_configuration + 1;
+    journal->last_configuration = c->number;
+    pthread_mutex_unlock(&journal->lock);
+    return c;
+}
+
+struct journal_configuration *journal_configuration_ref(
+    struct journal_configuration *configuration)
+{
+    if (configuration != NULL)
+        atomic_fetch_add(&configuration->refs, 1);
+    return configuration;
+}
+
+void journal_configuration_unref(struct journal_configuration *configuration)
+{
+    if (configuration == NULL || atomic_fetch_sub(&configuration->refs, 1) > 1)
+        return;
+    free(configuration->lists);
+    free(configuration->text);
+    free(configuration);
+}
+
+int64_t journal_configuration_number(const struct journal_configuration *configuration)
+{
+    return configuration->number;
+}
+
+journal_id journal_draw(struct journal *journal)
+{
+    journal_id id;
+
+    if (!atomic_load_explicit(&journal->on, memory_order_relaxed))
+        return 0;
+    pthread_mutex_lock(&journal->lock);
+    id = journal_ids_draw(journal->ids, time(NULL), journal->settings.node);
+    pthread_mutex_unlock(&journal->lock);
+    return id;
+}
+
+bool journal_keeps(struct journal *journal, bool refused)
+{
+    return atomic_load_explicit(refused ? &journal->on : &journal->keeps_accepted,
+                                memory_order_relaxed);
+}
+
+/* Lines it up; what finds no room is counted as dropped. */
+static bool enqueue(struct journal *journal, struct queued *queued, bool has_head)
+{
+    bool fits;
+
+    pthread_mutex_lock(&journal->lock);
+    fits =
+        journal->queued_bytes + queued->octets.size <= QUEUE_BYTES && !journal->stopping;
+    journal->put++;
+    if (fits) {
+        *journal->last = queued;
+        journal->last = &queued->next;
+        journal->queued_bytes += queued->octets.size + sizeof *queued;
+        if (++journal->queued_count == BATCH)
+            pthread_cond_signal(&journal->wake);
+    } else {
+        journal->taken++;
+        journal->stats.dropped += has_head;
+    }
+    pthread_mutex_unlock(&journal->lock);
+    return fits;
+}
+
+void journal_put(struct journal *journal, journal_id id, bool refused,
+                 struct octets *octets, struct journal_configuration *configuration,
+                 const char *alone)
+{
+    bool has_head = record_has_head(octets->bytes, octets->used);
+    struct queued *queued = NULL;
+
+    if (!octets->failed)
+        queued = calloc(1, sizeof *queued);
+    if (queued == NULL) {
+        free(octets->bytes);
+        *octets = (struct octets){0};
+        pthread_mutex_lock(&journal->lock);
+        journal->stats.dropped += has_head;
+        pthread_mutex_unlock(&journal->lock);
+        return;
+    }
+    queued->id = id;
+    queued->refused = refused;
+    queued->octets = *octets;
+    queued->configuration = has_head ? journal_configuration_ref(configuration) : NULL;
+    queued->alone = alone != NULL ? strdup(alone) : NULL;
+    *octets = (struct octets){0};
+    if (!enqueue(journal, queued, has_head))
+        queued_free(queued);
+}
+
+void journal_flush(struct journal *journal, int wait_ms)
+{
+    struct timespec until = clock_timespec(clock_ms() + wait_ms);
+    uint64_t put;
+
+    pthread_mutex_lock(&journal->lock);
+    put = journal->put;
+    journal->flushing++;
+    pthread_cond_signal(&journal->wake);
+    while (journal->taken < put && !journal->stopping)
+        if (pthread_cond_timedwait(&journal->written, &journal->lock, &until) != 0)
+            break;
+    journal->flushing--;
+    pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_stats(struct journal *journal, struct journal_stats *out)
+{
+    pthread_mutex_lock(&journal->lock);
+    *out = journal->stats;
+    out->queued = journal->queued_bytes;
+    pthread_mutex_unlock(&journal->lock);
+}
+
+const char *journal_directory(const struct journal *journal)
+{
+    return journal->directory;
+}

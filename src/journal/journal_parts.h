@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef JOURNAL_JOURNAL_PARTS_H
+#define JOURNAL_JOURNAL_PARTS_H
+
+/* What the files of the journal share: journal.c (its life, and the queue), writer.c (the
+ * thread that writes), retention.c (what goes, and what has to stay free). Private to
+ * them. */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "journal/day.h"
+#include "journal/journal.h"
+
+#define QUEUE_BYTES (16u << 20) /* beyond it decisions are dropped */
+#define BATCH       1000        /* decisions; so many wake the writer */
+#define COMMIT_MS   250
+#define RETRY_MS    10000
+#define FOLD_FROM   60 /* of one flood in a minute, so many are kept each */
+
+struct journal_configuration {
+    atomic_uint refs;
+    int64_t number; /* the unix time at which it came into force, made unique */
+    char *lists, *text;
+};
+
+/* One handed over. */
+struct queued {
+    struct queued *next;
+    journal_id id;
+    bool refused;
+    struct octets octets;
+    struct journal_configuration *configuration; /* a reference; NULL without a head */
+    char *alone;                                 /* NULL none */
+};
+
+/* A file that is written. */
+struct open_day {
+    struct day *day;
+    int64_t number;
+    enum day_kind kind;
+    bool in_transaction;
+    bool merged; /* of a day that has passed: its index is whole */
+};
+#define OPEN_DAYS 4 /* today and yesterday, refused and accepted */
+
+struct fold;           /* writer.c */
+struct journal_reader; /* search.c */
+
+struct journal {
+    char *directory;
+    pthread_t thread;
+    bool has_thread;
+    atomic_bool on, keeps_accepted;
+    /* under lock: */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;              /* of the writer; CLOCK_MONOTONIC */
+    pthread_cond_t written;           /* of those in journal_flush; CLOCK_MONOTONIC */
+    struct journal_settings settings; /* without directory */
+    struct journal_ids *ids;
+    int64_t last_configuration;
+    struct queued *first, **last;
+    size_t queued_bytes, queued_count;
+    uint64_t put, taken; /* how many were put, and how many of them are dealt with */
+    unsigned flushing;   /* who wait in journal_flush */
+    bool stopping;
+    struct journal_stats stats;
+    pthread_mutex_t reader_lock; /* of reader: one search at a time */
+    struct journal_reader *reader;
+    /* the writer's own: */
+    int lock_fd; /* of DIR/lock; -1 */
+    uint8_t key[DAY_KEY_SIZE];
+    bool has_key;
+    struct open_day days[OPEN_DAYS];
+    struct open_day *damaged; /* what writing has just found to be broken; NULL */
+    bool full;                /* today's files alone pass max-size */
+    struct fold *folds;
+    int64_t fold_minute;
+    int64_t retry_ms;      /* CLOCK_MONOTONIC: not before; 0 */
+    int64_t checkpoint_ms; /* CLOCK_MONOTONIC: the next one */
+};
+
+/* writer.c: the thread. */
+void *writer_main(void *journal);
+
+/* The file of that day, open for writing. NULL with error filled in. */
+struct open_day *writer_day(struct journal *journal, int64_t number, enum day_kind kind,
+                            char error[static DAY_ERROR_SIZE]);
+void writer_close_day(struct open_day *day);
+
+/* search.c: what searches keep open. */
+struct journal_reader *journal_reader_new(void);         /* NULL: no memory */
+void journal_reader_free(struct journal_reader *reader); /* NULL is fine */
+
+/* retention.c: makes the directory where it is not there, and takes its lock. Returns 0,
+ * or -1 with error filled in. */
+int retention_lock(struct journal *journal, char error[static DAY_ERROR_SIZE]);
+
+/* Whether the disk has room. Returns 0, or -1 with error filled in. */
+int retention_check_free(const char *directory, int64_t min_free,
+                         char error[static DAY_ERROR_SIZE]);
+
+/* Removes the files of days that are over, by their age and by max-size, accepted ones of
+ * the oldest days first; notes in full whether today's alone pass it. */
+void retention_prune(struct journal *journal);
+
+/* The key of the newest file, or random octets where there is none. */
+int retention_key(struct journal *journal);
+
+#endif

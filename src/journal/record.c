@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "journal/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A part: its kind, the size of its content (a number), the content. Numbers are of 7
+ * bits an octet, the lowest first, signed ones with their sign in the lowest bit; texts
+ * end with a 0. */
+enum part { PART_HEAD = 1, PART_RECIPIENT = 2, PART_END = 3, PART_FOLDED = 4 };
+
+enum head_flag { HEAD_IPV4 = 1, HEAD_IPV6 = 2, HEAD_ENTRY = 4 };
+
+enum answer_flag {
+    ANSWER_COUNTED = 1,
+    ANSWER_LATE = 2,
+    ANSWER_CACHED = 4,
+    ANSWER_STALE = 8,
+    ANSWER_MONITOR = 16,
+    ANSWER_DECIDED = 32,
+    ANSWER_SKIPPED = 64
+};
+
+static uint8_t *room(struct octets *out, size_t more)
+{
+    size_t size = out->size > 0 ? out->size : 512;
+    uint8_t *bytes;
+
+    if (out->failed)
+        return NULL;
+    while (size - out->used < more)
+        size *= 2;
+    if (size != out->size) {
+        bytes = realloc(out->bytes, size);
+        if (bytes == NULL) {
+            out->failed = true;
+            return NULL;
+        }
+        out->bytes = bytes;
+        out->size = size;
+    }
+    return out->bytes + out->used;
+}
+
+void octets_add(struct octets *out, const void *octets, size_t size)
+{
+    uint8_t *at = room(out, size);
+
+    if (at == NULL || size == 0)
+        return;
+    memcpy(at, octets, size);
+    out->used += size;
+}
+
+static void put_number(struct octets *out, uint64_t number)
+{
+    uint8_t *at = room(out, 10);
+
+    if (at == NULL)
+        return;
+    for (; number >= 0x80; number >>= 7, out->used++)
+        *at++ = (uint8_t)(number | 0x80);
+    *at = (uint8_t)number;
+    out->used++;
+}
+
+static void put_signed(struct octets *out, int64_t number)
+{
+    put_number(out, (uint64_t)number << 1 ^ (uint64_t)(number >> 63));
+}
+
+static void put_text(struct octets *out, const char *text)
+{
+    octets_add(out, text != NULL ? text : "", text != NULL ? strlen(text) + 1 : 1);
+}
+
+static size_t part_begin(struct octets *out, enum part part)
+{
+    put_number(out, part);
+    octets_add(out, "\0\0", 2); /* for the size, which follows */
+    return out->used;
+}
+
+/* The size of a part, in two octets of 7 bits; what is larger gets a third. */
+static void part_end(struct octets *out, size_t begin)
+{
+    size_t size = out->used - begin;
+
+    if (size >= 1u << 14) {
+        if (room(out, 1) == NULL)
+            return;
+        memmove(out->bytes + begin + 1, out->bytes + begin, size);
+        out->bytes[begin] = (uint8_t)(size >> 14);
+        out->used++;
+    }
+    if (out->failed)
+        return;
+    out->bytes[begin - 2] = (uint8_t)(size | 0x80);
+    out->bytes[begin - 1] = (uint8_t)((size >> 7 & 0x7f) | (size >= 1u << 14 ? 0x80 : 0));
+}
+
+static void put_answer(struct octets *out, const struct record_answer *a)
+{
+    bool skipped = a->skip != NULL && a->skip[0] != '\0';
+
+    put_number(out, a->list);
+    put_number(out, a->check);
+    put_number(out, (unsigned)(a->counted ? ANSWER_COUNTED : 0) |
+                        (unsigned)(a->late ? ANSWER_LATE : 0) |
+                        (unsigned)(a->cached ? ANSWER_CACHED : 0) |
+                        (unsigned)(a->stale ? ANSWER_STALE : 0) |
+                        (unsigned)(a->monitor ? ANSWER_MONITOR : 0) |
+                        (unsigned)(a->decided ? ANSWER_DECIDED : 0) |
+                        (unsigned)(skipped ? ANSWER_SKIPPED : 0));
+    put_number(out, (unsigned)(a->state | a->status << 3));
+    put_signed(out, a->weight);
+    put_number(out, (uint64_t)(a->ttl_s > 0 ? a->ttl_s : 0));
+    put_number(out, (uint64_t)(a->age_s > 0 ? a->age_s : 0));
+    put_number(out, (uint64_t)(a->ms > 0 ? a->ms : 0));
+    if (skipped)
+        put_text(out, a->skip);
+    put_number(out, a->address_count);
+    octets_add(out, a->addresses, a->address_count * sizeof a->addresses[0]);
+}
+
+static void put_envelope(struct octets *out, const struct record *r)
+{
+    if (r->has_client)
+        octets_add(out, r->client.octets, r->client.family == 4 ? 4 : 16);
+    put_text(out, r->client_name);
+    put_text(out, r->helo);
+    put_text(out, r->sender);
+    put_text(out, r->login);
+    put_text(out, r->exempt);
+    put_text(out, r->reason);
+}
+
+void record_add_head(struct octets *out, const struct record *r)
+{
+    size_t begin = part_begin(out, PART_HEAD);
+    unsigned flags = r->entry_action != 0 ? HEAD_ENTRY : 0;
+
+    if (r->has_client)
+        flags |= r->client.family == 4 ? HEAD_IPV4 : HEAD_IPV6;
+    put_number(out, (uint64_t)r->at_ms);
+    put_number(out, (unsigned)(r->verdict | r->stage << 3));
+    put_number(out, flags);
+    put_signed(out, r->score);
+    put_signed(out, r->missing);
+    put_number(out, (uint64_t)r->reject);
+    put_number(out, (uint64_t)r->tempfail);
+    put_number(out, (uint64_t)r->tag);
+    put_number(out, (uint64_t)(r->took_ms > 0 ? r->took_ms : 0));
+    put_number(out, (uint64_t)r->configuration);
+    put_envelope(out, r);
+    if (r->entry_action != 0) {
+        put_number(out, r->entry_action);
+        put_number(out, r->entry_subject);
+        put_text(out, r->entry);
+        put_text(out, r->entry_reason);
+        put_signed(out, r->entry_since);
+    }
+    put_number(out, r->answer_count);
+    for (size_t i = 0; i < r->answer_count; i++)
+        put_answer(out, &r->answers[i]);
+    part_end(out, begin);
+}
+
+void record_add_recipient(struct octets *out, const struct record_recipient *recipient)
+{
+    size_t begin = part_begin(out, PART_RECIPIENT);
+
+    put_number(out, recipient->outcome);
+    put_text(out, recipient->text);
+    put_text(out, recipient->detail);
+    part_end(out, begin);
+}
+
+void record_add_end(struct octets *out, enum message_end end, const char *queue_id)
+{
+    size_t begin = part_begin(out, PART_END);
+
+    put_number(out, end);
+    put_text(out, queue_id);
+    part_end(out, begin);
+}
+
+void record_add_folded(struct octets *out, uint64_t count, int64_t last_ms)
+{
+    size_t begin = part_begin(out, PART_FOLDED);
+
+    put_number(out, count);
+    put_number(out, (uint64_t)last_ms);
+    part_end(out, begin);
+}
+
+/* --- reading --- */
+
+struct reader {
+    const uint8_t *at, *end;
+    bool failed;
+};
+
+static uint64_t get_number(struct reader *r)
+{
+    uint64_t number = 0;
+
+    for (unsigned shift = 0; r->at < r->end && shift < 64; shift += 7) {
+        uint8_t octet = *r->at++;
+
+        number |= (uint64_t)(octet & 0x7f) << shift;
+        if ((octet & 0x80) == 0)
+            return number;
+    }
+    r->failed = true;
+    return 0;
+}
+
+static int64_t get_signed(struct reader *r)
+{
+    uint64_t number = get_number(r);
+
+    return (int64_t)(number >> 1 ^ (~(number & 1) + 1));
+}
+
+/* A number up to max; what is greater is damage. */
+static int get_up_to(struct reader *r, uint64_t max)
+{
+    uint64_t number = get_number(r);
+
+    if (number > max)
+        r->failed = true;
+    return r->failed ? 0 : (int)number;
+}
+
+static int get_int(struct reader *r)
+{
+    int64_t number = get_signed(r);
+
+    if (number < -INT32_MAX || number > INT32_MAX)
+        r->failed = true;
+    return r->failed ? 0 : (int)number;
+}
+
+static const char *get_text(struct reader *r)
+{
+    const uint8_t *begin = r->at;
+    const uint8_t *end =
+        r->at < r->end ? memchr(r->at, 0, (size_t)(r->end - r->at)) : NULL;
+
+    if (end == NULL) {
+        r->failed = true;
+        return "";
+    }
+    r->at = end + 1;
+    return (const char *)begin;
+}
+
+static const uint8_t *get_octets(struct reader *r, size_t size)
+{
+    const uint8_t *begin = r->at;
+
+    if (r->failed || (size_t)(r->end - r->at) < size) {
+        r->failed = true;
+        return NULL;
+    }
+    r->at += size;
+    return begin;
+}
+
+static void get_addresses(struct reader *r, struct record_answer *a)
+{
+    unsigned count = (unsigned)get_up_to(r, 255);
+    const uint8_t *octets = get_octets(r, count * sizeof(struct in_addr));
+    struct in_addr *addresses;
+
+    if (octets == NULL || count == 0)
+        return;
+    addresses = malloc(count * sizeof *addresses);
+    if (addresses == NULL) {
+        r->failed = true;
+        return;
+    }
+    memcpy(addresses, octets, count * sizeof *addresses);
+    a->addresses = addresses;
+    a->address_count = count;
+}
+
+static void get_answer(struct reader *r, struct record_answer *a)
+{
+    unsigned flags, state;
+
+    a->list = (unsigned)get_up_to(r, INT32_MAX);
+    a->check = (uint8_t)get_up_to(r, UINT8_MAX);
+    flags = (unsigned)get_up_to(r, UINT16_MAX);
+    state = (unsigned)get_up_to(r, UINT8_MAX);
+    a->state = state & 7;
+    a->status = (uint8_t)(state >> 3);
+    a->counted = flags & ANSWER_COUNTED;
+    a->late = flags & ANSWER_LATE;
+    a->cached = flags & ANSWER_CACHED;
+    a->stale = flags & ANSWER_STALE;
+    a->monitor = flags & ANSWER_MONITOR;
+    a->decided = flags & ANSWER_DECIDED;
+    a->weight = get_int(r);
+    a->ttl_s = get_up_to(r, INT32_MAX);
+    a->age_s = get_up_to(r, INT32_MAX);
+    a->ms = get_up_to(r, INT32_MAX);
+    a->skip = flags & ANSWER_SKIPPED ? get_text(r) : "";
+    get_addresses(r, a);
+}
+
+static void get_envelope(struct reader *r, struct record *out, unsigned flags)
+{
+    size_t size = flags & HEAD_IPV4 ? 4 : flags & HEAD_IPV6 ? 16 : 0;
+    const uint8_t *octets = get_octets(r, size);
+
+    if (octets != NULL && size > 0) {
+        out->has_client = true;
+        out->client.family = size == 4 ? 4 : 6;
+        memcpy(out->client.octets, octets, size);
+    }
+    out->client_name = get_text(r);
+    out->helo = get_text(r);
+    out->sender = get_text(r);
+    out->login = get_text(r);
+    out->exempt = get_text(r);
+    out->reason = get_text(r);
+}
+
+static void free_answers(struct record *out)
+{
+    for (size_t i = 0; i < out->answer_count; i++)
+        free((void *)out->answers[i].addresses);
+    free(out->answers);
+    out->answers = NULL;
+    out->answer_count = 0;
+}
+
+static void get_answers(struct reader *r, struct record *out)
+{
+    /* an answer takes 9 octets at least: a greater number is damage, no reason for memory */
+    size_t count = (size_t)get_up_to(r, (uint64_t)(r->end - r->at) / 9);
+
+    free_answers(out);
+    if (r->failed || count == 0)
+        return;
+    out->answers = calloc(count, sizeof *out->answers);
+    if (out->answers == NULL) {
+        r->failed = true;
+        return;
+    }
+    for (; out->answer_count < count && !r->failed; out->answer_count++)
+        get_answer(r, &out->answers[out->answer_count]);
+}
+
+static void get_head(struct reader *r, struct record *out)
+{
+    unsigned what, flags;
+
+    out->at_ms = (int64_t)get_number(r);
+    what = (unsigned)get_up_to(r, UINT8_MAX);
+    out->verdict = what & 7;
+    out->stage = (uint8_t)(what >> 3);
+    flags = (unsigned)get_up_to(r, UINT8_MAX);
+    out->score = get_int(r);
+    out->missing = get_int(r);
+    out->reject = get_up_to(r, INT32_MAX);
+    out->tempfail = get_up_to(r, INT32_MAX);
+    out->tag = get_up_to(r, INT32_MAX);
+    out->took_ms = get_up_to(r, INT32_MAX);
+    out->configuration = (int64_t)get_number(r);
+    out->has_client = false;
+    get_envelope(r, out, flags);
+    out->entry_action = 0;
+    if (flags & HEAD_ENTRY) {
+        out->entry_action = (uint8_t)get_up_to(r, UINT8_MAX);
+        out->entry_subject = (uint8_t)get_up_to(r, UINT8_MAX);
+        out->entry = get_text(r);
+        out->entry_reason = get_text(r);
+        out->entry_since = get_signed(r);
+    }
+    get_answers(r, out);
+    if (out->verdict > 3 || out->at_ms < 0)
+        r->failed = true;
+}
+
+static void get_recipient(struct reader *r, struct record *out)
+{
+    struct record_recipient *recipients;
+    size_t count = out->recipient_count;
+
+    /* twice the room at each power of two */
+    if ((count & (count - 1)) == 0) {
+        recipients =
+            realloc(out->recipients, (count > 0 ? 2 * count : 1) * sizeof *recipients);
+        if (recipients == NULL) {
+            r->failed = true;
+            return;
+        }
+        out->recipients = recipients;
+    }
+    out->recipients[count].outcome =
+        (enum recipient_outcome)get_up_to(r, RECIPIENT_BY_MTA);
+    out->recipients[count].text = get_text(r);
+    out->recipients[count].detail = get_text(r);
+    out->recipient_count += !r->failed;
+}
+
+static void get_part(struct reader *r, uint64_t part, struct record *out)
+{
+    const char *queue_id;
+
+    switch (part) {
+    case PART_HEAD:
+        get_head(r, out);
+        break;
+    case PART_RECIPIENT:
+        get_recipient(r, out);
+        break;
+    case PART_END:
+        out->end = (enum message_end)get_up_to(r, END_CONNECTION);
+        queue_id = get_text(r);
+        if (queue_id[0] != '\0')
+            out->queue_id = queue_id;
+        break;
+    case PART_FOLDED:
+        out->folded += get_number(r);
+        out->folded_last_ms = (int64_t)get_number(r);
+        break;
+    }
+}
+
+int record_decode(const uint8_t *bytes, size_t size, struct record *out)
+{
+    struct reader all = {.at = bytes, .end = bytes + size};
+
+    *out = (struct record){.client_name = "",
+                           .helo = "",
+                           .sender = "",
+                           .login = "",
+                           .exempt = "",
+                           .reason = "",
+                           .entry = "",
+                           .entry_reason = "",
+                           .queue_id = ""};
+    while (all.at < all.end && !all.failed) {
+        uint64_t part = get_number(&all), length = get_number(&all);
+        struct reader content = {.at = all.at};
+
+        if (all.failed || length > (uint64_t)(all.end - all.at)) {
+            all.failed = true;
+            break;
+        }
+        content.end = all.at = all.at + length;
+        get_part(&content, part, out);
+        all.failed |= content.failed;
+    }
+    if (!all.failed)
+        return 0;
+    record_clear(out);
+    return -1;
+}
+
+void record_clear(struct record *record)
+{
+    free_answers(record);
+    free(record->recipients);
+    record->recipients = NULL;
+    record->recipient_count = 0;
+}
+
+bool record_has_head(const uint8_t *bytes, size_t size)
+{
+    return size > 0 && bytes[0] == PART_HEAD;
+}

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "journal/search.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "journal/journal_parts.h"
+
+#define FLUSH_MS 1000
+
+struct reader_file {
+    int64_t number;
+    enum day_kind kind;
+    struct day *day;
+    bool seen; /* in the directory, at the last look */
+};
+
+/* Files open for reading, the newest day first, and the configuration used last. */
+struct journal_reader {
+    struct reader_file *files;
+    size_t count;
+    int64_t number; /* of lists and text; 0 none */
+    char *lists, *text;
+};
+
+struct journal_reader *journal_reader_new(void)
+{
+    return calloc(1, sizeof(struct journal_reader));
+}
+
+void journal_reader_free(struct journal_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    for (size_t i = 0; i < reader->count; i++)
+        day_close(reader->files[i].day);
+    free(reader->files);
+    free(reader->lists);
+    free(reader->text);
+    free(reader);
+}
+
+/* --- the files --- */
+
+static struct reader_file *file_of(struct journal_reader *reader, int64_t number,
+                                   enum day_kind kind)
+{
+    for (size_t i = 0; i < reader->count; i++)
+        if (reader->files[i].number == number && reader->files[i].kind == kind)
+            return &reader->files[i];
+    return NULL;
+}
+
+static struct reader_file *add_file(struct journal_reader *reader, int64_t number,
+                                    enum day_kind kind)
+{
+    struct reader_file *files =
+        realloc(reader->files, (reader->count + 1) * sizeof *files);
+
+    if (files == NULL)
+        return NULL;
+    reader->files = files;
+    files[reader->count] = (struct reader_file){.number = number, .kind = kind};
+    return &files[reader->count++];
+}
+
+static void note_file(struct journal_reader *reader, const char *directory,
+                      int64_t number, enum day_kind kind)
+{
+    struct reader_file *file = file_of(reader, number, kind);
+    char path[PATH_MAX], error[DAY_ERROR_SIZE];
+
+    if (file == NULL)
+        file = add_file(reader, number, kind);
+    if (file == NULL || !day_path(directory, number, kind, path))
+        return;
+    file->seen = true;
+    if (file->day == NULL && day_open(path, NULL, &file->day, error) != DAY_OK)
+        log_debug("journal: %s", error);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct reader_file *x = a, *y = b;
+
+    if (x->number != y->number)
+        return x->number > y->number ? -1 : 1;
+    return (int)x->kind - (int)y->kind;
+}
+
+/* What is in the directory now. A file that was removed and made again is found when it
+ * was not there at a look between; a search that reads the old one misses the new day's
+ * first seconds at most. */
+static void refresh(struct journal_reader *reader, const char *directory)
+{
+    DIR *dir = opendir(directory);
+    struct dirent *entry;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < reader->count; i++)
+        reader->files[i].seen = false;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        int64_t number;
+        enum day_kind kind;
+
+        if (day_of_name(entry->d_name, &number, &kind) == 0)
+            note_file(reader, directory, number, kind);
+        else if (strcmp(entry->d_name, "marked.db") == 0)
+            note_file(reader, directory, INT64_MIN, DAY_MARKED);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    for (size_t i = 0; i < reader->count; i++) {
+        if (reader->files[i].seen)
+            reader->files[kept++] = reader->files[i];
+        else
+            day_close(reader->files[i].day);
+    }
+    reader->count = kept;
+    if (kept > 1)
+        qsort(reader->files, kept, sizeof reader->files[0], newest_first);
+}
+
+static void begin(struct journal *journal)
+{
+    journal_flush(journal, FLUSH_MS);
+    pthread_mutex_lock(&journal->reader_lock);
+    refresh(journal->reader, journal->directory);
+}
+
+static void end(struct journal *journal)
+{
+    pthread_mutex_unlock(&journal->reader_lock);
+}
+
+/* --- one decision --- */
+
+static struct day *day_in(struct journal_reader *reader, int64_t number,
+                          enum day_kind kind)
+{
+    struct reader_file *file = file_of(reader, number, kind);
+
+    return file != NULL ? file->day : NULL;
+}
+
+static void load_configuration(struct journal_reader *reader, struct day *day,
+                               int64_t number)
+{
+    if (number == reader->number)
+        return;
+    free(reader->lists);
+    free(reader->text);
+    reader->number =
+        day_configuration(day, number, &reader->lists, &reader->text) == 0 ? number : 0;
+}
+
+/* All that is known of a decision, from the files of its day, and of those marked. Returns
+ * whether there is anything. */
+static bool load(struct journal_reader *reader, journal_id id, struct octets *out,
+                 struct record *record)
+{
+    int64_t number = day_of(journal_id_time(id));
+    struct day *days[] = {day_in(reader, number, DAY_ACCEPTED),
+                          day_in(reader, number, DAY_REFUSED),
+                          day_in(reader, INT64_MIN, DAY_MARKED)};
+    size_t count = sizeof days / sizeof days[0], rows = 0;
+
+    out->used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (days[i] != NULL && (i < 2 || rows == 0))
+            rows += day_load(days[i], id, out);
+    if (rows == 0 || out->failed || record_decode(out->bytes, out->used, record) != 0)
+        return false;
+    record->id = id;
+    for (size_t i = 0; i < count; i++)
+        if (days[i] != NULL)
+            load_configuration(reader, days[i], record->configuration);
+    return true;
+}
+
+static void report(struct journal_reader *reader, const struct record *record,
+                   bool folded,
+                   void (*found)(void *context, const struct journal_found *found),
+                   void *context)
+{
+    struct day *marked = day_in(reader, INT64_MIN, DAY_MARKED);
+    struct day_mark mark;
+    bool has_mark = marked != NULL && day_mark_of(marked, record->id, &mark) == 0;
+    bool known = reader->number == record->configuration && reader->lists != NULL;
+    struct journal_found one = {.record = record,
+                                .lists = known ? reader->lists : "",
+                                .configuration = known ? reader->text : "",
+                                .mark = has_mark ? &mark : NULL,
+                                .folded = folded};
+
+    found(context, &one);
+}
+
+bool journal_find_id(struct journal *journal, journal_id id,
+                     void (*found)(void *context, const struct journal_found *found),
+                     void *context)
+{
+    struct octets octets = {0};
+    struct record record;
+    struct day *day;
+    journal_id leader = 0;
+    bool any;
+
+    begin(journal);
+    any = load(journal->reader, id, &octets, &record);
+    day = day_in(journal->reader, day_of(journal_id_time(id)), DAY_REFUSED);
+    if (!any && day != NULL)
+        leader = day_leader(day, id);
+    if (leader != 0)
+        any = load(journal->reader, leader, &octets, &record);
+    if (any) {
+        report(journal->reader, &record, leader != 0, found, context);
+        record_clear(&record);
+    }
+    end(journal);
+    free(octets.bytes);
+    return any;
+}
+
+/* --- by what is known of it --- */
+
+struct search {
+    struct journal *journal;
+    const struct journal_query *query;
+    journal_id *ids; /* of one day */
+    size_t count, wanted;
+    const struct day *file; /* that is searched */
+    size_t file_count;      /* of it */
+    struct octets octets;
+};
+
+static bool is_known(const struct search *search, journal_id id)
+{
+    for (size_t i = 0; i < search->count; i++)
+        if (search->ids[i] == id)
+            return true;
+    return false;
+}
+
+static bool take_id(void *context, journal_id id)
+{
+    struct search *search = context;
+    struct journal_reader *reader = search->journal->reader;
+    const struct journal_query *query = search->query;
+    struct record record;
+    bool wanted;
+
+    if (is_known(search, id) || !load(reader, id, &search->octets, &record))
+        return true;
+    wanted = record.at_ms / 1000 >= query->since &&
+             query->wants(query->context, &record,
+                          reader->number == record.configuration ? reader->lists : "",
+                          day_key(search->file));
+    record_clear(&record);
+    if (!wanted)
+        return true;
+    search->ids[search->count++] = id;
+    return ++search->file_count < search->wanted;
+}
+
+static int greatest_first(const void *a, const void *b)
+{
+    journal_id x = *(const journal_id *)a, y = *(const journal_id *)b;
+
+    return (x < y) - (x > y);
+}
+
+/* Reports what was found on one day, up to the limit. */
+static unsigned report_day(struct search *search, unsigned done)
+{
+    const struct journal_query *query = search->query;
+    struct journal_reader *reader = search->journal->reader;
+    struct record record;
+
+    qsort(search->ids, search->count, sizeof search->ids[0], greatest_first);
+    for (size_t i = 0; i < search->count && done < query->limit; i++) {
+        if (!load(reader, search->ids[i], &search->octets, &record))
+            continue;
+        report(reader, &record, false, query->found, query->context);
+        record_clear(&record);
+        done++;
+    }
+    return done;
+}
+
+unsigned journal_find(struct journal *journal, const struct journal_query *query,
+                      bool *more)
+{
+    struct search search = {.journal = journal, .query = query};
+    struct journal_reader *reader = journal->reader;
+    int64_t since = day_of(query->since);
+    unsigned done = 0;
+
+    *more = false;
+    search.wanted = (size_t)query->limit + 1;
+    search.ids = calloc(3 * search.wanted, sizeof *search.ids);
+    if (search.ids == NULL)
+        return 0;
+    begin(journal);
+    for (size_t i = 0; i < reader->count && done <= query->limit;) {
+        int64_t number = reader->files[i].number;
+
+        if (number < since && number != INT64_MIN)
+            break;
+        search.count = 0;
+        for (; i < reader->count && reader->files[i].number == number; i++) {
+            search.file_count = 0;
+            search.file = reader->files[i].day;
+            if (reader->files[i].day != NULL && number != INT64_MIN)
+                (void)day_find(reader->files[i].day, query->values, query->count, take_id,
+                               &search); /* logged: the other days are worth showing */
+        }
+        *more |= done + search.count > query->limit;
+        done = report_day(&search, done);
+        if (*more)
+            break;
+    }
+    end(journal);
+    free(search.ids);
+    free(search.octets.bytes);
+    return done;
+}
+
+struct near {
+    journal_id id;
+    journal_id *out;
+    size_t count;
+};
+
+static bool take_near(void *context, journal_id id)
+{
+    struct near *near = context;
+
+    if (journal_id_is_near(id, near->id))
+        near->out[near->count++] = id;
+    return near->count < JOURNAL_MISREADS;
+}
+
+size_t journal_find_near(struct journal *journal, journal_id id,
+                         journal_id out[static JOURNAL_MISREADS])
+{
+    struct near near = {.id = id, .out = out};
+    journal_id least, most;
+
+    journal_id_range(journal_id_time(id), &least, &most);
+    begin(journal);
+    for (int kind = DAY_REFUSED; kind <= DAY_ACCEPTED; kind++) {
+        struct day *day = day_in(journal->reader, day_of(journal_id_time(id)), kind);
+
+        if (day != NULL && near.count < JOURNAL_MISREADS)
+            (void)day_walk(day, least, most, take_near, &near); /* logged */
+    }
+    end(journal);
+    return near.count;
+}
+
+/* --- marks --- */
+
+/* A file that has the decision, which was loaded. */
+static struct day *source_of(struct journal_reader *reader, journal_id id)
+{
+    int64_t number = day_of(journal_id_time(id));
+    struct day *marked = day_in(reader, INT64_MIN, DAY_MARKED);
+    struct day *refused = day_in(reader, number, DAY_REFUSED);
+
+    if (refused != NULL && day_has(refused, id))
+        return refused;
+    return marked != NULL && day_has(marked, id) ? marked
+                                                 : day_in(reader, number, DAY_ACCEPTED);
+}
+
+int journal_mark(struct journal *journal, journal_id id, const char *login,
+                 const char *reason, const char *alone, char error[static DAY_ERROR_SIZE])
+{
+    struct journal_reader *reader = journal->reader;
+    char path[PATH_MAX];
+    struct octets octets = {0};
+    struct record record;
+    struct day *day = NULL;
+    int rc = -1;
+
+    begin(journal);
+    if (!day_path(journal->directory, 0, DAY_MARKED, path) ||
+        !load(reader, id, &octets, &record)) {
+        text_sentence(error, DAY_ERROR_SIZE, "there is no such decision");
+        goto out;
+    }
+    if (day_open(path, day_key(source_of(reader, id)), &day, error) == DAY_OK &&
+        day_begin(day, error) == DAY_OK &&
+        day_mark(day, id, login, reason, alone, error) == DAY_OK &&
+        (day_has(day, id) ||
+         (day_add_configuration(day, record.configuration, reader->lists, reader->text,
+                                error) == DAY_OK &&
+          day_add(day, id, octets.bytes, octets.used, &record, error) == DAY_OK)) &&
+        day_commit(day, error) == DAY_OK)
+        rc = 0;
+    record_clear(&record);
+out:
+    day_close(day);
+    end(journal);
+    free(octets.bytes);
+    return rc;
+}
+
+struct alone {
+    void (*each)(void *context, const char *list, uint64_t alone, uint64_t marked);
+    void *context;
+    bool marks;
+};
+
+static void each_alone(void *context, const char *list, uint64_t count)
+{
+    const struct alone *alone = context;
+
+    alone->each(alone->context, list, alone->marks ? 0 : count, alone->marks ? count : 0);
+}
+
+void journal_alone(struct journal *journal,
+                   void (*each)(void *context, const char *list, uint64_t alone,
+                                uint64_t marked),
+                   void *context)
+{
+    struct journal_reader *reader = journal->reader;
+
+    begin(journal);
+    for (size_t i = 0; i < reader->count; i++) {
+        struct alone alone = {each, context, reader->files[i].kind == DAY_MARKED};
+
+        if (reader->files[i].day != NULL)
+            day_each_alone(reader->files[i].day, alone.marks, each_alone, &alone);
+    }
+    end(journal);
+}
+
+/* --- all of them --- */
+
+/* One file that is walked through. */
+struct walked {
+    struct day *day;
+    struct day_cursor *cursor;
+    journal_id id; /* of the step at hand; 0: at its end */
+    const uint8_t *bytes;
+    size_t size;
+};
+
+static void walked_step(struct walked *walked)
+{
+    walked->id = walked->cursor != NULL
+                     ? day_cursor_next(walked->cursor, &walked->bytes, &walked->size)
+                     : 0;
+}
+
+static bool walk_one(struct journal_reader *reader, struct walked *walked,
+                     struct octets *octets,
+                     bool (*each)(void *context, const struct journal_found *found),
+                     void *context)
+{
+    journal_id id = walked[0].id;
+    struct record record;
+    struct journal_found found = {.record = &record};
+    bool go_on = true;
+
+    if (id == 0 || (walked[1].id != 0 && walked[1].id < id))
+        id = walked[1].id;
+    octets->used = 0;
+    for (int i = 0; i < 2; i++)
+        for (; walked[i].id == id; walked_step(&walked[i]))
+            octets_add(octets, walked[i].bytes, walked[i].size);
+    if (octets->failed || record_decode(octets->bytes, octets->used, &record) != 0)
+        return true;
+    record.id = id;
+    for (int i = 0; i < 2; i++)
+        if (walked[i].day != NULL)
+            load_configuration(reader, walked[i].day, record.configuration);
+    if (reader->number == record.configuration && reader->lists != NULL) {
+        found.lists = reader->lists;
+        found.configuration = reader->text;
+        go_on = each(context, &found);
+    }
+    record_clear(&record);
+    return go_on;
+}
+
+static bool walk_day(struct journal *journal, int64_t number, journal_id least,
+                     bool (*each)(void *context, const struct journal_found *found),
+                     void *context)
+{
+    struct walked walked[2] = {{0}};
+    struct journal_reader reader = {0};
+    struct octets octets = {0};
+    char path[PATH_MAX], error[DAY_ERROR_SIZE];
+    bool go_on = true;
+
+    for (int i = 0; i < 2; i++) {
+        enum day_kind kind = i == 0 ? DAY_ACCEPTED : DAY_REFUSED;
+
+        if (day_path(journal->directory, number, kind, path) && access(path, F_OK) == 0 &&
+            day_open(path, NULL, &walked[i].day, error) == DAY_OK)
+            walked[i].cursor = day_cursor_new(walked[i].day, least);
+        walked_step(&walked[i]);
+    }
+    while (go_on && (walked[0].id != 0 || walked[1].id != 0))
+        go_on = walk_one(&reader, walked, &octets, each, context);
+    for (int i = 0; i < 2; i++) {
+        day_cursor_free(walked[i].cursor);
+        day_close(walked[i].day);
+    }
+    free(reader.lists);
+    free(reader.text);
+    free(octets.bytes);
+    return go_on;
+}
+
+int journal_walk(struct journal *journal, int64_t since,
+                 bool (*each)(void *context, const struct journal_found *found),
+                 void *context, char error[static DAY_ERROR_SIZE])
+{
+    int64_t *numbers, now = (int64_t)time(NULL);
+    size_t count = 0;
+    journal_id least, most;
+    bool go_on = true;
+
+    begin(journal);
+    numbers = calloc(journal->reader->count + 1, sizeof *numbers);
+    for (size_t i = journal->reader->count; numbers != NULL && i > 0; i--) {
+        int64_t number = journal->reader->files[i - 1].number;
+
+        if (number >= day_of(since) && (count == 0 || numbers[count - 1] != number))
+            numbers[count++] = number;
+    }
+    end(journal);
+    if (numbers == NULL) {
+        text_sentence(error, DAY_ERROR_SIZE, "out of memory");
+        return -1;
+    }
+    journal_id_range((time_t)(since < now ? since : now), &least, &most);
+    for (size_t i = 0; i < count && go_on; i++)
+        go_on = walk_day(journal, numbers[i], least, each, context);
+    free(numbers);
+    return 0;
+}
