@@ -233,6 +233,7 @@ show() {
     send 192.0.2.1 anna@clean.example
     expect "the reply:" "$dir/swaks.log" \
         '554 5\.7\.1 Service unavailable; Client host \[192\.0\.2\.1\] blocked using clients; 192\.0\.2\.1 was seen'
+    refused_id=$(grep -oE '\[[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}\]' "$dir/swaks.log" | tr -d '[]' | tail -n 1)
     expect "Postfix's log:" "$dir/maillog" 'milter-reject: RCPT from .*\[192\.0\.2\.1\]: 554 5\.7\.1'
     expect "rblmilter's log:" "$dir/rblmilter.log" 'reject: client=.*\[192\.0\.2\.1\].*clients\(127\.0\.0\.2:8\)'
 
@@ -248,6 +249,12 @@ show() {
     expect "rblmilter's log:" "$dir/rblmilter.log" 'tag: client=.*\[192\.0\.2\.4\].*clients\(127\.0\.0\.4:4\)'
     expect "Postfix's log:" "$dir/maillog" 'client=.*\[192\.0\.2\.4\]'
     tagged_mail
+
+    say "5. Why was the second one refused? Ask by the id in its reply"
+    echo "  rblctl why $refused_id"
+    $tree/rblctl -s "$dir/rblmilter/control.sock" why "$refused_id" 2>&1 |
+        tee "$dir/why.log" | sed 's/^/    /'
+    expect "in it:" "$dir/why.log" 'clients +192\.0\.2\.1 +127\.0\.0\.2 +8'
 }
 
 # The mail with the tag, once it has arrived.
@@ -269,7 +276,7 @@ how_to_go_on() {
     swaks --server 127.0.0.1:$smtp_port --xclient 'ADDR=192.0.2.1' --from a@b.example --to anna@example.org
   List a sender, and try again with that sender; ask why:
     $tree/rblctl -s $dir/rblmilter/control.sock add bob@b.example --reason "bulk mail"
-    $tree/rblctl -s $dir/rblmilter/control.sock check 192.0.2.1 --sender bob@b.example
+    $tree/rblctl -s $dir/rblmilter/control.sock why bob@b.example
   How the lists are doing:
     $tree/rblctl -s $dir/rblmilter/control.sock dnsbl
   The conf file: $dir/rblmilter.conf     the logs: $dir/rblmilter.log, $dir/maillog
@@ -291,7 +298,7 @@ if [ $failures != 0 ]; then
     cat "$dir/rblmilter.log"
     exit 1
 fi
-echo "All four went as they should."
+echo "All five went as they should."
 if [ -z "$once" ]; then
     how_to_go_on
     trap 'exit 0' INT TERM

@@ -8,6 +8,7 @@ dist_docs_DATA = \
 	docs/import.md \
 	docs/lists.md \
 	docs/operate.md \
+	docs/privacy.md \
 	docs/performance.md \
 	docs/performance-entries.svg \
 	docs/performance-lists.svg \

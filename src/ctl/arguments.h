@@ -27,12 +27,17 @@ enum option_id {
     OPTION_TABLE,
     OPTION_ALLOW,
     OPTION_FIELD,
+    OPTION_TO,
+    OPTION_VERDICT,
+    OPTION_LIST,
+    OPTION_ALLOW_FOR,
+    OPTION_UNDO,
     /* every command has these */
     OPTION_JSON,
     OPTION_SOCKET,
     OPTION_HELP
 };
-#define OPTION_COUNT 22
+#define OPTION_COUNT 27
 
 #define TAKES(option) (1u << (option))
 

@@ -31,6 +31,13 @@ static const struct ctl_command commands[] = {
     {"check", "SUBJECT…", 1, MANY,
      TAKES(OPTION_SENDER) | TAKES(OPTION_HELO) | TAKES(OPTION_NAME),
      "what would become of a message, and why", ctl_check},
+    {"why", "ID | ADDRESS | DOMAIN | IP | NETWORK | user:LOGIN | QUEUEID…", 1, MANY,
+     TAKES(OPTION_TO) | TAKES(OPTION_SINCE) | TAKES(OPTION_VERDICT) | TAKES(OPTION_LIST) |
+         TAKES(OPTION_LIMIT),
+     "why a mail was refused, or accepted", ctl_why},
+    {"false", "ID…", 1, MANY,
+     TAKES(OPTION_REASON) | TAKES(OPTION_ALLOW_FOR) | TAKES(OPTION_UNDO),
+     "mark a refusal as wrong", ctl_false},
     {"import", "FILE", 1, 1,
      TAKES(OPTION_FORMAT) | TAKES(OPTION_TABLE) | TAKES(OPTION_ALLOW) |
          TAKES(OPTION_FIELD) | TAKES(OPTION_SOURCE) | TAKES(OPTION_REASON) |

@@ -18,6 +18,10 @@ enum outcome ctl_log(struct ctl *ctl, const struct arguments *arguments);
 /* check.c */
 enum outcome ctl_check(struct ctl *ctl, const struct arguments *arguments);
 
+/* why.c */
+enum outcome ctl_why(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_false(struct ctl *ctl, const struct arguments *arguments);
+
 /* import.c, export.c */
 enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments);

@@ -3,6 +3,7 @@
 
 #include "ctl/commands.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "ctl/shown.h"
@@ -18,6 +19,8 @@ static const struct column list_columns[] = {
     {"hits", "HITS", COLUMN_NUMBER},
     {"unique_hits", "UNIQUE", COLUMN_NUMBER},
     {"decided_alone", "DECIDED", COLUMN_NUMBER},
+    {"refused_alone", "REFUSED ALONE", COLUMN_NUMBER},
+    {"false", "FALSE", COLUMN_NUMBER},
     {"errors", "ERRORS", COLUMN_NUMBER},
     {"p50_ms", "P50 MS", COLUMN_NUMBER},
     {"p95_ms", "P95 MS", COLUMN_NUMBER},
@@ -42,6 +45,23 @@ static const char *health_color(const json_t *row)
     return strcmp(health, "slow") == 0 ? "yellow" : "red";
 }
 
+static void print_proposals(const json_t *lists)
+{
+    const json_t *list;
+    char name[256], text[512];
+    size_t i;
+
+    json_array_foreach (lists, i, list) {
+        const char *proposal = json_string_value(json_object_get(list, "proposal"));
+
+        if (proposal == NULL || proposal[0] == '\0')
+            continue;
+        shown_text(json_string_value(json_object_get(list, "list")), name, sizeof name);
+        shown_text(proposal, text, sizeof text);
+        printf("%s: %s\n", name, text);
+    }
+}
+
 static enum outcome show_lists(struct ctl *ctl, const struct arguments *arguments)
 {
     enum outcome outcome = OUTCOME_DONE;
@@ -55,6 +75,8 @@ static enum outcome show_lists(struct ctl *ctl, const struct arguments *argument
     else if (table_of(list_columns, list_column_count, arguments->option[OPTION_OUTPUT],
                       health_color, ctl->terminal, json_object_get(answer, "lists")) != 0)
         outcome = OUTCOME_USAGE;
+    else
+        print_proposals(json_object_get(answer, "lists"));
     json_decref(answer);
     return outcome;
 }

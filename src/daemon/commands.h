@@ -35,6 +35,10 @@ void import_end(struct control_session *session);
 /* commands_check.c */
 json_t *cmd_check(struct control_session *session, const json_t *request);
 
+/* commands_journal.c */
+json_t *cmd_why(struct control_session *session, const json_t *request);
+json_t *cmd_false(struct control_session *session, const json_t *request);
+
 /* commands_dnsbl.c */
 json_t *cmd_dnsbl(struct control_session *session, const json_t *request);
 json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request);

@@ -39,6 +39,25 @@ static json_t *blocklist_section(struct daemon *daemon)
     return out;
 }
 
+static json_t *journal_section(struct daemon *daemon)
+{
+    struct journal_stats j;
+    json_t *out;
+
+    if (!journal_keeps(daemon->journal, true))
+        return json_pack("{s:b}", "kept", 0);
+    journal_stats(daemon->journal, &j);
+    out =
+        json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "directory",
+                  protocol_text(journal_directory(daemon->journal)), "bytes",
+                  (json_int_t)j.bytes, "oldest_at", (json_int_t)j.oldest_day, "decisions",
+                  (json_int_t)j.written, "folded", (json_int_t)j.folded, "dropped",
+                  (json_int_t)j.dropped, "queue_bytes", (json_int_t)j.queued);
+    if (j.failing)
+        protocol_set(&out, "wrong", protocol_text(j.error));
+    return out;
+}
+
 static void append_server(void *context, const char *address, int64_t away_ms)
 {
     json_t *row =
@@ -72,14 +91,14 @@ json_t *cmd_status(struct control_session *session, const json_t *request)
 
     (void)request;
     milter_stats(&milter_now);
-    out = json_pack("{s:s, s:I, s:o, s:o, s:i, s:{s:I, s:I}, s:o, s:o}", "version",
-                    PACKAGE_VERSION, "started_at", (json_int_t)daemon->started_at,
-                    "configuration", protocol_text(daemon->path), "socket",
-                    protocol_text(policy->config->milter.socket), "lists",
-                    (int)policy->lists.count, "sessions", "open",
-                    (json_int_t)milter_now.open, "waiting",
-                    (json_int_t)milter_now.waiting, "resolver", resolver_section(daemon),
-                    "blocklist", blocklist_section(daemon));
+    out = json_pack(
+        "{s:s, s:I, s:o, s:o, s:i, s:{s:I, s:I}, s:o, s:o, s:o}", "version",
+        PACKAGE_VERSION, "started_at", (json_int_t)daemon->started_at, "configuration",
+        protocol_text(daemon->path), "socket",
+        protocol_text(policy->config->milter.socket), "lists", (int)policy->lists.count,
+        "sessions", "open", (json_int_t)milter_now.open, "waiting",
+        (json_int_t)milter_now.waiting, "resolver", resolver_section(daemon), "blocklist",
+        blocklist_section(daemon), "journal", journal_section(daemon));
     if (log_lost() > 0)
         protocol_set(&out, "log_lines_lost", json_integer((json_int_t)log_lost()));
     policy_unref(policy);

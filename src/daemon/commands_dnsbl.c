@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "control/protocol.h"
 #include "control/request.h"
+#include "journal/search.h"
 
 static json_int_t count(const atomic_uint_fast64_t *counter)
 {
@@ -79,6 +80,80 @@ static json_t *row_of(const struct dnsbl *dnsbl)
     return row;
 }
 
+/* --- what a list refused alone, and how much of that was wrong --- */
+
+#define WRONG_ONE_IN                                                                     \
+    2500 /* what a list alone may refuse of honest mail: SpamAssassin's aim */
+#define FEW_ALONE 50
+
+/* Whether the share of wrong ones is above 1 in WRONG_ONE_IN, by the lower bound of
+ * Wilson's interval (95 %): center - t (1 + z2/n) > z sqrt(p (1-p)/n + z2/4n2), squared. */
+static bool is_wrong_too_often(double wrong, double alone)
+{
+    const double z2 = 1.96 * 1.96, t = 1.0 / WRONG_ONE_IN;
+    double p = wrong / alone;
+    double left = p + z2 / (2 * alone) - t * (1 + z2 / alone);
+
+    return left > 0 &&
+           left * left > z2 * (p * (1 - p) / alone + z2 / (4 * alone * alone));
+}
+
+static void add_alone(void *context, const char *list, uint64_t alone, uint64_t wrong)
+{
+    json_t *rows = context, *row;
+    size_t i;
+
+    json_array_foreach (rows, i, row) {
+        const char *name = json_string_value(json_object_get(row, "list"));
+
+        if (name == NULL || strcmp(name, list) != 0)
+            continue;
+        alone += (uint64_t)json_integer_value(json_object_get(row, "refused_alone"));
+        wrong += (uint64_t)json_integer_value(json_object_get(row, "false"));
+        json_object_set_new(row, "refused_alone", json_integer((json_int_t)alone));
+        json_object_set_new(row, "false", json_integer((json_int_t)wrong));
+    }
+}
+
+/* A list that should not refuse alone any more. */
+static void propose(json_t *row, const struct config *config)
+{
+    json_int_t alone = json_integer_value(json_object_get(row, "refused_alone"));
+    json_int_t wrong = json_integer_value(json_object_get(row, "false"));
+    const char *name = json_string_value(json_object_get(row, "list"));
+
+    /* those that are marked are kept longer than what is counted */
+    if (alone < wrong)
+        alone = wrong;
+    if (wrong == 0 || name == NULL ||
+        (alone >= FEW_ALONE && !is_wrong_too_often((double)wrong, (double)alone)))
+        return;
+    json_object_set_new(
+        row, "proposal",
+        json_sprintf(
+            "it should not refuse alone: of %lld that it did, %lld are marked as "
+            "wrong; set its weights below %d (list \"%s\")",
+            (long long)alone, (long long)wrong, config->verdict.reject, name));
+}
+
+static void add_wrong_refusals(struct daemon *daemon, const struct config *config,
+                               json_t *rows)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach (rows, i, row) {
+        json_object_set_new(row, "refused_alone", json_integer(0));
+        json_object_set_new(row, "false", json_integer(0));
+        json_object_set_new(row, "proposal", json_string(""));
+    }
+    if (!journal_keeps(daemon->journal, true))
+        return;
+    journal_alone(daemon->journal, add_alone, rows);
+    json_array_foreach (rows, i, row)
+        propose(row, config);
+}
+
 /* {"command":"dnsbl"} -> {"ok":true,"lists":[{…}]} */
 json_t *cmd_dnsbl(struct control_session *session, const json_t *request)
 {
@@ -89,6 +164,8 @@ json_t *cmd_dnsbl(struct control_session *session, const json_t *request)
     (void)request;
     for (size_t i = 0; i < policy->lists.count; i++)
         protocol_append(&rows, row_of(&policy->lists.items[i]));
+    if (rows != NULL)
+        add_wrong_refusals(daemon, policy->config, rows);
     policy_unref(policy);
     return command_answer("lists", rows);
 }

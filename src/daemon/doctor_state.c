@@ -103,10 +103,28 @@ static void look_at_blocklist(struct doctor *doctor)
                    "the blocklist can be changed, its clock is right");
 }
 
+static void look_at_journal(struct doctor *doctor)
+{
+    struct journal_stats stats;
+
+    if (!journal_keeps(doctor->daemon->journal, true))
+        return;
+    journal_stats(doctor->daemon->journal, &stats);
+    if (stats.failing)
+        doctor_say(
+            doctor, LEVEL_WARNING,
+            "make room, or give the directory to the daemon's user; until then rblctl "
+            "why does not know what is decided",
+            "decisions are not kept: %s", stats.error);
+    else
+        doctor_say(doctor, LEVEL_OK, "", "decisions are kept");
+}
+
 void doctor_state(struct doctor *doctor)
 {
     look_at_mta(doctor);
     look_at_descriptors(doctor);
     look_at_reply(doctor);
     look_at_blocklist(doctor);
+    look_at_journal(doctor);
 }

@@ -1,5 +1,7 @@
 librblmilter_a_SOURCES += \
 	src/daemon/asking.c src/daemon/asking.h \
+	src/daemon/commands_journal.c \
+	src/daemon/decision_json.c src/daemon/decision_json.h \
 	src/daemon/commands.c src/daemon/commands.h \
 	src/daemon/commands_check.c \
 	src/daemon/commands_daemon.c \

@@ -717,6 +717,21 @@ void day_each_alone(struct day *day, bool marks,
     sqlite3_finalize(stmt);
 }
 
+void day_each_gap(struct day *day,
+                  void (*each)(void *context, int64_t began_ms, int64_t ended_ms,
+                               uint64_t dropped),
+                  void *context)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(day->db, "SELECT began_ms, ended_ms, dropped FROM gap",
+                                -1, &stmt, NULL);
+
+    while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+        each(context, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
+             (uint64_t)sqlite3_column_int64(stmt, 2));
+    sqlite3_finalize(stmt);
+}
+
 int day_configuration(struct day *day, int64_t number, char **lists, char **text)
 {
     sqlite3_stmt *stmt = NULL;

@@ -157,6 +157,12 @@ void day_each_alone(struct day *day, bool marks,
                     void (*each)(void *context, const char *list, uint64_t count),
                     void *context);
 
+/* Calls each for the times in which decisions could not be kept (unix ms). */
+void day_each_gap(struct day *day,
+                  void (*each)(void *context, int64_t began_ms, int64_t ended_ms,
+                               uint64_t dropped),
+                  void *context);
+
 /* A configuration of records: the names of its lists (one a line) and its text. The
  * caller frees both. Returns 0, or -1 where there is none. */
 int day_configuration(struct day *day, int64_t number, char **lists, char **text);

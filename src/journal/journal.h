@@ -73,7 +73,6 @@ struct journal_gap {
     int64_t began_ms, ended_ms; /* ended_ms 0: it goes on */
     uint64_t dropped;           /* decisions */
 };
-#define JOURNAL_GAPS       16
 #define JOURNAL_ERROR_SIZE 512
 
 struct journal_stats {
@@ -83,8 +82,7 @@ struct journal_stats {
     int64_t oldest_day;                /* unix time of the oldest file's; 0 none */
     bool failing;
     char error[JOURNAL_ERROR_SIZE]; /* why, while it is failing */
-    size_t gap_count;
-    struct journal_gap gaps[JOURNAL_GAPS]; /* the last ones since the start */
+    struct journal_gap gap;         /* the last one since the start; began_ms 0: none */
 };
 void journal_stats(struct journal *journal, struct journal_stats *out);
 

@@ -7,7 +7,13 @@
 /* A part: its kind, the size of its content (a number), the content. Numbers are of 7
  * bits an octet, the lowest first, signed ones with their sign in the lowest bit; texts
  * end with a 0. */
-enum part { PART_HEAD = 1, PART_RECIPIENT = 2, PART_END = 3, PART_FOLDED = 4 };
+enum part {
+    PART_HEAD = 1,
+    PART_RECIPIENT = 2,
+    PART_END = 3,
+    PART_FOLDED = 4,
+    PART_LATE = 5
+};
 
 enum head_flag { HEAD_IPV4 = 1, HEAD_IPV6 = 2, HEAD_ENTRY = 4 };
 
@@ -163,6 +169,17 @@ void record_add_head(struct octets *out, const struct record *r)
     put_number(out, r->answer_count);
     for (size_t i = 0; i < r->answer_count; i++)
         put_answer(out, &r->answers[i]);
+    part_end(out, begin);
+}
+
+void record_add_late(struct octets *out, const struct record_answer *answers,
+                     size_t count)
+{
+    size_t begin = part_begin(out, PART_LATE);
+
+    put_number(out, count);
+    for (size_t i = 0; i < count; i++)
+        put_answer(out, &answers[i]);
     part_end(out, begin);
 }
 
@@ -354,6 +371,35 @@ static void get_answers(struct reader *r, struct record *out)
         get_answer(r, &out->answers[out->answer_count]);
 }
 
+/* One that arrived after the verdict, or is about nothing that was looked up. */
+static void take_late(struct record *out, struct record_answer *late)
+{
+    for (size_t i = 0; i < out->answer_count; i++) {
+        struct record_answer *a = &out->answers[i];
+
+        if (a->list != late->list || a->check != late->check || a->counted)
+            continue;
+        free((void *)a->addresses);
+        late->late = a->late;
+        *a = *late;
+        return;
+    }
+    free((void *)late->addresses);
+}
+
+static void get_late(struct reader *r, struct record *out)
+{
+    size_t count = (size_t)get_up_to(r, (uint64_t)(r->end - r->at) / 9);
+
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        struct record_answer late = {0};
+
+        get_answer(r, &late);
+        late.counted = false;
+        take_late(out, &late);
+    }
+}
+
 static void get_head(struct reader *r, struct record *out)
 {
     unsigned what, flags;
@@ -423,6 +469,9 @@ static void get_part(struct reader *r, uint64_t part, struct record *out)
         queue_id = get_text(r);
         if (queue_id[0] != '\0')
             out->queue_id = queue_id;
+        break;
+    case PART_LATE:
+        get_late(r, out);
         break;
     case PART_FOLDED:
         out->folded += get_number(r);

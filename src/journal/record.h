@@ -21,7 +21,8 @@ struct record_answer {
     uint8_t check;  /* enum check */
     uint8_t state;  /* enum result_state */
     uint8_t status; /* enum dns_status, where it failed */
-    bool counted;   /* had a result when the verdict was given */
+    bool counted;   /* had a result when the verdict was given; else it may have arrived
+                       later, or never (state is failed then) */
     bool late;      /* waited for without result */
     bool cached, stale, monitor;
     bool decided;     /* without it the verdict would have been milder */
@@ -97,6 +98,10 @@ void octets_add(struct octets *out, const void *octets, size_t size);
 
 /* Add one part each. */
 void record_add_head(struct octets *out, const struct record *record);
+/* What arrived after the verdict: each takes the place of the answer about the same list
+ * and subject, and counted stays as it was. */
+void record_add_late(struct octets *out, const struct record_answer *answers,
+                     size_t count);
 void record_add_recipient(struct octets *out, const struct record_recipient *recipient);
 void record_add_end(struct octets *out, enum message_end end, const char *queue_id);
 void record_add_folded(struct octets *out, uint64_t count, int64_t last_ms);

@@ -230,10 +230,15 @@ bool journal_find_id(struct journal *journal, journal_id id,
 
 /* --- by what is known of it --- */
 
+struct hit {
+    int64_t at_ms;
+    journal_id id;
+};
+
 struct search {
     struct journal *journal;
     const struct journal_query *query;
-    journal_id *ids; /* of one day */
+    struct hit *hits; /* of one day */
     size_t count, wanted;
     const struct day *file; /* that is searched */
     size_t file_count;      /* of it */
@@ -243,7 +248,7 @@ struct search {
 static bool is_known(const struct search *search, journal_id id)
 {
     for (size_t i = 0; i < search->count; i++)
-        if (search->ids[i] == id)
+        if (search->hits[i].id == id)
             return true;
     return false;
 }
@@ -254,6 +259,7 @@ static bool take_id(void *context, journal_id id)
     struct journal_reader *reader = search->journal->reader;
     const struct journal_query *query = search->query;
     struct record record;
+    int64_t at_ms;
     bool wanted;
 
     if (is_known(search, id) || !load(reader, id, &search->octets, &record))
@@ -262,18 +268,21 @@ static bool take_id(void *context, journal_id id)
              query->wants(query->context, &record,
                           reader->number == record.configuration ? reader->lists : "",
                           day_key(search->file));
+    at_ms = record.at_ms;
     record_clear(&record);
     if (!wanted)
         return true;
-    search->ids[search->count++] = id;
+    search->hits[search->count++] = (struct hit){.at_ms = at_ms, .id = id};
     return ++search->file_count < search->wanted;
 }
 
-static int greatest_first(const void *a, const void *b)
+static int latest_first(const void *a, const void *b)
 {
-    journal_id x = *(const journal_id *)a, y = *(const journal_id *)b;
+    const struct hit *x = a, *y = b;
 
-    return (x < y) - (x > y);
+    if (x->at_ms != y->at_ms)
+        return x->at_ms < y->at_ms ? 1 : -1;
+    return (x->id < y->id) - (x->id > y->id);
 }
 
 /* Reports what was found on one day, up to the limit. */
@@ -283,9 +292,9 @@ static unsigned report_day(struct search *search, unsigned done)
     struct journal_reader *reader = search->journal->reader;
     struct record record;
 
-    qsort(search->ids, search->count, sizeof search->ids[0], greatest_first);
+    qsort(search->hits, search->count, sizeof search->hits[0], latest_first);
     for (size_t i = 0; i < search->count && done < query->limit; i++) {
-        if (!load(reader, search->ids[i], &search->octets, &record))
+        if (!load(reader, search->hits[i].id, &search->octets, &record))
             continue;
         report(reader, &record, false, query->found, query->context);
         record_clear(&record);
@@ -304,8 +313,8 @@ unsigned journal_find(struct journal *journal, const struct journal_query *query
 
     *more = false;
     search.wanted = (size_t)query->limit + 1;
-    search.ids = calloc(3 * search.wanted, sizeof *search.ids);
-    if (search.ids == NULL)
+    search.hits = calloc(3 * search.wanted, sizeof *search.hits);
+    if (search.hits == NULL)
         return 0;
     begin(journal);
     for (size_t i = 0; i < reader->count && done <= query->limit;) {
@@ -327,7 +336,7 @@ unsigned journal_find(struct journal *journal, const struct journal_query *query
             break;
     }
     end(journal);
-    free(search.ids);
+    free(search.hits);
     free(search.octets.bytes);
     return done;
 }
@@ -441,6 +450,27 @@ void journal_alone(struct journal *journal,
             day_each_alone(reader->files[i].day, alone.marks, each_alone, &alone);
     }
     end(journal);
+}
+
+void journal_each_gap(struct journal *journal, int64_t since,
+                      void (*each)(void *context, int64_t began_ms, int64_t ended_ms,
+                                   uint64_t dropped),
+                      void *context)
+{
+    struct journal_reader *reader = journal->reader;
+    struct journal_gap open;
+
+    begin(journal);
+    for (size_t i = 0; i < reader->count; i++)
+        if (reader->files[i].day != NULL && reader->files[i].kind == DAY_REFUSED &&
+            reader->files[i].number >= day_of(since))
+            day_each_gap(reader->files[i].day, each, context);
+    end(journal);
+    pthread_mutex_lock(&journal->lock);
+    open = journal->stats.gap;
+    pthread_mutex_unlock(&journal->lock);
+    if (open.began_ms != 0 && open.ended_ms == 0)
+        each(context, open.began_ms, 0, open.dropped);
 }
 
 /* --- all of them --- */

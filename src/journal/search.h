@@ -60,6 +60,13 @@ void journal_alone(struct journal *journal,
                                 uint64_t marked),
                    void *context);
 
+/* The times since then (unix time) in which decisions were not kept; the one that goes on
+ * has an ended_ms of 0. */
+void journal_each_gap(struct journal *journal, int64_t since,
+                      void (*each)(void *context, int64_t began_ms, int64_t ended_ms,
+                                   uint64_t dropped),
+                      void *context);
+
 /* All decisions from that time on, each once, in no order: with handles of its own, so that
  * searches go on meanwhile. Until each returns false. Returns 0, or -1 with error filled
  * in. */

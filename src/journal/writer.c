@@ -330,6 +330,9 @@ static enum day_result write_one(struct journal *journal, struct pending *p,
         result = DAY_FAILED;
     } else if (is_folded(journal, p, &record, &fold)) {
         fold->folded++;
+        pthread_mutex_lock(&journal->lock);
+        journal->stats.folded++;
+        pthread_mutex_unlock(&journal->lock);
         fold->last_ms = record.at_ms;
         result = day_add_folded(day->day, p->key.id, fold->leader, error);
     } else {
@@ -455,26 +458,12 @@ static enum day_result write_batch(struct journal *journal, struct pending *tabl
 
 /* --- while nothing can be written --- */
 
-static struct journal_gap *last_gap(struct journal_stats *stats)
-{
-    return stats->gap_count > 0 ? &stats->gaps[stats->gap_count - 1] : NULL;
-}
-
 static int64_t now_unix_ms(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void begin_gap(struct journal_stats *stats)
-{
-    if (stats->gap_count == JOURNAL_GAPS) {
-        memmove(stats->gaps, stats->gaps + 1, (JOURNAL_GAPS - 1) * sizeof stats->gaps[0]);
-        stats->gap_count--;
-    }
-    stats->gaps[stats->gap_count++] = (struct journal_gap){.began_ms = now_unix_ms()};
 }
 
 static void fail(struct journal *journal, const char *error, uint64_t decisions)
@@ -485,12 +474,12 @@ static void fail(struct journal *journal, const char *error, uint64_t decisions)
     journal->retry_ms = clock_ms() + RETRY_MS;
     pthread_mutex_lock(&journal->lock);
     if (!journal->stats.failing)
-        begin_gap(&journal->stats);
+        journal->stats.gap = (struct journal_gap){.began_ms = now_unix_ms()};
     journal->stats.failing = true;
     text_sentence(journal->stats.error, sizeof journal->stats.error, "%s", error);
     journal->stats.dropped += decisions;
-    last_gap(&journal->stats)->dropped += decisions;
-    dropped = last_gap(&journal->stats)->dropped;
+    journal->stats.gap.dropped += decisions;
+    dropped = journal->stats.gap.dropped;
     pthread_mutex_unlock(&journal->lock);
     log_error("journal: decisions are not kept: %s, dropped=%llu", error,
               (unsigned long long)dropped);
@@ -510,8 +499,8 @@ static void recovered(struct journal *journal)
         return;
     }
     journal->stats.failing = false;
-    last_gap(&journal->stats)->ended_ms = now_unix_ms();
-    gap = *last_gap(&journal->stats);
+    journal->stats.gap.ended_ms = now_unix_ms();
+    gap = journal->stats.gap;
     pthread_mutex_unlock(&journal->lock);
     log_notice("journal: decisions are kept again: %llu were not",
                (unsigned long long)gap.dropped);
@@ -527,7 +516,7 @@ static void drop(struct journal *journal, struct pending **table, uint64_t decis
     pthread_mutex_lock(&journal->lock);
     journal->stats.dropped += decisions;
     if (journal->stats.failing)
-        last_gap(&journal->stats)->dropped += decisions;
+        journal->stats.gap.dropped += decisions;
     pthread_mutex_unlock(&journal->lock);
 }
 

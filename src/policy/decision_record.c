@@ -12,6 +12,8 @@
 /* So much of recipients is kept in the session before it is handed over. */
 #define OCTETS_MAX 4096
 
+#define LATE_MAX 64 /* answers that came after the verdict; more are not kept */
+
 static int64_t now_unix_ms(void)
 {
     struct timespec now;
@@ -46,30 +48,23 @@ const char *decision_alone(const struct session *session)
     return NULL;
 }
 
-/* What had its answer when the verdict was given; what had none is not touched, as its
- * answer may arrive now. */
-static void fill_answer(struct record_answer *a, const struct session *session,
-                        const struct dnsbl_lookup *l, int64_t now_ms)
+/* Of one that is answered. */
+static void fill_arrived(struct record_answer *a, const struct session *session,
+                         const struct dnsbl_lookup *l, int64_t now_ms)
 {
     const struct config *config = session->policy->config;
 
     *a = (struct record_answer){.list = (unsigned)(l->dnsbl->list - config->lists),
                                 .check = (uint8_t)l->check,
-                                .state = RESULT_FAILED,
-                                .status = DNS_NOT_ASKED,
                                 .counted = l->counted,
                                 .late = l->late,
                                 .monitor = l->dnsbl->list->mode == LIST_MONITOR};
-    if (!l->counted) {
-        a->ms = session->decision.took_ms;
-        return;
-    }
     a->state = (uint8_t)l->result.state;
     a->status = (uint8_t)l->status;
     a->cached = l->cached;
     a->stale = l->stale;
     a->decided = has_decided(session, l);
-    a->weight = lookup_weight(l);
+    a->weight = l->counted ? lookup_weight(l) : 0;
     a->ms = l->took_ms;
     a->skip = l->skip;
     if (l->cached && l->came_ms > 0)
@@ -79,6 +74,25 @@ static void fill_answer(struct record_answer *a, const struct session *session,
     a->ttl_s = (int)((l->answer->expires_ms - now_ms) / 1000);
     a->address_count = l->answer->address_count;
     a->addresses = l->answer->addresses;
+}
+
+/* What had no answer when the verdict was given is not touched, as it may arrive now. */
+static void fill_answer(struct record_answer *a, const struct session *session,
+                        const struct dnsbl_lookup *l, int64_t now_ms)
+{
+    if (l->counted) {
+        fill_arrived(a, session, l, now_ms);
+        return;
+    }
+    *a = (struct record_answer){
+        .list = (unsigned)(l->dnsbl->list - session->policy->config->lists),
+        .check = (uint8_t)l->check,
+        .state = RESULT_FAILED,
+        .status = DNS_NOT_ASKED,
+        .late = l->late,
+        .monitor = l->dnsbl->list->mode == LIST_MONITOR,
+        .ms = session->decision.took_ms,
+    };
 }
 
 static void fill_blocklist(struct record *r, const struct decision *d)
@@ -181,6 +195,23 @@ static void put_head(struct session *session, enum stage stage)
     free(answers);
 }
 
+/* What has arrived since the verdict, which did not wait for it. */
+static void add_late(struct session *session)
+{
+    struct record_answer late[LATE_MAX];
+    int64_t now_ms = clock_ms();
+    size_t count = 0;
+
+    if (!session->decided)
+        return;
+    for (const struct dnsbl_lookup *l = lookups_next(session->lookups, NULL);
+         l != NULL && count < LATE_MAX; l = lookups_next(session->lookups, l))
+        if (!l->counted && lookups_is_answered(session->lookups, l))
+            fill_arrived(&late[count++], session, l, now_ms);
+    if (count > 0)
+        record_add_late(&session->kept.octets, late, count);
+}
+
 static void forget(struct session *session)
 {
     free(session->kept.octets.bytes);
@@ -245,6 +276,7 @@ void decision_record_end(struct session *session, enum message_end end)
         put_head(session, STAGE_RCPT);
     }
     if (kept->has_head) {
+        add_late(session);
         record_add_end(&kept->octets, end, session->envelope.queue_id);
         hand_over(session, kept->alone);
     }

@@ -21,12 +21,12 @@ MEMBER = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": [0]}
 
 READ = [
     ("list",), ("show", "a.example"), ("check", "a.example"), ("export",), ("log",),
-    ("dnsbl",), ("status",), ("stats",),
+    ("dnsbl",), ("status",), ("stats",), ("why", "a.example"),
 ]  # fmt: skip
 WRITE = [
     ("add", "b.example"), ("allow", "b.example"), ("remove", "a.example"),
     ("import", "-"), ("reload",), ("flush-cache",), ("dnsbl", "suspend", "bl"),
-    ("dnsbl", "try", "new.test"),
+    ("dnsbl", "try", "new.test"), ("false", "7K3M-9QFT-2XWD"),
 ]  # fmt: skip
 
 

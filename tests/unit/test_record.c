@@ -193,6 +193,43 @@ static void test_long_and_twice(void **state)
     free(reason);
 }
 
+/* An answer after the verdict takes the place of none; of one that counted never. */
+static void test_late(void **state)
+{
+    static const struct record_answer late[] = {
+        {.list = 2,
+         .check = 0,
+         .state = 1,
+         .ttl_s = 60,
+         .ms = 5100,
+         .skip = "",
+         .address_count = 1,
+         .addresses = addresses},
+        {.list = 0, .check = 0, .state = 0, .skip = ""},
+        {.list = 77,
+         .check = 0,
+         .state = 1,
+         .skip = "",
+         .address_count = 1,
+         .addresses = addresses},
+    };
+    struct record want = sample(), got;
+    struct octets octets = {0};
+
+    (void)state;
+    record_add_head(&octets, &want);
+    record_add_late(&octets, late, 3);
+    assert_int_equal(record_decode(octets.bytes, octets.used, &got), 0);
+    assert_int_equal(got.answer_count, ANSWERS);
+    assert_int_equal(got.answers[2].state, 1);
+    assert_false(got.answers[2].counted);
+    assert_true(got.answers[2].late);
+    assert_int_equal(got.answers[2].address_count, 1);
+    assert_int_equal(got.answers[0].state, 1);
+    record_clear(&got);
+    free(octets.bytes);
+}
+
 /* Cut anywhere it is refused, or is one of whole parts; a changed octet never hurts. */
 static void test_damaged(void **state)
 {
@@ -238,9 +275,8 @@ static void test_unknown_part(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_long_and_twice),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_long_and_twice),
+        cmocka_unit_test(test_late),         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_unknown_part),
     };
 
