@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "config/build.h"
-#include "known/public_resolvers.h"
+#include "known/well_known.h"
 #include "known/zones.h"
 
 /* Where in a session the subject of a check becomes known. */

@@ -8,7 +8,5 @@ librblmilter_a_SOURCES += \
 	src/config/list.c \
 	src/config/options.c src/config/options.h \
 	src/config/parse.c src/config/parse.h \
-	src/config/print.c \
-	src/config/report.c src/config/report.h \
 	src/config/value_read.c \
 	src/config/values.c src/config/values.h

@@ -9,8 +9,8 @@
 #include <confuse.h>
 #include <stdbool.h>
 
+#include "config/config.h"
 #include "config/options.h"
-#include "config/report.h"
 
 struct mark; /* where a value stands */
 
@@ -41,5 +41,27 @@ struct location parse_location(const struct parse *parse, cfg_t *section,
 
 /* path as seen from the folder of the main file. The caller frees; NULL: no memory. */
 char *parse_relative(const struct parse *parse, const char *path);
+
+/* Errors and warnings of a conf file on their way to the caller of config_load. One
+ * thread. Inside of config/ only. */
+
+struct location {
+    const char *file;
+    int line; /* 0: the file as a whole */
+};
+
+struct report {
+    config_report *report;
+    void *context;
+    unsigned errors; /* reported so far */
+};
+
+/* Reports "FILE:LINE: TEXT". TEXT must say what was expected. */
+void report_error(struct report *r, struct location location, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Reports "FILE:LINE: warning: TEXT". */
+void report_warning(struct report *r, struct location location, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

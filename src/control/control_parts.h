@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/connection.h"
 #include "control/control.h"
-#include "control/lines.h"
 #include "control/listener.h"
 
 /* Slow commands wait for their turn in one of three lanes, so that none of a writer waits

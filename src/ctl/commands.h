@@ -26,13 +26,9 @@ enum outcome ctl_false(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments);
 
-/* dnsbl.c */
+/* status.c */
 enum outcome ctl_dnsbl(struct ctl *ctl, const struct arguments *arguments);
-
-/* doctor.c */
 enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments);
-
-/* daemon.c */
 enum outcome ctl_status(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_stats(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_reload(struct ctl *ctl, const struct arguments *arguments);

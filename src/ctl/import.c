@@ -5,6 +5,7 @@
 #include "ctl/commands.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,79 @@
 
 #include "base/clock.h"
 #include "control/protocol.h"
-#include "ctl/progress.h"
 #include "ctl/shown.h"
 #include "formats/format.h"
 
 /* Bad lines told one by one; the others are counted. */
 #define BAD_SHOWN_MAX 100
+
+#define FIRST_MS 500
+#define EVERY_MS 100
+#define BAR      30
+
+/* How far an import is, on standard error where that is a terminal. */
+struct progress {
+    FILE *in;        /* the file being read; NULL: nothing is shown */
+    int64_t size;    /* of the file; 0: not known */
+    int64_t next_ms; /* when it is worth showing again */
+    bool shown;      /* a line is there */
+};
+
+/* Takes the line away, for other text. */
+static void progress_clear(struct progress *progress)
+{
+    if (progress->shown)
+        fputs("\r\033[K", stderr);
+    progress->shown = false;
+}
+
+static void progress_begin(struct progress *progress, FILE *in)
+{
+    struct stat st;
+
+    *progress = (struct progress){0};
+    if (isatty(STDERR_FILENO) != 1)
+        return;
+    progress->in = in;
+    progress->next_ms = clock_ms() + FIRST_MS;
+    if (fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode))
+        progress->size = st.st_size;
+}
+
+/* Shows the number of rows read so far; ten times a second at most, and not in the first
+ * half second. */
+static void progress_show(struct progress *progress, unsigned long rows)
+{
+    int64_t now, at;
+    int done;
+
+    /* the clock is not asked for each row: there are millions of them */
+    if (progress->in == NULL || rows % 256 != 0)
+        return;
+    now = clock_ms();
+    if (now < progress->next_ms)
+        return;
+    progress->next_ms = now + EVERY_MS;
+    progress->shown = true;
+    at = ftello(progress->in);
+    if (progress->size == 0 || at < 0) {
+        fprintf(stderr, "\r%lu rows", rows);
+        return;
+    }
+    done = (int)(at * BAR / progress->size);
+    fprintf(stderr, "\r[%.*s%*s] %3d%%  %lu rows", done, "##############################",
+            BAR - done, "", (int)(at * 100 / progress->size), rows);
+}
+
+/* Reports that the change is being made. */
+static void progress_commit(struct progress *progress)
+{
+    progress_clear(progress);
+    if (progress->in == NULL)
+        return;
+    fputs("\rmaking the change …", stderr);
+    progress->shown = true;
+}
 
 struct importing {
     struct ctl *ctl;

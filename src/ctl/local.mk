@@ -6,17 +6,14 @@ rblctl_SOURCES = src/rblctl.c \
 	src/ctl/command.c src/ctl/command.h \
 	src/ctl/commands.h \
 	src/ctl/ctl.c src/ctl/ctl.h \
-	src/ctl/daemon.c \
-	src/ctl/dnsbl.c \
 	src/ctl/decision.c src/ctl/decision.h \
-	src/ctl/doctor.c \
 	src/ctl/entries.c \
 	src/ctl/export.c \
 	src/ctl/import.c \
 	src/ctl/mta.c src/ctl/mta.h \
 	src/ctl/pages.c src/ctl/pages.h \
-	src/ctl/progress.c src/ctl/progress.h \
 	src/ctl/shown.c src/ctl/shown.h \
+	src/ctl/status.c \
 	src/ctl/table.c src/ctl/table.h \
 	src/ctl/why.c
 rblctl_LDADD = librblmilter.a $(JANSSON_LIBS) $(SMARTCOLS_LIBS) $(IDN2_LIBS) $(PSL_LIBS)

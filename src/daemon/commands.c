@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "control/protocol.h"
-#include "control/request.h"
 
 static const struct command commands[] = {
     {"add", RIGHT_WRITE, true, cmd_add},

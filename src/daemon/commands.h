@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "blocklist/admin.h"
-#include "control/command.h"
+#include "control/control.h"
 #include "daemon/daemon.h"
 
 /* The table; its context is the daemon, which is borrowed. */

@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "control/protocol.h"
-#include "control/request.h"
 #include "policy/session.h"
 #include "policy/subject.h"
 

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/protocol.h"
-#include "control/request.h"
 #include "journal/search.h"
 
 static json_int_t count(const atomic_uint_fast64_t *counter)

@@ -8,7 +8,6 @@
 
 #include "base/text.h"
 #include "control/protocol.h"
-#include "control/request.h"
 
 /* --- add, allow, remove --- */
 

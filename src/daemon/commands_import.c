@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "control/protocol.h"
-#include "control/request.h"
 
 struct kept_import {
     struct blocklist_import *import;

@@ -11,7 +11,6 @@
 
 #include "base/text.h"
 #include "control/protocol.h"
-#include "control/request.h"
 #include "daemon/decision_json.h"
 #include "journal/search.h"
 #include "policy/verdict.h"

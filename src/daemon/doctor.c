@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "daemon/commands.h"
-
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/text.h"
+#include "blocklist/admin.h"
 #include "control/protocol.h"
+#include "daemon/commands.h"
 #include "daemon/doctor_parts.h"
+#include "milter/endpoint.h"
+#include "milter/milter.h"
 
 /* Of the DNS budget: it queries each list's test points. */
 #define DOCTOR_TOKENS 10
@@ -62,4 +72,248 @@ json_t *cmd_doctor(struct control_session *session, const json_t *request)
         return command_answer("findings", all);
     json_decref(all);
     return NULL;
+}
+
+#define DAY_S          86400
+#define BACKUP_MAX_S   (2 * DAY_S)
+#define FEW_FILES      4096 /* two a session */
+#define DEFAULT_DOMAIN "example.org"
+
+static void look_at_mta(struct doctor *doctor)
+{
+    struct milter_stats stats;
+
+    milter_stats(&stats);
+    if (stats.connections == 0)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "after a start that is so for a while; else look whether the MTA has "
+                   "this milter (docs/postfix.md, docs/sendmail.md)",
+                   "no MTA has come since the start");
+    else if (stats.unnamed * 2 > stats.connections)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "Postfix: leave milter_connect_macros as it is, or add {client_name}; "
+                   "sendmail: add {client_resolve}, {client_name} to "
+                   "confMILTER_MACROS_CONNECT",
+                   "macros do not arrive: %llu of %llu sessions came without "
+                   "{client_name}, so the client's name is never asked about",
+                   (unsigned long long)stats.unnamed,
+                   (unsigned long long)stats.connections);
+    else
+        doctor_say(doctor, LEVEL_OK, "", "the MTA comes, with its macros");
+    if (stats.turned_away > 0)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "raise LimitNOFILE (systemd) and the memory of the host; the log says "
+                   "which it was",
+                   "%llu sessions were not judged since the start: no descriptors, or no "
+                   "memory",
+                   (unsigned long long)stats.turned_away);
+}
+
+static void look_at_descriptors(struct doctor *doctor)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FEW_FILES)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "set LimitNOFILE=65536 in the unit, or ulimit -n before the start",
+                   "the daemon may have %llu descriptors only, which is %llu sessions",
+                   (unsigned long long)limit.rlim_cur,
+                   (unsigned long long)limit.rlim_cur / 2);
+}
+
+static void look_at_reply(struct doctor *doctor)
+{
+    const struct reply_template *url = doctor->policy->config->reply.url;
+
+    if (url != NULL && strstr(reply_template_source(url), DEFAULT_DOMAIN) != NULL)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "set reply { url = \"https://…\" } to a page that says how to reach "
+                   "you",
+                   "refusals send people to %s", reply_template_source(url));
+}
+
+static void look_at_backups(struct doctor *doctor, const struct blocklist_status *status)
+{
+    time_t now = time(NULL);
+    bool none = status->last_backup == 0 && now - doctor->daemon->started_at > DAY_S;
+
+    if (doctor->policy->config->blocklist.backups > 0 &&
+        (none || (status->last_backup > 0 && now - status->last_backup > BACKUP_MAX_S)))
+        doctor_say(doctor, LEVEL_WARNING,
+                   "look for lines with \"blocklist: backup\" in the log: a full disk, a "
+                   "folder that cannot be written",
+                   "the last backup of the blocklist is %ld days old",
+                   none ? (long)(now - doctor->daemon->started_at) / DAY_S
+                        : (long)(now - status->last_backup) / DAY_S);
+}
+
+static void look_at_blocklist(struct doctor *doctor)
+{
+    size_t before = doctor_wrong(doctor);
+    struct blocklist_status status;
+
+    blocklist_status(doctor->daemon->blocklist, &status);
+    if (status.error[0] != '\0')
+        doctor_say(doctor, LEVEL_ERROR,
+                   "make room, or give the files back to the daemon's user; a damaged "
+                   "database: docs/operate.md, Backup and restore",
+                   "blocklist: %s", status.error);
+    if (status.clock[0] != '\0')
+        doctor_say(doctor, LEVEL_WARNING,
+                   "look at the time (date, chronyc tracking); when it is right, rblctl "
+                   "reload makes it believed",
+                   "blocklist: %s", status.clock);
+    look_at_backups(doctor, &status);
+    if (doctor_wrong(doctor) == before)
+        doctor_say(doctor, LEVEL_OK, "",
+                   "the blocklist can be changed, its clock is right");
+}
+
+static void look_at_journal(struct doctor *doctor)
+{
+    struct journal_stats stats;
+
+    if (!journal_keeps(doctor->daemon->journal, true))
+        return;
+    journal_stats(doctor->daemon->journal, &stats);
+    if (stats.failing)
+        doctor_say(
+            doctor, LEVEL_WARNING,
+            "make room, or give the directory to the daemon's user; until then rblctl "
+            "why does not know what is decided",
+            "decisions are not kept: %s", stats.error);
+    else
+        doctor_say(doctor, LEVEL_OK, "", "decisions are kept");
+}
+
+void doctor_state(struct doctor *doctor)
+{
+    look_at_mta(doctor);
+    look_at_descriptors(doctor);
+    look_at_reply(doctor);
+    look_at_blocklist(doctor);
+    look_at_journal(doctor);
+}
+
+#define OTHERS_MAY_DO_ANYTHING (S_IROTH | S_IWOTH | S_IXOTH)
+
+/* Looks at a file that must be there. Returns whether it is. */
+static bool look_at(struct doctor *doctor, const char *path, struct stat *st)
+{
+    if (stat(path, st) == 0)
+        return true;
+    doctor_say(doctor, LEVEL_ERROR,
+               "find out who removed it, or the right to connect; a restart creates the "
+               "sockets again",
+               "%s: %s", path, strerror(errno));
+    return false;
+}
+
+static void look_at_conf(struct doctor *doctor)
+{
+    const char *path = doctor->daemon->path;
+    struct stat st;
+
+    if (!look_at(doctor, path, &st))
+        return;
+    if ((st.st_mode & S_IWOTH) != 0)
+        doctor_say(doctor, LEVEL_ERROR, "chmod o-w, and read it through",
+                   "%s can be written by everybody", path);
+}
+
+/* A list's key must not be read by everybody, wherever it stands. */
+static void look_at_key(struct doctor *doctor, const struct list *list)
+{
+    const char *path = list->key_file != NULL ? list->key_file : doctor->daemon->path;
+    struct stat st;
+
+    if (list->key == NULL || stat(path, &st) != 0) /* read at the start: no matter now */
+        return;
+    if ((st.st_mode & (S_IROTH | S_IWOTH)) != 0)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "chown root:rblmilter and chmod 640 the file; a key in the conf file "
+                   "is better put into a file of its own (key-file)",
+                   "%s: everybody can read the key of list %s", path, list->name);
+}
+
+static void look_at_control(struct doctor *doctor)
+{
+    const char *path = doctor->policy->config->control.socket;
+    struct stat st;
+
+    if (look_at(doctor, path, &st) && (st.st_mode & OTHERS_MAY_DO_ANYTHING) != 0)
+        doctor_say(doctor, LEVEL_WARNING, "chmod 660, and look who changed it",
+                   "%s: users outside of the daemon's group can connect", path);
+}
+
+static void look_at_database(struct doctor *doctor)
+{
+    struct blocklist_status status;
+    char folder[PATH_MAX];
+    struct stat st;
+
+    blocklist_status(doctor->daemon->blocklist, &status);
+    if (stat(status.database, &st) != 0)
+        return; /* the blocklist's own state says */
+    if (st.st_uid != geteuid())
+        doctor_say(doctor, LEVEL_ERROR,
+                   "chown it, with the files beside it, to that user",
+                   "%s belongs to uid %u, the daemon runs as uid %u", status.database,
+                   (unsigned)st.st_uid, (unsigned)geteuid());
+    if ((st.st_mode & OTHERS_MAY_DO_ANYTHING) != 0)
+        doctor_say(doctor, LEVEL_WARNING, "chmod 600",
+                   "%s: everybody can read who is listed", status.database);
+    if (text_copy(status.database, folder, sizeof folder) &&
+        access(dirname(folder), W_OK) != 0)
+        doctor_say(doctor, LEVEL_ERROR, "give the folder to the daemon's user",
+                   "%s: the daemon cannot write there: %s", folder, strerror(errno));
+}
+
+/* Whether others than the daemon's own user and group may pass the folder and connect. */
+static void look_at_unix_socket(struct doctor *doctor, const char *path)
+{
+    const struct config *config = doctor->policy->config;
+    char folder[PATH_MAX];
+    struct stat st, above;
+
+    if (!look_at(doctor, path, &st))
+        return;
+    if ((st.st_mode & S_IWOTH) == 0 && config->milter.socket_group[0] == '\0')
+        doctor_say(doctor, LEVEL_WARNING,
+                   "set milter { socket-group = \"postfix\" socket-mode = \"0660\" }",
+                   "%s: only the daemon's own user and group can connect", path);
+    if (text_copy(path, folder, sizeof folder) && stat(dirname(folder), &above) == 0 &&
+        (above.st_mode & S_IXOTH) == 0 &&
+        !(above.st_gid == st.st_gid && (above.st_mode & S_IXGRP) != 0))
+        doctor_say(doctor, LEVEL_WARNING, "chmod o+x the folder, or give it that group",
+                   "%s: the MTA may not pass this folder to the milter socket", folder);
+}
+
+static void look_at_milter(struct doctor *doctor)
+{
+    const char *socket = doctor->policy->config->milter.socket;
+    const char *path = endpoint_path(socket);
+    struct endpoint endpoint;
+
+    if (path != NULL)
+        look_at_unix_socket(doctor, path);
+    if (endpoint_parse(socket, &endpoint) != 0 || !endpoint_knock(&endpoint))
+        doctor_say(doctor, LEVEL_ERROR,
+                   "restart the daemon (a reload does not move the socket)",
+                   "nobody can connect to %s", socket);
+}
+
+void doctor_files(struct doctor *doctor)
+{
+    const struct config *config = doctor->policy->config;
+    size_t before = doctor_wrong(doctor);
+
+    look_at_conf(doctor);
+    for (size_t i = 0; i < config->list_count; i++)
+        look_at_key(doctor, &config->lists[i]);
+    look_at_control(doctor);
+    look_at_database(doctor);
+    look_at_milter(doctor);
+    if (doctor_wrong(doctor) == before)
+        doctor_say(doctor, LEVEL_OK, "", "files and sockets have the rights they need");
 }

@@ -3,9 +3,8 @@
 #define DAEMON_DOCTOR_PARTS_H
 
 /* What the files of the doctor share: doctor.c puts the findings together,
- * doctor_lists.c looks at each list and for lists that hold one another,
- * doctor_resolver.c asks the resolver, doctor_files.c looks at rights, doctor_state.c at
- * what the daemon knows of itself. Private to them. */
+ * and looks at what the daemon knows of itself and at rights; doctor_lists.c looks at each
+ * list, for lists that hold one another, and at the resolver. Private to them. */
 
 #include <jansson.h>
 

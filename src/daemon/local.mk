@@ -1,20 +1,16 @@
 librblmilter_a_SOURCES += \
 	src/daemon/asking.c src/daemon/asking.h \
-	src/daemon/commands_journal.c \
-	src/daemon/decision_json.c src/daemon/decision_json.h \
 	src/daemon/commands.c src/daemon/commands.h \
 	src/daemon/commands_check.c \
 	src/daemon/commands_daemon.c \
 	src/daemon/commands_dnsbl.c \
 	src/daemon/commands_entries.c \
 	src/daemon/commands_import.c \
+	src/daemon/commands_journal.c \
 	src/daemon/daemon.c src/daemon/daemon.h \
+	src/daemon/decision_json.c src/daemon/decision_json.h \
 	src/daemon/dns_budget.c src/daemon/dns_budget.h \
 	src/daemon/doctor.c src/daemon/doctor_parts.h \
-	src/daemon/doctor_files.c \
 	src/daemon/doctor_lists.c \
-	src/daemon/doctor_resolver.c \
-	src/daemon/doctor_state.c \
 	src/daemon/process.c src/daemon/process.h \
-	src/daemon/trial.c src/daemon/trial.h src/daemon/trial_parts.h \
-	src/daemon/trial_report.c
+	src/daemon/trial.c src/daemon/trial.h

@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "dns/resolv_conf.h"
+#include "dns/upstream.h"
 
 /* c-ares 1.32 and later shortens the time of an attempt by what it has seen of a server,
  * down to 250 ms, and forgets the query then; but a caching resolver is quick except for

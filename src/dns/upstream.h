@@ -10,9 +10,11 @@
  * or does not say, about a list's names. */
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "config/endpoints.h"
 #include "dns/channel.h"
 #include "dns/resolver.h"
 
@@ -89,5 +91,15 @@ void upstream_unreachable(struct upstream *upstream, int server, int64_t now_ms)
 
 /* Probes the servers that should be. */
 void upstream_tick(struct upstream *upstream, struct channel_set *set, int64_t now_ms);
+
+/* The name servers of resolv.conf(5). Any thread. */
+
+#define RESOLV_CONF "/etc/resolv.conf"
+
+/* Reads up to most servers, as "127.0.0.1:53" and "[fe80::1%eth0]:53". Without a file, or
+ * a server in it, it is the one on this machine (resolver(5)). What it cannot use goes to
+ * dropped, with commas between, cut to size: "line 3: fe80::1". Returns the number. */
+size_t resolv_conf_servers(const char *path, char (*out)[ENDPOINT_SIZE], size_t most,
+                           char *dropped, size_t size);
 
 #endif

@@ -1,7 +1,5 @@
 librblmilter_a_SOURCES += \
 	src/dnsbl/dnsbl.c src/dnsbl/dnsbl.h \
-	src/dnsbl/health.c src/dnsbl/health.h \
-	src/dnsbl/latency.c src/dnsbl/latency.h \
 	src/dnsbl/list_state.c src/dnsbl/list_state.h \
 	src/dnsbl/list_stats.c src/dnsbl/list_stats.h \
 	src/dnsbl/result.c src/dnsbl/result.h \

@@ -1,4 +1,3 @@
 librblmilter_a_SOURCES += \
-	src/known/milter_ports.c src/known/milter_ports.h \
-	src/known/public_resolvers.c src/known/public_resolvers.h \
+	src/known/well_known.c src/known/well_known.h \
 	src/known/zones.c src/known/zones.h

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "known/milter_ports.h"
+#include "known/well_known.h"
 #include "milter/state.h"
 
 #define BACKLOG           1024

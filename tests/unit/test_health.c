@@ -11,7 +11,7 @@
 
 #include <arpa/inet.h>
 
-#include "dnsbl/health.h"
+#include "dnsbl/list_state.h"
 
 static void names(void **state)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "dnsbl/latency.h"
+#include "dnsbl/list_stats.h"
 
 static void note(struct latency *l, int ms, int times)
 {

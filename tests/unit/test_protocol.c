@@ -8,10 +8,9 @@
 
 #include <cmocka.h>
 
-#include "control/command.h"
-#include "control/peer.h"
+#include "control/control.h"
+#include "control/listener.h"
 #include "control/protocol.h"
-#include "control/request.h"
 #include "daemon/commands.h"
 
 static void test_read(void **state)
@@ -154,6 +153,7 @@ static void test_rights(void **state)
         {"reload", RIGHT_WRITE},        {"flush-cache", RIGHT_WRITE},
         {"doctor", RIGHT_READ},         {"dnsbl", RIGHT_READ},
         {"dnsbl-change", RIGHT_WRITE},  {"dnsbl-try", RIGHT_WRITE},
+        {"why", RIGHT_READ},            {"false", RIGHT_WRITE},
     };
 
     struct command_table table = daemon_commands(NULL);

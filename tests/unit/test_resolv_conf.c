@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "dns/resolv_conf.h"
+#include "dns/upstream.h"
 
 static const struct {
     const char *label, *text;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef CONTROL_LINES_H
-#define CONTROL_LINES_H
+#ifndef CONTROL_CONNECTION_H
+#define CONTROL_CONNECTION_H
 
 /* A client's lines: requests in, answers out, each whole by a deadline (clock_ms),
  * however slowly the client sends or reads. One thread. */

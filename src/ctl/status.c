@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How the daemon and its lists are: status, stats, reload, flush-cache; dnsbl; doctor. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/commands.h"
+#include "ctl/mta.h"
+#include "ctl/shown.h"
+#include "ctl/table.h"
+
+enum outcome ctl_status(struct ctl *ctl, const struct arguments *arguments)
+{
+    (void)arguments;
+    return ctl_show_member(ctl, ctl_request("status"), "status");
+}
+
+enum outcome ctl_stats(struct ctl *ctl, const struct arguments *arguments)
+{
+    (void)arguments;
+    return ctl_show_member(ctl, ctl_request("stats"), "stats");
+}
+
+static void print_messages(const json_t *messages)
+{
+    char clean[2048];
+    size_t i;
+    json_t *message;
+
+    json_array_foreach (messages, i, message) {
+        shown_text(json_is_string(message) ? json_string_value(message) : "", clean,
+                   sizeof clean);
+        printf("%s\n", clean);
+    }
+}
+
+enum outcome ctl_reload(struct ctl *ctl, const struct arguments *arguments)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask_any(ctl, ctl_request("reload"), &outcome);
+
+    (void)arguments;
+    if (answer == NULL)
+        return outcome;
+    if (!json_is_true(json_object_get(answer, "ok"))) {
+        if (ctl->json)
+            shown_json(answer, ctl->terminal);
+        outcome = ctl_refused(answer);
+    } else if (ctl->json) {
+        shown_json(answer, ctl->terminal);
+    } else {
+        print_messages(json_object_get(answer, "messages"));
+    }
+    json_decref(answer);
+    return outcome;
+}
+
+enum outcome ctl_flush_cache(struct ctl *ctl, const struct arguments *arguments)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, ctl_request("flush-cache"), &outcome);
+
+    (void)arguments;
+    if (answer != NULL && ctl->json)
+        shown_json(answer, ctl->terminal);
+    json_decref(answer);
+    return outcome;
+}
+
+/* dnsbl: the DNS lists, and an admin's word on one. */
+
+static const struct column list_columns[] = {
+    {"list", "LIST", COLUMN_TEXT},
+    {"mode", "MODE", COLUMN_TEXT},
+    {"state", "STATE", COLUMN_TEXT},
+    {"since", "SINCE", COLUMN_TIME},
+    {"queries", "QUERIES", COLUMN_NUMBER},
+    {"cached_percent", "CACHED %", COLUMN_NUMBER},
+    {"hits", "HITS", COLUMN_NUMBER},
+    {"unique_hits", "UNIQUE", COLUMN_NUMBER},
+    {"decided_alone", "DECIDED", COLUMN_NUMBER},
+    {"refused_alone", "REFUSED ALONE", COLUMN_NUMBER},
+    {"false", "FALSE", COLUMN_NUMBER},
+    {"errors", "ERRORS", COLUMN_NUMBER},
+    {"p50_ms", "P50 MS", COLUMN_NUMBER},
+    {"p95_ms", "P95 MS", COLUMN_NUMBER},
+    {"p99_ms", "P99 MS", COLUMN_NUMBER},
+    {"looked_at", "LAST LOOK", COLUMN_TIME},
+    {"why", "WHY", COLUMN_TEXT},
+    {"zone", NULL, COLUMN_TEXT},
+    {"not_asked", NULL, COLUMN_NUMBER},
+    {"asked_today", NULL, COLUMN_NUMBER},
+    {"daily_limit", NULL, COLUMN_NUMBER},
+    {"ipv6_state", NULL, COLUMN_TEXT},
+    {"unnamed_codes", NULL, COLUMN_NUMBER},
+};
+static const size_t list_column_count = sizeof list_columns / sizeof list_columns[0];
+
+static const char *health_color(const json_t *row)
+{
+    const char *health = json_string_value(json_object_get(row, "state"));
+
+    if (health == NULL || strcmp(health, "healthy") == 0)
+        return NULL;
+    return strcmp(health, "slow") == 0 ? "yellow" : "red";
+}
+
+static void print_proposals(const json_t *lists)
+{
+    const json_t *list;
+    char name[256], text[512];
+    size_t i;
+
+    json_array_foreach (lists, i, list) {
+        const char *proposal = json_string_value(json_object_get(list, "proposal"));
+
+        if (proposal == NULL || proposal[0] == '\0')
+            continue;
+        shown_text(json_string_value(json_object_get(list, "list")), name, sizeof name);
+        shown_text(proposal, text, sizeof text);
+        printf("%s: %s\n", name, text);
+    }
+}
+
+static enum outcome show_lists(struct ctl *ctl, const struct arguments *arguments)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, ctl_request("dnsbl"), &outcome);
+
+    if (answer == NULL)
+        return outcome;
+    json_object_del(answer, "ok");
+    if (ctl->json)
+        shown_json(answer, ctl->terminal);
+    else if (table_of(list_columns, list_column_count, arguments->option[OPTION_OUTPUT],
+                      health_color, ctl->terminal, json_object_get(answer, "lists")) != 0)
+        outcome = OUTCOME_USAGE;
+    else
+        print_proposals(json_object_get(answer, "lists"));
+    json_decref(answer);
+    return outcome;
+}
+
+enum outcome ctl_dnsbl(struct ctl *ctl, const struct arguments *arguments)
+{
+    static const char *const actions[] = {"suspend", "resume", "test"};
+    char **words = arguments->words;
+    json_t *request;
+
+    if (arguments->word_count == 0)
+        return show_lists(ctl, arguments);
+    if (arguments->word_count == 2 && strcmp(words[0], "try") == 0) {
+        request = ctl_request("dnsbl-try");
+        ctl_set_text(&request, "zone", words[1]);
+        return ctl_show_member(ctl, request, "trial");
+    }
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        if (arguments->word_count != 2 || strcmp(words[0], actions[i]) != 0)
+            continue;
+        request = ctl_request("dnsbl-change");
+        ctl_set_text(&request, "action", words[0]);
+        ctl_set_text(&request, "list", words[1]);
+        return ctl_show_member(ctl, request, "list");
+    }
+    return ctl_error(OUTCOME_USAGE,
+                     "dnsbl %s: possible are dnsbl, dnsbl suspend NAME, "
+                     "dnsbl resume NAME, dnsbl test NAME, dnsbl try ZONE",
+                     words[0]);
+}
+
+/* doctor: what is wrong around the daemon, by itself and by the MTA's configuration. */
+
+static const struct column finding_columns[] = {
+    {"level", "LEVEL", COLUMN_TEXT},
+    {"what", "WHAT", COLUMN_TEXT},
+    {"advice", "WHAT TO DO", COLUMN_TEXT},
+};
+
+static const char *level_color(const json_t *row)
+{
+    const char *level = json_string_value(json_object_get(row, "level"));
+
+    if (level == NULL || strcmp(level, "ok") == 0)
+        return NULL;
+    return strcmp(level, "error") == 0 ? "red" : "yellow";
+}
+
+/* Whether something is wrong: then the exit status is NO. */
+static enum outcome worst(const json_t *findings)
+{
+    const json_t *finding;
+    size_t i;
+
+    json_array_foreach (findings, i, finding) {
+        const char *level = json_string_value(json_object_get(finding, "level"));
+
+        if (level == NULL || strcmp(level, "ok") != 0)
+            return OUTCOME_NO;
+    }
+    return OUTCOME_DONE;
+}
+
+/* Adds what the MTA's configuration says of the milter's socket, which the daemon knows.
+ */
+static enum outcome add_mta(struct ctl *ctl, json_t *findings)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask_page(ctl, ctl_request("status"), &outcome);
+    const char *socket =
+        json_string_value(json_object_get(json_object_get(answer, "status"), "socket"));
+
+    if (socket != NULL)
+        mta_findings(socket, findings);
+    json_decref(answer);
+    return outcome;
+}
+
+enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, ctl_request("doctor"), &outcome);
+    json_t *findings = json_object_get(answer, "findings");
+
+    (void)arguments;
+    if (answer == NULL)
+        return outcome;
+    json_object_del(answer, "ok");
+    outcome = add_mta(ctl, findings);
+    if (outcome != OUTCOME_DONE)
+        goto out;
+    outcome = worst(findings);
+    if (ctl->json)
+        shown_json(answer, ctl->terminal);
+    else if (table_of(finding_columns, 3, NULL, level_color, ctl->terminal, findings) !=
+             0)
+        outcome = OUTCOME_REFUSED;
+out:
+    json_decref(answer);
+    return outcome;
+}

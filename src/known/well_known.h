@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef KNOWN_WELL_KNOWN_H
+#define KNOWN_WELL_KNOWN_H
+
+/* Ports that other milters have by default or by the usual guides. Any thread. */
+
+#include <stddef.h>
+
+/* The name of the milter, "OpenDKIM", or NULL where the port is nobody's. */
+const char *milter_port_owner(const char *port);
+
+/* Resolvers that the world shares: nearly every free list blocks them, or answers them
+ * with an error code. Any thread. */
+
+/* The next public resolver among servers ("192.0.2.1:53,[2001:db8::1]:53"; NULL is fine),
+ * counting on from *index, which begins as 0; NULL: no more. */
+const char *public_resolver_next(const char *servers, size_t *index);
+
+#endif
