@@ -6,4 +6,5 @@ librblmilter_a_SOURCES += \
 	src/milter/negotiate.c \
 	src/milter/pool_wakeup.c src/milter/pool_wakeup.h \
 	src/milter/progress.c src/milter/progress.h \
+	src/milter/silent.c src/milter/silent.h \
 	src/milter/state.h

@@ -15,9 +15,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "known/well_known.h"
+#include "milter/silent.h"
 #include "milter/state.h"
 
 #define BACKLOG           1024
+#define PACKET_S          60 /* for the rest of a packet, and for the MTA to read a reply */
 #define LOOK_EVERY_MS     250
 #define REPLY_MS          20 /* libmilter sends a reply after its callback returned */
 #define RESERVED_FILES    64 /* the database, DNS, control, the log */
@@ -191,7 +193,8 @@ int milter_prepare(const struct config *config, struct policy_slot *slot)
         return -1;
     if (pool_wakeup_init(&milter.wakeup, &endpoint) != 0 || register_filter() != 0 ||
         smfi_setconn(config->milter.socket) != MI_SUCCESS ||
-        smfi_setbacklog(BACKLOG) != MI_SUCCESS) {
+        smfi_setbacklog(BACKLOG) != MI_SUCCESS ||
+        smfi_settimeout(PACKET_S) != MI_SUCCESS) {
         log_error("milter: libmilter does not take socket = \"%s\"",
                   config->milter.socket);
         return -1;
@@ -267,15 +270,41 @@ static void *keep_looking(void *context)
     return context;
 }
 
+/* Beside libmilter, too. */
+static void *keep_room(void *context)
+{
+    static struct silent silent;
+
+    if (silent_init(&silent, &milter.wakeup.endpoint) != 0) {
+        log_warning("milter: /proc/self/fd: %s: connections that say nothing are not "
+                    "closed when descriptors run out",
+                    strerror(errno));
+        return context;
+    }
+    for (;;) {
+        int pause_ms = silent_look(&silent);
+        struct timespec pause = {pause_ms / 1000, pause_ms % 1000 * 1000000L};
+
+        nanosleep(&pause, NULL);
+    }
+}
+
+static void start_beside(void *(*function)(void *context), const char *what)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, function, NULL) == 0)
+        pthread_detach(thread);
+    else
+        log_warning("milter: the thread that %s cannot be started", what);
+}
+
 int milter_run(void)
 {
-    pthread_t looker;
-
     use_small_stacks();
-    if (pthread_create(&looker, NULL, keep_looking, NULL) == 0)
-        pthread_detach(looker);
-    else
-        log_warning("milter: the thread that watches libmilter's pool cannot be started");
+    start_beside(keep_looking, "watches libmilter's pool");
+    if (milter.over_tcp)
+        start_beside(keep_room, "closes silent connections");
     return smfi_main() == MI_SUCCESS ? 0 : -1;
 }
 

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Out of descriptors: mail is let through or deferred, never refused."""
 
+import contextlib
 import resource
 import time
 
 import pytest
 
 from harness.conf import dnsbl
+from harness.daemon import connect
 from harness.dns import listed
+from harness.rblctl import Rblctl
 
 CLIENT = "192.0.2.1"
 
 
-def few_files():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))
+def few_files(count=80):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
 
 
 @pytest.mark.parametrize("on_error,kinds", [("accept", {"accept", "continue"}), ("tempfail", {"tempfail", "continue"})])
@@ -48,6 +51,36 @@ def test_more_sessions_than_descriptors(lab, on_error, kinds):
             break
         assert time.monotonic() < deadline, "judged again after the crowd has gone"
         time.sleep(0.1)  # a list that could not be asked is tried again soon
+
+
+@pytest.mark.parametrize("said", [b"", b"\0\0\0"])
+def test_connections_that_say_nothing(lab, said):
+    """700 on 256 descriptors: they are closed, and mail and rblctl go on; sessions that
+    rest between two commands stay."""
+    dns = lab.dns(listed(CLIENT, "bl.test"))
+    daemon = lab.daemon(
+        dns, lists=[dnsbl("bl", "bl.test")], preexec=lambda: few_files(256)
+    )
+    ctl = Rblctl(lab.dir)
+    resting = [lab.milter() for _ in range(20)]
+    for client in resting[10:]:
+        assert client.connect(CLIENT).kind == "continue"
+    with contextlib.ExitStack() as stack:
+        for _ in range(700):
+            stack.enter_context(connect(lab.milter_socket)).sendall(said)
+        deadline = time.monotonic() + 20
+        while lab.send(addr=CLIENT).reply.code != 554:
+            assert time.monotonic() < deadline, "mail goes on while they stay"
+        assert lab.send(addr="192.0.2.2").accepted
+        assert ctl("add", "anna@listed.example").status == 0
+        assert lab.send(sender="anna@listed.example").reply.code == 554
+        daemon.log.wait_for("descriptors run out: closed=")
+        for client in resting[:10]:
+            assert client.connect(CLIENT).kind == "continue"
+        for client in resting:
+            client.helo()
+            client.mail()
+            assert client.rcpt().text.startswith("554")
 
 
 def test_more_questions_than_max_queries(lab):
