@@ -47,11 +47,15 @@ struct blocklist_row_in {
     const char *source; /* NULL or "": BLOCKLIST_DEFAULT_SOURCE */
     const char *reason; /* NULL: none */
     time_t expires;     /* wall clock; 0 never */
-    time_t since;       /* of an import: when it was first listed elsewhere; 0 now */
+    time_t since;       /* of an import: when it was first listed elsewhere; 0, or in the
+                           future: now */
 };
 
-/* The time that ends are reckoned from: the wall clock, but steady across jumps. */
+/* What begins now, begins at this time, and ends of a span are reckoned from it; what has an
+ * end at or before blocklist_ended is over. The same but for a jump of the clock
+ * (walltime.h). */
 time_t blocklist_now(const struct blocklist *blocklist);
+time_t blocklist_ended(const struct blocklist *blocklist);
 
 /* Lists or allows entries, all or none. A row that the same source has already is
  * changed (reason, end) and keeps its since. Unless limits is NULL (--force), an entry

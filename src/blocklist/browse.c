@@ -350,7 +350,7 @@ enum blocklist_result blocklist_list(struct blocklist *blocklist,
                                      blocklist_each_row *each, void *context,
                                      char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct search search = {.filter = filter, .now = blocklist_now(blocklist)};
+    struct search search = {.filter = filter, .now = blocklist_ended(blocklist)};
     struct audience audience = {.each = each, .context = context};
 
     error[0] = '\0';
@@ -380,7 +380,7 @@ static enum blocklist_result read_entry(struct blocklist *blocklist,
     if (rc == SQLITE_OK)
         rc = sqlite3_prepare_v2(db, HITS_SQL, -1, &hits, NULL);
     if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, "ti", entry->text, (int64_t)blocklist_now(blocklist));
+        rc = sql_bind(stmt, "ti", entry->text, (int64_t)blocklist_ended(blocklist));
     while (rc == SQLITE_OK && !audience->stopped &&
            (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         rc = read_row(stmt, &row) ? show_row(hits, &row, audience) : SQLITE_MISMATCH;

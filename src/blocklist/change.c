@@ -28,7 +28,7 @@ static bool row_is_fine(struct blocklist *blocklist, const struct blocklist_row_
     if (!transaction_texts_are_fine(or_default(row->source), or_empty(row->reason),
                                     error))
         return false;
-    if (row->expires != 0 && row->expires <= blocklist_now(blocklist)) {
+    if (row->expires != 0 && row->expires <= blocklist_ended(blocklist)) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its end is not in the future",
                       row->entry->text);
         return false;
@@ -49,7 +49,8 @@ static int end_old(struct blocklist *blocklist, const struct entry *entry,
 {
     struct transaction *writing = &blocklist->writing;
     int64_t now = blocklist_now(blocklist);
-    int rc = sql_bind(writing->end_one, "ti", entry->text, now);
+    int rc = sql_bind(writing->end_one, "ti", entry->text,
+                      (int64_t)blocklist_ended(blocklist));
 
     if (rc == SQLITE_OK)
         rc = audit_actor(&writing->audit, "expire", &blocklist_self, "", now);
@@ -191,7 +192,7 @@ enum blocklist_result blocklist_remove_since(struct blocklist *blocklist,
                      "DELETE FROM listing WHERE source = ? AND since >= ?"
                      " AND (expires IS NULL OR expires > ?)",
                      "tii", source, (int64_t)since,
-                     (int64_t)blocklist_now(blocklist)) != SQLITE_OK) {
+                     (int64_t)blocklist_ended(blocklist)) != SQLITE_OK) {
         result = transaction_failed(blocklist, writing->db, error);
     } else if ((*removed = writing->audit.removed) == 0) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE,

@@ -64,7 +64,7 @@ static uint64_t end_some(struct blocklist *blocklist)
 
     if (!begin(blocklist, "expire"))
         return 0;
-    if (sql_bind(writing->end_many, "ii", (int64_t)blocklist_now(blocklist),
+    if (sql_bind(writing->end_many, "ii", (int64_t)blocklist_ended(blocklist),
                  (int64_t)ENDS_PER_COMMIT) != SQLITE_OK ||
         sql_run(writing->end_many) != SQLITE_OK) {
         (void)transaction_failed(blocklist, writing->db, error);
@@ -96,7 +96,7 @@ static bool note_last_seen(struct blocklist *blocklist)
     if (!begin(blocklist, "meta"))
         return false;
     if (sql_bind(writing->put_meta, "ti", "last_seen",
-                 (int64_t)blocklist_now(blocklist)) != SQLITE_OK ||
+                 (int64_t)walltime_now(&blocklist->walltime)) != SQLITE_OK ||
         sql_run(writing->put_meta) != SQLITE_OK) {
         (void)transaction_failed(blocklist, writing->db, error);
         transaction_cancel(blocklist);

@@ -120,13 +120,13 @@ static bool row_is_fine(struct blocklist_import *import,
                       why);
         return false;
     }
-    if (row->expires != 0 && row->expires <= blocklist_now(import->blocklist)) {
+    if (row->expires != 0 && row->expires <= blocklist_ended(import->blocklist)) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its end is past",
                       row->entry->text);
         return false;
     }
-    if (row->since < 0 || row->since > blocklist_now(import->blocklist)) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: it was listed in the future",
+    if (row->since < 0) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: it was listed before 1970",
                       row->entry->text);
         return false;
     }
@@ -140,13 +140,15 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
     const char *source =
         row->source != NULL && *row->source != '\0' ? row->source : import->source;
     const char *reason = row->reason != NULL ? row->reason : import->reason;
+    /* of the future: by a clock ahead of ours, here or where it comes from */
+    int64_t since = row->since <= blocklist_now(import->blocklist) ? row->since : 0;
 
     error[0] = '\0';
     if (!row_is_fine(import, row, source, reason, error))
         return BLOCKLIST_REFUSED;
     if (sql_bind(import->stage, "tiittzz", row->entry->text, (int64_t)row->entry->kind,
                  (int64_t)row->allow, source, reason, (int64_t)row->expires,
-                 (int64_t)row->since) != SQLITE_OK ||
+                 since) != SQLITE_OK ||
         sql_run(import->stage) != SQLITE_OK)
         return transaction_failed(import->blocklist, import->db, error);
     import->rows++;
@@ -155,11 +157,12 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
 
 static int end_old(struct blocklist_import *import, int64_t now)
 {
+    int64_t ended = blocklist_ended(import->blocklist);
     int rc = audit_begin(&import->audit, "expire", &blocklist_self, "", now);
 
     return rc == SQLITE_OK
                ? sql_run_once(import->db, "DELETE FROM listing WHERE expires <= ?", "i",
-                              now)
+                              ended)
                : rc;
 }
 

@@ -39,7 +39,8 @@ static enum blocklist_verdict find(struct blocklist *blocklist, const struct ent
     struct reader *reader = reader_take(blocklist);
     enum blocklist_verdict verdict = BLOCKLIST_NONE;
     char why[ENTRY_TEXT_SIZE + 40];
-    int rc = sql_bind(reader->find, "ti", entry->text, (int64_t)blocklist_now(blocklist));
+    int rc =
+        sql_bind(reader->find, "ti", entry->text, (int64_t)blocklist_ended(blocklist));
 
     if (rc == SQLITE_OK)
         rc = sqlite3_step(reader->find);

@@ -99,7 +99,12 @@ void store_rebuild(struct blocklist *blocklist)
 
 time_t blocklist_now(const struct blocklist *blocklist)
 {
-    return walltime_now(&blocklist->walltime);
+    return walltime_later(&blocklist->walltime);
+}
+
+time_t blocklist_ended(const struct blocklist *blocklist)
+{
+    return walltime_earlier(&blocklist->walltime);
 }
 
 /* The connections that read: opened, closed, and taken in turn. */

@@ -51,7 +51,8 @@ static void hold(struct walltime *walltime, int64_t jump_ns)
     atomic_store(&walltime->jump_ns, jump_ns);
     atomic_store(&walltime->jumped_at_ns, steady(walltime));
     span_text(llabs(jump_ns) / SECOND_NS * 1000, span);
-    log_warning("blocklist: clock=%s by=%s: ends of listings go by the time before",
+    log_warning("blocklist: clock=%s by=%s: entries begin by the later and end by the "
+                "earlier time",
                 jump_ns > 0 ? "jumped-forward" : "jumped-back", span);
 }
 
@@ -75,6 +76,25 @@ void walltime_init(struct walltime *walltime, const struct blocklist_clock *cloc
 time_t walltime_now(const struct walltime *walltime)
 {
     return (time_t)((steady(walltime) + atomic_load(&walltime->offset_ns)) / SECOND_NS);
+}
+
+static time_t wall_s(const struct walltime *walltime)
+{
+    return (time_t)(wall(walltime) / SECOND_NS);
+}
+
+time_t walltime_later(const struct walltime *walltime)
+{
+    time_t ours = walltime_now(walltime), theirs = wall_s(walltime);
+
+    return ours > theirs ? ours : theirs;
+}
+
+time_t walltime_earlier(const struct walltime *walltime)
+{
+    time_t ours = walltime_now(walltime), theirs = wall_s(walltime);
+
+    return ours < theirs ? ours : theirs;
 }
 
 static void follow(struct walltime *walltime, int64_t offset_ns)
@@ -117,9 +137,9 @@ void walltime_warning(const struct walltime *walltime, char *out, size_t size)
     if (jump == 0)
         return;
     span_text(llabs(jump) / SECOND_NS * 1000, span);
-    text_sentence(
-        out, size,
-        "the clock jumped %s by %s: listings end by the time before it, for a day "
-        "or until \"rblctl reload\"",
-        jump > 0 ? "forward" : "back", span);
+    text_sentence(out, size,
+                  "the clock jumped %s by %s: for a day or until \"rblctl reload\" "
+                  "entries begin by "
+                  "the later and end by the earlier of the two times",
+                  jump > 0 ? "forward" : "back", span);
 }

@@ -36,8 +36,11 @@ struct walltime {
 void walltime_init(struct walltime *walltime, const struct blocklist_clock *clock,
                    time_t last_seen);
 
-/* Seconds. */
+/* Seconds. Where the wall clock jumped, nobody knows which of the two times is right: what
+ * begins now begins by the later, and what has an end at or before the earlier is over. */
 time_t walltime_now(const struct walltime *walltime);
+time_t walltime_later(const struct walltime *walltime);
+time_t walltime_earlier(const struct walltime *walltime);
 
 /* Compares the clocks; called about once a second, by one thread. */
 void walltime_tick(struct walltime *walltime);

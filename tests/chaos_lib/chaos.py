@@ -146,16 +146,16 @@ class Chaos:
     async def jump(self, seconds, pause, killed):
         """The wall clock jumps, perhaps with a start meanwhile, and jumps back. Nobody
         looks (reload) meanwhile: that would make the wrong time the right one."""
+        # What is given an end under a wrong clock may end later. So there is none.
+        self.ends_allowed = False
+        await asyncio.sleep(1)  # one may be on its way
+        await asyncio.sleep(self.changes.longest_end() - time.monotonic())
         self.history.note(f"clock: jumps by {seconds} s")
         self.history.count("jumps")
         self.oracle.clock.begin(time.monotonic(), "jumped")
         self.wall_clock.jump(seconds)
         await asyncio.sleep(pause)
         if killed:
-            # Started under a wrong clock it cannot know how long it was not running: an
-            # end may be off by that. So there is none.
-            self.ends_allowed = False
-            await asyncio.sleep(self.changes.longest_end() - time.monotonic())
             await self.kill()
             await asyncio.sleep(pause)
         self.wall_clock.jump(0)

@@ -168,6 +168,58 @@ static void test_started_under_a_wrong_clock(void **state)
     box_end(&box);
 }
 
+/* A host without a battery for its clock, which is set after the boot; and one whose clock
+ * was ahead. An entry lasts as long as it was given, at least, whichever time was right. */
+static void test_step_then_reload(void **state)
+{
+    static const int64_t steps_s[] = {2 * 3600, -2 * 3600};
+    struct box box;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof steps_s / sizeof steps_s[0]; i++) {
+        box_start(&box);
+        box_open(&box, false);
+        box.wall_ns += steps_s[i] * 1000000000;
+        walltime_tick(&box.blocklist->walltime);
+        assert_int_equal(box_add(&box, "new.example", false, NULL, 1800), BLOCKLIST_OK);
+        assert_int_equal(box_number(&box, "SELECT expires - since FROM listing"), 1800);
+        blocklist_trust_clock(box.blocklist);
+        box_pass(&box, 1700);
+        flusher_work(box.blocklist);
+        assert_int_equal(box_ask(&box, "a@new.example", NULL), BLOCKLIST_BLOCK);
+        box_pass(&box, 2 * 3600 + 200);
+        assert_int_equal(box_ask(&box, "a@new.example", NULL), BLOCKLIST_NONE);
+        box_end(&box);
+    }
+}
+
+/* Nobody knows which is right: what only one of the two clocks has ended stands. */
+static void test_ends_by_the_earlier(void **state)
+{
+    static const int64_t steps_s[] = {2 * 3600, -2 * 3600};
+    struct box box;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof steps_s / sizeof steps_s[0]; i++) {
+        box_start(&box);
+        box_open(&box, false);
+        assert_int_equal(box_add(&box, "old.example", false, NULL, 3600), BLOCKLIST_OK);
+        box.wall_ns += steps_s[i] * 1000000000;
+        walltime_tick(&box.blocklist->walltime);
+        box_pass(&box, 3500);
+        flusher_work(box.blocklist);
+        assert_int_equal(box_ask(&box, "a@old.example", NULL), BLOCKLIST_BLOCK);
+        box_pass(&box, 200);
+        flusher_work(box.blocklist);
+        assert_int_equal(box_ask(&box, "a@old.example", NULL),
+                         steps_s[i] < 0 ? BLOCKLIST_BLOCK : BLOCKLIST_NONE);
+        box_pass(&box, 2 * 3600);
+        flusher_work(box.blocklist);
+        assert_int_equal(box_ask(&box, "a@old.example", NULL), BLOCKLIST_NONE);
+        box_end(&box);
+    }
+}
+
 static bool was_seen(struct box *box)
 {
     return box_number(box, "SELECT value FROM meta WHERE name = 'last_seen'") > 0;
@@ -203,6 +255,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_change_is_overlooked),
         cmocka_unit_test(test_started_under_a_wrong_clock),
+        cmocka_unit_test(test_step_then_reload),
+        cmocka_unit_test(test_ends_by_the_earlier),
         cmocka_unit_test(test_seen_though_busy),
     };
 
