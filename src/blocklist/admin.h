@@ -4,8 +4,8 @@
 
 /* What the postmaster does with the blocklist: change, look, import, read the audit log.
  * All functions may be called by any thread but those of a message's way: they wait for
- * the disk, and changes wait for one another (at most BLOCKLIST_WAIT_S, while an import
- * is being committed). None blocks blocklist_ask.
+ * the disk, and changes wait for one another (at most BLOCKLIST_WAIT_S; an import of many
+ * rows lets them go before it). None blocks blocklist_ask.
  *
  * They return a blocklist_result. Unless it is BLOCKLIST_OK, error holds one sentence
  * for the postmaster. */
@@ -30,7 +30,7 @@ enum blocklist_result {
     BLOCKLIST_OK,
     BLOCKLIST_NO_SUCH_ENTRY,
     BLOCKLIST_REFUSED, /* too wide, a bad source or reason, an end in the past */
-    BLOCKLIST_BUSY,    /* an import is being committed: try again */
+    BLOCKLIST_BUSY,    /* others write: try again */
     BLOCKLIST_FAILED   /* the database: full, read-only, gone, damaged */
 };
 
@@ -182,7 +182,7 @@ enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pat
                                     blocklist_each_event *each, void *context,
                                     char error[static BLOCKLIST_ERROR_SIZE]);
 
-/* An import: one change, there or not. rblctl reads the file (formats/format.h, so that
+/* An import: one change, there or not, also over a kill. rblctl reads the file (formats/format.h, so that
  * errors carry its line numbers) and sends rows; they are staged in a file of their
  * own until the commit, so a slow sender holds up nobody. Used by one thread at a time.
  */
@@ -213,7 +213,9 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
 
 /* Makes it so (or with dry_run only counts). REFUSED, with nothing changed, where limits
  * are given and replace would remove more than a third of a source of 100 rows or more:
- * the file was cut, or is another. It frees the import, whatever it returns. */
+ * the file was cut, or is another. Of many rows some are in force before the others; after
+ * FAILED or BUSY they may be, and then the rest follows as soon as it can: error says so. It
+ * frees the import, whatever it returns. */
 enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
                                               bool dry_run,
                                               struct blocklist_import_counts *counts,

@@ -19,8 +19,7 @@
 #define STEP_PAGES   256 /* 1 MiB */
 #define STEP_REST_MS 5
 
-/* Makes a rename in path's folder last. */
-static int sync_folder(const char *path)
+int backup_sync_folder(const char *path)
 {
     char folder[PATH_MAX];
     int fd, rc;
@@ -112,7 +111,7 @@ int backup_copy(sqlite3 *db, const char *path, backup_go_on *go_on, void *contex
         (void)unlink(part);
         return -1;
     }
-    if (rename(part, path) != 0 || sync_folder(path) != 0) {
+    if (rename(part, path) != 0 || backup_sync_folder(path) != 0) {
         text_sentence(error, error_size, "%s: %s", path, strerror(errno));
         return -1;
     }
@@ -202,7 +201,7 @@ int backup_set_aside(const char *database, char *kept, size_t kept_size, char *e
         if (rename(from, to) != 0 && errno != ENOENT)
             goto failed;
     }
-    return sync_folder(database);
+    return backup_sync_folder(database);
 failed:
     text_sentence(error, error_size, "%s cannot be moved out of the way: %s", database,
                   strerror(errno));

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <time.h>
 
+/* Makes a rename in path's folder last. Returns 0, or -1 with errno set. */
+int backup_sync_folder(const char *path);
+
 /* Asked between the steps of a long copy: false ends it. */
 typedef bool backup_go_on(void *context);
 

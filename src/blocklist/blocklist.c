@@ -95,6 +95,7 @@ static struct blocklist *allocate(const struct blocklist_options *options)
     blocklist_configure(blocklist, options->backups, options->strip);
     pthread_mutex_init(&blocklist->writing.lock, NULL);
     pthread_cond_init(&blocklist->writing.released, NULL);
+    pthread_mutex_init(&blocklist->import_lock, NULL);
     pthread_mutex_init(&blocklist->looker.lock, NULL);
     pthread_mutex_init(&blocklist->wake_lock, NULL);
     pthread_mutex_init(&blocklist->state_lock, NULL);
@@ -167,6 +168,7 @@ void blocklist_close(struct blocklist *blocklist)
         close(blocklist->lock_fd);
     hits_destroy(&blocklist->hits);
     bloom_destroy(&blocklist->bloom);
+    pthread_mutex_destroy(&blocklist->import_lock);
     pthread_mutex_destroy(&blocklist->looker.lock);
     pthread_mutex_destroy(&blocklist->writing.lock);
     pthread_cond_destroy(&blocklist->writing.released);

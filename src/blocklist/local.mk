@@ -11,7 +11,8 @@ librblmilter_a_SOURCES += \
 	src/blocklist/entry_limits.c \
 	src/blocklist/flusher.c \
 	src/blocklist/hits.c src/blocklist/hits.h \
-	src/blocklist/import.c \
+	src/blocklist/import.c src/blocklist/import_parts.h \
+	src/blocklist/import_move.c \
 	src/blocklist/lookup.c \
 	src/blocklist/maintenance.c \
 	src/blocklist/open.c \

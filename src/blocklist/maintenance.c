@@ -192,6 +192,7 @@ void *maintenance_main(void *context)
     struct blocklist *blocklist = context;
     bool checked;
 
+    import_finish_left(blocklist);
     build_filter(blocklist);
     pthread_mutex_lock(&blocklist->state_lock);
     checked = blocklist->checked;
@@ -201,6 +202,7 @@ void *maintenance_main(void *context)
     do {
         if (take_rebuild(blocklist) || !bloom_is_ready(&blocklist->bloom))
             build_filter(blocklist);
+        import_finish_left(blocklist);
         (void)maintenance_backup(blocklist); /* logged; tried again in a minute */
     } while (store_wait(blocklist, TICK_MS, true));
     return NULL;

@@ -8,7 +8,7 @@
  *   open.c     opening the file, and mending it
  *   lookup.c   blocklist_ask
  *   hits.c     what matched, kept until the flusher writes it
- *   change.c   add and remove; import.c an import
+ *   change.c   add and remove; import.c, import_move.c an import
  *   browse.c   list and show; browse_log.c log
  *   flusher.c  the thread that writes hits and ends, and does the checkpoints
  *   maintenance.c   the thread that builds the filter, checks the file, makes backups
@@ -46,7 +46,8 @@ struct reader {
 struct transaction {
     pthread_mutex_t lock;
     pthread_cond_t released;
-    bool taken; /* under lock */
+    bool taken;       /* under lock */
+    unsigned waiting; /* under lock; whom an import lets go before it */
     sqlite3 *db;
     bool lazy; /* commits do not wait for the disk at present */
     struct audit audit;
@@ -67,6 +68,7 @@ struct blocklist {
     atomic_uint next_reader;
     struct reader looker; /* list and log, which may take long; find is not used */
     struct transaction writing;
+    pthread_mutex_t import_lock; /* of the file that many rows are moved from */
     struct hits hits;
     struct log_limit lookup_errors;
 
@@ -133,6 +135,10 @@ void *maintenance_main(void *blocklist);
 /* Writes pending hits and ends what is due. Used by the flusher, at the close, by tests.
  */
 void flusher_work(struct blocklist *blocklist);
+
+/* Moves what an import that was cut has left (NAME.import). Used by the maintenance thread,
+ * by tests. */
+void import_finish_left(struct blocklist *blocklist);
 
 /* Makes today's backup if there is none and removes the oldest. Used by the maintenance
  * thread, by tests. Returns 0 or -1. */

@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "blocklist/schema.h"
 
+#define BEHIND_MS 200
+
 const struct blocklist_actor blocklist_self = {"rblmilter", 0};
 
 int transaction_open(struct transaction *writing, sqlite3 *db, struct bloom *bloom)
@@ -98,32 +100,45 @@ enum blocklist_result transaction_check_file(struct blocklist *blocklist,
 
 /* A flag and a condition rather than a mutex held so long: waiting has a limit, by the
  * steady clock. */
-static bool take(struct transaction *writing, int wait_ms)
+static bool take(struct transaction *writing, int wait_ms, bool behind)
 {
     struct timespec until = clock_timespec(clock_ms() + wait_ms);
     bool taken;
     int rc = 0;
 
     pthread_mutex_lock(&writing->lock);
-    while (writing->taken && wait_ms > 0 && rc == 0)
+    writing->waiting += !behind;
+    while ((writing->taken || (behind && writing->waiting > 0)) && wait_ms > 0 && rc == 0)
         rc = pthread_cond_clockwait(&writing->released, &writing->lock, CLOCK_MONOTONIC,
                                     &until);
+    writing->waiting -= !behind;
     taken = !writing->taken;
     writing->taken = true;
     pthread_mutex_unlock(&writing->lock);
     return taken;
 }
 
-enum blocklist_result transaction_lock(struct blocklist *blocklist, int wait_ms,
-                                       char error[static BLOCKLIST_ERROR_SIZE])
+static enum blocklist_result busy(char error[static BLOCKLIST_ERROR_SIZE])
 {
-    if (take(&blocklist->writing, wait_ms))
-        return BLOCKLIST_OK;
     text_sentence(
         error, BLOCKLIST_ERROR_SIZE,
         "another change of the blocklist is being written, perhaps an import: try "
         "again");
     return BLOCKLIST_BUSY;
+}
+
+enum blocklist_result transaction_lock(struct blocklist *blocklist, int wait_ms,
+                                       char error[static BLOCKLIST_ERROR_SIZE])
+{
+    return take(&blocklist->writing, wait_ms, false) ? BLOCKLIST_OK : busy(error);
+}
+
+enum blocklist_result transaction_lock_behind(struct blocklist *blocklist, int wait_ms,
+                                              char error[static BLOCKLIST_ERROR_SIZE])
+{
+    return take(&blocklist->writing, BEHIND_MS, true)
+               ? BLOCKLIST_OK
+               : transaction_lock(blocklist, wait_ms, error);
 }
 
 void transaction_unlock(struct blocklist *blocklist)
@@ -132,7 +147,7 @@ void transaction_unlock(struct blocklist *blocklist)
 
     pthread_mutex_lock(&writing->lock);
     writing->taken = false;
-    pthread_cond_signal(&writing->released);
+    pthread_cond_broadcast(&writing->released);
     pthread_mutex_unlock(&writing->lock);
 }
 

@@ -46,6 +46,9 @@ void transaction_count(struct blocklist *blocklist, const struct audit *audit);
 /* The lock alone, for an import, which has a connection of its own. */
 enum blocklist_result transaction_lock(struct blocklist *blocklist, int wait_ms,
                                        char error[static BLOCKLIST_ERROR_SIZE]);
+/* As transaction_lock, but lets those who wait go first, for a while. */
+enum blocklist_result transaction_lock_behind(struct blocklist *blocklist, int wait_ms,
+                                              char error[static BLOCKLIST_ERROR_SIZE]);
 void transaction_unlock(struct blocklist *blocklist);
 
 /* Whether source and reason may be kept. Returns false with a sentence. */

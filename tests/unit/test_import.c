@@ -9,6 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 
 #include "blocklist/store.h"
@@ -275,12 +280,166 @@ static void test_many(void **state)
     box_end(&box);
 }
 
+static void feed_many(struct box *box, struct blocklist_import *import, unsigned from,
+                      unsigned to)
+{
+    char text[80];
+
+    for (unsigned i = from; i < to; i++) {
+        snprintf(text, sizeof text, "user%u@d%u.example", i, i % 100);
+        assert_int_equal(feed(box, import, text, NULL, 0), BLOCKLIST_OK);
+    }
+}
+
+/* More than is moved at once: the counts of a dry run are those of the commit, and what is of
+ * other sources stays. */
+static void test_replace_many(void **state)
+{
+    struct blocklist_import *import;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    import = begin(&box, true);
+    feed_many(&box, import, 0, 20000);
+    expect("first", commit(&box, import, false), 20000, 20000, 0, 0, 0);
+    assert_int_equal(box_add(&box, "user3@d3.example", false, NULL, 0), BLOCKLIST_OK);
+    for (int dry_run = 1; dry_run >= 0; dry_run--) {
+        import = begin(&box, true);
+        feed_many(&box, import, 15000, 30000);
+        expect("second", commit(&box, import, dry_run), 15000, 10000, 0, 5000, 15000);
+        assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"),
+                         dry_run ? 20001 : 15001);
+    }
+    import = begin(&box, true); /* few rows, but many go */
+    feed_many(&box, import, 15000, 15010);
+    expect("third", commit(&box, import, false), 10, 0, 0, 10, 14990);
+    assert_int_equal(box_ask(&box, "user3@d3.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_ask(&box, "user15010@d10.example", NULL), BLOCKLIST_NONE);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM audit WHERE action = 'import'"
+                                      " AND entry = ''"),
+                     3);
+    assert_int_equal(box_number(&box, "SELECT after ->> 'removed' FROM audit WHERE"
+                                      " action = 'import' AND entry = ''"
+                                      " ORDER BY id DESC LIMIT 1"),
+                     14990);
+    assert_int_equal(box_count_files(&box, "*.import*"), 0);
+    box_end(&box);
+}
+
+#define MANY 150000
+
+static void *import_many(void *context)
+{
+    struct box *box = context;
+    struct blocklist_import *import = begin(box, false);
+
+    feed_many(box, import, 0, MANY);
+    expect("many", commit(box, import, false), MANY, MANY, 0, 0, 0);
+    return NULL;
+}
+
+static void wait_until_moving(struct box *box)
+{
+    while (box_count_files(box, "*.import") == 0)
+        usleep(1000);
+}
+
+/* Nobody waits until all rows are moved. */
+static void test_add_while_many_are_moved(void **state)
+{
+    struct box box, mine;
+    pthread_t thread;
+    char text[40];
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    mine = (struct box){.blocklist = box.blocklist}; /* its error is of one thread */
+    assert_int_equal(pthread_create(&thread, NULL, import_many, &box), 0);
+    wait_until_moving(&box);
+    for (int i = 0; i < 3; i++) {
+        snprintf(text, sizeof text, "a%d@add.example", i);
+        assert_int_equal(box_add(&mine, text, false, NULL, 0), BLOCKLIST_OK);
+        assert_int_equal(box_ask(&mine, text, NULL), BLOCKLIST_BLOCK);
+    }
+    assert_int_equal(box_count_files(&box, "*.import"), 1);
+    pthread_join(thread, NULL);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), MANY + 3);
+    assert_int_equal(box_count_files(&box, "*.import*"), 0);
+    box_end(&box);
+}
+
+/* Killed while rows are moved: the import is there, or not at all. */
+static void test_kill_while_many_are_moved(void **state)
+{
+    struct box box;
+    int64_t moved;
+    pid_t pid;
+
+    (void)state;
+    box_start(&box);
+    box_make(&box, false); /* two entries; closed */
+    pid = fork();
+    if (pid == 0) {
+        box_open(&box, false);
+        (void)import_many(&box);
+        _exit(0);
+    }
+    wait_until_moving(&box);
+    usleep(100000);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    moved = box_number(&box, "SELECT count(*) FROM listing") - 2;
+    if (moved == MANY)
+        fail_msg("all rows were moved before the kill");
+    box_open(&box, false);
+    import_finish_left(box.blocklist); /* where the maintenance thread has not begun to */
+    while (box_count_files(&box, "*.import") > 0)
+        usleep(1000);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), MANY + 2);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM listing WHERE source = 'feed'"
+                                      " AND reason = 'fed' AND who = 'cron'"),
+                     MANY);
+    assert_int_equal(box_ask(&box, "user7@d7.example", NULL), BLOCKLIST_BLOCK);
+    box_end(&box);
+}
+
+/* What is no import of ours is not tried again each minute. */
+static void test_left_file_is_junk(void **state)
+{
+    struct box box;
+    char path[120];
+    FILE *file;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    snprintf(path, sizeof path, "%s.import", box.path);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("junk\n", file);
+    assert_int_equal(fclose(file), 0);
+    import_finish_left(box.blocklist);
+    assert_int_equal(box_count_files(&box, "*.import"), 0);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), 0);
+    box_end(&box);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one),     cmocka_unit_test(test_abort_and_dry_run),
-        cmocka_unit_test(test_replace), cmocka_unit_test(test_too_wide),
-        cmocka_unit_test(test_many),    cmocka_unit_test(test_cut_file),
+        cmocka_unit_test(test_one),
+        cmocka_unit_test(test_abort_and_dry_run),
+        cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_too_wide),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_replace_many),
+        cmocka_unit_test(test_add_while_many_are_moved),
+        cmocka_unit_test(test_kill_while_many_are_moved),
+        cmocka_unit_test(test_left_file_is_junk),
+        cmocka_unit_test(test_cut_file),
         cmocka_unit_test(test_since),
     };
 

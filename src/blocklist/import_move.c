@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The commit of an import: its rows are sorted, which is what makes it fast, and moved into
+ * the listing. A few are moved in one transaction. Many are moved in chunks, so that nobody's
+ * change waits for them all: first they are put into a file beside the database, NAME.import,
+ * and from that moment on the import is there. After a kill, or when the disk was full, the
+ * maintenance thread moves what is missing. */
+
+#include "blocklist/import_parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "blocklist/backup.h"
+#include "blocklist/schema.h"
+#include "blocklist/transaction.h"
+
+#define COMMIT_WAIT_MS (60 * 1000)
+
+#define AT_ONCE_ROWS 2000 /* are moved in one transaction */
+#define CHUNK_MS     50   /* and of more so many at a time that it takes this long */
+#define CHUNK_LEAST  100
+
+/* A source of so many rows does not lose a third of them from one file to the next. */
+#define REPLACE_GUARD_ROWS 100
+
+static int end_old(struct blocklist_import *import)
+{
+    int64_t now = blocklist_now(import->blocklist);
+    int64_t ended = blocklist_ended(import->blocklist);
+    int rc = audit_begin(&import->audit, "expire", &blocklist_self, "", now);
+
+    return rc == SQLITE_OK
+               ? sql_run_once(import->db, "DELETE FROM listing WHERE expires <= ?", "i",
+                              ended)
+               : rc;
+}
+
+/* Rows of the source that the file does not have, of those with an id in (from, to]. */
+static int remove_others(struct blocklist_import *import, int64_t from, int64_t to)
+{
+    static const char sql[] =
+        "DELETE FROM listing WHERE source = ? AND id > ? AND id <= ? AND NOT EXISTS"
+        " (SELECT 1 FROM sorted.row s WHERE s.entry = listing.entry AND"
+        "  s.allow = listing.allow)";
+
+    return sql_run_once(import->db, sql, "tii", import->source, from, to);
+}
+
+/* The rows of those numbers, (from, to]. In the order of the index: pages are then filled
+ * one after the other. A row that comes twice is changed by its second one. */
+static int move_rows(struct blocklist_import *import, int64_t from, int64_t to)
+{
+    static const char sql[] =
+        "INSERT INTO listing (entry, kind, allow, source, reason, who, since, expires)"
+        " SELECT entry, kind, allow, source, reason, ?1, coalesce(since, ?2), expires"
+        " FROM sorted.row WHERE rowid > ?3 AND rowid <= ?4 ORDER BY rowid"
+        " ON CONFLICT (entry, allow, source)"
+        " DO UPDATE SET reason = excluded.reason, expires = excluded.expires"
+        " WHERE reason <> excluded.reason OR expires IS NOT excluded.expires";
+
+    return sql_run_once(import->db, sql, "tiii", import->login,
+                        (int64_t)blocklist_now(import->blocklist), from, to);
+}
+
+/* One line for the whole: what was added says the rest itself (who, since). */
+static int note_import(struct blocklist_import *import, int64_t from, int64_t to)
+{
+    static const char sql[] =
+        "INSERT INTO audit (at, login, uid, action, entry, source, allow, reason, after)"
+        " SELECT at, login, uid, action, '', ?1, 0, reason, ?2 FROM temp.actor";
+    const struct audit *audit = &import->audit; /* of this transaction */
+    char counts[200];
+
+    (void)from;
+    (void)to;
+    (void)snprintf(counts, sizeof counts,
+                   "{\"rows\":%llu,\"added\":%llu,\"changed\":%llu,\"removed\":%llu}",
+                   (unsigned long long)import->rows,
+                   (unsigned long long)(import->added + audit->added),
+                   (unsigned long long)(import->changed + audit->changed),
+                   (unsigned long long)(import->removed + audit->removed));
+    return sql_run_once(import->db, sql, "tt", import->source, counts);
+}
+
+static int all_at_once(struct blocklist_import *import, int64_t from, int64_t to)
+{
+    int rc = import->replace ? remove_others(import, from, to) : SQLITE_OK;
+
+    if (rc == SQLITE_OK)
+        rc = move_rows(import, from, to);
+    return rc == SQLITE_OK ? note_import(import, from, to) : rc;
+}
+
+typedef int import_step(struct blocklist_import *import, int64_t from, int64_t to);
+
+/* With the lock held. */
+static enum blocklist_result change_locked(struct blocklist_import *import,
+                                           import_step *step, int64_t from, int64_t to,
+                                           char *error)
+{
+    const struct blocklist_actor actor = {import->login, import->uid};
+    struct blocklist *blocklist = import->blocklist;
+    struct audit *audit = &import->audit;
+
+    if (transaction_check_file(blocklist, error) != BLOCKLIST_OK)
+        return BLOCKLIST_FAILED;
+    if (audit_begin(audit, "import", &actor, import->reason, blocklist_now(blocklist)) !=
+            SQLITE_OK ||
+        schema_exec(import->db, "BEGIN IMMEDIATE") != SQLITE_OK ||
+        step(import, from, to) != SQLITE_OK ||
+        schema_exec(import->db, import->dry_run ? "ROLLBACK" : "COMMIT") != SQLITE_OK) {
+        (void)transaction_failed(blocklist, import->db, error);
+        if (!sqlite3_get_autocommit(import->db))
+            (void)schema_exec(import->db, "ROLLBACK");
+        return BLOCKLIST_FAILED;
+    }
+    import->added += audit->added;
+    import->changed += audit->changed;
+    import->removed += audit->removed;
+    if (!import->dry_run) {
+        store_trouble(blocklist, NULL, false);
+        transaction_count(blocklist, audit);
+    }
+    return BLOCKLIST_OK;
+}
+
+/* One transaction. *took_ms: without the wait for others'. */
+static enum blocklist_result change(struct blocklist_import *import, import_step *step,
+                                    int64_t from, int64_t to, int64_t *took_ms,
+                                    char *error)
+{
+    enum blocklist_result result =
+        transaction_lock_behind(import->blocklist, COMMIT_WAIT_MS, error);
+    int64_t began = clock_ms();
+
+    if (result != BLOCKLIST_OK)
+        return result;
+    result = change_locked(import, step, from, to, error);
+    transaction_unlock(import->blocklist);
+    *took_ms = clock_ms() - began;
+    return result;
+}
+
+/* The step over (0, end], in chunks. */
+static enum blocklist_result change_in_chunks(struct blocklist_import *import,
+                                              import_step *step, int64_t end, char *error)
+{
+    enum blocklist_result result = BLOCKLIST_OK;
+    int64_t size = AT_ONCE_ROWS, from = 0, took_ms;
+
+    while (result == BLOCKLIST_OK && from < end) {
+        int64_t to = end - from > size ? from + size : end;
+
+        if (store_is_stopping(import->blocklist)) {
+            text_sentence(error, BLOCKLIST_ERROR_SIZE, "the daemon stops");
+            return BLOCKLIST_BUSY;
+        }
+        result = change(import, step, from, to, &took_ms, error);
+        from = to;
+        if (took_ms > CHUNK_MS)
+            size = size * CHUNK_MS / took_ms;
+        else if (took_ms < CHUNK_MS / 2)
+            size *= 2;
+        if (size < CHUNK_LEAST)
+            size = CHUNK_LEAST;
+    }
+    return result;
+}
+
+/* Runs out rows that the flusher has not come to yet: they are no part of what is listed. */
+static enum blocklist_result end_what_is_over(struct blocklist_import *import,
+                                              char *error)
+{
+    enum blocklist_result result =
+        transaction_lock_behind(import->blocklist, COMMIT_WAIT_MS, error);
+
+    if (result != BLOCKLIST_OK)
+        return result;
+    if (transaction_check_file(import->blocklist, error) != BLOCKLIST_OK)
+        result = BLOCKLIST_FAILED;
+    else if (end_old(import) != SQLITE_OK)
+        result = transaction_failed(import->blocklist, import->db, error);
+    else
+        transaction_count(import->blocklist, &import->audit);
+    transaction_unlock(import->blocklist);
+    return result;
+}
+
+static int read_number(struct blocklist_import *import, const char *sql,
+                       const char *types, int64_t *out)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(import->db, sql, -1, &stmt, NULL);
+
+    if (rc == SQLITE_OK)
+        rc = sql_bind(stmt, types, import->source);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        *out = sqlite3_column_int64(stmt, 0);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+/* Whether --replace would take away so much that the file was rather cut, or is another:
+ * REFUSED, with a sentence. */
+static enum blocklist_result look_at_replace(struct blocklist_import *import, char *error)
+{
+    static const char others[] =
+        "SELECT count(*) FROM listing WHERE source = ? AND NOT EXISTS"
+        " (SELECT 1 FROM sorted.row s WHERE s.entry = listing.entry AND"
+        "  s.allow = listing.allow)";
+    int64_t removed = 0;
+
+    if (!import->replace)
+        return BLOCKLIST_OK;
+    if (read_number(import, "SELECT count(*) FROM listing WHERE source = ?", "t",
+                    &import->before) != SQLITE_OK ||
+        read_number(import, others, "t", &removed) != SQLITE_OK)
+        return transaction_failed(import->blocklist, import->db, error);
+    if (import->limits == NULL || import->before < REPLACE_GUARD_ROWS ||
+        removed * 3 <= import->before)
+        return BLOCKLIST_OK;
+    text_sentence(
+        error, BLOCKLIST_ERROR_SIZE,
+        "%lld of the %lld rows of %s would be removed, more than a third: is the "
+        "file whole? Nothing was changed (--force does it all the same)",
+        (long long)removed, (long long)import->before, import->source);
+    return BLOCKLIST_REFUSED;
+}
+
+/* Puts the staged rows into a file in their order. */
+static int sort_rows(struct blocklist_import *import, const char *path)
+{
+    static const char rows[] =
+        "CREATE TABLE sorted.row AS SELECT entry, kind, allow, source, reason, expires,"
+        " since FROM temp.staged ORDER BY entry, allow, source, rowid;"
+        "CREATE INDEX sorted.row_entry ON row (entry, allow);";
+    static const char about[] =
+        "CREATE TABLE sorted.about AS SELECT ?1 AS source, ?2 AS reason, ?3 AS login,"
+        " ?4 AS uid, ?5 AS replace, ?6 AS rows";
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), rc;
+
+    if (fd < 0)
+        return SQLITE_CANTOPEN;
+    close(fd);
+    rc = sql_run_once(import->db, "ATTACH ? AS sorted", "t", path);
+    if (rc == SQLITE_OK)
+        rc = schema_exec(import->db, "PRAGMA sorted.journal_mode = OFF;"
+                                     "PRAGMA sorted.synchronous = FULL; BEGIN");
+    if (rc == SQLITE_OK)
+        rc = schema_exec(import->db, rows);
+    if (rc == SQLITE_OK)
+        rc = sql_run_once(import->db, about, "tttiii", import->source, import->reason,
+                          import->login, (int64_t)import->uid, (int64_t)import->replace,
+                          (int64_t)import->rows);
+    return rc == SQLITE_OK ? schema_exec(import->db, "COMMIT; DROP TABLE temp.staged")
+                           : rc;
+}
+
+/* From here on the import is there, also after a kill: whoever finds the file moves what is
+ * missing. */
+static int decide(struct blocklist_import *import, const char *part, const char *path)
+{
+    int rc = schema_exec(import->db, "DETACH sorted");
+
+    if (rc == SQLITE_OK && (rename(part, path) != 0 || backup_sync_folder(path) != 0))
+        rc = SQLITE_IOERR;
+    return rc == SQLITE_OK ? sql_run_once(import->db, "ATTACH ? AS sorted", "t", path)
+                           : rc;
+}
+
+/* What is said twice, of a start in the middle, is changed once. */
+static enum blocklist_result move_many(struct blocklist_import *import, const char *path,
+                                       char *error)
+{
+    struct blocklist *blocklist = import->blocklist;
+    enum blocklist_result result;
+    int64_t last_id = 0, took_ms;
+
+    if (read_number(import, "SELECT max(id) FROM listing WHERE source = ?", "t",
+                    &last_id) != SQLITE_OK ||
+        schema_exec(import->db, "PRAGMA main.synchronous = NORMAL") != SQLITE_OK)
+        return transaction_failed(blocklist, import->db, error);
+    result = change_in_chunks(import, move_rows, (int64_t)import->rows, error);
+    if (result == BLOCKLIST_OK && import->replace)
+        result = change_in_chunks(import, remove_others, last_id, error);
+    if (result != BLOCKLIST_OK)
+        return result;
+    if (schema_exec(import->db, "PRAGMA main.synchronous = FULL") != SQLITE_OK)
+        return transaction_failed(blocklist, import->db, error);
+    result = change(import, note_import, 0, 0, &took_ms, error);
+    if (result == BLOCKLIST_OK && !import->dry_run && unlink(path) != 0)
+        log_warning("blocklist: %s: %s", path, strerror(errno));
+    return result;
+}
+
+static enum blocklist_result move(struct blocklist_import *import, const char *part,
+                                  const char *path, char *error)
+{
+    enum blocklist_result result = look_at_replace(import, error);
+    bool many = import->rows > AT_ONCE_ROWS || import->before > AT_ONCE_ROWS;
+    int64_t took_ms;
+
+    if (result == BLOCKLIST_OK)
+        result = end_what_is_over(import, error);
+    if (result != BLOCKLIST_OK)
+        return result;
+    if (!many)
+        return change(import, all_at_once, 0, INT64_MAX, &took_ms, error);
+    if (!import->dry_run && decide(import, part, path) != SQLITE_OK)
+        return transaction_failed(import->blocklist, import->db, error);
+    result = move_many(import, path, error);
+    if (result != BLOCKLIST_OK && !import->dry_run)
+        text_sentence(error + strlen(error), BLOCKLIST_ERROR_SIZE - strlen(error),
+                      ": the rest of the import follows when that is over");
+    return result;
+}
+
+/* Reads what the file says of itself. */
+static int read_about(struct blocklist_import *import)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(import->db,
+                                "SELECT source, reason, login, uid, replace, rows"
+                                " FROM sorted.about",
+                                -1, &stmt, NULL);
+
+    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        rc =
+            text_copy(sql_text(stmt, 0), import->source, sizeof import->source) &&
+                    text_copy(sql_text(stmt, 1), import->reason, sizeof import->reason) &&
+                    text_copy(sql_text(stmt, 2), import->login, sizeof import->login)
+                ? SQLITE_OK
+                : SQLITE_MISMATCH;
+    import->uid = (uid_t)sqlite3_column_int64(stmt, 3);
+    import->replace = sqlite3_column_int(stmt, 4) != 0;
+    import->rows = (uint64_t)sqlite3_column_int64(stmt, 5);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+/* Of an import that a kill, or a full disk, has cut. With import_lock held. */
+static void finish_left(struct blocklist *blocklist, const char *path)
+{
+    struct blocklist_import *import;
+    char error[BLOCKLIST_ERROR_SIZE];
+
+    if (access(path, F_OK) != 0 || (import = calloc(1, sizeof *import)) == NULL)
+        return;
+    import->blocklist = blocklist;
+    if (import_connect(import, error) == 0) {
+        if (sql_run_once(import->db, "ATTACH ? AS sorted", "t", path) != SQLITE_OK ||
+            read_about(import) != SQLITE_OK) {
+            log_error("blocklist: %s is no import, and is removed: %s", path,
+                      sqlite3_errmsg(import->db));
+            (void)unlink(path);
+        } else if (move_many(import, path, error) == BLOCKLIST_OK) {
+            log_notice("blocklist: import=finished source=%s rows=%llu", import->source,
+                       (unsigned long long)import->rows);
+        }
+    }
+    import_free(import);
+}
+
+/* One at a time has the file's name. */
+static bool lock_paths(struct blocklist *blocklist, int wait_ms,
+                       char part[static PATH_MAX], char path[static PATH_MAX])
+{
+    struct timespec until = clock_timespec(clock_ms() + wait_ms);
+    int n = snprintf(part, PATH_MAX, "%s.import-part", blocklist->path);
+
+    if (n < 0 || n >= PATH_MAX ||
+        pthread_mutex_clocklock(&blocklist->import_lock, CLOCK_MONOTONIC, &until) != 0)
+        return false;
+    (void)snprintf(path, PATH_MAX, "%s.import", blocklist->path); /* shorter */
+    return true;
+}
+
+void import_finish_left(struct blocklist *blocklist)
+{
+    char part[PATH_MAX], path[PATH_MAX];
+
+    if (!lock_paths(blocklist, 0, part, path))
+        return;
+    finish_left(blocklist, path);
+    pthread_mutex_unlock(&blocklist->import_lock);
+}
+
+static enum blocklist_result sort_and_move(struct blocklist_import *import, char *error)
+{
+    char part[PATH_MAX], path[PATH_MAX];
+    enum blocklist_result result;
+
+    if (!lock_paths(import->blocklist, COMMIT_WAIT_MS, part, path)) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE,
+                      "another import is being written: try again");
+        return BLOCKLIST_BUSY;
+    }
+    finish_left(import->blocklist, path);
+    if (sort_rows(import, part) != SQLITE_OK)
+        result = transaction_failed(import->blocklist, import->db, error);
+    else
+        result = move(import, part, path, error);
+    (void)unlink(part); /* it may have become the other */
+    pthread_mutex_unlock(&import->blocklist->import_lock);
+    return result;
+}
+
+enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
+                                              bool dry_run,
+                                              struct blocklist_import_counts *counts,
+                                              char error[static BLOCKLIST_ERROR_SIZE])
+{
+    enum blocklist_result result;
+
+    error[0] = '\0';
+    memset(counts, 0, sizeof *counts);
+    import->dry_run = dry_run;
+    sqlite3_finalize(import->stage);
+    import->stage = NULL;
+    if (schema_exec(import->db, "COMMIT") != SQLITE_OK)
+        result = transaction_failed(import->blocklist, import->db, error);
+    else
+        result = sort_and_move(import, error);
+    counts->rows = import->rows;
+    counts->added = import->added;
+    counts->changed = import->changed;
+    counts->removed = import->removed;
+    counts->unchanged = import->rows - import->added - import->changed;
+    import_free(import);
+    return result;
+}

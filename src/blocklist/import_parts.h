@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BLOCKLIST_IMPORT_PARTS_H
+#define BLOCKLIST_IMPORT_PARTS_H
+
+/* The inside of an import, for import.c and import_move.c only. Used by one thread at a
+ * time. */
+
+#include "blocklist/store.h"
+
+struct blocklist_import {
+    struct blocklist *blocklist;
+    sqlite3 *db;
+    struct audit audit;
+    sqlite3_stmt *stage;
+    char source[BLOCKLIST_SOURCE_SIZE], reason[BLOCKLIST_ADMIN_REASON + 1];
+    char login[256];
+    uid_t uid;
+    bool replace;
+    const struct entry_limits *limits;
+    uint64_t rows;
+    int64_t before; /* rows of the source, before --replace */
+    bool dry_run;
+    uint64_t added, changed, removed; /* by the chunks so far */
+};
+
+/* Opens the connection, with its triggers. Returns 0, or -1 with a sentence in error
+ * (BLOCKLIST_ERROR_SIZE). */
+int import_connect(struct blocklist_import *import, char *error);
+void import_free(struct blocklist_import *import); /* NULL is fine */
+
+#endif
