@@ -6,6 +6,7 @@
 #include <glob.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 
 #define STEP_PAGES   256 /* 1 MiB */
 #define STEP_REST_MS 5
+#define DAY_S        86400
+#define FUTURE_S     ((int64_t)1 << 40)
 
 int backup_sync_folder(const char *path)
 {
@@ -144,16 +147,44 @@ static bool escape_glob(const char *path, char *out, size_t size)
     return true;
 }
 
-/* All backups, sorted by day. The caller calls globfree. Returns false for none. */
+/* When it was made. The clock may have been ahead then: what is of a day or a time to come is
+ * older than all others, as nobody knows how old. */
+static int64_t made_at(const char *path)
+{
+    char tomorrow[PATH_MAX];
+    time_t now = time(NULL);
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return INT64_MIN;
+    return st.st_mtime > now + DAY_S ||
+                   !backup_path("", now + DAY_S, tomorrow, sizeof tomorrow) ||
+                   strcmp(path + strlen(path) - strlen(tomorrow), tomorrow) > 0
+               ? st.st_mtime - FUTURE_S
+               : st.st_mtime;
+}
+
+static int by_age(const void *a, const void *b)
+{
+    const char *one = *(char *const *)a, *other = *(char *const *)b;
+    int64_t first = made_at(one), second = made_at(other);
+
+    return first != second ? (first < second ? -1 : 1) : strcmp(one, other);
+}
+
+/* All backups, the oldest first. The caller calls globfree. Returns false for none. */
 static bool list_backups(const char *database, glob_t *found)
 {
     char escaped[PATH_MAX], pattern[PATH_MAX + 80];
 
     memset(found, 0, sizeof *found);
-    return escape_glob(database, escaped, sizeof escaped) &&
-           join(pattern, sizeof pattern, escaped,
-                ".backup-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]") &&
-           glob(pattern, 0, NULL, found) == 0;
+    if (!escape_glob(database, escaped, sizeof escaped) ||
+        !join(pattern, sizeof pattern, escaped,
+              ".backup-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]") ||
+        glob(pattern, 0, NULL, found) != 0)
+        return false;
+    qsort(found->gl_pathv, found->gl_pathc, sizeof found->gl_pathv[0], by_age);
+    return true;
 }
 
 bool backup_newest(const char *database, char *out, size_t size, time_t *made)

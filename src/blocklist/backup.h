@@ -3,7 +3,8 @@
 #define BLOCKLIST_BACKUP_H
 
 /* Backups beside the database, NAME.backup-YYYYMMDD, by SQLite's own backup API; and what
- * is done with a damaged file. All here wait for the disk. */
+ * is done with a damaged file. The newest is the one that was written last; what a clock ahead
+ * of ours has dated after today is the oldest. All here wait for the disk. */
 
 #include <sqlite3.h>
 #include <stdbool.h>

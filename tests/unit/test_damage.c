@@ -2,6 +2,7 @@
 /* What goes wrong with the file: damage at the start, a full disk, a file that is gone or
  * cannot be written, other people's files; backups; migrations. */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,6 +154,50 @@ static void test_backups(void **state)
     assert_int_equal(st.st_mode & 0777, 0600);
     blocklist_status(box.blocklist, &status);
     assert_true(status.last_backup >= time(NULL) - 60);
+    box_end(&box);
+}
+
+static void set_mtime(const char *path, time_t at)
+{
+    struct timespec times[2] = {{.tv_sec = at}, {.tv_sec = at}};
+
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* A clock that was years ahead has left backups. They neither push out those made since then,
+ * nor are they restored before them. */
+static void test_backups_of_the_future(void **state)
+{
+    time_t now = time(NULL);
+    char today[128], yesterday[128];
+    struct box box;
+
+    (void)state;
+    box_make(&box, true); /* domain.xyz is in the backup, b.example is not */
+    assert_true(backup_path(box.path, now, today, sizeof today));
+    for (int day = 1; day <= 4; day++) { /* without domain.xyz */
+        time_t then = now + (5 * 365 + day) * 86400;
+        struct box old;
+        char command[400];
+
+        assert_true(backup_path(box.path, then, old.path, sizeof old.path));
+        snprintf(command, sizeof command, "cp %s %s", today, old.path);
+        assert_int_equal(system(command), 0);
+        box_sql(&old, "DELETE FROM listing");
+        set_mtime(old.path, day % 2 ? then : now - 5 * 365 * 86400);
+    }
+    assert_true(backup_path(box.path, now - 86400, yesterday, sizeof yesterday));
+    assert_int_equal(rename(today, yesterday), 0);
+    set_mtime(yesterday, now - 86400);
+    box_spoil(&box, 0, 100);
+    assert_non_null(box_try_open(&box, BLOCKLIST_DAMAGE_RESTORE));
+    assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_BLOCK);
+    for (int i = 0; i < 3; i++) {
+        box_back_up(&box, 3);
+        assert_int_equal(access(today, F_OK), 0);
+        assert_int_equal(access(yesterday, F_OK), 0);
+        assert_int_equal(box_count_files(&box, "blocklist.db.backup-*"), 3);
+    }
     box_end(&box);
 }
 
@@ -409,12 +454,19 @@ static void test_migrate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop),         cmocka_unit_test(test_restore),
-        cmocka_unit_test(test_empty),        cmocka_unit_test(test_restore_older),
-        cmocka_unit_test(test_backups),      cmocka_unit_test(test_full),
-        cmocka_unit_test(test_read_only),    cmocka_unit_test(test_vanished),
-        cmocka_unit_test(test_found_later),  cmocka_unit_test(test_not_ours),
-        cmocka_unit_test(test_opened_twice), cmocka_unit_test(test_from_version_1),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_restore),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_restore_older),
+        cmocka_unit_test(test_backups),
+        cmocka_unit_test(test_backups_of_the_future),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_vanished),
+        cmocka_unit_test(test_found_later),
+        cmocka_unit_test(test_not_ours),
+        cmocka_unit_test(test_opened_twice),
+        cmocka_unit_test(test_from_version_1),
         cmocka_unit_test(test_migrate),
     };
 
