@@ -39,8 +39,8 @@ static void build_suffixes(struct build *b)
                      "Debian's package publicsuffix");
 }
 
-/* Returns NULL if there was an error, which is reported. */
-static struct config *load(const char *path, struct report *report)
+/* text NULL: what the file has. Returns NULL if there was an error, which is reported. */
+static struct config *load(const char *path, const char *text, struct report *report)
 {
     struct config *config = calloc(1, sizeof *config);
     struct parse parse;
@@ -52,7 +52,10 @@ static struct config *load(const char *path, struct report *report)
         return NULL;
     }
     atomic_init(&config->refs, 1);
-    parse_file(&parse, path, report);
+    if (text != NULL)
+        parse_memory(&parse, path, text, report);
+    else
+        parse_file(&parse, path, report);
     if (parse.cfg != NULL) {
         build_file(&b);
         build_lists(&b);
@@ -70,16 +73,28 @@ static struct config *load(const char *path, struct report *report)
     return config;
 }
 
-struct config *config_load(const char *path, config_report *report, void *context)
+static struct config *load_alone(const char *path, const char *text,
+                                 config_report *report, void *context)
 {
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     struct report r = {report, context, 0};
     struct config *config;
 
     pthread_mutex_lock(&one_at_a_time);
-    config = load(path, &r);
+    config = load(path, text, &r);
     pthread_mutex_unlock(&one_at_a_time);
     return config;
+}
+
+struct config *config_load(const char *path, config_report *report, void *context)
+{
+    return load_alone(path, NULL, report, context);
+}
+
+struct config *config_of_text(const char *name, const char *text, config_report *report,
+                              void *context)
+{
+    return load_alone(name, text, report, context);
 }
 
 struct config *config_ref(struct config *config)

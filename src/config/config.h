@@ -182,6 +182,13 @@ typedef void config_report(void *context, const char *text);
  * reads, the others wait. */
 struct config *config_load(const char *path, config_report *report, void *context);
 
+/* The same of a text that config_print wrote, in memory; name stands for it in messages. It
+ * may be a stranger's: files that it includes are errors, as are variables of the
+ * environment, and no key file is read. A list that has a key has "key" in its place, so
+ * that nothing can be queried by it: good for judging what was answered. */
+struct config *config_of_text(const char *name, const char *text, config_report *report,
+                              void *context);
+
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* the last one frees; NULL is fine */
 

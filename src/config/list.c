@@ -139,6 +139,17 @@ static void drop_if_empty(char **text)
     }
 }
 
+/* Where keys are masked, and key files not to be read. */
+static void stand_in_key(struct build *b, struct list *list, cfg_t *sec)
+{
+    if (list->key == NULL && list->key_file == NULL)
+        return;
+    free(list->key);
+    list->key = strdup("key");
+    if (list->key == NULL)
+        option_error(b, sec, "key", "out of memory");
+}
+
 static void build_key(struct build *b, struct list *list, cfg_t *sec)
 {
     drop_if_empty(&list->key);
@@ -147,6 +158,8 @@ static void build_key(struct build *b, struct list *list, cfg_t *sec)
         option_error(b, sec, "key-file",
                      "list \"%s\" has both key and key-file, expected one of them",
                      list->name);
+    else if (b->parse->closed)
+        stand_in_key(b, list, sec);
     else if (list->key_file != NULL)
         read_key_file(b, list, sec);
 }

@@ -321,22 +321,14 @@ out:
     return rc;
 }
 
-/* include: where the file is included; of the main file, the file itself. Returns 0, also
- * if the file cannot be read, which is reported, or -1: a syntax error ends the parse. */
-static int read_file(struct parse *p, const char *path, struct location include)
+/* Reads the text of a file, whose comments become blank. Returns 0, or -1: an error, which
+ * is reported, ends the parse. */
+static int read_text(struct parse *p, const char *path, char *text,
+                     struct location include)
 {
-    char error[FILE_ERROR_SIZE];
     const char *outer = p->file, *missing;
-    int outer_line = p->cfg->line, line, rc = 0;
-    char *text = file_text(path, FILE_MAX, NULL, error);
+    int outer_line = p->cfg->line, line, rc;
 
-    if (text == NULL) {
-        if (include.line > 0)
-            report_error(p->report, include, "include(\"%s\"): %s", path, error);
-        else
-            report_error(p->report, include, "%s", error);
-        return 0;
-    }
     p->file = keep_name(p, path);
     line = comments_blank(text, &missing);
     if (p->file == NULL) {
@@ -352,6 +344,25 @@ static int read_file(struct parse *p, const char *path, struct location include)
     }
     p->file = outer;
     p->cfg->line = outer_line;
+    return rc;
+}
+
+/* include: where the file is included; of the main file, the file itself. Returns 0, also
+ * if the file cannot be read, which is reported, or -1: a syntax error ends the parse. */
+static int read_file(struct parse *p, const char *path, struct location include)
+{
+    char error[FILE_ERROR_SIZE];
+    char *text = file_text(path, FILE_MAX, NULL, error);
+    int rc;
+
+    if (text == NULL) {
+        if (include.line > 0)
+            report_error(p->report, include, "include(\"%s\"): %s", path, error);
+        else
+            report_error(p->report, include, "%s", error);
+        return 0;
+    }
+    rc = read_text(p, path, text, include);
     free(text);
     return rc;
 }
@@ -367,6 +378,10 @@ static int include_file(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
     (void)opt;
     if (argc != 1) {
         report_error(p->report, here, "include: expected include(\"FILE\")");
+        return -1;
+    }
+    if (p->closed) {
+        report_error(p->report, here, "include: expected a file without includes");
         return -1;
     }
     if (p->depth >= INCLUDE_DEPTH) {
@@ -388,22 +403,70 @@ static int include_file(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
     return rc;
 }
 
-void parse_file(struct parse *p, const char *path, struct report *report)
+/* Whether libconfuse would put a variable of the environment in: "${" whose "$" no
+ * backslash takes the meaning from. */
+static bool has_variable(const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p == '\\' && p[1] != '\0')
+            p++;
+        else if (p[0] == '$' && p[1] == '{')
+            return true;
+    }
+    return false;
+}
+
+static int read_memory(struct parse *p, const char *path, const char *text,
+                       struct location whole)
+{
+    char *copy;
+    int rc;
+
+    if (has_variable(text)) {
+        report_error(p->report, whole, "expected a text without ${NAME}");
+        return -1;
+    }
+    copy = strdup(text);
+    if (copy == NULL) {
+        report_error(p->report, whole, "out of memory");
+        return -1;
+    }
+    rc = read_text(p, path, copy, whole);
+    free(copy);
+    return rc;
+}
+
+/* text NULL: what the file has. */
+static void parse_source(struct parse *p, const char *path, const char *text,
+                         struct report *report)
 {
     cfg_opt_t *schema = make_schema(&file_section);
     struct location whole = {path, 0};
 
-    *p = (struct parse){.report = report, .path = path, .file = path};
+    *p = (struct parse){
+        .report = report, .path = path, .file = path, .closed = text != NULL};
     current = p;
     p->cfg = schema != NULL ? cfg_init(schema, CFGF_NONE) : NULL;
     if (p->cfg == NULL) {
         report_error(report, whole, "out of memory");
     } else {
         cfg_set_error_function(p->cfg, take_error);
-        p->complete = read_file(p, path, whole) == 0;
+        p->complete = (text != NULL ? read_memory(p, path, text, whole)
+                                    : read_file(p, path, whole)) == 0;
     }
     current = NULL;
     free_schema(schema);
+}
+
+void parse_file(struct parse *p, const char *path, struct report *report)
+{
+    parse_source(p, path, NULL, report);
+}
+
+void parse_memory(struct parse *p, const char *path, const char *text,
+                  struct report *report)
+{
+    parse_source(p, path, text, report);
 }
 
 void parse_free(struct parse *p)

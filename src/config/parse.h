@@ -16,6 +16,7 @@ struct mark; /* where a value stands */
 
 struct parse {
     cfg_t *cfg;    /* NULL: there was no memory */
+    bool closed;   /* a text of config_print: nothing outside of it is read */
     bool complete; /* false: a syntax error ended it, cfg has what stands before that */
     struct report *report;
     const char *path; /* of the main file; borrowed */
@@ -31,6 +32,12 @@ struct parse {
 /* Reads the file at path with all that it includes, and reports each file that cannot be
  * read and the first syntax error. parse_free in any case. */
 void parse_file(struct parse *parse, const char *path, struct report *report);
+
+/* The same of a text in memory, which path names in messages. It cannot include a file or
+ * name a variable of the environment: a stranger may have written it. */
+void parse_memory(struct parse *parse, const char *path, const char *text,
+                  struct report *report);
+
 void parse_free(struct parse *parse);
 
 /* Where the value number index of a section's option stands in the files; if it does not,
