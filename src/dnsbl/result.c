@@ -82,15 +82,15 @@ static bool weigh(const struct list *list, struct in_addr code, struct dnsbl_res
 }
 
 /* Takes the codes that count; returns whether there was one. */
-static bool weigh_all(const struct list *list, const struct dns_answer *answer,
-                      struct dnsbl_result *out)
+static bool weigh_all(const struct list *list, const struct in_addr *addresses,
+                      unsigned count, struct dnsbl_result *out)
 {
     bool any = false;
 
-    for (unsigned i = 0; i < answer->address_count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         struct dnsbl_result one = {.state = RESULT_LISTED, .label = ""};
 
-        if (!weigh(list, answer->addresses[i], &one))
+        if (!weigh(list, addresses[i], &one))
             continue;
         if (!any || (result_heavier(one.weight, out->weight) == one.weight &&
                      one.weight != out->weight))
@@ -100,13 +100,31 @@ static bool weigh_all(const struct list *list, const struct dns_answer *answer,
     return any;
 }
 
+struct dnsbl_result result_of_addresses(const struct list *list,
+                                        const struct in_addr *addresses, unsigned count)
+{
+    struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .code = no_code, .label = ""};
+
+    for (unsigned i = 0; i < count; i++) {
+        struct in_addr code = addresses[i];
+
+        if (!is_foreign(code) && !is_error(list, code))
+            continue;
+        out.state = is_foreign(code) ? RESULT_FOREIGN : RESULT_ERROR;
+        out.code = code;
+        return out;
+    }
+    weigh_all(list, addresses, count, &out);
+    return out;
+}
+
 struct dnsbl_result result_judge(const struct list *list, const struct dns_answer *answer)
 {
     struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .code = no_code, .label = ""};
 
     switch (answer->status) {
     case DNS_FOUND:
-        break;
+        return result_of_addresses(list, answer->addresses, answer->address_count);
     case DNS_NONE:
         return out;
     case DNS_REFUSED:
@@ -122,17 +140,7 @@ struct dnsbl_result result_judge(const struct list *list, const struct dns_answe
         out.state = RESULT_FAILED;
         return out;
     }
-    for (unsigned i = 0; i < answer->address_count; i++) {
-        struct in_addr code = answer->addresses[i];
-
-        if (!is_foreign(code) && !is_error(list, code))
-            continue;
-        out.state = is_foreign(code) ? RESULT_FOREIGN : RESULT_ERROR;
-        out.code = code;
-        return out;
-    }
-    weigh_all(list, answer, &out);
-    return out;
+    abort();
 }
 
 bool result_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer)

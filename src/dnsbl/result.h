@@ -35,6 +35,10 @@ struct dnsbl_result {
 struct dnsbl_result result_judge(const struct list *list,
                                  const struct dns_answer *answer);
 
+/* The same of the addresses of an answer that had some. */
+struct dnsbl_result result_of_addresses(const struct list *list,
+                                        const struct in_addr *addresses, unsigned count);
+
 /* The is_refusal of a lookup whose context is the struct list: an error code or a foreign
  * address is no answer. */
 bool result_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer);
