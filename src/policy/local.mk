@@ -6,6 +6,8 @@ librblmilter_a_SOURCES += \
 	src/policy/policy.c src/policy/policy.h \
 	src/policy/subject.c src/policy/subject.h \
 	src/policy/verdict_log.c src/policy/verdict_log.h \
+	src/policy/replay.c src/policy/replay.h \
+	src/policy/replay_change.c src/policy/replay_change.h \
 	src/policy/reply.c src/policy/reply.h \
 	src/policy/session.c src/policy/session.h \
 	src/policy/tally.c \

@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "blocklist/blocklist.h"
+#include "dnsbl/result.h"
+#include "policy/exempt.h"
+#include "policy/subject.h"
+
+/* A list of the configuration that counts, and the one of that name then. */
+struct replay_list {
+    const struct list *list;
+    const struct list *then; /* NULL: there was none */
+    size_t then_index;
+    bool same_query; /* what it answered then is what it would answer now */
+    int least, most;
+};
+
+struct replay {
+    const struct config *config;
+    struct replay_list *lists;
+    size_t count;
+    bool same_strip, same_senders;
+};
+
+static bool texts_equal(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool addresses_equal(const struct exempt_address *a,
+                            const struct exempt_address *b)
+{
+    return (a->local == NULL) == (b->local == NULL) &&
+           (a->local == NULL || strcasecmp(a->local, b->local) == 0) &&
+           texts_equal(a->domain, b->domain);
+}
+
+static bool has_address(const struct exempt_address *list, size_t count,
+                        const struct exempt_address *address)
+{
+    for (size_t i = 0; i < count; i++)
+        if (addresses_equal(&list[i], address))
+            return true;
+    return false;
+}
+
+static bool has_all(const struct exempt_address *list, size_t count,
+                    const struct exempt_address *others, size_t other_count)
+{
+    for (size_t i = 0; i < other_count; i++)
+        if (!has_address(list, count, &others[i]))
+            return false;
+    return true;
+}
+
+static bool senders_equal(const struct config *a, const struct config *b)
+{
+    return has_all(a->exempt.senders, a->exempt.sender_count, b->exempt.senders,
+                   b->exempt.sender_count) &&
+           has_all(b->exempt.senders, b->exempt.sender_count, a->exempt.senders,
+                   a->exempt.sender_count);
+}
+
+static void map_list(struct replay_list *l, const struct list *list,
+                     const struct config *then)
+{
+    l->list = list;
+    result_bounds(list, &l->least, &l->most);
+    for (size_t i = 0; i < then->list_count; i++) {
+        const struct list *old = &then->lists[i];
+
+        if (strcmp(old->name, list->name) != 0)
+            continue;
+        l->then = old;
+        l->then_index = i;
+        l->same_query = texts_equal(old->zone_text, list->zone_text) &&
+                        old->hash == list->hash &&
+                        old->organizational == list->organizational;
+        return;
+    }
+}
+
+struct replay *replay_new(const struct config *config, const struct config *then)
+{
+    struct replay *replay = calloc(1, sizeof *replay);
+
+    if (replay == NULL)
+        return NULL;
+    replay->lists = calloc(config->list_count + 1, sizeof *replay->lists);
+    if (replay->lists == NULL) {
+        free(replay);
+        return NULL;
+    }
+    replay->config = config;
+    for (size_t i = 0; i < config->list_count; i++)
+        if (config->lists[i].mode == LIST_ENFORCE)
+            map_list(&replay->lists[replay->count++], &config->lists[i], then);
+    replay->same_strip = config->blocklist.strip_tags == then->blocklist.strip_tags &&
+                         config->blocklist.strip_verp == then->blocklist.strip_verp;
+    replay->same_senders = senders_equal(config, then);
+    return replay;
+}
+
+void replay_free(struct replay *replay)
+{
+    if (replay != NULL)
+        free(replay->lists);
+    free(replay);
+}
+
+/* --- the case --- */
+
+int replay_case_set(struct replay_case *c, const struct record *record,
+                    const struct config *then)
+{
+    size_t room = then->list_count * CHECK_COUNT;
+
+    if (room > c->answer_room) {
+        void *grown = realloc(c->answers, room * sizeof *c->answers);
+
+        if (grown == NULL)
+            return -1;
+        c->answers = grown;
+        c->answer_room = room;
+    }
+    c->record = record;
+    c->then = then;
+    if (room > 0)
+        memset(c->answers, 0, room * sizeof *c->answers);
+    for (size_t i = 0; i < record->answer_count; i++) {
+        const struct record_answer *a = &record->answers[i];
+
+        if (a->list < then->list_count && a->check < CHECK_COUNT)
+            c->answers[a->list * CHECK_COUNT + a->check] = a;
+    }
+    c->envelope.has_client = record->has_client;
+    c->envelope.client = record->client;
+    text_sentence(c->envelope.client_name, sizeof c->envelope.client_name, "%s",
+                  record->client_name);
+    text_sentence(c->envelope.login, sizeof c->envelope.login, "%s", record->login);
+    c->helo_known = c->sender_known = c->envelope.has_sender = false;
+    c->asked_all = record->exempt[0] == '\0' && record->entry_action == BLOCKLIST_NONE;
+    return 0;
+}
+
+void replay_case_clear(struct replay_case *c)
+{
+    free(c->answers);
+    *c = (struct replay_case){0};
+}
+
+static void know_helo(struct replay_case *c)
+{
+    if (!c->helo_known && domain_canonical(c->record->helo, c->envelope.helo) != 0)
+        c->envelope.helo[0] = '\0';
+    c->helo_known = true;
+}
+
+static void know_sender(struct replay_case *c)
+{
+    if (c->sender_known)
+        return;
+    c->sender_known = true;
+    c->envelope.has_sender =
+        c->record->stage >= STAGE_MAIL &&
+        mail_address_parse(c->record->sender[0] != '\0' ? c->record->sender : "<>",
+                           &c->envelope.sender) == 0;
+}
+
+/* An address of which only a hash was kept (journal local-parts = false). */
+static bool is_hidden(const char *address)
+{
+    return address[0] == '~' && strcspn(address + 1, "@") == 26;
+}
+
+/* --- one list --- */
+
+/* What a list adds up to for the case. */
+struct sum {
+    int weight, held;
+    bool unheard, absent;
+    bool silent; /* it may say anything between its bounds */
+    enum replay_unknown unknown;
+};
+
+/* Whether the list looks at that subject at all, by what costs nothing to see. */
+static bool wants(const struct list *list, enum check check, const struct replay_case *c)
+{
+    const struct envelope *e = &c->envelope;
+
+    if (list->mode == LIST_OFF || (list->checks & 1u << check) == 0)
+        return false;
+    if (list->when == WHEN_NULL_SENDER &&
+        (c->record->stage < STAGE_MAIL || c->record->sender[0] != '\0'))
+        return false;
+    return check != CHECK_CLIENT ||
+           (e->has_client && !(e->client.family == 6 && !list->ipv6));
+}
+
+/* Whether a list that has no answer of the subject would be queried about it. */
+static bool is_looked_up(const struct replay_list *l, enum check check,
+                         struct replay_case *c, const struct suffix_list *suffixes)
+{
+    char name[DOMAIN_SIZE];
+
+    /* it was asked under the same conditions then, and found nothing to ask about */
+    if (c->asked_all && l->then != NULL && l->same_query && l->then->after_count == 0 &&
+        wants(l->then, check, c))
+        return false;
+    if (check == CHECK_HELO)
+        know_helo(c);
+    if (check_stage(check) >= STAGE_MAIL || l->list->when == WHEN_NULL_SENDER)
+        know_sender(c);
+    return subject_query_name(l->list, check, &c->envelope, suffixes, name) == 0;
+}
+
+/* Answers that the daemon did not believe then, as the list was lying, or in doubt. */
+static bool was_disbelieved(const struct replay_list *l, const struct record_answer *a)
+{
+    return a->skip[0] != '\0' ||
+           (a->state == RESULT_LISTED && !a->monitor && a->weight == 0 &&
+            result_of_addresses(l->then, a->addresses, a->address_count).weight != 0);
+}
+
+/* Adds what the list answered then, weighed by its codes now. */
+static void add_answer(struct sum *sum, const struct replay_list *l,
+                       const struct record_answer *a)
+{
+    struct dnsbl_result result = {.state = RESULT_NOT_LISTED};
+
+    if (a->address_count > 0)
+        result = result_of_addresses(l->list, a->addresses, a->address_count);
+    else if (a->status != DNS_NONE)
+        result.state = RESULT_FAILED;
+    if (was_disbelieved(l, a)) {
+        sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
+        if (strcmp(a->skip, "unchecked") == 0 && result.state == RESULT_LISTED)
+            sum->held = result_heavier(sum->held, result.weight);
+        else
+            sum->unheard |= strcmp(a->skip, "unchecked") != 0;
+        return;
+    }
+    if (result.state == RESULT_LISTED)
+        sum->weight = result_heavier(sum->weight, result.weight);
+    sum->unheard |= result.state != RESULT_LISTED && result.state != RESULT_NOT_LISTED;
+}
+
+static void add_subject(struct sum *sum, const struct replay_list *l, enum check check,
+                        struct replay_case *c, const struct suffix_list *suffixes)
+{
+    const struct record_answer *a =
+        l->then != NULL ? c->answers[l->then_index * CHECK_COUNT + check] : NULL;
+    enum replay_unknown unknown = UNKNOWN_NOT_QUERIED;
+
+    if (!wants(l->list, check, c))
+        return;
+    if (a != NULL && l->same_query) {
+        bool skipped = a->skip[0] != '\0' && a->status == DNS_NOT_ASKED;
+
+        if (a->counted && !skipped) {
+            add_answer(sum, l, a);
+            return;
+        }
+        if (!a->counted)
+            unknown = UNKNOWN_NO_ANSWER;
+        sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
+    } else {
+        if (!is_looked_up(l, check, c, suffixes))
+            return;
+        if (l->then != NULL && l->then->mode != LIST_OFF && !l->same_query)
+            unknown = UNKNOWN_OTHER_QUERY;
+    }
+    sum->silent = sum->unheard = true;
+    sum->unknown = unknown;
+}
+
+/* --- all lists --- */
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
+/* What the range of a judgement is about: the list that may move it most. */
+struct widest {
+    int missing; /* what all allow lists that stay silent could have taken off */
+    int width;
+    enum replay_unknown unknown;
+    const struct list *list;
+};
+
+/* As add_sum in tally.c has it, for what has no answer any more. */
+static void add_sum(struct tally *tally, int *silent_missing, const struct sum *sum,
+                    const struct replay_list *l)
+{
+    int weight = sum->weight, low = weight, high = weight;
+
+    if (sum->silent && weight <= 0 && l->least < weight)
+        low = l->least;
+    if (sum->silent && l->most > weight)
+        high = l->most;
+    tally->score += weight;
+    tally->least += low;
+    tally->most += high;
+    if (l->least >= 0 || sum->absent)
+        return;
+    if (sum->held < 0)
+        tally->missing += sum->held;
+    else if (sum->unheard && weight > l->least && sum->silent)
+        *silent_missing += l->least - (weight < 0 ? weight : 0);
+    else if (sum->unheard && weight > l->least)
+        tally->missing += l->least - (weight < 0 ? weight : 0);
+}
+
+static void add_list(const struct replay *replay, const struct replay_list *l,
+                     struct replay_case *c, enum stage upto, struct replayed *out,
+                     struct widest *widest)
+{
+    struct sum sum = {0};
+    int before = out->tally.most - out->tally.least, width;
+
+    for (int check = 0; check < CHECK_COUNT; check++)
+        if (check_stage((enum check)check) <= upto &&
+            !(l->list->when == WHEN_NULL_SENDER && upto < STAGE_MAIL))
+            add_subject(&sum, l, (enum check)check, c, replay->config->suffixes);
+    add_sum(&out->tally, &widest->missing, &sum, l);
+    if (!sum.silent)
+        return;
+    out->silent = mix(out->silent, l->then != NULL ? l->then_index + 1 : 0);
+    out->silent =
+        mix(out->silent, (uint64_t)(uint32_t)l->least << 32 | (uint32_t)l->most);
+    out->silent = mix(out->silent, sum.unknown);
+    width = out->tally.most - out->tally.least - before;
+    if (width <= widest->width)
+        return;
+    widest->width = width;
+    widest->unknown = sum.unknown;
+    widest->list = l->list;
+}
+
+static enum verdict verdict_at(const struct config *config, int score, int missing)
+{
+    struct tally tally = {.score = score, .missing = missing};
+
+    return verdict_of_tally(config, &tally);
+}
+
+static void widen(struct replayed *out, enum verdict verdict)
+{
+    if (verdict < out->mildest)
+        out->mildest = verdict;
+    if (verdict > out->severest)
+        out->severest = verdict;
+}
+
+/* Replaces a range by a wider one, and says why. */
+static void doubt(struct replayed *out, enum verdict mildest, enum verdict severest,
+                  enum replay_unknown unknown)
+{
+    widen(out, mildest);
+    widen(out, severest);
+    if (out->mildest == out->severest)
+        return;
+    out->unknown = unknown;
+    out->list = NULL;
+    out->silent = mix(out->silent, 0x100u + unknown);
+}
+
+/* The verdict of the score, with the lists that look at what is known at that stage. */
+static void judge_score(const struct replay *replay, struct replay_case *c,
+                        enum stage upto, struct replayed *out)
+{
+    const struct config *config = replay->config;
+    struct widest widest = {0};
+
+    for (size_t i = 0; i < replay->count; i++)
+        add_list(replay, &replay->lists[i], c, upto, out, &widest);
+    out->mildest = out->severest =
+        verdict_at(config, out->tally.least, out->tally.missing);
+    widen(out, verdict_at(config, out->tally.most, out->tally.missing));
+    widen(out, verdict_at(config, out->tally.score, out->tally.missing + widest.missing));
+    if (out->mildest == out->severest)
+        return;
+    out->unknown = widest.unknown;
+    out->list = widest.list;
+}
+
+/* --- who is exempt --- */
+
+/* Whether one of the addresses could be the one that only a hash was kept of. */
+static bool may_be(const struct exempt_address *list, size_t count, const char *hidden)
+{
+    const char *domain = hidden + strcspn(hidden, "@");
+
+    for (size_t i = 0; i < count; i++)
+        if (list[i].local != NULL &&
+            (list[i].domain == NULL ||
+             (*domain == '@' && strcmp(domain + 1, list[i].domain) == 0)))
+            return true;
+    return false;
+}
+
+static const char *exempt_of(const struct replay *replay, struct replay_case *c)
+{
+    if (replay->config->exempt.sender_count > 0)
+        know_sender(c);
+    return exempt_reason(replay->config, &c->envelope);
+}
+
+/* Whether the recipient is exempt now; *sure is cleared where its local part, which is not
+ * kept, would have to be known. */
+static bool recipient_exempt(const struct config *config, const struct config *then,
+                             const struct record_recipient *recipient, bool *sure)
+{
+    const struct exempt_address *list = config->exempt.recipients;
+    size_t count = config->exempt.recipient_count;
+
+    if (!is_hidden(recipient->text))
+        return exempt_recipient(config, recipient->text);
+    if (exempt_recipient(config, recipient->text)) /* by its domain */
+        return true;
+    if (recipient->outcome == RECIPIENT_EXEMPT) {
+        if (!has_all(list, count, then->exempt.recipients, then->exempt.recipient_count))
+            *sure = false;
+        return true;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!has_address(then->exempt.recipients, then->exempt.recipient_count,
+                         &list[i]) &&
+            may_be(&list[i], 1, recipient->text))
+            *sure = false;
+    return false;
+}
+
+/* --- the message --- */
+
+/* The sender blocklist's word, as it was; at a stage at which its subject was not known
+ * yet, none. Returns whether it decides. */
+static bool judge_entry(const struct record *r, enum stage upto, struct replayed *out)
+{
+    static const enum stage known_at[] = {[BLOCKLIST_BY_SENDER] = STAGE_MAIL,
+                                          [BLOCKLIST_BY_CLIENT] = STAGE_CONNECT,
+                                          [BLOCKLIST_BY_CLIENT_NAME] = STAGE_CONNECT,
+                                          [BLOCKLIST_BY_HELO] = STAGE_HELO,
+                                          [BLOCKLIST_BY_LOGIN] = STAGE_MAIL};
+
+    if (r->entry_action == BLOCKLIST_NONE ||
+        (r->entry_subject < sizeof known_at / sizeof known_at[0] &&
+         known_at[r->entry_subject] > upto))
+        return false;
+    out->mildest = out->severest = (enum verdict)r->verdict;
+    return true;
+}
+
+/* Whether the blocklist would look the sender up in more, or fewer, ways than it did. */
+static bool is_stripped_otherwise(const struct replay *replay, const struct record *r)
+{
+    return !replay->same_strip &&
+           (r->entry_action == BLOCKLIST_NONE ||
+            r->entry_subject == BLOCKLIST_BY_SENDER) &&
+           (is_hidden(r->sender) || strpbrk(r->sender, "+=") != NULL);
+}
+
+/* The verdict at one stage, recipients left out. */
+static void judge_stage(const struct replay *replay, struct replay_case *c,
+                        enum stage upto, struct replayed *out)
+{
+    const struct record *r = c->record;
+
+    *out = (struct replayed){0};
+    if (!judge_entry(r, upto, out)) {
+        out->exempt = exempt_of(replay, c);
+        if (out->exempt == NULL)
+            judge_score(replay, c, upto, out);
+        if (out->exempt == NULL && is_hidden(r->sender) &&
+            may_be(replay->config->exempt.senders, replay->config->exempt.sender_count,
+                   r->sender)) {
+            doubt(out, VERDICT_ACCEPT, VERDICT_ACCEPT, UNKNOWN_LOCAL_PART);
+            out->silent = mix(out->silent, replay->same_senders ? 1 : 2);
+        }
+    }
+    if (upto >= STAGE_MAIL && is_stripped_otherwise(replay, r))
+        doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_BLOCKLIST);
+}
+
+/* Whether the lists' verdict may be given before MAIL; not sure where only the allow
+ * entries of then could tell (session_lists_are_due). */
+static bool is_due(const struct config *config, const struct record *r, enum stage stage)
+{
+    return stage >= STAGE_MAIL || r->entry_action == BLOCKLIST_BLOCK ||
+           (!config->exempt.authenticated && config->exempt.sender_count == 0 &&
+            r->entry_action != BLOCKLIST_ALLOW);
+}
+
+/* What recipients make of the verdict: at RCPT no exempt one is refused, at the end of the
+ * message one saves it. */
+static void judge_recipients(const struct replay *replay, const struct replay_case *c,
+                             struct replayed *out)
+{
+    const struct record *r = c->record;
+    const struct config *config = replay->config;
+    bool at_end = config->milter.reject_at == STAGE_EOM, sure = true, saved;
+    size_t count = 0;
+
+    for (size_t i = 0; i < r->recipient_count; i++) {
+        if (r->recipients[i].outcome == RECIPIENT_BY_MTA)
+            continue;
+        count++;
+        out->exempt_recipients +=
+            recipient_exempt(config, c->then, &r->recipients[i], &sure);
+    }
+    saved = out->exempt_recipients > 0 && (at_end || out->exempt_recipients == count);
+    /* it never came to its end, so that nobody would have refused it there */
+    saved |= at_end && r->stage == STAGE_RCPT && r->verdict < VERDICT_TEMPFAIL &&
+             r->end != END_MESSAGE;
+    if (!saved && strcmp(r->exempt, "recipient") == 0)
+        doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_BLOCKLIST);
+    else if (saved && !at_end && sure)
+        out->mildest = out->severest = VERDICT_ACCEPT;
+    else if (saved && sure) {
+        out->mildest = out->mildest >= VERDICT_TEMPFAIL ? VERDICT_ACCEPT : out->mildest;
+        out->severest =
+            out->severest >= VERDICT_TEMPFAIL ? VERDICT_ACCEPT : out->severest;
+    }
+    if (!sure)
+        doubt(out, VERDICT_ACCEPT, out->severest, UNKNOWN_LOCAL_PART);
+}
+
+/* Stages before the recipients at which the verdict may be given: up to the one that
+ * refuses. Returns whether one does; *unsure: one may. */
+static bool judge_early(const struct replay *replay, struct replay_case *c,
+                        struct replayed *out, bool *unsure)
+{
+    enum stage last = c->record->stage < STAGE_MAIL ? c->record->stage : STAGE_MAIL;
+
+    *unsure = false;
+    for (enum stage stage = replay->config->milter.reject_at; stage <= last; stage++) {
+        if (!is_due(replay->config, c->record, stage))
+            continue;
+        judge_stage(replay, c, stage, out);
+        if (out->mildest >= VERDICT_TEMPFAIL &&
+            (stage == STAGE_MAIL || last < STAGE_MAIL ||
+             c->record->entry_action == BLOCKLIST_BLOCK))
+            return true;
+        *unsure |= out->severest >= VERDICT_TEMPFAIL;
+    }
+    return false;
+}
+
+void replay_judge(const struct replay *replay, struct replay_case *c,
+                  struct replayed *out)
+{
+    const struct record *r = c->record;
+    enum stage due = replay->config->milter.reject_at;
+    bool unsure;
+
+    if (judge_early(replay, c, out, &unsure))
+        return;
+    judge_stage(replay, c, STAGE_EOM, out);
+    if (r->stage < STAGE_RCPT) {
+        if (due > r->stage || r->stage < STAGE_MAIL)
+            doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_LATER_FACTS);
+    } else {
+        judge_recipients(replay, c, out);
+    }
+    if (due < STAGE_RCPT && strcmp(r->exempt, "recipient") == 0)
+        doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_BLOCKLIST);
+    if (unsure)
+        doubt(out, out->mildest, VERDICT_REJECT, UNKNOWN_LATER_FACTS);
+}
+
+enum verdict replay_was(const struct record *record)
+{
+    enum verdict verdict = (enum verdict)record->verdict;
+
+    for (size_t i = 0; record->stage == STAGE_EOM && i < record->recipient_count; i++)
+        if (record->recipients[i].outcome == RECIPIENT_EXEMPT &&
+            verdict >= VERDICT_TEMPFAIL)
+            return VERDICT_ACCEPT;
+    return verdict;
+}
+
+bool replay_is_same(const struct replay *a, const struct replayed *of_a,
+                    const struct replay *b, const struct replayed *of_b)
+{
+    const struct config *x = a->config, *y = b->config;
+
+    return x->verdict.reject == y->verdict.reject &&
+           x->verdict.tempfail == y->verdict.tempfail &&
+           x->verdict.tag == y->verdict.tag &&
+           x->milter.reject_at == y->milter.reject_at && of_a->exempt == of_b->exempt &&
+           of_a->exempt_recipients == of_b->exempt_recipients &&
+           of_a->silent == of_b->silent && of_a->tally.score == of_b->tally.score &&
+           of_a->tally.least == of_b->tally.least &&
+           of_a->tally.most == of_b->tally.most &&
+           of_a->tally.missing == of_b->tally.missing;
+}
