@@ -32,12 +32,13 @@ enum option_id {
     OPTION_LIST,
     OPTION_ALLOW_FOR,
     OPTION_UNDO,
+    OPTION_CONF,
     /* every command has these */
     OPTION_JSON,
     OPTION_SOCKET,
     OPTION_HELP
 };
-#define OPTION_COUNT 27
+#define OPTION_COUNT 28
 
 #define TAKES(option) (1u << (option))
 

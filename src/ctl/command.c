@@ -47,6 +47,8 @@ static const struct ctl_command commands[] = {
     {"log", "[ENTRY-PATTERN]", 0, 1,
      TAKES(OPTION_SINCE) | TAKES(OPTION_LIMIT) | TAKES(OPTION_OUTPUT), "who changed what",
      ctl_log},
+    {"whatif", "-c FILE", 0, 0, TAKES(OPTION_CONF) | TAKES(OPTION_SINCE),
+     "kept decisions, judged by another conf file", ctl_whatif},
     {"dnsbl", "[suspend|resume|test NAME | try ZONE]", 0, 2, TAKES(OPTION_OUTPUT),
      "each DNS list: health, hits, latency", ctl_dnsbl},
     {"status", "", 0, 0, 0, "how the daemon is, and what is wrong with it", ctl_status},

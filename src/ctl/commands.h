@@ -22,6 +22,9 @@ enum outcome ctl_check(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_why(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_false(struct ctl *ctl, const struct arguments *arguments);
 
+/* whatif.c */
+enum outcome ctl_whatif(struct ctl *ctl, const struct arguments *arguments);
+
 /* import.c, export.c */
 enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments);

@@ -15,5 +15,6 @@ rblctl_SOURCES = src/rblctl.c \
 	src/ctl/shown.c src/ctl/shown.h \
 	src/ctl/status.c \
 	src/ctl/table.c src/ctl/table.h \
+	src/ctl/whatif.c \
 	src/ctl/why.c
-rblctl_LDADD = librblmilter.a $(JANSSON_LIBS) $(SMARTCOLS_LIBS) $(IDN2_LIBS) $(PSL_LIBS)
+rblctl_LDADD = librblmilter.a $(CONFUSE_LIBS) $(JANSSON_LIBS) $(SMARTCOLS_LIBS) $(IDN2_LIBS) $(PSL_LIBS)

@@ -25,6 +25,7 @@ static const struct command commands[] = {
     {"stats", RIGHT_READ, false, cmd_stats},
     {"reload", RIGHT_WRITE, true, cmd_reload},
     {"flush-cache", RIGHT_WRITE, false, cmd_flush_cache},
+    {"whatif", RIGHT_READ, true, cmd_whatif},
     {"doctor", RIGHT_READ, true, cmd_doctor},
     {"dnsbl", RIGHT_READ, true, cmd_dnsbl},
     {"dnsbl-change", RIGHT_WRITE, true, cmd_dnsbl_change},

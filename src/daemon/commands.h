@@ -48,6 +48,9 @@ json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request)
  * resolver. */
 json_t *cmd_dnsbl_try(struct control_session *session, const json_t *request);
 
+/* commands_whatif.c: at low priority, bounded in time; one at a time. */
+json_t *cmd_whatif(struct control_session *session, const json_t *request);
+
 /* doctor.c: what is wrong around the daemon, each with what to do. rblctl itself adds
  * what only the MTA's configuration says (src/ctl/doctor.c). */
 json_t *cmd_doctor(struct control_session *session, const json_t *request);

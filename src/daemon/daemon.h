@@ -26,6 +26,7 @@ struct daemon {
     struct policy_slot slot;
     struct dns_budget budget; /* of rblctl's users who may only read */
     atomic_bool trying;       /* a zone, for rblctl dnsbl try */
+    atomic_bool replaying;    /* the journal, for rblctl whatif */
     atomic_bool stopping;     /* commands that take long are to end */
     struct control *control;
     struct command_table commands; /* the control socket's */

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* whatif: the decisions that the journal keeps, judged by another conf file. */
+
+#include "daemon/commands.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "control/protocol.h"
+#include "control/request.h"
+#include "journal/search.h"
+#include "policy/replay_change.h"
+
+#define SINCE_S    INT64_C(604800) /* 7 days, unless told otherwise */
+#define LONGEST_MS 300000          /* then it says how far it came */
+#define NICE       10              /* mail goes first */
+#define EXAMPLES   3
+#define ROWS_MAX   500
+#define TEXT_SIZE  (REPLAY_CHANGE_SIZE + 64)
+
+/* A configuration of the records, held against the new one. */
+struct past {
+    struct past *next;
+    int64_t number;
+    struct config *config; /* NULL: it cannot be read any more */
+    struct replay *then;   /* itself */
+    struct replay *now;    /* the new one */
+    struct replay_changes changes;
+};
+
+/* Decisions that differ for one reason: a changed verdict, or one that is not known. */
+struct row {
+    bool known;
+    enum verdict from, to; /* not known: the mildest and the severest */
+    char text[TEXT_SIZE];
+    uint64_t count;
+    journal_id ids[EXAMPLES]; /* the last ones, in a ring */
+    uint64_t records;
+};
+
+struct whatif {
+    struct daemon *daemon;
+    struct config *config;
+    int64_t since, until; /* unix time; until: of the last one judged */
+    int64_t deadline_ms;  /* CLOCK_MONOTONIC */
+    struct past *pasts;
+    struct replay_case c;
+    struct row *rows;
+    size_t row_count;
+    uint64_t records, decisions, unknown, was[VERDICT_REJECT + 1],
+        now[VERDICT_REJECT + 1];
+    bool stopped; /* before the end: time, memory, or the daemon's stop */
+    int result;
+    char error[DAY_ERROR_SIZE];
+};
+
+/* --- configurations of then --- */
+
+static void ignore_report(void *context, const char *text)
+{
+    (void)context;
+    (void)text;
+}
+
+static void past_free(struct past *past)
+{
+    replay_changes_clear(&past->changes);
+    replay_free(past->now);
+    replay_free(past->then);
+    config_unref(past->config);
+    free(past);
+}
+
+/* One that cannot be read (of another version) is kept without its config. NULL: no
+ * memory. */
+static struct past *past_new(struct whatif *w, int64_t number, const char *text)
+{
+    struct past *past = calloc(1, sizeof *past);
+
+    if (past == NULL)
+        return NULL;
+    past->number = number;
+    past->config = config_of_text("then", text, ignore_report, NULL);
+    if (past->config != NULL) {
+        past->then = replay_new(past->config, past->config);
+        past->now = replay_new(w->config, past->config);
+        if (past->then == NULL || past->now == NULL ||
+            replay_changes_find(&past->changes, past->config, w->config) != 0) {
+            past_free(past);
+            return NULL;
+        }
+    }
+    past->next = w->pasts;
+    w->pasts = past;
+    return past;
+}
+
+static struct past *past_of(struct whatif *w, const struct journal_found *found)
+{
+    int64_t number = found->record->configuration;
+
+    for (struct past *past = w->pasts; past != NULL; past = past->next)
+        if (past->number == number)
+            return past;
+    return past_new(w, number, found->configuration);
+}
+
+/* --- rows --- */
+
+static struct row *row_of(struct whatif *w, bool known, enum verdict from,
+                          enum verdict to, const char *text)
+{
+    struct row *grown;
+
+    if (w->row_count >= ROWS_MAX)
+        text = "other reasons";
+    for (size_t i = 0; i < w->row_count; i++) {
+        struct row *row = &w->rows[i];
+
+        if (row->known == known && row->from == from && row->to == to &&
+            strcmp(row->text, text) == 0)
+            return row;
+    }
+    grown = realloc(w->rows, (w->row_count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return NULL;
+    w->rows = grown;
+    grown[w->row_count] = (struct row){.known = known, .from = from, .to = to};
+    text_sentence(grown[w->row_count].text, TEXT_SIZE, "%s", text);
+    return &grown[w->row_count++];
+}
+
+static void count(struct whatif *w, struct row *row, const struct record *record)
+{
+    if (row == NULL) {
+        w->stopped = true;
+        return;
+    }
+    row->ids[row->records++ % EXAMPLES] = record->id;
+    row->count += 1 + record->folded;
+}
+
+static void unknown_text(const struct replayed *r, char out[static TEXT_SIZE])
+{
+    const char *list = r->list != NULL ? r->list->name : "a list";
+
+    switch (r->unknown) {
+    case UNKNOWN_NOTHING:
+    case UNKNOWN_RECORD:
+        text_sentence(out, TEXT_SIZE, "the record does not say why it was so");
+        return;
+    case UNKNOWN_NOT_QUERIED:
+        text_sentence(out, TEXT_SIZE, "%s was not queried then", list);
+        return;
+    case UNKNOWN_NO_ANSWER:
+        text_sentence(out, TEXT_SIZE, "%s had not answered then", list);
+        return;
+    case UNKNOWN_OTHER_QUERY:
+        text_sentence(out, TEXT_SIZE, "%s was queried under another zone then", list);
+        return;
+    case UNKNOWN_BLOCKLIST:
+        text_sentence(out, TEXT_SIZE, "the blocklist was not asked so then");
+        return;
+    case UNKNOWN_LATER_FACTS:
+        text_sentence(out, TEXT_SIZE, "refused before sender or recipient were known");
+        return;
+    case UNKNOWN_LOCAL_PART:
+        text_sentence(out, TEXT_SIZE, "local parts are not kept");
+        return;
+    }
+    abort();
+}
+
+static void count_unknown(struct whatif *w, const struct record *record,
+                          const struct replayed *r)
+{
+    char text[TEXT_SIZE];
+
+    w->unknown += 1 + record->folded;
+    unknown_text(r, text);
+    count(w, row_of(w, false, r->mildest, r->severest, text), record);
+}
+
+/* --- one decision --- */
+
+/* The one change without which it would be as it was. */
+static const char *cause_of(struct whatif *w, const struct past *past, enum verdict was,
+                            const struct replayed *then)
+{
+    for (size_t i = 0; i < past->changes.count; i++) {
+        const struct replay_change *change = &past->changes.items[i];
+        struct replayed undone;
+
+        replay_judge(change->replay, &w->c, &undone);
+        if ((undone.mildest == was && undone.severest == was) ||
+            replay_is_same(change->replay, &undone, past->then, then))
+            return change->text;
+    }
+    return "several changes together";
+}
+
+static void judge(struct whatif *w, const struct past *past, const struct record *record)
+{
+    enum verdict was = replay_was(record);
+    uint64_t weight = 1 + record->folded;
+    struct replayed now, then;
+
+    replay_judge(past->now, &w->c, &now);
+    if (now.mildest != was || now.severest != was) {
+        replay_judge(past->then, &w->c, &then);
+        if (replay_is_same(past->now, &now, past->then, &then))
+            now.mildest = now.severest = was;
+        else if (then.severest < was || then.mildest > was)
+            now = (struct replayed){.mildest = was < now.mildest ? was : now.mildest,
+                                    .severest = was > now.severest ? was : now.severest,
+                                    .unknown = UNKNOWN_RECORD};
+    }
+    if (now.mildest != now.severest) {
+        count_unknown(w, record, &now);
+        return;
+    }
+    w->now[now.mildest] += weight;
+    if (now.mildest != was)
+        count(w, row_of(w, true, was, now.mildest, cause_of(w, past, was, &then)),
+              record);
+}
+
+static bool take(void *context, const struct journal_found *found)
+{
+    const struct record *record = found->record;
+    struct whatif *w = context;
+    struct past *past;
+
+    if (w->records % 256 == 0 &&
+        (atomic_load(&w->daemon->stopping) || clock_ms() >= w->deadline_ms))
+        w->stopped = true;
+    if (w->stopped)
+        return false;
+    if (record->at_ms / 1000 < w->since)
+        return true;
+    past = past_of(w, found);
+    if (past == NULL ||
+        (past->config != NULL && replay_case_set(&w->c, record, past->config) != 0)) {
+        w->stopped = true;
+        return false;
+    }
+    w->records++;
+    w->decisions += 1 + record->folded;
+    w->was[replay_was(record)] += 1 + record->folded;
+    w->until = record->at_ms / 1000;
+    if (past->config != NULL)
+        judge(w, past, record);
+    else
+        count_unknown(
+            w, record,
+            &(struct replayed){.severest = VERDICT_REJECT, .unknown = UNKNOWN_RECORD});
+    return !w->stopped;
+}
+
+/* --- the whole --- */
+
+/* A thread of its own: its niceness is not to stay with one that serves others later. */
+static void *run(void *context)
+{
+    struct whatif *w = context;
+
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    w->result = journal_walk(w->daemon->journal, w->since, take, w, w->error);
+    return NULL;
+}
+
+static int most_first(const void *a, const void *b)
+{
+    const struct row *x = a, *y = b;
+
+    return x->count != y->count ? (x->count < y->count ? 1 : -1)
+                                : strcmp(x->text, y->text);
+}
+
+static json_t *row_json(const struct row *row)
+{
+    json_t *ids = json_array();
+    uint64_t first = row->records > EXAMPLES ? row->records - EXAMPLES : 0;
+
+    for (uint64_t i = row->records; i > first; i--) {
+        char text[JOURNAL_ID_SIZE];
+
+        journal_id_text(row->ids[(i - 1) % EXAMPLES], text);
+        protocol_append(&ids, json_string(text));
+    }
+    return json_pack("{s:s, s:s, s:o, s:I, s:o}", row->known ? "from" : "mildest",
+                     verdict_name(row->from), row->known ? "to" : "severest",
+                     verdict_name(row->to), "because", protocol_text(row->text), "count",
+                     (json_int_t)row->count, "ids", ids);
+}
+
+static json_t *verdicts_json(const uint64_t counts[static VERDICT_REJECT + 1])
+{
+    json_t *out = json_object();
+
+    for (int v = VERDICT_REJECT; v >= VERDICT_ACCEPT; v--)
+        protocol_set(&out, verdict_name((enum verdict)v),
+                     json_integer((json_int_t)counts[v]));
+    return out;
+}
+
+static json_t *report(struct whatif *w)
+{
+    json_t *changed = json_array(), *unknown = json_array();
+
+    if (w->row_count > 1)
+        qsort(w->rows, w->row_count, sizeof w->rows[0], most_first);
+    for (size_t i = 0; i < w->row_count; i++)
+        protocol_append(w->rows[i].known ? &changed : &unknown, row_json(&w->rows[i]));
+    return json_pack("{s:I, s:I, s:I, s:I, s:b, s:o, s:o, s:I, s:o, s:o}", "decisions",
+                     (json_int_t)w->decisions, "records", (json_int_t)w->records,
+                     "since_at", (json_int_t)w->since, "until_at", (json_int_t)w->until,
+                     "complete", !w->stopped, "as_it_was", verdicts_json(w->was),
+                     "with_file", verdicts_json(w->now), "not_known",
+                     (json_int_t)w->unknown, "changed", changed, "unknown", unknown);
+}
+
+static json_t *replay(struct whatif *w)
+{
+    pthread_t thread;
+
+    w->deadline_ms = clock_ms() + LONGEST_MS;
+    if (pthread_create(&thread, NULL, run, w) != 0)
+        return protocol_error_answer(PROTOCOL_FAILED, "no thread for it");
+    pthread_join(thread, NULL);
+    if (w->result != 0)
+        return protocol_error_answer(PROTOCOL_FAILED, "%s", w->error);
+    return command_answer("whatif", report(w));
+}
+
+static void append_message(void *context, const char *text)
+{
+    protocol_append(context, protocol_text(text));
+}
+
+/* Reads the request's conf file. Returns 0, or -1 with the answer. */
+static int read_file(struct whatif *w, const json_t *request, json_t **answer)
+{
+    int64_t since_s = SINCE_S;
+    json_t *messages;
+    const char *text;
+
+    if (request_text(request, "configuration", &text, answer) != 0 ||
+        request_optional_number(request, "since", PROTOCOL_SPAN_MAX_S, &since_s,
+                                answer) != 0)
+        return -1;
+    w->since = (int64_t)time(NULL) - since_s;
+    messages = json_array();
+    w->config = config_of_text("the file", text, append_message, &messages);
+    if (w->config != NULL) {
+        json_decref(messages);
+        return 0;
+    }
+    *answer = protocol_error_answer(PROTOCOL_REFUSED, "the file has errors");
+    protocol_set(answer, "messages", messages);
+    return -1;
+}
+
+/* {"command":"whatif","configuration": a conf file as rblmilter -t prints it, "since":
+ * seconds} -> {"ok":true,"whatif":{…}}: how many decisions there were by verdict, how many
+ * there would be, and for each change or reason what is not known, with a few ids. */
+json_t *cmd_whatif(struct control_session *session, const json_t *request)
+{
+    struct daemon *daemon = command_daemon(session);
+    struct whatif w = {.daemon = daemon};
+    json_t *answer = NULL;
+
+    if (atomic_exchange(&daemon->replaying, true))
+        return protocol_error_answer(PROTOCOL_BUSY,
+                                     "another whatif is running: try again later");
+    if (read_file(&w, request, &answer) == 0)
+        answer = replay(&w);
+    for (struct past *past = w.pasts, *next; past != NULL; past = next) {
+        next = past->next;
+        past_free(past);
+    }
+    replay_case_clear(&w.c);
+    free(w.rows);
+    config_unref(w.config);
+    atomic_store(&daemon->replaying, false);
+    return answer;
+}
