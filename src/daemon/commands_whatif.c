@@ -189,10 +189,13 @@ static void count_unknown(struct whatif *w, const struct record *record,
 
 /* --- one decision --- */
 
-/* The one change without which it would be as it was. */
+/* The one change without which it would be as it was; or else the first without which it
+ * would not be as it is. */
 static const char *cause_of(struct whatif *w, const struct past *past, enum verdict was,
-                            const struct replayed *then)
+                            enum verdict now, const struct replayed *then)
 {
+    const char *other = NULL;
+
     for (size_t i = 0; i < past->changes.count; i++) {
         const struct replay_change *change = &past->changes.items[i];
         struct replayed undone;
@@ -201,8 +204,10 @@ static const char *cause_of(struct whatif *w, const struct past *past, enum verd
         if ((undone.mildest == was && undone.severest == was) ||
             replay_is_same(change->replay, &undone, past->then, then))
             return change->text;
+        if (other == NULL && (undone.severest < now || undone.mildest > now))
+            other = change->text;
     }
-    return "several changes together";
+    return other != NULL ? other : "several changes together";
 }
 
 static void judge(struct whatif *w, const struct past *past, const struct record *record)
@@ -227,8 +232,10 @@ static void judge(struct whatif *w, const struct past *past, const struct record
     }
     w->now[now.mildest] += weight;
     if (now.mildest != was)
-        count(w, row_of(w, true, was, now.mildest, cause_of(w, past, was, &then)),
-              record);
+        count(
+            w,
+            row_of(w, true, was, now.mildest, cause_of(w, past, was, now.mildest, &then)),
+            record);
 }
 
 static bool take(void *context, const struct journal_found *found)

@@ -363,10 +363,10 @@ static void widen(struct replayed *out, enum verdict verdict)
 static void doubt(struct replayed *out, enum verdict mildest, enum verdict severest,
                   enum replay_unknown unknown)
 {
+    if (mildest >= out->mildest && severest <= out->severest)
+        return;
     widen(out, mildest);
     widen(out, severest);
-    if (out->mildest == out->severest)
-        return;
     out->unknown = unknown;
     out->list = NULL;
     out->silent = mix(out->silent, 0x100u + unknown);
@@ -393,24 +393,43 @@ static void judge_score(const struct replay *replay, struct replay_case *c,
 
 /* --- who is exempt --- */
 
-/* Whether one of the addresses could be the one that only a hash was kept of. */
-static bool may_be(const struct exempt_address *list, size_t count, const char *hidden)
+/* Whether that address could be the one that only a hash was kept of. */
+static bool may_be(const struct exempt_address *address, const char *hidden)
 {
     const char *domain = hidden + strcspn(hidden, "@");
 
-    for (size_t i = 0; i < count; i++)
-        if (list[i].local != NULL &&
-            (list[i].domain == NULL ||
-             (*domain == '@' && strcmp(domain + 1, list[i].domain) == 0)))
-            return true;
-    return false;
+    return address->local != NULL &&
+           (address->domain == NULL ||
+            (*domain == '@' && strcmp(domain + 1, address->domain) == 0));
 }
 
-static const char *exempt_of(const struct replay *replay, struct replay_case *c)
+/* Why the lists do not count now; *sure is cleared where the sender's local part, which is
+ * not kept, would have to be known. */
+static const char *exempt_of(const struct replay *replay, struct replay_case *c,
+                             bool *sure)
 {
-    if (replay->config->exempt.sender_count > 0)
+    const struct exempt_address *list = replay->config->exempt.senders;
+    const struct exempt_address *then = c->then->exempt.senders;
+    size_t count = replay->config->exempt.sender_count;
+    size_t then_count = c->then->exempt.sender_count;
+    const struct record *r = c->record;
+    const char *reason;
+
+    if (count > 0)
         know_sender(c);
-    return exempt_reason(replay->config, &c->envelope);
+    reason = exempt_reason(replay->config, &c->envelope);
+    if (reason != NULL || !is_hidden(r->sender))
+        return reason;
+    if (strcmp(r->exempt, "sender") == 0) {
+        *sure = has_all(list, count, then, then_count);
+        return *sure ? "sender" : NULL;
+    }
+    /* what was looked for then, and not found, is none of those that were there */
+    for (size_t i = 0; i < count; i++)
+        if (may_be(&list[i], r->sender) &&
+            !(r->exempt[0] == '\0' && has_address(then, then_count, &list[i])))
+            *sure = false;
+    return NULL;
 }
 
 /* Whether the recipient is exempt now; *sure is cleared where its local part, which is not
@@ -433,7 +452,7 @@ static bool recipient_exempt(const struct config *config, const struct config *t
     for (size_t i = 0; i < count; i++)
         if (!has_address(then->exempt.recipients, then->exempt.recipient_count,
                          &list[i]) &&
-            may_be(&list[i], 1, recipient->text))
+            may_be(&list[i], recipient->text))
             *sure = false;
     return false;
 }
@@ -472,15 +491,14 @@ static void judge_stage(const struct replay *replay, struct replay_case *c,
                         enum stage upto, struct replayed *out)
 {
     const struct record *r = c->record;
+    bool sure = true;
 
     *out = (struct replayed){0};
     if (!judge_entry(r, upto, out)) {
-        out->exempt = exempt_of(replay, c);
+        out->exempt = exempt_of(replay, c, &sure);
         if (out->exempt == NULL)
             judge_score(replay, c, upto, out);
-        if (out->exempt == NULL && is_hidden(r->sender) &&
-            may_be(replay->config->exempt.senders, replay->config->exempt.sender_count,
-                   r->sender)) {
+        if (!sure) {
             doubt(out, VERDICT_ACCEPT, VERDICT_ACCEPT, UNKNOWN_LOCAL_PART);
             out->silent = mix(out->silent, replay->same_senders ? 1 : 2);
         }
@@ -496,6 +514,15 @@ static bool is_due(const struct config *config, const struct record *r, enum sta
     return stage >= STAGE_MAIL || r->entry_action == BLOCKLIST_BLOCK ||
            (!config->exempt.authenticated && config->exempt.sender_count == 0 &&
             r->entry_action != BLOCKLIST_ALLOW);
+}
+
+/* What becomes of a message that an exempt recipient saves at its end: it is tagged, where
+ * there is a threshold for that at all (answer_headers). */
+static enum verdict saved_at_end(const struct record *r, int tag, enum verdict verdict)
+{
+    if (verdict < VERDICT_TEMPFAIL)
+        return verdict;
+    return tag != 0 && r->entry_action == BLOCKLIST_NONE ? VERDICT_TAG : VERDICT_ACCEPT;
 }
 
 /* What recipients make of the verdict: at RCPT no exempt one is refused, at the end of the
@@ -516,17 +543,19 @@ static void judge_recipients(const struct replay *replay, const struct replay_ca
             recipient_exempt(config, c->then, &r->recipients[i], &sure);
     }
     saved = out->exempt_recipients > 0 && (at_end || out->exempt_recipients == count);
-    /* it never came to its end, so that nobody would have refused it there */
-    saved |= at_end && r->stage == STAGE_RCPT && r->verdict < VERDICT_TEMPFAIL &&
-             r->end != END_MESSAGE;
+    /* what never came to its end has nothing to be refused there */
+    if (at_end && r->stage == STAGE_RCPT && r->verdict < VERDICT_TEMPFAIL &&
+        r->end != END_MESSAGE) {
+        out->mildest = out->severest = (enum verdict)r->verdict;
+        return;
+    }
     if (!saved && strcmp(r->exempt, "recipient") == 0)
         doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_BLOCKLIST);
     else if (saved && !at_end && sure)
         out->mildest = out->severest = VERDICT_ACCEPT;
     else if (saved && sure) {
-        out->mildest = out->mildest >= VERDICT_TEMPFAIL ? VERDICT_ACCEPT : out->mildest;
-        out->severest =
-            out->severest >= VERDICT_TEMPFAIL ? VERDICT_ACCEPT : out->severest;
+        out->mildest = saved_at_end(r, config->verdict.tag, out->mildest);
+        out->severest = saved_at_end(r, config->verdict.tag, out->severest);
     }
     if (!sure)
         doubt(out, VERDICT_ACCEPT, out->severest, UNKNOWN_LOCAL_PART);
@@ -580,9 +609,8 @@ enum verdict replay_was(const struct record *record)
     enum verdict verdict = (enum verdict)record->verdict;
 
     for (size_t i = 0; record->stage == STAGE_EOM && i < record->recipient_count; i++)
-        if (record->recipients[i].outcome == RECIPIENT_EXEMPT &&
-            verdict >= VERDICT_TEMPFAIL)
-            return VERDICT_ACCEPT;
+        if (record->recipients[i].outcome == RECIPIENT_EXEMPT)
+            return saved_at_end(record, record->tag, verdict);
     return verdict;
 }
 
@@ -594,7 +622,8 @@ bool replay_is_same(const struct replay *a, const struct replayed *of_a,
     return x->verdict.reject == y->verdict.reject &&
            x->verdict.tempfail == y->verdict.tempfail &&
            x->verdict.tag == y->verdict.tag &&
-           x->milter.reject_at == y->milter.reject_at && of_a->exempt == of_b->exempt &&
+           x->milter.reject_at == y->milter.reject_at &&
+           texts_equal(of_a->exempt, of_b->exempt) &&
            of_a->exempt_recipients == of_b->exempt_recipients &&
            of_a->silent == of_b->silent && of_a->tally.score == of_b->tally.score &&
            of_a->tally.least == of_b->tally.least &&

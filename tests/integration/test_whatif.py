@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""rblctl whatif, held against what it promises: the same sessions played again, to a
+daemon that has the new file."""
+
+import collections
+import json
+
+import pytest
+
+from harness.conf import dnsbl
+from harness.dns import listed
+from harness.rblctl import Rblctl
+
+BL, SPAM, PBL, BOTH, GOOD, CLEAN = (f"192.0.2.{n}" for n in range(1, 7))
+FRIEND, V6, BITS, DOWN = "198.51.100.7", "2001:db8:5::1", "203.0.113.9", "203.0.113.77"
+
+RULES = (
+    listed(BL, "zen.test", "127.0.0.2")
+    + listed(PBL, "zen.test", "127.0.0.10")
+    + listed(BOTH, "zen.test", "127.0.0.10")
+    + listed(GOOD, "zen.test", "127.0.0.2")
+    + listed(FRIEND, "zen.test", "127.0.0.2")
+    + listed(V6, "zen.test", "127.0.0.2")
+    + listed(SPAM, "spam.test")
+    + listed(BOTH, "spam.test")
+    + listed(GOOD, "wl.test", "127.0.9.3")
+    + listed(BITS, "bits.test", "127.0.0.6")
+    + listed("bad.example", "dom.test")
+    + listed("dyn.example", "dom.test", "127.0.0.4")
+    + listed(BL, "late.test")
+    + listed(PBL, "after.test")
+    + listed(CLEAN, "bounce.test")
+)
+
+
+def zen(**weights):
+    codes = {"127.0.0.2": {"weight": weights.get("sbl", 8)},
+             "127.0.0.10-127.0.0.11": {"weight": weights.get("pbl", 4)}}
+    more = {k: v for k, v in weights.items() if k not in ("sbl", "pbl")}
+    return dnsbl("zen", "zen.test", codes, **more)
+
+
+def spam(**options):
+    return dnsbl("spam", "spam.test", **{"weight": 4, **options})
+
+
+def wl(weight=-5, **options):
+    return dnsbl("wl", "wl.test", {"127.0.*.3": {"weight": weight}}, weight=0, **options)
+
+
+def bits(two=2, four=4):
+    return dnsbl("bits", "bits.test", {"&2": {"weight": two}, "&4": {"weight": four}})
+
+
+def dom(**options):
+    return dnsbl("dom", "dom.test", **{"check": ["sender-domain", "helo"], "weight": 8, **options})
+
+
+def bounce(**options):
+    return dnsbl("bounce", "bounce.test", **{"weight": 8, "when": "null-sender", **options})
+
+
+def lists(**changed):
+    """The lists of the file in force, with some of them changed; None: removed."""
+    rows = {"zen": zen(), "spam": spam(), "wl": wl(), "bits": bits(), "dom": dom(),
+            "bounce": bounce()}
+    rows.update(changed)
+    return [row for row in rows.values() if row is not None]
+
+
+OLD = {
+    "lists": lists(),
+    "verdict": {"reject": 8, "tag": 4},
+    "exempt": {"networks": ["127.0.0.0/8", "198.51.100.0/24"],
+               "senders": ["friend@b.example"]},
+}
+
+# client, and what differs from an ordinary session
+SESSIONS = [
+    (BL, {}),
+    (BL, {"login": "anna"}),
+    (BL, {"sender": "<friend@b.example>"}),
+    (BL, {"sender": "<foe@b.example>"}),
+    (BL, {"recipients": ["<postmaster@e.f>"]}),
+    (BL, {"recipients": ["<help@e.f>"]}),
+    (BL, {"recipients": ["<postmaster@e.f>", "<d@e.f>"]}),
+    (SPAM, {}),
+    (SPAM, {"sender": "<x@bad.example>"}),
+    (PBL, {}),
+    (BOTH, {}),
+    (GOOD, {}),
+    (CLEAN, {}),
+    (CLEAN, {"sender": "<>"}),
+    (CLEAN, {"sender": "<x@bad.example>"}),
+    (CLEAN, {"helo": "bad.example"}),
+    (CLEAN, {"helo": "dyn.example", "sender": "<x@bad.example>"}),
+    (CLEAN, {"sender": "<listed@entry.example>"}),
+    (CLEAN, {"sender": "<listed+tag@entry.example>"}),
+    (BL, {"sender": "<good@allowed.example>"}),
+    (FRIEND, {}),
+    (V6, {}),
+    (BITS, {}),
+    (None, {}),
+    ("10.1.2.3", {}),
+]  # fmt: skip
+
+
+def refused(reply):
+    if reply is None or reply.kind in ("continue", "accept"):
+        return None
+    if reply.kind == "tempfail" or reply.text.startswith("4"):
+        return "tempfail"
+    return "reject"
+
+
+def play(lab, client, helo="client.example", sender="<sender@sender.example>",
+         recipients=("<d@e.f>",), login=None):  # fmt: skip
+    """One session as an MTA has it. Returns what became of the message."""
+    with lab.milter() as milter:
+        for step in (
+            lambda: milter.connect(client),
+            lambda: milter.helo(helo),
+            lambda: milter.mail(sender, macros={"{auth_authen}": login} if login else None),
+        ):
+            verdict = refused(step())
+            if verdict:
+                return verdict
+        verdicts = [refused(milter.rcpt(recipient)) for recipient in recipients]
+        worst = next((v for v in verdicts if v), None)
+        if all(verdicts):
+            milter.abort()
+            return worst
+        milter.data()
+        milter.header("Subject", "x")
+        milter.end_of_headers()
+        milter.body()
+        reply = milter.end_of_message()
+        if refused(reply):
+            return refused(reply)
+        if worst:
+            return worst
+        tagged = "X-RBL-Score" in dict(reply.added_headers())
+        milter.quit()
+        return "tag" if tagged else "accept"
+
+
+def play_all(lab, sessions):
+    return [play(lab, client, **more) for client, more in sessions]
+
+
+def by_verdict(verdicts):
+    found = collections.Counter(verdicts)
+    return {v: found[v] for v in ("reject", "tempfail", "tag", "accept")}
+
+
+def start(lab, dns, conf, sessions, entries):
+    """A daemon that has all answers cached, so that no verdict is given before all lists
+    were heard: what is kept then is known whole."""
+    rblctl = Rblctl(lab.dir)
+    daemon = lab.daemon(dns, **{**conf, "journal": {"refused": "0"}})
+    if entries:
+        assert rblctl("add", "listed@entry.example").status == 0
+        assert rblctl("allow", "allowed.example").status == 0
+    play_all(lab, sessions)
+    daemon.reload(lab.conf(dns, **conf), "reloaded ")
+    return daemon
+
+
+class Replay:
+    """Plays sessions to the old file's daemon, asks what if, and plays them again."""
+
+    def __init__(self, lab, old, new, sessions=SESSIONS, dns=None, entries=True):
+        dns = dns or lab.dns(RULES)
+        rblctl = Rblctl(lab.dir)
+        daemon = start(lab, dns, old, sessions, entries)
+        self.before = play_all(lab, sessions)
+        conf = lab.dir / "new.conf"
+        conf.write_text(lab.conf(dns, **new))
+        result = rblctl("--json", "whatif", "-c", conf)
+        assert result.status == 0, result
+        self.said = result.json
+        self.table = rblctl("whatif", "-c", conf, "--since", "1h")
+        daemon.terminate()
+        lab.daemon(dns, **new)
+        self.after = play_all(lab, sessions)
+
+    def changes(self):
+        return {(row["from"], row["to"], row["because"]): row["count"]
+                for row in self.said["changed"]}  # fmt: skip
+
+    def check_counts(self):
+        said = self.said
+        assert said["complete"] and said["decisions"] == len(self.before), said
+        assert said["as_it_was"] == by_verdict(self.before), (said, self.before)
+        pairs = collections.Counter(p for p in zip(self.before, self.after) if p[0] != p[1])
+        told = collections.Counter()
+        for row in said["changed"]:
+            told[row["from"], row["to"]] += row["count"]
+            assert 0 < len(row["ids"]) == min(3, row["count"]), row
+        return pairs, told
+
+    def check_exact(self):
+        pairs, told = self.check_counts()
+        assert self.said["not_known"] == 0 and self.said["unknown"] == [], self.said
+        assert told == pairs, (self.said, list(zip(SESSIONS, self.before, self.after)))
+        assert self.said["with_file"] == by_verdict(self.after)
+
+    def check_bounds(self):
+        """What is told as known is so, and the rest lies within its bounds."""
+        order = ["accept", "tag", "tempfail", "reject"]
+        pairs, told = self.check_counts()
+        actual = by_verdict(self.after)
+        least = collections.Counter(self.said["with_file"])
+        for verdict in order:
+            possible = least[verdict]
+            for row in self.said["unknown"]:
+                low, high = order.index(row["mildest"]), order.index(row["severest"])
+                possible += row["count"] if low <= order.index(verdict) <= high else 0
+            assert least[verdict] <= actual[verdict] <= possible, (verdict, self.said, actual)
+        assert not told - pairs, (told, pairs)
+        assert self.said["not_known"] == sum(row["count"] for row in self.said["unknown"])
+
+
+def changed(**sections):
+    return {**OLD, **sections}
+
+
+# label, what the new file has, causes that must be named
+EXACT = [
+    ("the same file", changed(), []),
+    ("a weight up", changed(lists=lists(spam=spam(weight=8))), ["spam 4 -> 8"]),
+    ("a weight down", changed(lists=lists(dom=dom(weight=2))), ["dom 8 -> 2"]),
+    ("a code's weight", changed(lists=lists(zen=zen(pbl=8))),
+     ["zen 127.0.0.10-127.0.0.11 4 -> 8"]),
+    ("codes", changed(lists=lists(zen=dnsbl("zen", "zen.test", weight=4))), ["zen codes"]),
+    ("bits", changed(lists=lists(bits=bits(four=6))), ["bits &4 4 -> 6"]),
+    ("an allow list's weight", changed(lists=lists(wl=wl(-4))), ["wl 127.0.*.3 -5 -> -4"]),
+    ("an error code", changed(lists=lists(spam=spam(error_codes=["127.0.0.2"]))),
+     ["spam error-codes"]),
+    ("a list removed", changed(lists=lists(zen=None)), ["zen removed"]),
+    ("a list off", changed(lists=lists(zen=zen(mode="off"))), ["zen enforce -> off"]),
+    ("a list in monitor", changed(lists=lists(dom=dom(mode="monitor"))),
+     ["dom enforce -> monitor"]),
+    ("a check less", changed(lists=lists(dom=dom(check=["helo"]))), ["dom check"]),
+    ("no IPv6", changed(lists=lists(zen=zen(ipv6=False))), ["zen ipv6"]),
+    ("reject up", changed(verdict={"reject": 9, "tag": 4}), ["reject 8 -> 9"]),
+    ("reject down", changed(verdict={"reject": 4, "tag": 0}), ["reject 8 -> 4"]),
+    ("reject off", changed(verdict={"reject": 0, "tag": 4}), ["reject 8 -> 0"]),
+    ("a tempfail", changed(verdict={"reject": 8, "tempfail": 4, "tag": 0}),
+     ["tempfail 0 -> 4"]),
+    ("no tag", changed(verdict={"reject": 8, "tag": 0}), ["tag 4 -> 0"]),
+    ("a network exempt", changed(exempt={**OLD["exempt"], "networks": [
+        "127.0.0.0/8", "198.51.100.0/24", "192.0.2.0/30", "2001:db8::/32"]}),
+     ["exempt 192.0.2.0/30 new", "exempt 2001:db8::/32 new"]),
+    ("a sender exempt", changed(exempt={**OLD["exempt"], "senders": [
+        "friend@b.example", "@bad.example"]}), ["exempt sender @bad.example new"]),
+    ("a recipient exempt", changed(exempt={**OLD["exempt"], "recipients": [
+        "postmaster", "abuse", "help@e.f"]}), ["exempt recipient help@e.f new"]),
+    ("two changes", changed(lists=lists(spam=spam(weight=3)), verdict={"reject": 7, "tag": 0}),
+     ["tag 4 -> 0", "several changes together"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", EXACT, ids=[r[0] for r in EXACT])
+def test_equals_the_replay(lab, row):
+    _, new, causes = row
+    replay = Replay(lab, OLD, new)
+    replay.check_exact()
+    found = {because for _, _, because in replay.changes()}
+    assert set(causes) <= found, (causes, replay.said)
+    assert bool(found) == bool(causes)
+    assert replay.table.status == 0, replay.table
+
+
+
+NETWORKS = {**OLD["exempt"], "networks": ["127.0.0.0/8"]}
+NEW_LIST = dnsbl("late", "late.test", weight=8)
+HELP = {**OLD["exempt"], "recipients": ["help"]}
+HIDDEN = {**OLD, "journal": {"local_parts": False}}
+EARLY = {"authenticated": False, "senders": []}
+
+# label, the file in force, the new file, what must be told as not known
+BOUNDS = [
+    ("a new list", OLD, changed(lists=[*lists(), NEW_LIST]), ["late was not queried then"]),
+    ("a new allow list", changed(lists=lists(wl=None)), OLD, ["wl was not queried then"]),
+    ("a list that was off", changed(lists=lists(spam=spam(mode="off", weight=8))),
+     changed(lists=lists(spam=spam(weight=8))), ["spam was not queried then"]),
+    ("another zone", OLD, changed(lists=lists(zen=dnsbl("zen", "late.test", weight=8))),
+     ["zen was queried under another zone then"]),
+    ("one more check", OLD, changed(lists=lists(zen=zen(check=["client", "helo"]))),
+     ["zen was not queried then"]),
+    ("IPv6", changed(lists=lists(zen=zen(ipv6=False))), OLD, ["zen was not queried then"]),
+    ("for all senders", OLD, changed(lists=lists(bounce=bounce(when="any"))),
+     ["bounce was not queried then"]),
+    ("no network exempt", OLD, changed(exempt=NETWORKS), ["zen was not queried then"]),
+    ("no sender exempt", OLD, changed(exempt={**OLD["exempt"], "senders": []}), None),
+    ("users who logged in", OLD, changed(exempt={**OLD["exempt"], "authenticated": False}), None),
+    ("another recipient exempt", OLD, changed(exempt=HELP), ["zen was not queried then"]),
+    ("at the end", OLD, changed(milter={"reject_at": "eom"}), ["zen was not queried then"]),
+    ("at the end before", changed(milter={"reject_at": "eom"}), OLD, []),
+    ("at MAIL", OLD, changed(milter={"reject_at": "mail"}),
+     ["the blocklist was not asked so then"]),
+    ("at MAIL before", changed(milter={"reject_at": "mail"}), OLD,
+     ["refused before sender or recipient were known"]),
+    ("at CONNECT before", changed(milter={"reject_at": "connect"}, exempt=EARLY),
+     changed(milter={"reject_at": "connect"}, exempt=EARLY, verdict={"reject": 9, "tag": 0}),
+     ["refused before sender or recipient were known"]),
+    ("a weight at CONNECT", changed(milter={"reject_at": "connect"}, exempt=EARLY),
+     changed(milter={"reject_at": "connect"}, exempt=EARLY, lists=lists(zen=zen(sbl=9))), []),
+    ("tags", OLD, changed(blocklist={"strip_tags": True}), ["the blocklist was not asked so then"]),
+    ("hidden, a recipient more", HIDDEN, {**HIDDEN, "exempt": HELP},
+     ["local parts are not kept"]),
+    ("hidden, a sender more", HIDDEN,
+     {**HIDDEN, "exempt": {**OLD["exempt"], "senders": ["friend@b.example", "x@bad.example"]}},
+     ["local parts are not kept"]),
+    ("hidden, a weight", HIDDEN, {**HIDDEN, "lists": lists(spam=spam(weight=8))}, []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", BOUNDS, ids=[r[0] for r in BOUNDS])
+def test_bounds_of_what_is_not_known(lab, row):
+    label, old, new, reasons = row
+    replay = Replay(lab, old, new, entries="CONNECT" not in label)
+    replay.check_bounds()
+    told = {unknown["because"] for unknown in replay.said["unknown"]}
+    if reasons is None:
+        assert told
+    else:
+        assert told == set(reasons), json.dumps(replay.said)
+    assert replay.table.status == 0, replay.table
