@@ -170,7 +170,7 @@ static bool is_address(const char *text, const char *address, const uint8_t *key
     day_address(text, canonical, &domain);
     if (address[0] == '@')
         return strcmp(domain, address + 1) == 0;
-    if (text[0] != '~')
+    if (text[0] != '~' || strcmp(canonical, address) == 0)
         return strcmp(canonical, address) == 0;
     day_hash(key, address, hash);
     return strncmp(text, hash, strlen(hash)) == 0;
@@ -187,9 +187,11 @@ static bool has_recipient(const struct record *r, const char *address, const uin
 static bool is_wanted(const struct wanted *wanted, const struct record *r,
                       const uint8_t *key)
 {
-    char domain[DAY_ADDRESS_SIZE + 1];
+    char domain[DAY_ADDRESS_SIZE + 1], masked[DAY_MASKED_SIZE];
 
-    if (wanted->entry[0] != '\0' && strcmp(r->entry, wanted->entry) == 0)
+    day_mask_entry(key, wanted->entry, masked);
+    if (wanted->entry[0] != '\0' &&
+        (strcmp(r->entry, wanted->entry) == 0 || strcmp(r->entry, masked) == 0))
         return true;
     switch (wanted->kind) {
     case WANTED_ADDRESS:

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/domain.h"
@@ -58,12 +59,13 @@ static const char schema[] =
     "  value BLOB NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
-enum statement { ADD, TOKENS, LOAD, STATEMENTS };
+enum statement { ADD, TOKENS, LOAD, LEADER, STATEMENTS };
 
 static const char *const sql[STATEMENTS] = {
     [ADD] = "INSERT INTO decision (id, parts) VALUES (?, ?)",
     [TOKENS] = "INSERT INTO find (rowid, tokens) VALUES (?, ?)",
     [LOAD] = "SELECT parts FROM decision WHERE id = ? ORDER BY n",
+    [LEADER] = "SELECT leader FROM folded WHERE id = ?",
 };
 
 struct day {
@@ -71,6 +73,8 @@ struct day {
     sqlite3_stmt *statements[STATEMENTS];
     uint8_t key[DAY_KEY_SIZE];
     int64_t configuration; /* the last one that was added; 0 none */
+    dev_t device;
+    ino_t inode;
 };
 
 /* --- files --- */
@@ -237,13 +241,23 @@ enum day_result day_open(const char *path, const uint8_t *key, struct day **out,
 {
     struct day *day = calloc(1, sizeof *day);
     enum day_result result = DAY_FAILED;
+    struct stat st;
 
     *out = NULL;
     if (day == NULL) {
         text_sentence(error, DAY_ERROR_SIZE, "out of memory");
         return result;
     }
-    result = open_file(day, path, key, error);
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        text_sentence(error, DAY_ERROR_SIZE, "%s: not a file", path);
+        result = DAY_DAMAGED;
+    } else {
+        result = open_file(day, path, key, error);
+    }
+    if (result == DAY_OK && stat(path, &st) == 0) {
+        day->device = st.st_dev;
+        day->inode = st.st_ino;
+    }
     if (result == DAY_OK)
         *out = day;
     else
@@ -259,6 +273,13 @@ void day_close(struct day *day)
         sqlite3_finalize(day->statements[i]);
     sqlite3_close(day->db);
     free(day);
+}
+
+bool day_is_at(const struct day *day, const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && st.st_dev == day->device && st.st_ino == day->inode;
 }
 
 const uint8_t *day_key(const struct day *day)
@@ -325,6 +346,35 @@ void day_address(const char *text, char out[static DAY_ADDRESS_SIZE], const char
         *domain = out + used + (address.domain[0] != '\0');
 }
 
+void day_mask(const uint8_t key[static DAY_KEY_SIZE], const char *text,
+              char out[static DAY_MASKED_SIZE])
+{
+    char address[DAY_ADDRESS_SIZE], hashed[DAY_HASH_SIZE];
+    const char *domain;
+
+    out[0] = '\0';
+    if (text[0] == '\0')
+        return;
+    day_address(text, address, &domain);
+    day_hash(key, address, hashed);
+    text_sentence(out, DAY_MASKED_SIZE, "%s%s%s", hashed, domain[0] != '\0' ? "@" : "",
+                  domain);
+}
+
+void day_mask_entry(const uint8_t key[static DAY_KEY_SIZE], const char *entry,
+                    char out[static DAY_MASKED_SIZE])
+{
+    bool is_login = strncmp(entry, "user:", 5) == 0;
+    char masked[DAY_MASKED_SIZE];
+
+    if (!is_login && strchr(entry, '@') == NULL) {
+        text_sentence(out, DAY_MASKED_SIZE, "%s", entry);
+        return;
+    }
+    day_mask(key, is_login ? entry + 5 : entry, masked);
+    text_sentence(out, DAY_MASKED_SIZE, "%s%s", is_login ? "user:" : "", masked);
+}
+
 #define TOKEN_LETTERS 6
 #define TOKEN_SIZE    (TOKEN_LETTERS + 2)
 
@@ -343,7 +393,7 @@ static void token_text(const struct day *day, enum day_token token, const char *
     hash(day->key, letters[token], value, TOKEN_LETTERS, out + 1);
 }
 
-static void add_token(const struct day *day, struct buffer *tokens, enum day_token token,
+static void add_token(const struct day *day, struct octets *tokens, enum day_token token,
                       const char *value)
 {
     char text[TOKEN_SIZE];
@@ -351,11 +401,12 @@ static void add_token(const struct day *day, struct buffer *tokens, enum day_tok
     if (value[0] == '\0')
         return;
     token_text(day, token, value, text);
-    buffer_add(tokens, "%s%s", tokens->used > 0 ? " " : "", text);
+    octets_add(tokens, text, strlen(text));
+    octets_add(tokens, " ", 1);
 }
 
 /* An address's own token and its domain's. A hashed one has its token as it is. */
-static void add_address(const struct day *day, struct buffer *tokens,
+static void add_address(const struct day *day, struct octets *tokens,
                         enum day_token token, enum day_token domain_token,
                         const char *text)
 {
@@ -369,7 +420,7 @@ static void add_address(const struct day *day, struct buffer *tokens,
     add_token(day, tokens, domain_token, domain);
 }
 
-static void add_client(const struct day *day, struct buffer *tokens,
+static void add_client(const struct day *day, struct octets *tokens,
                        const struct ipaddr *client)
 {
     char text[NETWORK_TEXT_SIZE];
@@ -383,7 +434,7 @@ static void add_client(const struct day *day, struct buffer *tokens,
 }
 
 static void tokens_of(const struct day *day, const struct record *r,
-                      struct buffer *tokens)
+                      struct octets *tokens)
 {
     if (r->has_client)
         add_client(day, tokens, &r->client);
@@ -417,18 +468,23 @@ void day_cancel(struct day *day)
 
 static int run_tokens(struct day *day, const struct record *record)
 {
-    char memory[4096];
-    struct buffer tokens = buffer_over(memory, sizeof memory);
+    struct octets tokens = {0};
     sqlite3_stmt *stmt = day->statements[TOKENS];
-    int rc;
+    int rc = SQLITE_OK;
 
     tokens_of(day, record, &tokens);
-    if (tokens.used == 0)
-        return SQLITE_OK;
-    rc = sqlite3_bind_int64(stmt, 1, sqlite3_last_insert_rowid(day->db));
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_text(stmt, 2, memory, (int)tokens.used, SQLITE_STATIC);
-    return rc == SQLITE_OK ? sql_run(stmt) : rc;
+    if (tokens.failed)
+        rc = SQLITE_NOMEM;
+    if (rc == SQLITE_OK && tokens.used > 0) {
+        rc = sqlite3_bind_int64(stmt, 1, sqlite3_last_insert_rowid(day->db));
+        if (rc == SQLITE_OK)
+            rc = sqlite3_bind_text(stmt, 2, (const char *)tokens.bytes, (int)tokens.used,
+                                   SQLITE_STATIC);
+        if (rc == SQLITE_OK)
+            rc = sql_run(stmt);
+    }
+    free(tokens.bytes);
+    return rc;
 }
 
 enum day_result day_add(struct day *day, journal_id id, const uint8_t *bytes, size_t size,
@@ -511,6 +567,14 @@ enum day_result day_mark(struct day *day, journal_id id, const char *login,
     return result_of(day, rc, error);
 }
 
+enum day_result day_remove(struct day *day, journal_id id,
+                           char error[static DAY_ERROR_SIZE])
+{
+    return result_of(
+        day, sql_run_once(day->db, "DELETE FROM decision WHERE id = ?", "i", (int64_t)id),
+        error);
+}
+
 enum day_result day_replace(struct day *day, journal_id id, const uint8_t *bytes,
                             size_t size, char error[static DAY_ERROR_SIZE])
 {
@@ -585,14 +649,13 @@ bool day_has(struct day *day, journal_id id)
 
 journal_id day_leader(struct day *day, journal_id id)
 {
-    sqlite3_stmt *stmt = NULL;
+    sqlite3_stmt *stmt = day->statements[LEADER];
     journal_id leader = 0;
 
-    if (sqlite3_prepare_v2(day->db, "SELECT leader FROM folded WHERE id = ?", -1, &stmt,
-                           NULL) == SQLITE_OK &&
-        sql_bind(stmt, "i", (int64_t)id) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+    if (sqlite3_bind_int64(stmt, 1, (sqlite3_int64)id) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
         leader = (journal_id)sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
+    sqlite3_reset(stmt);
     return leader;
 }
 
@@ -615,23 +678,53 @@ static enum day_result each_id(struct day *day, sqlite3_stmt *stmt, int rc,
     return result;
 }
 
+static void add_match_of(struct day *day, enum day_token token, const char *value,
+                         struct octets *match)
+{
+    char text[TOKEN_SIZE];
+
+    token_text(day, token, value, text);
+    if (match->used > 0)
+        octets_add(match, " OR ", 4);
+    octets_add(match, text, strlen(text));
+}
+
+/* A value as it is, and as it is kept where local parts are not. */
+static void add_match(struct day *day, const struct day_value *value,
+                      struct octets *match)
+{
+    char masked[DAY_MASKED_SIZE] = "";
+
+    add_match_of(day, value->token, value->value, match);
+    if (value->token == TOKEN_SENDER || value->token == TOKEN_RECIPIENT ||
+        value->token == TOKEN_LOGIN)
+        day_mask(day->key, value->value, masked);
+    else if (value->token == TOKEN_ENTRY)
+        day_mask_entry(day->key, value->value, masked);
+    if (masked[0] != '\0' && strcmp(masked, value->value) != 0)
+        add_match_of(day, value->token, masked, match);
+}
+
 enum day_result day_find(struct day *day, const struct day_value *values, size_t count,
                          bool (*found)(void *context, journal_id id), void *context)
 {
     static const char query[] = "SELECT d.id FROM find f JOIN decision d ON d.n = f.rowid"
                                 " WHERE f.find MATCH ? ORDER BY f.rowid DESC";
-    char memory[8192], token[TOKEN_SIZE];
-    struct buffer match = buffer_over(memory, sizeof memory);
+    struct octets match = {0};
     sqlite3_stmt *stmt = NULL;
+    enum day_result result;
     int rc = sqlite3_prepare_v2(day->db, query, -1, &stmt, NULL);
 
-    for (size_t i = 0; i < count; i++) {
-        token_text(day, values[i].token, values[i].value, token);
-        buffer_add(&match, "%s%s", i > 0 ? " OR " : "", token);
-    }
+    for (size_t i = 0; i < count; i++)
+        add_match(day, &values[i], &match);
+    if (match.failed)
+        rc = SQLITE_NOMEM;
     if (rc == SQLITE_OK)
-        rc = sqlite3_bind_text(stmt, 1, memory, -1, SQLITE_STATIC);
-    return each_id(day, stmt, rc, found, context);
+        rc = sqlite3_bind_text(stmt, 1, (const char *)match.bytes, (int)match.used,
+                               SQLITE_STATIC);
+    result = each_id(day, stmt, rc, found, context);
+    free(match.bytes);
+    return result;
 }
 
 enum day_result day_walk(struct day *day, journal_id least, journal_id most,

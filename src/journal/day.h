@@ -46,6 +46,9 @@ enum day_result day_open(const char *path, const uint8_t *key, struct day **out,
                          char error[static DAY_ERROR_SIZE]);
 void day_close(struct day *day); /* NULL is fine */
 
+/* Whether path still is the file that was opened: not removed, moved or replaced. */
+bool day_is_at(const struct day *day, const char *path);
+
 /* Adding, within day_begin and day_commit (or day_cancel). */
 enum day_result day_begin(struct day *day, char error[static DAY_ERROR_SIZE]);
 enum day_result day_commit(struct day *day, char error[static DAY_ERROR_SIZE]);
@@ -92,6 +95,10 @@ unsigned day_load(struct day *day, journal_id id, struct octets *out);
 
 bool day_has(struct day *day, journal_id id);
 
+/* Removes a decision. */
+enum day_result day_remove(struct day *day, journal_id id,
+                           char error[static DAY_ERROR_SIZE]);
+
 /* Overwrites all parts of a decision. */
 enum day_result day_replace(struct day *day, journal_id id, const uint8_t *bytes,
                             size_t size, char error[static DAY_ERROR_SIZE]);
@@ -130,6 +137,14 @@ enum day_result day_walk(struct day *day, journal_id least, journal_id most,
 
 /* The hash that stands for a value where local parts are not kept: "~" and 26 letters. */
 #define DAY_HASH_SIZE 28
+
+/* An address or login with a hash in place of its local part: "~…@domain.xyz", "~…"; and an
+ * entry likewise, where it names one. day_find finds both forms. */
+#define DAY_MASKED_SIZE 300
+void day_mask(const uint8_t key[static DAY_KEY_SIZE], const char *text,
+              char out[static DAY_MASKED_SIZE]);
+void day_mask_entry(const uint8_t key[static DAY_KEY_SIZE], const char *entry,
+                    char out[static DAY_MASKED_SIZE]);
 void day_hash(const uint8_t key[static DAY_KEY_SIZE], const char *value,
               char out[static DAY_HASH_SIZE]);
 const uint8_t *day_key(const struct day *day); /* the file's own */

@@ -9,9 +9,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "journal/journal_parts.h"
 
 #define STOP_MS 2000
+
+static const char queue_is_full[] = "they come faster than the disk takes them";
 
 static int init_locks(struct journal *journal)
 {
@@ -48,8 +51,12 @@ struct journal *journal_new(const struct journal_settings *settings)
     journal->ids = journal_ids_new();
     journal->reader = journal_reader_new();
     journal_configure(journal, settings);
-    if (journal->directory == NULL || journal->ids == NULL || journal->reader == NULL ||
-        pthread_create(&journal->thread, NULL, writer_main, journal) != 0) {
+    if (journal->directory == NULL || journal->ids == NULL || journal->reader == NULL) {
+        journal_free(journal);
+        return NULL;
+    }
+    writer_start(journal);
+    if (pthread_create(&journal->thread, NULL, writer_main, journal) != 0) {
         journal_free(journal);
         return NULL;
     }
@@ -177,6 +184,39 @@ bool journal_keeps(struct journal *journal, bool refused)
                                 memory_order_relaxed);
 }
 
+int64_t journal_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void journal_note_dropped(struct journal *journal, uint64_t decisions, const char *error)
+{
+    struct journal_stats *stats = &journal->stats;
+
+    if (!stats->failing && error == NULL)
+        return;
+    if (!stats->failing)
+        stats->gap = (struct journal_gap){.began_ms = journal_now_ms()};
+    stats->failing = true;
+    if (error != NULL)
+        text_sentence(stats->error, sizeof stats->error, "%s", error);
+    stats->dropped += decisions;
+    stats->gap.dropped += decisions;
+}
+
+/* What finds no room in the queue, or no memory. */
+static void report_dropped(const char *why)
+{
+    static struct log_limit limit;
+    unsigned held_back;
+
+    if (log_limit_pass(&limit, RETRY_MS, &held_back))
+        log_error("journal: decisions are not kept: %s, held-back=%u", why, held_back);
+}
+
 /* Lines it up; what finds no room is counted as dropped. */
 static bool enqueue(struct journal *journal, struct queued *queued, bool has_head)
 {
@@ -194,9 +234,11 @@ static bool enqueue(struct journal *journal, struct queued *queued, bool has_hea
             pthread_cond_signal(&journal->wake);
     } else {
         journal->taken++;
-        journal->stats.dropped += has_head;
+        journal_note_dropped(journal, has_head, queue_is_full);
     }
     pthread_mutex_unlock(&journal->lock);
+    if (!fits)
+        report_dropped(queue_is_full);
     return fits;
 }
 
@@ -213,8 +255,9 @@ void journal_put(struct journal *journal, journal_id id, bool refused,
         free(octets->bytes);
         *octets = (struct octets){0};
         pthread_mutex_lock(&journal->lock);
-        journal->stats.dropped += has_head;
+        journal_note_dropped(journal, has_head, "out of memory");
         pthread_mutex_unlock(&journal->lock);
+        report_dropped("out of memory");
         return;
     }
     queued->id = id;

@@ -80,7 +80,15 @@ struct journal {
     int64_t checkpoint_ms; /* CLOCK_MONOTONIC: the next one */
 };
 
-/* writer.c: the thread. */
+/* journal.c: counts decisions that are dropped, with its lock held; error says why, NULL: it
+ * is known. */
+void journal_note_dropped(struct journal *journal, uint64_t decisions, const char *error);
+int64_t journal_now_ms(void); /* unix time in ms */
+
+/* writer.c: takes the directory, or notes why it cannot; before the thread. */
+void writer_start(struct journal *journal);
+
+/* The thread. */
 void *writer_main(void *journal);
 
 /* The file of that day, open for writing. NULL with error filled in. */
@@ -92,9 +100,15 @@ void writer_close_day(struct open_day *day);
 struct journal_reader *journal_reader_new(void);         /* NULL: no memory */
 void journal_reader_free(struct journal_reader *reader); /* NULL is fine */
 
+/* Closes what is not there any more, unless a search goes on: the disk has its room back. */
+void journal_reader_close_removed(struct journal *journal);
+
 /* retention.c: makes the directory where it is not there, and takes its lock. Returns 0,
  * or -1 with error filled in. */
 int retention_lock(struct journal *journal, char error[static DAY_ERROR_SIZE]);
+
+/* Whether it is held, on what is the directory now. */
+bool retention_has_lock(struct journal *journal);
 
 /* Whether the disk has room. Returns 0, or -1 with error filled in. */
 int retention_check_free(const char *directory, int64_t min_free,

@@ -511,6 +511,18 @@ int record_decode(const uint8_t *bytes, size_t size, struct record *out)
     return -1;
 }
 
+size_t record_part_size(const uint8_t *bytes, size_t size)
+{
+    struct reader all = {.at = bytes, .end = bytes + size};
+    uint64_t length;
+
+    (void)get_number(&all);
+    length = get_number(&all);
+    if (all.failed || length > (uint64_t)(all.end - all.at))
+        return 0;
+    return (size_t)(all.at - bytes) + (size_t)length;
+}
+
 void record_clear(struct record *record)
 {
     free_answers(record);

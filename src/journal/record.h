@@ -114,6 +114,9 @@ int record_decode(const uint8_t *bytes, size_t size, struct record *out);
 /* Frees what record_decode made. */
 void record_clear(struct record *record);
 
+/* Steps over one part: returns its size, kind and all; 0 at the end, or where it is damaged. */
+size_t record_part_size(const uint8_t *bytes, size_t size);
+
 /* Whether the bytes begin with a head. */
 bool record_has_head(const uint8_t *bytes, size_t size);
 

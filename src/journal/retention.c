@@ -18,6 +18,23 @@
 #include "base/text.h"
 #include "journal/journal_parts.h"
 
+bool retention_has_lock(struct journal *journal)
+{
+    char path[PATH_MAX];
+    struct stat held, there;
+    int n = snprintf(path, sizeof path, "%s/lock", journal->directory);
+
+    if (journal->lock_fd < 0)
+        return false;
+    if (n > 0 && n < PATH_MAX && fstat(journal->lock_fd, &held) == 0 &&
+        stat(path, &there) == 0 && held.st_dev == there.st_dev &&
+        held.st_ino == there.st_ino)
+        return true;
+    close(journal->lock_fd);
+    journal->lock_fd = -1;
+    return false;
+}
+
 int retention_lock(struct journal *journal, char error[static DAY_ERROR_SIZE])
 {
     char path[PATH_MAX];
@@ -64,12 +81,32 @@ int retention_check_free(const char *directory, int64_t min_free,
     return -1;
 }
 
-/* A file of the journal, as the directory has it. */
+#define NAME_SIZE 64
+
+/* A file of the journal, as the directory has it; or one that was put aside. */
 struct kept {
+    char name[NAME_SIZE];
+    bool is_aside;
     int64_t day;
     enum day_kind kind;
-    int64_t bytes;
+    int64_t bytes; /* -1: it is gone */
 };
+
+/* Reads the name of a day's file, or of one that was put aside: "….db.damaged-1764028800".
+ * Returns 0, or -1 where it is none. */
+static int read_name(const char *name, struct kept *out)
+{
+    const char *aside = strstr(name, ".damaged-");
+    char day[NAME_SIZE];
+
+    *out = (struct kept){.is_aside = aside != NULL};
+    if (!text_copy(name, out->name, sizeof out->name))
+        return -1;
+    if (aside == NULL)
+        return day_of_name(name, &out->day, &out->kind);
+    text_sentence(day, sizeof day, "%.*s", (int)(aside - name), name);
+    return day_of_name(day, &out->day, &out->kind);
+}
 
 static int64_t size_of(const char *directory, const char *name, const char *more)
 {
@@ -101,10 +138,10 @@ static size_t read_kept(const char *directory, struct kept **out)
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         struct kept kept, *grown;
 
-        if (day_of_name(entry->d_name, &kept.day, &kept.kind) != 0)
+        if (read_name(entry->d_name, &kept) != 0)
             continue;
         kept.bytes = size_of(directory, entry->d_name, "") +
-                     size_of(directory, entry->d_name, "-wal");
+                     (kept.is_aside ? 0 : size_of(directory, entry->d_name, "-wal"));
         grown = realloc(*out, (count + 1) * sizeof **out);
         if (grown == NULL)
             break;
@@ -118,21 +155,24 @@ static size_t read_kept(const char *directory, struct kept **out)
     return count;
 }
 
+/* Its log goes first: should this be the end of the process, the rest is found again. */
 static void remove_kept(struct journal *journal, const struct kept *kept, const char *why)
 {
-    static const char *const endings[] = {"", "-wal", "-shm"};
-    char path[PATH_MAX], file[PATH_MAX + 8];
+    static const char *const endings[] = {"-shm", "-wal", ""};
+    char path[PATH_MAX];
 
-    for (int i = 0; i < OPEN_DAYS; i++)
+    for (int i = 0; i < OPEN_DAYS && !kept->is_aside; i++)
         if (journal->days[i].day != NULL && journal->days[i].number == kept->day &&
             journal->days[i].kind == kept->kind)
             writer_close_day(&journal->days[i]);
-    if (!day_path(journal->directory, kept->day, kept->kind, path))
-        return;
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        (void)snprintf(file, sizeof file, "%s%s", path, endings[i]); /* fits */
-        if (unlink(file) != 0 && errno != ENOENT)
-            log_warning("journal: %s: %s", file, strerror(errno));
+        int n = snprintf(path, sizeof path, "%s/%s%s", journal->directory, kept->name,
+                         endings[i]);
+
+        if (n < 0 || n >= PATH_MAX)
+            return;
+        if (remove(path) != 0 && errno != ENOENT && errno != ENOTEMPTY)
+            log_warning("journal: %s: %s", path, strerror(errno));
     }
     log_info("journal: removed %s: %s", path, why);
 }
@@ -167,16 +207,19 @@ void retention_prune(struct journal *journal)
     }
     for (size_t i = 0; i < count && settings.max_size > 0 && bytes > settings.max_size;
          i++) {
-        if (kept[i].bytes < 0 || kept[i].day >= day_of(now))
+        /* not today's, nor tomorrow's, should the clock have been ahead a little */
+        if (kept[i].bytes < 0 || (!kept[i].is_aside && kept[i].day >= day_of(now) &&
+                                  kept[i].day <= day_of(now) + 1))
             continue;
         remove_kept(journal, &kept[i], "max-size");
         bytes -= kept[i].bytes;
         kept[i].bytes = -1;
     }
     for (size_t i = 0; i < count; i++)
-        if (kept[i].bytes >= 0 && kept[i].day < oldest)
+        if (kept[i].bytes >= 0 && !kept[i].is_aside && kept[i].day < oldest)
             oldest = kept[i].day;
     free(kept);
+    journal_reader_close_removed(journal);
     journal->full = settings.max_size > 0 && bytes > settings.max_size;
     pthread_mutex_lock(&journal->lock);
     journal->stats.bytes = bytes;
@@ -193,7 +236,7 @@ int retention_key(struct journal *journal)
     int rc = -1;
 
     for (size_t i = 0; i < count; i++)
-        if (newest == NULL || kept[i].day > newest->day)
+        if (!kept[i].is_aside && (newest == NULL || kept[i].day > newest->day))
             newest = &kept[i];
     if (newest != NULL && day_path(journal->directory, newest->day, newest->kind, path) &&
         day_open(path, NULL, &day, error) == DAY_OK) {

@@ -12,7 +12,8 @@
 #include "base/text.h"
 #include "journal/journal_parts.h"
 
-#define FLUSH_MS 1000
+#define FLUSH_MS    1000
+#define READER_OPEN 80 /* files that stay open between searches */
 
 struct reader_file {
     int64_t number;
@@ -23,6 +24,7 @@ struct reader_file {
 
 /* Files open for reading, the newest day first, and the configuration used last. */
 struct journal_reader {
+    const char *directory; /* borrowed; NULL before the first search */
     struct reader_file *files;
     size_t count;
     int64_t number; /* of lists and text; 0 none */
@@ -70,19 +72,26 @@ static struct reader_file *add_file(struct journal_reader *reader, int64_t numbe
     return &files[reader->count++];
 }
 
-static void note_file(struct journal_reader *reader, const char *directory,
-                      int64_t number, enum day_kind kind)
+static void note_file(struct journal_reader *reader, int64_t number, enum day_kind kind)
 {
     struct reader_file *file = file_of(reader, number, kind);
-    char path[PATH_MAX], error[DAY_ERROR_SIZE];
 
     if (file == NULL)
         file = add_file(reader, number, kind);
-    if (file == NULL || !day_path(directory, number, kind, path))
-        return;
-    file->seen = true;
-    if (file->day == NULL && day_open(path, NULL, &file->day, error) != DAY_OK)
+    if (file != NULL)
+        file->seen = true;
+}
+
+/* The file, opened when it is first needed; NULL: it cannot be read. */
+static struct day *day_at(struct journal_reader *reader, struct reader_file *file)
+{
+    char path[PATH_MAX], error[DAY_ERROR_SIZE];
+
+    if (file->day == NULL &&
+        day_path(reader->directory, file->number, file->kind, path) &&
+        day_open(path, NULL, &file->day, error) != DAY_OK)
         log_debug("journal: %s", error);
+    return file->day;
 }
 
 static int newest_first(const void *a, const void *b)
@@ -94,15 +103,40 @@ static int newest_first(const void *a, const void *b)
     return (int)x->kind - (int)y->kind;
 }
 
-/* What is in the directory now. A file that was removed and made again is found when it
- * was not there at a look between; a search that reads the old one misses the new day's
- * first seconds at most. */
-static void refresh(struct journal_reader *reader, const char *directory)
+/* Closes what is not there any more, or was replaced. */
+static void close_removed(struct journal_reader *reader)
 {
-    DIR *dir = opendir(directory);
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < reader->count; i++) {
+        struct reader_file *file = &reader->files[i];
+
+        if (file->day == NULL ||
+            (day_path(reader->directory, file->number, file->kind, path) &&
+             day_is_at(file->day, path)))
+            continue;
+        day_close(file->day);
+        file->day = NULL;
+    }
+}
+
+void journal_reader_close_removed(struct journal *journal)
+{
+    if (pthread_mutex_trylock(&journal->reader_lock) != 0)
+        return;
+    if (journal->reader->directory != NULL)
+        close_removed(journal->reader);
+    pthread_mutex_unlock(&journal->reader_lock);
+}
+
+/* What is in the directory now. */
+static void refresh(struct journal_reader *reader)
+{
+    DIR *dir = opendir(reader->directory);
     struct dirent *entry;
     size_t kept = 0;
 
+    close_removed(reader);
     for (size_t i = 0; i < reader->count; i++)
         reader->files[i].seen = false;
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
@@ -110,9 +144,9 @@ static void refresh(struct journal_reader *reader, const char *directory)
         enum day_kind kind;
 
         if (day_of_name(entry->d_name, &number, &kind) == 0)
-            note_file(reader, directory, number, kind);
+            note_file(reader, number, kind);
         else if (strcmp(entry->d_name, "marked.db") == 0)
-            note_file(reader, directory, INT64_MIN, DAY_MARKED);
+            note_file(reader, INT64_MIN, DAY_MARKED);
     }
     if (dir != NULL)
         closedir(dir);
@@ -131,11 +165,19 @@ static void begin(struct journal *journal)
 {
     journal_flush(journal, FLUSH_MS);
     pthread_mutex_lock(&journal->reader_lock);
-    refresh(journal->reader, journal->directory);
+    journal->reader->directory = journal->directory;
+    refresh(journal->reader);
 }
 
+/* The newest stay open; a year's would take the daemon's descriptors. */
 static void end(struct journal *journal)
 {
+    struct journal_reader *reader = journal->reader;
+
+    for (size_t i = READER_OPEN; i < reader->count; i++) {
+        day_close(reader->files[i].day);
+        reader->files[i].day = NULL;
+    }
     pthread_mutex_unlock(&journal->reader_lock);
 }
 
@@ -146,7 +188,7 @@ static struct day *day_in(struct journal_reader *reader, int64_t number,
 {
     struct reader_file *file = file_of(reader, number, kind);
 
-    return file != NULL ? file->day : NULL;
+    return file != NULL ? day_at(reader, file) : NULL;
 }
 
 static void load_configuration(struct journal_reader *reader, struct day *day,
@@ -177,6 +219,10 @@ static bool load(struct journal_reader *reader, journal_id id, struct octets *ou
             rows += day_load(days[i], id, out);
     if (rows == 0 || out->failed || record_decode(out->bytes, out->used, record) != 0)
         return false;
+    if (record->at_ms == 0) { /* only what followed: its verdict could not be kept */
+        record_clear(record);
+        return false;
+    }
     record->id = id;
     for (size_t i = 0; i < count; i++)
         if (days[i] != NULL)
@@ -324,10 +370,13 @@ unsigned journal_find(struct journal *journal, const struct journal_query *query
             break;
         search.count = 0;
         for (; i < reader->count && reader->files[i].number == number; i++) {
+            struct day *day =
+                number != INT64_MIN ? day_at(reader, &reader->files[i]) : NULL;
+
             search.file_count = 0;
-            search.file = reader->files[i].day;
-            if (reader->files[i].day != NULL && number != INT64_MIN)
-                (void)day_find(reader->files[i].day, query->values, query->count, take_id,
+            search.file = day;
+            if (day != NULL)
+                (void)day_find(day, query->values, query->count, take_id,
                                &search); /* logged: the other days are worth showing */
         }
         *more |= done + search.count > query->limit;
@@ -351,7 +400,11 @@ static bool take_near(void *context, journal_id id)
 {
     struct near *near = context;
 
-    if (journal_id_is_near(id, near->id))
+    bool is_new = journal_id_is_near(id, near->id);
+
+    for (size_t i = 0; i < near->count; i++)
+        is_new &= near->out[i] != id;
+    if (is_new)
         near->out[near->count++] = id;
     return near->count < JOURNAL_MISREADS;
 }
@@ -389,6 +442,29 @@ static struct day *source_of(struct journal_reader *reader, journal_id id)
                                                  : day_in(reader, number, DAY_ACCEPTED);
 }
 
+/* Within a transaction of the file of those marked. */
+static enum day_result set_mark(struct day *day, const struct journal_reader *reader,
+                                const struct record *record, const struct octets *octets,
+                                const char *login, const char *reason, const char *alone,
+                                char error[static DAY_ERROR_SIZE])
+{
+    struct record untold = {.sender = "", .login = "", .queue_id = "", .entry = ""};
+    enum day_result result = day_mark(day, record->id, login, reason, alone, error);
+
+    if (result != DAY_OK)
+        return result;
+    if (reason == NULL)
+        return day_remove(day, record->id, error);
+    if (day_has(day, record->id))
+        return DAY_OK;
+    result = day_add_configuration(day, record->configuration, reader->lists,
+                                   reader->text, error);
+    if (result != DAY_OK)
+        return result;
+    /* found by its id alone, so it needs no tokens */
+    return day_add(day, record->id, octets->bytes, octets->used, &untold, error);
+}
+
 int journal_mark(struct journal *journal, journal_id id, const char *login,
                  const char *reason, const char *alone, char error[static DAY_ERROR_SIZE])
 {
@@ -407,13 +483,11 @@ int journal_mark(struct journal *journal, journal_id id, const char *login,
     }
     if (day_open(path, day_key(source_of(reader, id)), &day, error) == DAY_OK &&
         day_begin(day, error) == DAY_OK &&
-        day_mark(day, id, login, reason, alone, error) == DAY_OK &&
-        (day_has(day, id) ||
-         (day_add_configuration(day, record.configuration, reader->lists, reader->text,
-                                error) == DAY_OK &&
-          day_add(day, id, octets.bytes, octets.used, &record, error) == DAY_OK)) &&
-        day_commit(day, error) == DAY_OK)
+        set_mark(day, reader, &record, &octets, login, reason, alone, error) == DAY_OK &&
+        day_commit(day, error) == DAY_OK) {
+        day_checkpoint(day);
         rc = 0;
+    }
     record_clear(&record);
 out:
     day_close(day);
@@ -446,7 +520,7 @@ void journal_alone(struct journal *journal,
     for (size_t i = 0; i < reader->count; i++) {
         struct alone alone = {each, context, reader->files[i].kind == DAY_MARKED};
 
-        if (reader->files[i].day != NULL)
+        if (day_at(reader, &reader->files[i]) != NULL)
             day_each_alone(reader->files[i].day, alone.marks, each_alone, &alone);
     }
     end(journal);
@@ -462,8 +536,9 @@ void journal_each_gap(struct journal *journal, int64_t since,
 
     begin(journal);
     for (size_t i = 0; i < reader->count; i++)
-        if (reader->files[i].day != NULL && reader->files[i].kind == DAY_REFUSED &&
-            reader->files[i].number >= day_of(since))
+        if (reader->files[i].kind == DAY_REFUSED &&
+            reader->files[i].number >= day_of(since) &&
+            day_at(reader, &reader->files[i]) != NULL)
             day_each_gap(reader->files[i].day, each, context);
     end(journal);
     pthread_mutex_lock(&journal->lock);
@@ -510,10 +585,11 @@ static bool walk_one(struct journal_reader *reader, struct walked *walked,
     if (octets->failed || record_decode(octets->bytes, octets->used, &record) != 0)
         return true;
     record.id = id;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2 && record.at_ms != 0; i++)
         if (walked[i].day != NULL)
             load_configuration(reader, walked[i].day, record.configuration);
-    if (reader->number == record.configuration && reader->lists != NULL) {
+    if (record.at_ms != 0 && reader->number == record.configuration &&
+        reader->lists != NULL) {
         found.lists = reader->lists;
         found.configuration = reader->text;
         go_on = each(context, &found);

@@ -31,6 +31,8 @@ struct pending {
     struct octets octets;
     struct journal_configuration *configuration; /* a reference; NULL without a head */
     char *alone;
+    bool written; /* within a transaction */
+    bool done;    /* it is on disk */
 };
 
 /* A flood: one network, one verdict, one reason. */
@@ -80,20 +82,23 @@ static struct open_day *place(struct journal *journal)
     return oldest;
 }
 
-/* A broken file is put aside, so that today's mail is kept all the same. */
+/* A broken file is put aside, with what belongs to it, so that today's mail is kept all the
+ * same. */
 static void put_aside(const char *path, const char *error)
 {
-    char aside[PATH_MAX];
-    int n = snprintf(aside, sizeof aside, "%s.damaged-%lld", path, (long long)time(NULL));
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    char from[PATH_MAX], to[PATH_MAX];
+    long long now = (long long)time(NULL);
 
-    if (n > 0 && n < PATH_MAX && rename(path, aside) == 0) {
-        log_error("journal: %s: kept as %s, a new file is begun", error, aside);
-        for (int i = 0; i < 2; i++) {
-            char other[PATH_MAX];
+    for (int i = 0; i < 3; i++) {
+        int n = snprintf(from, sizeof from, "%s%s", path, endings[i]);
+        int m = snprintf(to, sizeof to, "%s.damaged-%lld%s", path, now, endings[i]);
 
-            n = snprintf(other, sizeof other, "%s%s", path, i == 0 ? "-wal" : "-shm");
-            if (n > 0 && n < PATH_MAX)
-                (void)unlink(other); /* it belongs to the broken one */
+        if (n < 0 || n >= PATH_MAX || m < 0 || m >= PATH_MAX || rename(from, to) != 0) {
+            if (i == 0)
+                return; /* opening it fails again, and says why */
+        } else if (i == 0) {
+            log_error("journal: %s: kept as %s, a new file is begun", error, to);
         }
     }
 }
@@ -136,8 +141,9 @@ static void close_removed(struct journal *journal)
 
         if (day->day != NULL &&
             day_path(journal->directory, day->number, day->kind, path) &&
-            access(path, F_OK) != 0 && errno == ENOENT) {
-            log_error("journal: %s was removed: a new file is begun", path);
+            !day_is_at(day->day, path)) {
+            log_error("journal: %s was removed or replaced: what is there now is used",
+                      path);
             writer_close_day(day);
         }
     }
@@ -145,50 +151,69 @@ static void close_removed(struct journal *journal)
 
 /* --- one decision --- */
 
-/* Where local parts are not kept: a hash in their place. */
-static const char *masked(const uint8_t *key, const char *text, char *out, size_t size)
+/* One part with hashes for the local parts of addresses and for logins. */
+static void mask_part(const uint8_t *key, const uint8_t *bytes, size_t size,
+                      struct octets *out)
 {
-    char address[DAY_ADDRESS_SIZE], hash[DAY_HASH_SIZE];
-    const char *domain;
-
-    if (text[0] == '\0' || text[0] == '~')
-        return text;
-    day_address(text, address, &domain);
-    day_hash(key, address, hash);
-    text_sentence(out, size, "%s%s%s", hash, domain[0] != '\0' ? "@" : "", domain);
-    return out;
-}
-
-#define MASKED_SIZE (DAY_HASH_SIZE + 1 + 256)
-
-/* The same record with hashes for addresses and logins; in is empty then. */
-static void mask(const uint8_t *key, struct octets *in)
-{
-    struct octets out = {0};
+    char sender[DAY_MASKED_SIZE], login[DAY_MASKED_SIZE], entry[DAY_MASKED_SIZE];
     struct record record;
-    char sender[MASKED_SIZE], login[MASKED_SIZE], recipient[MASKED_SIZE];
-    bool has_head = record_has_head(in->bytes, in->used);
 
-    if (record_decode(in->bytes, in->used, &record) != 0)
+    if (record_decode(bytes, size, &record) != 0) {
+        out->failed = true;
         return;
-    record.sender = masked(key, record.sender, sender, sizeof sender);
-    record.login = masked(key, record.login, login, sizeof login);
-    if (has_head)
-        record_add_head(&out, &record);
-    for (size_t i = 0; i < record.recipient_count; i++) {
-        record.recipients[i].text =
-            masked(key, record.recipients[i].text, recipient, sizeof recipient);
-        record_add_recipient(&out, &record.recipients[i]);
     }
-    if (record.end != END_OPEN || record.queue_id[0] != '\0')
-        record_add_end(&out, record.end, record.queue_id);
+    if (record_has_head(bytes, size)) {
+        day_mask(key, record.sender, sender);
+        day_mask(key, record.login, login);
+        day_mask_entry(key, record.entry, entry);
+        record.sender = sender;
+        record.login = login;
+        record.entry = entry;
+        if (strpbrk(record.reason, "@%") != NULL)
+            record.reason = ""; /* some lists repeat in it what they were asked for */
+        record_add_head(out, &record);
+    } else if (record.recipient_count > 0) {
+        day_mask(key, record.recipients[0].text, sender);
+        record.recipients[0].text = sender;
+        record_add_recipient(out, &record.recipients[0]);
+    } else {
+        octets_add(out, bytes, size);
+    }
     record_clear(&record);
-    free(in->bytes);
-    *in = out;
 }
 
-static enum day_result add_to(struct open_day *day, struct pending *p,
-                              const struct record *record,
+static void mask(const uint8_t *key, const struct octets *in, struct octets *out)
+{
+    size_t size;
+
+    for (const uint8_t *at = in->bytes, *end = at + in->used; at < end; at += size) {
+        size = record_part_size(at, (size_t)(end - at));
+        if (size == 0)
+            out->failed = true;
+        if (out->failed)
+            return;
+        mask_part(key, at, size, out);
+    }
+}
+
+static enum day_result add_masked(struct day *day, const struct pending *p,
+                                  char error[static DAY_ERROR_SIZE])
+{
+    struct octets masked = {0};
+    struct record record;
+    enum day_result result = DAY_OK; /* without memory it is lost, the others are not */
+
+    mask(day_key(day), &p->octets, &masked);
+    if (!masked.failed && record_decode(masked.bytes, masked.used, &record) == 0) {
+        result = day_add(day, p->key.id, masked.bytes, masked.used, &record, error);
+        record_clear(&record);
+    }
+    free(masked.bytes);
+    return result;
+}
+
+static enum day_result add_to(struct open_day *day, const struct pending *p,
+                              const struct record *record, bool local_parts,
                               char error[static DAY_ERROR_SIZE])
 {
     enum day_result result = DAY_OK;
@@ -199,10 +224,11 @@ static enum day_result add_to(struct open_day *day, struct pending *p,
                                   p->configuration->lists, p->configuration->text, error);
     if (result == DAY_OK && p->alone != NULL)
         result = day_add_alone(day->day, p->alone, error);
-    if (result == DAY_OK)
-        result =
-            day_add(day->day, p->key.id, p->octets.bytes, p->octets.used, record, error);
-    return result;
+    if (result != DAY_OK)
+        return result;
+    return local_parts ? day_add(day->day, p->key.id, p->octets.bytes, p->octets.used,
+                                 record, error)
+                       : add_masked(day->day, p, error);
 }
 
 static struct open_day *day_for(struct journal *journal, journal_id id, bool refused,
@@ -213,10 +239,17 @@ static struct open_day *day_for(struct journal *journal, journal_id id, bool ref
 
     if (day == NULL || day->in_transaction)
         return day;
-    if (day_begin(day->day, error) != DAY_OK)
+    switch (day_begin(day->day, error)) {
+    case DAY_OK:
+        day->in_transaction = true;
+        return day;
+    case DAY_DAMAGED:
+        journal->damaged = day;
         return NULL;
-    day->in_transaction = true;
-    return day;
+    case DAY_FAILED:
+        return NULL;
+    }
+    abort();
 }
 
 /* --- floods --- */
@@ -309,14 +342,32 @@ static enum day_result write_folds(struct journal *journal,
         result = day == NULL ? DAY_FAILED
                              : day_add(day->day, fold->leader, octets.bytes, octets.used,
                                        &none, error);
+        if (result == DAY_DAMAGED)
+            journal->damaged = day;
         free(octets.bytes);
         fold->folded = 0;
     }
     return result;
 }
 
+static enum day_result write_folded(struct journal *journal, struct day *day,
+                                    journal_id id, struct fold *fold, int64_t at_ms,
+                                    char error[static DAY_ERROR_SIZE])
+{
+    enum day_result result = day_add_folded(day, id, fold->leader, error);
+
+    if (result != DAY_OK)
+        return result;
+    fold->folded++;
+    fold->last_ms = at_ms;
+    pthread_mutex_lock(&journal->lock);
+    journal->stats.folded++;
+    pthread_mutex_unlock(&journal->lock);
+    return result;
+}
+
 static enum day_result write_one(struct journal *journal, struct pending *p,
-                                 char error[static DAY_ERROR_SIZE])
+                                 bool local_parts, char error[static DAY_ERROR_SIZE])
 {
     struct open_day *day;
     struct record record;
@@ -326,18 +377,15 @@ static enum day_result write_one(struct journal *journal, struct pending *p,
     if (record_decode(p->octets.bytes, p->octets.used, &record) != 0)
         return DAY_OK; /* no memory: it is lost, the others are not */
     day = day_for(journal, p->key.id, p->key.refused, error);
-    if (day == NULL) {
+    if (day == NULL)
         result = DAY_FAILED;
-    } else if (is_folded(journal, p, &record, &fold)) {
-        fold->folded++;
-        pthread_mutex_lock(&journal->lock);
-        journal->stats.folded++;
-        pthread_mutex_unlock(&journal->lock);
-        fold->last_ms = record.at_ms;
-        result = day_add_folded(day->day, p->key.id, fold->leader, error);
-    } else {
-        result = add_to(day, p, &record, error);
-    }
+    else if (is_folded(journal, p, &record, &fold))
+        result = write_folded(journal, day->day, p->key.id, fold, record.at_ms, error);
+    else if (p->configuration == NULL && p->key.refused &&
+             day_leader(day->day, p->key.id) != 0)
+        result = DAY_OK; /* what follows of one that is folded */
+    else
+        result = add_to(day, p, &record, local_parts, error);
     if (result == DAY_DAMAGED)
         journal->damaged = day;
     record_clear(&record);
@@ -362,17 +410,13 @@ static struct pending *pending_of(struct pending **table, const struct queued *q
     return p;
 }
 
-/* Takes the queued ones apart into what is known of each decision; frees them. Returns how
- * many decisions began. */
-static uint64_t gather(struct queued *first, struct pending **table)
+/* Takes the queued ones apart into what is known of each decision; frees them. */
+static void gather(struct queued *first, struct pending **table)
 {
-    uint64_t decisions = 0;
-
     for (struct queued *q = first, *next; q != NULL; q = next) {
         struct pending *p = pending_of(table, q);
 
         next = q->next;
-        decisions += q->configuration != NULL;
         if (p != NULL && p->octets.bytes == NULL) {
             p->octets = q->octets;
             q->octets = (struct octets){0};
@@ -393,7 +437,6 @@ static uint64_t gather(struct queued *first, struct pending **table)
         free(q->alone);
         free(q);
     }
-    return decisions;
 }
 
 static void free_pending(struct pending **table)
@@ -409,17 +452,31 @@ static void free_pending(struct pending **table)
     }
 }
 
-static enum day_result commit(struct journal *journal, char error[static DAY_ERROR_SIZE])
+/* Notes what of a batch is in a file that was committed, so that it is not written again. */
+static void note_done(struct pending *table, const struct open_day *day)
+{
+    for (struct pending *p = table; p != NULL; p = p->hh.next)
+        if (p->written && p->key.refused == (day->kind == DAY_REFUSED) &&
+            day_of(journal_id_time(p->key.id)) == day->number)
+            p->done = true;
+}
+
+static enum day_result commit(struct journal *journal, struct pending *table,
+                              char error[static DAY_ERROR_SIZE])
 {
     enum day_result result = DAY_OK;
 
     for (int i = 0; i < OPEN_DAYS && result == DAY_OK; i++) {
-        if (!journal->days[i].in_transaction)
+        struct open_day *day = &journal->days[i];
+
+        if (!day->in_transaction)
             continue;
-        result = day_commit(journal->days[i].day, error);
-        journal->days[i].in_transaction = result != DAY_OK;
+        result = day_commit(day->day, error);
+        day->in_transaction = result != DAY_OK;
         if (result == DAY_DAMAGED)
-            journal->damaged = &journal->days[i];
+            journal->damaged = day;
+        if (result == DAY_OK)
+            note_done(table, day);
     }
     return result;
 }
@@ -434,102 +491,113 @@ static void new_minute(struct journal *journal)
     forget_folds(journal);
 }
 
-/* Writes all of a batch, or nothing of it. */
+/* Whether its file can be written beside those that are being written. */
+static bool has_place(const struct journal *journal, const struct pending *p)
+{
+    enum day_kind kind = p->key.refused ? DAY_REFUSED : DAY_ACCEPTED;
+    int64_t number = day_of(journal_id_time(p->key.id));
+
+    for (int i = 0; i < OPEN_DAYS; i++) {
+        const struct open_day *day = &journal->days[i];
+
+        if (!day->in_transaction || (day->number == number && day->kind == kind))
+            return true;
+    }
+    return false;
+}
+
+/* Writes what of a batch is not on disk yet: of each file all of it, or nothing. */
 static enum day_result write_batch(struct journal *journal, struct pending *table,
                                    bool local_parts, char error[static DAY_ERROR_SIZE])
 {
     enum day_result result = DAY_OK;
-    struct pending *p, *next;
 
     new_minute(journal);
-    HASH_ITER (hh, table, p, next) {
-        if (!local_parts)
-            mask(journal->key, &p->octets);
-        result = write_one(journal, p, error);
-        if (result != DAY_OK)
-            break;
+    for (struct pending *p = table; p != NULL; p = p->hh.next)
+        p->written = p->done;
+    for (struct pending *p = table; p != NULL && result == DAY_OK; p = p->hh.next) {
+        if (p->done)
+            continue;
+        if (!has_place(journal, p))
+            result = commit(journal, table, error);
+        if (result == DAY_OK)
+            result = write_one(journal, p, local_parts, error);
+        p->written = result == DAY_OK;
     }
     if (result == DAY_OK)
         result = write_folds(journal, error);
     if (result == DAY_OK)
-        result = commit(journal, error);
+        result = commit(journal, table, error);
     return result;
+}
+
+/* How many decisions began in a batch; those on disk, or those that are not. */
+static uint64_t count_begun(const struct pending *table, bool done)
+{
+    uint64_t count = 0;
+
+    for (const struct pending *p = table; p != NULL; p = p->hh.next)
+        count += p->configuration != NULL && p->done == done;
+    return count;
 }
 
 /* --- while nothing can be written --- */
 
-static int64_t now_unix_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
+/* The rest of the batch is given up. What was folded in it is not there to lead to. */
 static void fail(struct journal *journal, const char *error, uint64_t decisions)
 {
     uint64_t dropped;
 
     close_days(journal);
+    forget_folds(journal);
+    journal->damaged = NULL;
     journal->retry_ms = clock_ms() + RETRY_MS;
     pthread_mutex_lock(&journal->lock);
-    if (!journal->stats.failing)
-        journal->stats.gap = (struct journal_gap){.began_ms = now_unix_ms()};
-    journal->stats.failing = true;
-    text_sentence(journal->stats.error, sizeof journal->stats.error, "%s", error);
-    journal->stats.dropped += decisions;
-    journal->stats.gap.dropped += decisions;
+    journal_note_dropped(journal, decisions, error);
     dropped = journal->stats.gap.dropped;
     pthread_mutex_unlock(&journal->lock);
     log_error("journal: decisions are not kept: %s, dropped=%llu", error,
               (unsigned long long)dropped);
 }
 
-/* It works again: how long it did not is kept for those who ask. */
-static void recovered(struct journal *journal)
+/* It works again, if how long it did not can be kept for those who ask. */
+static void recover(struct journal *journal)
 {
     struct journal_gap gap;
     struct open_day *day;
     char error[DAY_ERROR_SIZE];
+    bool failing;
 
-    journal->retry_ms = 0;
     pthread_mutex_lock(&journal->lock);
-    if (!journal->stats.failing) {
+    failing = journal->stats.failing;
+    journal->stats.gap.ended_ms =
+        failing ? journal_now_ms() : journal->stats.gap.ended_ms;
+    gap = journal->stats.gap;
+    journal->stats.failing = false; /* what is dropped from now on is a gap of its own */
+    pthread_mutex_unlock(&journal->lock);
+    journal->retry_ms = 0;
+    if (!failing)
+        return;
+    day = writer_day(journal, day_of(gap.ended_ms / 1000), DAY_REFUSED, error);
+    if (day == NULL ||
+        day_add_gap(day->day, gap.began_ms, gap.ended_ms, gap.dropped, error) != DAY_OK) {
+        fail(journal, error, 0);
+        pthread_mutex_lock(&journal->lock);
+        journal->stats.gap.began_ms = gap.began_ms;
+        journal->stats.gap.dropped += gap.dropped;
         pthread_mutex_unlock(&journal->lock);
         return;
     }
-    journal->stats.failing = false;
-    journal->stats.gap.ended_ms = now_unix_ms();
-    gap = journal->stats.gap;
-    pthread_mutex_unlock(&journal->lock);
     log_notice("journal: decisions are kept again: %llu were not",
                (unsigned long long)gap.dropped);
-    day = writer_day(journal, day_of(gap.ended_ms / 1000), DAY_REFUSED, error);
-    if (day == NULL ||
-        day_add_gap(day->day, gap.began_ms, gap.ended_ms, gap.dropped, error) != DAY_OK)
-        log_warning("journal: %s", error);
-}
-
-static void drop(struct journal *journal, struct pending **table, uint64_t decisions)
-{
-    free_pending(table);
-    pthread_mutex_lock(&journal->lock);
-    journal->stats.dropped += decisions;
-    if (journal->stats.failing)
-        journal->stats.gap.dropped += decisions;
-    pthread_mutex_unlock(&journal->lock);
 }
 
 /* What a batch needs before anything is written. Returns 0, or -1. */
 static int prepare(struct journal *journal, int64_t min_free,
                    char error[static DAY_ERROR_SIZE])
 {
-    if (journal->lock_fd < 0 && retention_lock(journal, error) != 0)
-        return -1;
-    if (access(journal->directory, F_OK) != 0) {
+    if (!retention_has_lock(journal)) {
         close_days(journal);
-        close(journal->lock_fd);
-        journal->lock_fd = -1;
         if (retention_lock(journal, error) != 0)
             return -1;
     }
@@ -566,26 +634,49 @@ static void deal_with(struct journal *journal, struct queued *first,
 {
     struct pending *table = NULL;
     char error[DAY_ERROR_SIZE] = "";
-    uint64_t decisions = gather(first, &table);
     enum day_result result = DAY_FAILED;
 
+    gather(first, &table);
     if (journal->retry_ms > clock_ms()) {
-        drop(journal, &table, decisions);
+        pthread_mutex_lock(&journal->lock);
+        journal_note_dropped(journal, count_begun(table, false), NULL);
+        pthread_mutex_unlock(&journal->lock);
+        free_pending(&table);
         return;
     }
     if (prepare(journal, settings->min_free, error) == 0)
         result = write_batch(journal, table, settings->local_parts, error);
-    if (result == DAY_DAMAGED && replace_damaged(journal, error))
+    if (journal->damaged != NULL && replace_damaged(journal, error)) {
+        forget_folds(journal);
         result = write_batch(journal, table, settings->local_parts, error);
-    if (result != DAY_OK) {
-        fail(journal, error, decisions);
-    } else {
-        recovered(journal);
-        pthread_mutex_lock(&journal->lock);
-        journal->stats.written += decisions;
-        pthread_mutex_unlock(&journal->lock);
     }
+    if (result == DAY_OK)
+        recover(journal);
+    else
+        fail(journal, error, count_begun(table, false));
+    pthread_mutex_lock(&journal->lock);
+    journal->stats.written += count_begun(table, true);
+    pthread_mutex_unlock(&journal->lock);
     free_pending(&table);
+}
+
+/* Where nothing can be written, or nothing was yet, it is tried without a decision, too:
+ * what is over has to go, and who asks has to be told. */
+static void try_again(struct journal *journal, const struct journal_settings *settings)
+{
+    char error[DAY_ERROR_SIZE] = "";
+    bool failing;
+
+    pthread_mutex_lock(&journal->lock);
+    failing = journal->stats.failing;
+    pthread_mutex_unlock(&journal->lock);
+    if (settings->refused_s == 0 || journal->retry_ms > clock_ms() ||
+        (!failing && journal->lock_fd >= 0))
+        return;
+    if (prepare(journal, settings->min_free, error) == 0)
+        recover(journal);
+    else
+        fail(journal, error, 0);
 }
 
 /* --- the thread --- */
@@ -643,6 +734,13 @@ static bool take_batch(struct journal *journal, struct queued **first, uint64_t 
     return go_on;
 }
 
+void writer_start(struct journal *journal)
+{
+    struct journal_settings settings = journal->settings;
+
+    try_again(journal, &settings);
+}
+
 void *writer_main(void *context)
 {
     struct journal *journal = context;
@@ -655,6 +753,8 @@ void *writer_main(void *context)
         go_on = take_batch(journal, &first, &put, &settings);
         if (first != NULL)
             deal_with(journal, first, &settings);
+        else
+            try_again(journal, &settings);
         pthread_mutex_lock(&journal->lock);
         journal->taken = put;
         pthread_cond_broadcast(&journal->written);
