@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "control/protocol.h"
-#include "control/request.h"
 #include "journal/search.h"
 #include "policy/replay_change.h"
 

@@ -75,6 +75,7 @@ struct day {
     int64_t configuration; /* the last one that was added; 0 none */
     dev_t device;
     ino_t inode;
+    struct octets tokens; /* of the decision that is added: memory that is used again */
 };
 
 /* --- files --- */
@@ -272,6 +273,7 @@ void day_close(struct day *day)
     for (int i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(day->statements[i]);
     sqlite3_close(day->db);
+    free(day->tokens.bytes);
     free(day);
 }
 
@@ -340,8 +342,10 @@ void day_address(const char *text, char out[static DAY_ADDRESS_SIZE], const char
     }
     (void)text_lower(address.local, out, DAY_ADDRESS_SIZE); /* it fits */
     used = strlen(out);
-    (void)snprintf(out + used, DAY_ADDRESS_SIZE - used, "%s%s",
-                   address.domain[0] != '\0' ? "@" : "", address.domain);
+    if (address.domain[0] != '\0') {
+        out[used] = '@';
+        memcpy(out + used + 1, address.domain, strlen(address.domain) + 1);
+    }
     if (domain != NULL)
         *domain = out + used + (address.domain[0] != '\0');
 }
@@ -401,8 +405,8 @@ static void add_token(const struct day *day, struct octets *tokens, enum day_tok
     if (value[0] == '\0')
         return;
     token_text(day, token, value, text);
-    octets_add(tokens, text, strlen(text));
-    octets_add(tokens, " ", 1);
+    text[TOKEN_SIZE - 1] = ' ';
+    octets_add(tokens, text, TOKEN_SIZE);
 }
 
 /* An address's own token and its domain's. A hashed one has its token as it is. */
@@ -468,23 +472,22 @@ void day_cancel(struct day *day)
 
 static int run_tokens(struct day *day, const struct record *record)
 {
-    struct octets tokens = {0};
+    struct octets *tokens = &day->tokens;
     sqlite3_stmt *stmt = day->statements[TOKENS];
-    int rc = SQLITE_OK;
+    int rc;
 
-    tokens_of(day, record, &tokens);
-    if (tokens.failed)
-        rc = SQLITE_NOMEM;
-    if (rc == SQLITE_OK && tokens.used > 0) {
-        rc = sqlite3_bind_int64(stmt, 1, sqlite3_last_insert_rowid(day->db));
-        if (rc == SQLITE_OK)
-            rc = sqlite3_bind_text(stmt, 2, (const char *)tokens.bytes, (int)tokens.used,
-                                   SQLITE_STATIC);
-        if (rc == SQLITE_OK)
-            rc = sql_run(stmt);
-    }
-    free(tokens.bytes);
-    return rc;
+    tokens->used = 0;
+    tokens->failed = false;
+    tokens_of(day, record, tokens);
+    if (tokens->failed)
+        return SQLITE_NOMEM;
+    if (tokens->used == 0)
+        return SQLITE_OK;
+    rc = sqlite3_bind_int64(stmt, 1, sqlite3_last_insert_rowid(day->db));
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_text(stmt, 2, (const char *)tokens->bytes, (int)tokens->used,
+                               SQLITE_STATIC);
+    return rc == SQLITE_OK ? sql_run(stmt) : rc;
 }
 
 enum day_result day_add(struct day *day, journal_id id, const uint8_t *bytes, size_t size,

@@ -215,6 +215,7 @@ void record_add_folded(struct octets *out, uint64_t count, int64_t last_ms)
 
 struct reader {
     const uint8_t *at, *end;
+    bool without_answers;
     bool failed;
 };
 
@@ -426,7 +427,8 @@ static void get_head(struct reader *r, struct record *out)
         out->entry_reason = get_text(r);
         out->entry_since = get_signed(r);
     }
-    get_answers(r, out);
+    if (!r->without_answers)
+        get_answers(r, out);
     if (out->verdict > 3 || out->at_ms < 0)
         r->failed = true;
 }
@@ -471,7 +473,8 @@ static void get_part(struct reader *r, uint64_t part, struct record *out)
             out->queue_id = queue_id;
         break;
     case PART_LATE:
-        get_late(r, out);
+        if (!r->without_answers)
+            get_late(r, out);
         break;
     case PART_FOLDED:
         out->folded += get_number(r);
@@ -480,7 +483,8 @@ static void get_part(struct reader *r, uint64_t part, struct record *out)
     }
 }
 
-int record_decode(const uint8_t *bytes, size_t size, struct record *out)
+static int decode(const uint8_t *bytes, size_t size, bool without_answers,
+                  struct record *out)
 {
     struct reader all = {.at = bytes, .end = bytes + size};
 
@@ -495,7 +499,7 @@ int record_decode(const uint8_t *bytes, size_t size, struct record *out)
                            .queue_id = ""};
     while (all.at < all.end && !all.failed) {
         uint64_t part = get_number(&all), length = get_number(&all);
-        struct reader content = {.at = all.at};
+        struct reader content = {.at = all.at, .without_answers = without_answers};
 
         if (all.failed || length > (uint64_t)(all.end - all.at)) {
             all.failed = true;
@@ -509,6 +513,16 @@ int record_decode(const uint8_t *bytes, size_t size, struct record *out)
         return 0;
     record_clear(out);
     return -1;
+}
+
+int record_decode(const uint8_t *bytes, size_t size, struct record *out)
+{
+    return decode(bytes, size, false, out);
+}
+
+int record_decode_envelope(const uint8_t *bytes, size_t size, struct record *out)
+{
+    return decode(bytes, size, true, out);
 }
 
 size_t record_part_size(const uint8_t *bytes, size_t size)

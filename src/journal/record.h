@@ -111,6 +111,9 @@ void record_add_folded(struct octets *out, uint64_t count, int64_t last_ms);
  * they are damaged (*out then needs no record_clear) or without memory. */
 int record_decode(const uint8_t *bytes, size_t size, struct record *out);
 
+/* The same without the answers: for what a decision can be found by. */
+int record_decode_envelope(const uint8_t *bytes, size_t size, struct record *out);
+
 /* Frees what record_decode made. */
 void record_clear(struct record *record);
 

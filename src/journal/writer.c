@@ -374,7 +374,9 @@ static enum day_result write_one(struct journal *journal, struct pending *p,
     struct fold *fold = NULL;
     enum day_result result;
 
-    if (record_decode(p->octets.bytes, p->octets.used, &record) != 0)
+    /* what a flood is known by is in the answers; else they are not needed here */
+    if ((p->key.refused ? record_decode : record_decode_envelope)(
+            p->octets.bytes, p->octets.used, &record) != 0)
         return DAY_OK; /* no memory: it is lost, the others are not */
     day = day_for(journal, p->key.id, p->key.refused, error);
     if (day == NULL)

@@ -154,6 +154,7 @@ static void test_rights(void **state)
         {"doctor", RIGHT_READ},         {"dnsbl", RIGHT_READ},
         {"dnsbl-change", RIGHT_WRITE},  {"dnsbl-try", RIGHT_WRITE},
         {"why", RIGHT_READ},            {"false", RIGHT_WRITE},
+        {"whatif", RIGHT_READ},
     };
 
     struct command_table table = daemon_commands(NULL);
