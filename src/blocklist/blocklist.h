@@ -80,7 +80,8 @@ enum blocklist_subject {
     BLOCKLIST_BY_CLIENT, /* a network */
     BLOCKLIST_BY_CLIENT_NAME,
     BLOCKLIST_BY_HELO,
-    BLOCKLIST_BY_LOGIN
+    BLOCKLIST_BY_LOGIN,
+    BLOCKLIST_BY_FROM /* as a sender: the caller's word for an address of the headers */
 };
 
 struct blocklist_match {

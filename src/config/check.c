@@ -130,8 +130,9 @@ static void check_risks(struct build *b, const struct list *list, cfg_t *sec)
 static void check_list(struct build *b, size_t index, cfg_t *sec)
 {
     const struct list *list = &b->config->lists[index];
-    const unsigned names =
-        1u << CHECK_CLIENT_NAME | 1u << CHECK_HELO | 1u << CHECK_SENDER_DOMAIN;
+    const unsigned names = 1u << CHECK_CLIENT_NAME | 1u << CHECK_HELO |
+                           1u << CHECK_SENDER_DOMAIN | 1u << CHECK_FROM_DOMAIN |
+                           1u << CHECK_REPLY_TO_DOMAIN;
 
     if (list->mode == LIST_OFF)
         return;

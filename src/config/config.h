@@ -25,9 +25,14 @@ enum check {
     CHECK_CLIENT_NAME,
     CHECK_HELO,
     CHECK_SENDER_DOMAIN,
-    CHECK_SENDER
+    CHECK_SENDER,
+    /* of the headers; the journal keeps these numbers: new ones go to the end */
+    CHECK_FROM_DOMAIN,
+    CHECK_FROM,
+    CHECK_REPLY_TO_DOMAIN,
+    CHECK_REPLY_TO
 };
-#define CHECK_COUNT 5
+#define CHECK_COUNT 9
 
 /* Where the verdict is due. */
 enum stage { STAGE_CONNECT, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_EOM };
@@ -143,6 +148,7 @@ struct config {
         enum on_damage on_damage;
         int backups; /* days */
         bool strip_tags, strip_verp;
+        bool header_from; /* From: is looked up like the sender */
     } blocklist;
     struct {
         char *directory;

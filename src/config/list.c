@@ -332,20 +332,31 @@ static void build_zone(struct build *b, struct list *list, cfg_t *sec)
     free(zone);
 }
 
+/* The checks of whole addresses, and of headers. */
+#define ADDRESSES (bit(CHECK_SENDER) | bit(CHECK_FROM) | bit(CHECK_REPLY_TO))
+#define HEADERS                                                                          \
+    (bit(CHECK_FROM_DOMAIN) | bit(CHECK_FROM) | bit(CHECK_REPLY_TO_DOMAIN) |             \
+     bit(CHECK_REPLY_TO))
+
 static void check_checks(struct build *b, cfg_t *sec, const struct list *list)
 {
     if (list->checks == 0)
-        option_error(b, sec, "check",
-                     "check = {}: expected at least one of client, client-name, helo, "
-                     "sender-domain, sender");
-    if (list->hash != HASH_NONE && list->checks != bit(CHECK_SENDER))
+        option_error(
+            b, sec, "check",
+            "check = {}: expected at least one of client, client-name, helo, "
+            "sender-domain, sender, from-domain, from, reply-to-domain, reply-to");
+    if (list->hash != HASH_NONE &&
+        ((list->checks & ADDRESSES) == 0 || (list->checks & ~ADDRESSES) != 0))
         option_error(b, sec, "hash",
-                     "hash is of sender addresses, expected check = { \"sender\" } with "
-                     "it and nothing else");
-    if (list->hash == HASH_NONE && (list->checks & bit(CHECK_SENDER)) != 0)
+                     "hash is of addresses, expected check = { \"sender\" }, from or "
+                     "reply-to with it and nothing else");
+    if (list->hash == HASH_NONE && (list->checks & ADDRESSES) != 0)
         option_error(b, sec, "check",
-                     "check = { \"sender\" }: expected hash = \"sha1\", \"sha256\" or "
-                     "\"md5\" with it, no list takes addresses as they are");
+                     "check = { \"%s\" }: expected hash = \"sha1\", \"sha256\" or "
+                     "\"md5\" with it, no list takes addresses as they are",
+                     list->checks & bit(CHECK_SENDER) ? "sender"
+                     : list->checks & bit(CHECK_FROM) ? "from"
+                                                      : "reply-to");
 }
 
 /* The points that each list has by RFC 5782, section 5; one of hashes has none. */
@@ -354,7 +365,7 @@ static const char *default_test(const struct list *list, const char *of_addresse
 {
     if (list->checks & bit(CHECK_CLIENT))
         return of_addresses;
-    return list->checks & bit(CHECK_SENDER) ? "" : of_names;
+    return list->checks & ADDRESSES ? "" : of_names;
 }
 
 static void build_test(struct build *b, cfg_t *sec, const char *option,
@@ -424,6 +435,11 @@ static void build_after(struct build *b, cfg_t *sec, struct list *list)
 {
     unsigned count = cfg_size(sec, "after");
 
+    if (count > 0 && (list->checks & HEADERS) != 0)
+        option_error(b, sec, "after",
+                     "list \"%s\" checks headers, which come after all else: expected no "
+                     "after with it",
+                     list->name);
     if (count == 0)
         return;
     list->after = calloc(count, sizeof *list->after);

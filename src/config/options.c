@@ -9,8 +9,9 @@
 #define DAY_S 86400
 
 /* The names of the enums of config.h, in their order. */
-static const char *const checks[] = {"client",        "client-name", "helo",
-                                     "sender-domain", "sender",      NULL};
+static const char *const checks[] = {"client",   "client-name", "helo", "sender-domain",
+                                     "sender",   "from-domain", "from", "reply-to-domain",
+                                     "reply-to", NULL};
 static const char *const stages[] = {"connect", "helo", "mail", "rcpt", "eom", NULL};
 static const char *const on_errors[] = {"accept", "tempfail", NULL};
 static const char *const modes[] = {"enforce", "monitor", "off", NULL};
@@ -123,6 +124,10 @@ static const struct option reply_rows[] = {
     REPLY("helo", CHECK_HELO),
     REPLY("sender-domain", CHECK_SENDER_DOMAIN),
     REPLY("sender", CHECK_SENDER),
+    REPLY("from-domain", CHECK_FROM_DOMAIN),
+    REPLY("from", CHECK_FROM),
+    REPLY("reply-to-domain", CHECK_REPLY_TO_DOMAIN),
+    REPLY("reply-to", CHECK_REPLY_TO),
     TEMPLATE("blocklist", "%{what} is rbl blacklisted - %{url}", IN_CONFIG(reply.blocklist), 1,
              reply_variable_names),
     TEMPLATE("blocklist-client",
@@ -139,6 +144,7 @@ static const struct option blocklist_rows[] = {
     BOUND("backups", "7", KIND_NUMBER, IN_CONFIG(blocklist.backups), 0, 3650),
     ROW("strip-tags", "false", KIND_BOOL, IN_CONFIG(blocklist.strip_tags)),
     ROW("strip-verp", "false", KIND_BOOL, IN_CONFIG(blocklist.strip_verp)),
+    ROW("header-from", "false", KIND_BOOL, IN_CONFIG(blocklist.header_from)),
 };
 
 /* a node is a part of each id (journal/id.h) */
@@ -219,7 +225,9 @@ enum stage check_stage(enum check check)
     static const enum stage known_at[CHECK_COUNT] = {
         [CHECK_CLIENT] = STAGE_CONNECT, [CHECK_CLIENT_NAME] = STAGE_CONNECT,
         [CHECK_HELO] = STAGE_HELO,      [CHECK_SENDER_DOMAIN] = STAGE_MAIL,
-        [CHECK_SENDER] = STAGE_MAIL,
+        [CHECK_SENDER] = STAGE_MAIL,    [CHECK_FROM_DOMAIN] = STAGE_EOM,
+        [CHECK_FROM] = STAGE_EOM,       [CHECK_REPLY_TO_DOMAIN] = STAGE_EOM,
+        [CHECK_REPLY_TO] = STAGE_EOM,
     };
 
     return known_at[check];

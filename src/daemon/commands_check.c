@@ -77,9 +77,9 @@ static json_t *row_of(struct session *session, const struct dnsbl_lookup *l,
     }
     return json_pack("{s:s, s:o, s:o, s:s, s:s, s:o, s:i, s:o, s:o, s:i, s:b}", "subject",
                      check_name(l->check), "what",
-                     protocol_text(subject_text(l->check, &session->envelope)), "list",
-                     protocol_text(l->dnsbl->list->name), "state", state_of(l), "code",
-                     code, "label", protocol_text(l->result.label), "weight",
+                     protocol_text(subject_text(l->check, l->index, &session->envelope)),
+                     "list", protocol_text(l->dnsbl->list->name), "state", state_of(l),
+                     "code", code, "label", protocol_text(l->result.label), "weight",
                      lookup_weight(l), "reason", protocol_text(reason), "url",
                      protocol_text(url), "ms", l->took_ms, "cached", l->cached);
 }
@@ -126,8 +126,8 @@ static json_t *rows_of(struct session *session, const atomic_bool *stopping)
 
 static const char *subject_name(enum blocklist_subject subject)
 {
-    static const char *const names[] = {"sender", "client", "client-name", "helo",
-                                        "login"};
+    static const char *const names[] = {"sender", "client", "client-name",
+                                        "helo",   "login",  "from"};
 
     return names[subject];
 }
@@ -158,6 +158,11 @@ static bool is_given(const struct message *message, enum check check)
     case CHECK_SENDER_DOMAIN:
     case CHECK_SENDER:
         return message->sender != NULL;
+    case CHECK_FROM_DOMAIN:
+    case CHECK_FROM:
+    case CHECK_REPLY_TO_DOMAIN:
+    case CHECK_REPLY_TO:
+        return false;
     }
     abort();
 }

@@ -70,12 +70,13 @@ static const char *subject_name(uint8_t check)
 }
 
 /* What the list was asked about. */
-static const char *what(const struct record *r, uint8_t check, const char *client,
-                        bool with_local_parts, char out[static SHOWN_SIZE])
+static const char *what(const struct record *r, const struct record_answer *a,
+                        const char *client, bool with_local_parts,
+                        char out[static SHOWN_SIZE])
 {
     const char *at;
 
-    switch (check) {
+    switch (a->check) {
     case CHECK_CLIENT:
         return client;
     case CHECK_CLIENT_NAME:
@@ -87,8 +88,11 @@ static const char *what(const struct record *r, uint8_t check, const char *clien
         return at != NULL ? at + 1 : r->sender;
     case CHECK_SENDER:
         return shown(r->sender, with_local_parts, out);
+    case CHECK_FROM:
+    case CHECK_REPLY_TO:
+        return shown(a->subject, with_local_parts, out);
     default:
-        return "";
+        return a->subject;
     }
 }
 
@@ -161,9 +165,9 @@ static json_t *answer_json(const struct journal_found *found,
     note(r, a, noted, sizeof noted);
     return json_pack("{s:o, s:s, s:o, s:s, s:o, s:i, s:s, s:i, s:i, s:i, s:s}", "list",
                      protocol_text(name), "subject", subject_name(a->check), "what",
-                     protocol_text(what(r, a->check, client, with_local_parts, text)),
-                     "state", state_of(a), "addresses", addresses_json(a), "weight",
-                     a->weight, "source",
+                     protocol_text(what(r, a, client, with_local_parts, text)), "state",
+                     state_of(a), "addresses", addresses_json(a), "weight", a->weight,
+                     "source",
                      a->stale    ? "stale"
                      : a->cached ? "cache"
                                  : "dns",
@@ -187,8 +191,8 @@ static json_t *recipients_json(const struct record *r, bool with_local_parts)
 
 static void set_entry(json_t **json, const struct record *r, bool with_local_parts)
 {
-    static const char *const subjects[] = {"sender", "client", "client-name", "helo",
-                                           "login"};
+    static const char *const subjects[] = {"sender", "client", "client-name",
+                                           "helo",   "login",  "from"};
     static const char *const actions[] = {"", "allow", "block", "tempfail"};
     size_t action_count = sizeof actions / sizeof actions[0];
     size_t count = sizeof subjects / sizeof subjects[0];

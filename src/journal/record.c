@@ -24,7 +24,8 @@ enum answer_flag {
     ANSWER_STALE = 8,
     ANSWER_MONITOR = 16,
     ANSWER_DECIDED = 32,
-    ANSWER_SKIPPED = 64
+    ANSWER_SKIPPED = 64,
+    ANSWER_SUBJECT = 128
 };
 
 static uint8_t *room(struct octets *out, size_t more)
@@ -108,6 +109,7 @@ static void part_end(struct octets *out, size_t begin)
 static void put_answer(struct octets *out, const struct record_answer *a)
 {
     bool skipped = a->skip != NULL && a->skip[0] != '\0';
+    bool subject = a->subject != NULL && a->subject[0] != '\0';
 
     put_number(out, a->list);
     put_number(out, a->check);
@@ -117,7 +119,8 @@ static void put_answer(struct octets *out, const struct record_answer *a)
                         (unsigned)(a->stale ? ANSWER_STALE : 0) |
                         (unsigned)(a->monitor ? ANSWER_MONITOR : 0) |
                         (unsigned)(a->decided ? ANSWER_DECIDED : 0) |
-                        (unsigned)(skipped ? ANSWER_SKIPPED : 0));
+                        (unsigned)(skipped ? ANSWER_SKIPPED : 0) |
+                        (unsigned)(subject ? ANSWER_SUBJECT : 0));
     put_number(out, (unsigned)(a->state | a->status << 3));
     put_signed(out, a->weight);
     put_number(out, (uint64_t)(a->ttl_s > 0 ? a->ttl_s : 0));
@@ -125,6 +128,8 @@ static void put_answer(struct octets *out, const struct record_answer *a)
     put_number(out, (uint64_t)(a->ms > 0 ? a->ms : 0));
     if (skipped)
         put_text(out, a->skip);
+    if (subject)
+        put_text(out, a->subject);
     put_number(out, a->address_count);
     octets_add(out, a->addresses, a->address_count * sizeof a->addresses[0]);
 }
@@ -325,6 +330,7 @@ static void get_answer(struct reader *r, struct record_answer *a)
     a->age_s = get_up_to(r, INT32_MAX);
     a->ms = get_up_to(r, INT32_MAX);
     a->skip = flags & ANSWER_SKIPPED ? get_text(r) : "";
+    a->subject = flags & ANSWER_SUBJECT ? get_text(r) : "";
     get_addresses(r, a);
 }
 
@@ -378,7 +384,8 @@ static void take_late(struct record *out, struct record_answer *late)
     for (size_t i = 0; i < out->answer_count; i++) {
         struct record_answer *a = &out->answers[i];
 
-        if (a->list != late->list || a->check != late->check || a->counted)
+        if (a->list != late->list || a->check != late->check || a->counted ||
+            strcmp(a->subject, late->subject) != 0)
             continue;
         free((void *)a->addresses);
         late->late = a->late;

@@ -31,6 +31,7 @@ struct record_answer {
     int age_s;        /* since it arrived; 0 of one that was queried for this message */
     int ms;           /* from query to answer */
     const char *skip; /* why it was not queried; "" it was */
+    const char *subject; /* of headers: the address, or domain; "" the head has it */
     unsigned address_count;
     const struct in_addr *addresses; /* all that it answered */
 };

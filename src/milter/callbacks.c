@@ -285,12 +285,19 @@ static void take_queue_id(SMFICTX *ctx, struct connection *c)
         known[0] = '\0';
 }
 
+/* Whether the headers may still change what was decided. */
+static bool judges_headers(const struct connection *c)
+{
+    return c->session->policy->judges_headers;
+}
+
 static void log_accept(struct connection *c, const char *recipient)
 {
     if (c->accept_logged)
         return;
     c->accept_logged = true;
-    account(c, &c->session->decision);
+    if (!judges_headers(c))
+        account(c, &c->session->decision);
     verdict_log_write(c->session, recipient, false);
 }
 
@@ -339,10 +346,10 @@ sfsistat milter_header(SMFICTX *ctx, char *name, char *value)
 {
     struct connection *c = enter(ctx);
 
-    (void)value;
     if (c == NULL)
         return no_session(ctx, SMFIP_NR_HDR, false);
-    for (int k = 0; k < 2; k++)
+    session_header(c->session, name, value);
+    for (int k = 0; k < 2 && c->session->policy->config->verdict.tag > 0; k++)
         if (strcasecmp(name, forged_names[k]) == 0)
             c->forged[k]++;
     return leave(go_on(c, SMFIP_NR_HDR));
@@ -358,9 +365,11 @@ sfsistat milter_eom(SMFICTX *ctx)
     if (c->turned_away)
         return leave(turned_away_reply(c, 0));
     take_queue_id(ctx, c);
-    if (c->session->policy->config->milter.reject_at == STAGE_EOM) {
-        const struct decision *d = decide(c);
+    if (c->session->policy->config->milter.reject_at == STAGE_EOM || judges_headers(c)) {
+        const struct decision *d;
 
+        note_asked(session_headers_end(c->session), "the end of the headers");
+        d = decide(c);
         decision_record_verdict(c->session, STAGE_EOM);
         /* one reply for all recipients: an exempt one among them saves the message */
         if (d->verdict >= VERDICT_TEMPFAIL && !c->recipient_exempt) {
@@ -370,6 +379,7 @@ sfsistat milter_eom(SMFICTX *ctx)
             return leave(answer_refuse(ctx, d));
         }
         log_accept(c, NULL);
+        account(c, d);
     }
     await_allow_lists(c);
     end(); /* what now waits, waits for the MTA to read */

@@ -29,10 +29,11 @@ static unsigned long silent_stages(const struct policy *policy)
     return flags;
 }
 
-/* Headers are read for one thing: to take out forged ones of our names. */
-static bool wants_headers(const struct config *config)
+/* Headers are read to take out forged ones of our names, and where something looks at From:
+ * or Reply-To:. */
+static bool wants_headers(const struct policy *policy)
 {
-    return config->verdict.tag > 0;
+    return policy->config->verdict.tag > 0 || policy->judges_headers;
 }
 
 /* DATA is of no use to us. But Postfix sends its macros even where it does not send DATA
@@ -85,10 +86,10 @@ static void negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
     struct connection *c = connection_new(policy);
     unsigned long never = never_read(), actions = 0;
 
-    if (wants_headers(policy->config))
-        actions |= SMFIF_ADDHDRS | SMFIF_CHGHDRS;
-    else
+    if (!wants_headers(policy))
         never |= SMFIP_NOHDRS;
+    if (policy->config->verdict.tag > 0)
+        actions |= SMFIF_ADDHDRS | SMFIF_CHGHDRS;
     if (dnsbl_set_has_allow_list(&policy->lists)) /* Authentication-Results */
         actions |= SMFIF_ADDHDRS;
     if (f0 & SMFIF_SETSYMLIST)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "journal/journal.h"
+#include "policy/subject.h"
 
 /* So much of recipients is kept in the session before it is handed over. */
 #define OCTETS_MAX 4096
@@ -48,6 +49,19 @@ const char *decision_alone(const struct session *session)
     return NULL;
 }
 
+/* Of headers, which are not kept else: without the local part where those are not kept. */
+static const char *header_subject(const struct session *session,
+                                  const struct dnsbl_lookup *l)
+{
+    const char *text, *at;
+
+    if (check_stage(l->check) != STAGE_EOM || session->envelope.headers == NULL)
+        return "";
+    text = subject_text(l->check, l->index, &session->envelope);
+    at = strrchr(text, '@');
+    return session->policy->config->journal.local_parts || at == NULL ? text : at;
+}
+
 /* Of one that is answered. */
 static void fill_arrived(struct record_answer *a, const struct session *session,
                          const struct dnsbl_lookup *l, int64_t now_ms)
@@ -58,6 +72,7 @@ static void fill_arrived(struct record_answer *a, const struct session *session,
                                 .check = (uint8_t)l->check,
                                 .counted = l->counted,
                                 .late = l->late,
+                                .subject = header_subject(session, l),
                                 .monitor = l->dnsbl->list->mode == LIST_MONITOR};
     a->state = (uint8_t)l->result.state;
     a->status = (uint8_t)l->status;
@@ -90,6 +105,7 @@ static void fill_answer(struct record_answer *a, const struct session *session,
         .state = RESULT_FAILED,
         .status = DNS_NOT_ASKED,
         .late = l->late,
+        .subject = header_subject(session, l),
         .monitor = l->dnsbl->list->mode == LIST_MONITOR,
         .ms = session->decision.took_ms,
     };
@@ -224,7 +240,9 @@ void decision_record_verdict(struct session *session, enum stage stage)
     enum verdict verdict = session->decision.verdict;
     bool refused = verdict != VERDICT_ACCEPT;
 
-    if (session->id == 0 || (kept->has_head && kept->verdict == verdict))
+    /* at the end of the message the headers may have been judged, too */
+    if (session->id == 0 ||
+        (kept->has_head && kept->verdict == verdict && stage != STAGE_EOM))
         return;
     if (!is_kept(session, refused)) {
         free(kept->octets.bytes); /* recipients of what is not kept */

@@ -22,6 +22,7 @@ void envelope_connect(struct envelope *envelope, const struct ipaddr *client,
 static void forget_message(struct envelope *envelope)
 {
     envelope->has_sender = false;
+    envelope->headers = NULL;
     envelope->sender_text[0] = envelope->login[0] = envelope->queue_id[0] = '\0';
     memset(&envelope->sender, 0, sizeof envelope->sender);
 }

@@ -9,11 +9,18 @@
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
+#include "policy/header_address.h"
 
 #define HELO_SIZE     256 /* shown; longer ones are cut in the log only */
 #define ENVELOPE_SIZE 321 /* 64 + @ + 255, RFC 5321 4.5.3.1, and the end */
 #define LOGIN_SIZE    256
 #define QUEUE_ID_SIZE 64
+
+/* What the headers of a message name. */
+struct message_headers {
+    struct header_address from[HEADER_ADDRESSES], reply_to[HEADER_ADDRESSES];
+    size_t from_count, reply_to_count;
+};
 
 struct envelope {
     bool has_client; /* false: a local socket or an unknown family */
@@ -28,6 +35,7 @@ struct envelope {
     struct mail_address sender;
     char login[LOGIN_SIZE]; /* "" : not logged in */
     char queue_id[QUEUE_ID_SIZE];
+    const struct message_headers *headers; /* borrowed; NULL: not known, or not wanted */
 };
 
 /* client is NULL for a local socket or an unknown family; name is the client's name where

@@ -187,8 +187,9 @@ bool lookup_remember(struct dnsbl_lookup *l, const struct envelope *envelope)
     char name[DOMAIN_SIZE];
     bool known;
 
-    if (subject_query_name(l->dnsbl->list, l->check, envelope, policy->config->suffixes,
-                           name) != 0)
+    if (l->index >= subject_count(l->check, envelope) ||
+        subject_query_name(l->dnsbl->list, l->check, l->index, envelope,
+                           policy->config->suffixes, name) != 0)
         return false;
     answer = resolver_query(policy->resolver, l->dnsbl->upstream, DNS_A, name,
                             DNS_CACHE_ONLY, NULL);
@@ -269,19 +270,20 @@ static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
 /* Begins one lookup, or leaves it out if there is nothing to query. Returns true while
  * its answer is open. */
 static bool add(struct batch *batch, struct dnsbl *dnsbl, enum check check,
-                enum dns_type type, const struct envelope *envelope)
+                unsigned index, enum dns_type type, const struct envelope *envelope)
 {
     const struct policy *policy = batch->lookups->policy;
     struct dnsbl_lookup *l = &batch->items[batch->count];
     char name[DOMAIN_SIZE];
 
-    if (subject_query_name(dnsbl->list, check, envelope, policy->config->suffixes,
+    if (subject_query_name(dnsbl->list, check, index, envelope, policy->config->suffixes,
                            name) != 0)
         return false;
     l->dns.done = on_answer;
     l->batch = batch;
     l->dnsbl = dnsbl;
     l->check = check;
+    l->index = index;
     l->ipv6 = check == CHECK_CLIENT && envelope->client.family == 6;
     l->result.label = "";
     l->open = true;
@@ -325,7 +327,8 @@ static void batch_sent(struct batch *batch, size_t count, unsigned pending)
 
 /* Marks the lists whose turn comes at this stage; returns how many lookups they have at
  * most. Lock held. */
-static size_t take_turns(struct lookups *lookups, enum stage stage)
+static size_t take_turns(struct lookups *lookups, enum stage stage,
+                         const struct envelope *envelope)
 {
     const struct dnsbl_set *lists = &lookups->policy->lists;
     size_t count = 0;
@@ -341,7 +344,7 @@ static size_t take_turns(struct lookups *lookups, enum stage stage)
             if (subject_stage(list, (enum check)check) != (int)stage)
                 continue;
             sum->turn |= 1u << check;
-            count++;
+            count += subject_count((enum check)check, envelope);
         }
         if (stage == STAGE_RCPT && sum->turn != 0)
             sum->had_turn = true;
@@ -358,7 +361,7 @@ int lookups_start(struct lookups *lookups, enum stage stage,
     size_t count;
 
     pthread_mutex_lock(&lookups->lock);
-    count = take_turns(lookups, stage);
+    count = take_turns(lookups, stage, envelope);
     pthread_mutex_unlock(&lookups->lock);
     if (count == 0)
         return 0;
@@ -367,9 +370,11 @@ int lookups_start(struct lookups *lookups, enum stage stage,
         return -1;
     for (size_t i = 0; i < lists->count; i++)
         for (int check = 0; check < CHECK_COUNT; check++)
-            if (lookups->sums[i].turn & 1u << check)
+            for (unsigned k = 0; lookups->sums[i].turn & 1u << check &&
+                                 k < subject_count((enum check)check, envelope);
+                 k++)
                 pending +=
-                    add(batch, &lists->items[i], (enum check)check, DNS_A, envelope);
+                    add(batch, &lists->items[i], (enum check)check, k, DNS_A, envelope);
     batch_sent(batch, count, pending);
     return 0;
 }
@@ -385,7 +390,9 @@ int lookups_start_reason(struct lookups *lookups, const struct dnsbl_lookup *lis
     if (batch == NULL)
         return -1;
     batch->is_reason = true;
-    batch_sent(batch, 1, add(batch, listed->dnsbl, listed->check, DNS_TXT, envelope));
+    batch_sent(
+        batch, 1,
+        add(batch, listed->dnsbl, listed->check, listed->index, DNS_TXT, envelope));
     return 0;
 }
 

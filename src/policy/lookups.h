@@ -27,10 +27,11 @@ struct dnsbl_lookup {
     struct batch *batch;
     struct dnsbl *dnsbl;
     enum check check;
-    bool ipv6;    /* about an IPv6 client */
-    bool open;    /* sent, not answered */
-    bool counted; /* had a result when the verdict was given: it is fixed */
-    bool late;    /* waited for without result: it could have changed the verdict */
+    unsigned index; /* of headers: which address */
+    bool ipv6;      /* about an IPv6 client */
+    bool open;      /* sent, not answered */
+    bool counted;   /* had a result when the verdict was given: it is fixed */
+    bool late;      /* waited for without result: it could have changed the verdict */
     bool cached, stale;
     bool queried;     /* sent, or answered from the cache, in an ordinary way */
     const char *skip; /* why the list was not queried; or NULL */

@@ -22,6 +22,8 @@ struct policy *policy_new(struct config *config, struct resolver *resolver,
     policy->resolver = resolver;
     policy->blocklist = blocklist;
     policy->prober = prober;
+    policy->judges_headers =
+        policy_asks_at(policy, STAGE_EOM) || config->blocklist.header_from;
     return policy;
 }
 

@@ -21,6 +21,7 @@ struct policy {
     struct config *config;
     struct dnsbl_set lists;
     unsigned checks;             /* what any list checks: 1u << CHECK_… */
+    bool judges_headers;         /* a list, or the blocklist, looks at them */
     struct resolver *resolver;   /* the daemon's */
     struct blocklist *blocklist; /* the daemon's; NULL: none */
     struct prober *prober;       /* the daemon's */

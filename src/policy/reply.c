@@ -101,7 +101,7 @@ void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
     inet_ntop(AF_INET, &q->result.code, code, sizeof code);
     set_session_values(&v, session);
     set_value(&v, REPLY_CLASS, subject_class(q->check));
-    set_value(&v, REPLY_WHAT, subject_text(q->check, &session->envelope));
+    set_value(&v, REPLY_WHAT, subject_text(q->check, q->index, &session->envelope));
     set_value(&v, REPLY_LIST, q->dnsbl->list->name);
     set_value(&v, REPLY_CODE, code);
     set_value(&v, REPLY_LABEL, q->result.label);
@@ -119,6 +119,8 @@ static const char *blocked_subject(const struct session *session)
     case BLOCKLIST_BY_LOGIN:
         return session->envelope.sender_text[0] != '\0' ? session->envelope.sender_text
                                                         : "<>";
+    case BLOCKLIST_BY_FROM:
+        return session->envelope.headers->from[session->from_listed].text;
     case BLOCKLIST_BY_CLIENT:
     case BLOCKLIST_BY_CLIENT_NAME:
     case BLOCKLIST_BY_HELO:
@@ -131,7 +133,8 @@ static const char *blocked_subject(const struct session *session)
 static bool names_client(const struct session *session)
 {
     return session->match.subject != BLOCKLIST_BY_SENDER &&
-           session->match.subject != BLOCKLIST_BY_LOGIN;
+           session->match.subject != BLOCKLIST_BY_LOGIN &&
+           session->match.subject != BLOCKLIST_BY_FROM;
 }
 
 static const char *blocked_class(const struct session *session)
@@ -146,6 +149,8 @@ static const char *blocked_class(const struct session *session)
         return subject_class(CHECK_CLIENT_NAME);
     case BLOCKLIST_BY_HELO:
         return subject_class(CHECK_HELO);
+    case BLOCKLIST_BY_FROM:
+        return subject_class(CHECK_FROM);
     }
     abort();
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "policy/exempt.h"
@@ -31,6 +32,7 @@ void session_free(struct session *session)
     if (session == NULL)
         return;
     free(session->kept.octets.bytes);
+    free(session->headers);
     lookups_free(session->lookups);
     policy_unref(session->policy);
     free(session);
@@ -88,7 +90,68 @@ int session_mail(struct session *session, const char *sender, const char *login)
     envelope_mail(&session->envelope, sender, login);
     session->deadline_ms = 0;
     session->id = 0;
+    if (session->headers != NULL)
+        session->headers->from_count = session->headers->reply_to_count = 0;
     return ask_lists(session, STAGE_MAIL);
+}
+
+void session_header(struct session *session, const char *name, const char *value)
+{
+    bool is_from = strcasecmp(name, "From") == 0;
+    struct message_headers *h;
+
+    if (!session->policy->judges_headers ||
+        (!is_from && strcasecmp(name, "Reply-To") != 0))
+        return;
+    if (session->headers == NULL)
+        session->headers = calloc(1, sizeof *session->headers);
+    h = session->headers;
+    if (h == NULL)
+        return; /* no memory: what is not looked up does not count */
+    if (is_from)
+        h->from_count += header_addresses_parse(value, h->from + h->from_count,
+                                                HEADER_ADDRESSES - h->from_count);
+    else
+        h->reply_to_count += header_addresses_parse(
+            value, h->reply_to + h->reply_to_count, HEADER_ADDRESSES - h->reply_to_count);
+}
+
+/* Asks the sender blocklist about From:, where no other entry has decided. */
+static void ask_blocklist_about_from(struct session *session)
+{
+    const struct message_headers *h = session->headers;
+
+    if (session->policy->blocklist == NULL ||
+        !session->policy->config->blocklist.header_from)
+        return;
+    for (size_t i = 0; i < h->from_count && session->listed == BLOCKLIST_NONE; i++) {
+        struct blocklist_subjects subjects = {.sender = &h->from[i].address};
+        enum blocklist_verdict verdict =
+            blocklist_ask(session->policy->blocklist, &subjects, &session->match);
+
+        if (verdict == BLOCKLIST_NONE || verdict == BLOCKLIST_ALLOW)
+            continue;
+        session->listed = verdict;
+        session->match.subject = BLOCKLIST_BY_FROM;
+        session->from_listed = (unsigned)i;
+    }
+}
+
+int session_headers_end(struct session *session)
+{
+    const struct message_headers *h = session->headers;
+
+    if (h == NULL || h->from_count + h->reply_to_count == 0 ||
+        session->listed != BLOCKLIST_NONE)
+        return 0;
+    session->envelope.headers = h;
+    session->decided = false;
+    session->deadline_ms = 0;
+    ask_blocklist_about_from(session);
+    if (session->listed != BLOCKLIST_NONE ||
+        exempt_reason(session->policy->config, &session->envelope) != NULL)
+        return 0;
+    return lookups_start(session->lookups, STAGE_EOM, &session->envelope);
 }
 
 /* The listing that weighs most; the first of equals, as the conf file has them. */

@@ -47,8 +47,10 @@ struct session {
     bool is_admin;                 /* nobody sends: see lookups_new */
     enum blocklist_verdict listed; /* by the subjects known so far */
     struct blocklist_match match;
-    bool decided;        /* about the current message */
-    int64_t deadline_ms; /* CLOCK_MONOTONIC: of the current message's verdict, from the
+    struct message_headers *headers; /* owned; NULL: there were none */
+    unsigned from_listed; /* of headers->from: what match is about (BLOCKLIST_BY_FROM) */
+    bool decided;         /* about the current message */
+    int64_t deadline_ms;  /* CLOCK_MONOTONIC: of the current message's verdict, from the
                             first stage at which it is due; 0: none yet */
     struct decision decision;
     journal_id id; /* of the current message's decision; 0: none yet, or no journal */
@@ -67,6 +69,16 @@ int session_connect(struct session *session, const struct ipaddr *client,
                     const char *name);
 int session_helo(struct session *session, const char *helo);
 int session_mail(struct session *session, const char *sender, const char *login);
+
+/* A header of the message: From: and Reply-To: are kept where something looks at them, as
+ * many addresses as HEADER_ADDRESSES of each. */
+void session_header(struct session *session, const char *name, const char *value);
+
+/* The end of the headers, at the end of the message: what lists and the blocklist say of
+ * them is looked up, and the decision is made anew, with a deadline of its own, where there
+ * is something to look up. An entry about a From: may block, never allow: anyone can write
+ * one. Returns as the others. */
+int session_headers_end(struct session *session);
 
 /* Decides with what is known at this stage, waiting for what is open no longer than the
  * configured deadline. on_wait and context: see struct wait. The decision stands until

@@ -9,6 +9,8 @@ int subject_stage(const struct list *list, enum check check)
 {
     if (list->mode == LIST_OFF || (list->checks & 1u << check) == 0)
         return -1;
+    if (check_stage(check) == STAGE_EOM)
+        return STAGE_EOM;
     if (list->after_count > 0)
         return STAGE_RCPT;
     if (list->when == WHEN_NULL_SENDER)
@@ -38,7 +40,28 @@ static int domain_name(const struct list *list, const char *domain,
     return query_name_domain(domain, list->zone, out);
 }
 
-int subject_query_name(const struct list *list, enum check check,
+/* The address of a header that the check is about. */
+static const struct header_address *header_address(enum check check, unsigned index,
+                                                   const struct envelope *envelope)
+{
+    bool is_from = check == CHECK_FROM || check == CHECK_FROM_DOMAIN;
+
+    return is_from ? &envelope->headers->from[index]
+                   : &envelope->headers->reply_to[index];
+}
+
+unsigned subject_count(enum check check, const struct envelope *envelope)
+{
+    if (check_stage(check) != STAGE_EOM)
+        return 1;
+    if (envelope->headers == NULL)
+        return 0;
+    return (unsigned)(check == CHECK_FROM || check == CHECK_FROM_DOMAIN
+                          ? envelope->headers->from_count
+                          : envelope->headers->reply_to_count);
+}
+
+int subject_query_name(const struct list *list, enum check check, unsigned index,
                        const struct envelope *envelope,
                        const struct suffix_list *suffixes, char out[static DOMAIN_SIZE])
 {
@@ -57,11 +80,20 @@ int subject_query_name(const struct list *list, enum check check,
         return domain_name(list, envelope->sender.domain, suffixes, out);
     case CHECK_SENDER:
         return query_name_sender(&envelope->sender, list->hash, list->zone, out);
+    case CHECK_FROM_DOMAIN:
+    case CHECK_REPLY_TO_DOMAIN:
+        return domain_name(list, header_address(check, index, envelope)->address.domain,
+                           suffixes, out);
+    case CHECK_FROM:
+    case CHECK_REPLY_TO:
+        return query_name_sender(&header_address(check, index, envelope)->address,
+                                 list->hash, list->zone, out);
     }
     abort();
 }
 
-const char *subject_text(enum check check, const struct envelope *envelope)
+const char *subject_text(enum check check, unsigned index,
+                         const struct envelope *envelope)
 {
     switch (check) {
     case CHECK_CLIENT:
@@ -74,6 +106,12 @@ const char *subject_text(enum check check, const struct envelope *envelope)
         return envelope->sender.domain;
     case CHECK_SENDER:
         return envelope->sender_text;
+    case CHECK_FROM_DOMAIN:
+    case CHECK_REPLY_TO_DOMAIN:
+        return header_address(check, index, envelope)->address.domain;
+    case CHECK_FROM:
+    case CHECK_REPLY_TO:
+        return header_address(check, index, envelope)->text;
     }
     abort();
 }
@@ -91,6 +129,14 @@ const char *subject_class(enum check check)
         return "Sender domain";
     case CHECK_SENDER:
         return "Sender address";
+    case CHECK_FROM_DOMAIN:
+        return "From domain";
+    case CHECK_FROM:
+        return "From address";
+    case CHECK_REPLY_TO_DOMAIN:
+        return "Reply-To domain";
+    case CHECK_REPLY_TO:
+        return "Reply-To address";
     }
     abort();
 }

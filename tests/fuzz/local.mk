@@ -50,3 +50,8 @@ fuzzers += tests/fuzz/fuzz_record
 tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c
 tests_fuzz_fuzz_record_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_record_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_header_address
+tests_fuzz_fuzz_header_address_SOURCES = tests/fuzz/fuzz_header_address.c
+tests_fuzz_fuzz_header_address_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_header_address_LDFLAGS = $(fuzz_ldflags)

@@ -20,7 +20,7 @@ from harness.rblctl import Rblctl
 from harness.sendmail import Sendmail, documented
 from harness.sink import Sink
 from harness.smtp import Smtp
-from test_headers import FORGED, headers_of, values
+from test_headers import FORGED, headers_of, scores, values
 from test_spellings import RECIPIENTS, SENDERS
 
 LISTED, HALF, WAIT, ALLOWED, CLEAN = (f"192.0.2.{n}" for n in (1, 4, 6, 20, 99))
@@ -36,6 +36,7 @@ RULES = [
     *listed(ALLOWED, "wl.test", "127.0.9.3"),
     *listed("dialup.bad.example", "name.test", txt="a dial-up name"),
     {"suffix": "bad.example.sender.test", "a": ["127.0.0.2"]},
+    {"name": "bad.example.from.test", "a": ["127.0.0.2"]},
     {"name": "30.2.0.192.in-addr.arpa", "ptr": ["dialup.bad.example"]},
     {"name": "31.2.0.192.in-addr.arpa", "ptr": ["dialup.bad.example"]},
     {"name": "32.2.0.192.in-addr.arpa", "ptr": ["lost.bad.example"]},
@@ -51,6 +52,7 @@ SETTINGS = {
         dnsbl("wl", "wl.test", weight=-5),
         dnsbl("name", "name.test", check=["client-name"], weight=8),
         dnsbl("sender", "sender.test", check=["sender-domain"], weight=8),
+        dnsbl("from", "from.test", check=["from-domain"], weight=8),
     ],
     "verdict": {"reject": 8, "tempfail": 6, "tag": 4},
     "exempt": {"recipients": ["postmaster", "@open.test", "@mx.test"]},
@@ -143,6 +145,13 @@ ROWS = [
     ("sender domain", CLEAN, 25, "a@bad.example",
      "554 5.7.1 Service unavailable; Sender domain [bad.example] blocked using sender"),
 ]  # fmt: skip
+
+
+def test_from_header(world):
+    bad = "From: \"a@good.example\"\n <x@bad.example>\nSubject: x\n\nx\n"
+    attempt = world.send(source=CLEAN, recipients=["x@sink.test"], message=bad)
+    assert attempt.stage == "data" and attempt.reply.startswith(
+        "554 5.7.1 Service unavailable; From domain [bad.example] blocked using from")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[r[0] for r in ROWS])
@@ -249,7 +258,7 @@ def test_exempt_recipient_among_others(world):
         assert codes == [554, 250, 554]
         assert smtp.data().code == 250
     world.sendmail.log.wait_for(" to=<postmaster@sink.test>, .*stat=Sent", mark)
-    assert values(world.sink.next_mail(), "X-RBL-Score") == ["8/8"]
+    assert scores(world.sink.next_mail()) == ["8/8"]
     assert refusals(world) == before + 1, "a message, not a recipient, is counted"
 
 
@@ -289,7 +298,7 @@ def test_recipient_that_only_looks_exempt(world, row):
 
 def test_tagged_mail_has_our_headers_only(world):
     mail = deliver(world, HALF, message=FORGED)
-    assert values(mail, "X-RBL-Score") == ["5/8"]
+    assert scores(mail) == ["5/8"]
     assert values(mail, "X-RBL-Lists") == ["half(127.0.0.2:5)"]
     assert values(mail, "X-Other") == ["stays"] and values(mail, "Subject") == ["test"]
     assert mail.endswith("\n\nX-RBL-Score: in the body\n")

@@ -18,3 +18,7 @@ tests_unit_test_envelope_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_reply
 tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
 tests_unit_test_reply_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_header_address
+tests_unit_test_header_address_SOURCES = tests/unit/test_header_address.c
+tests_unit_test_header_address_LDADD = $(unit_libs)

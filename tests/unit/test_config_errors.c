@@ -250,7 +250,7 @@ static const struct {
      {"check = \"rcpt\": expected one of \"client\""}},
     {"hash of a client",
      "list \"a\" { zone = \"a.b\" hash = \"sha1\" }",
-     {"hash is of sender addresses"}},
+     {"hash is of addresses"}},
     {"sender without hash",
      "list \"a\" { zone = \"a.b\" check = { \"sender\" } }",
      {"expected hash ="}},
