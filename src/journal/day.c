@@ -124,19 +124,18 @@ int day_of_name(const char *name, int64_t *day, enum day_kind *kind)
     return -1;
 }
 
-static enum day_result failed(const struct day *day, char error[static DAY_ERROR_SIZE])
-{
-    const char *path = sqlite3_db_filename(day->db, "main");
-
-    text_sentence(error, DAY_ERROR_SIZE, "%s: %s", path != NULL ? path : "journal",
-                  sqlite3_errmsg(day->db));
-    return schema_is_damage(sqlite3_errcode(day->db)) ? DAY_DAMAGED : DAY_FAILED;
-}
-
+/* rc: what SQLite answered; its own text is of the last call, which may be another. */
 static enum day_result result_of(const struct day *day, int rc,
                                  char error[static DAY_ERROR_SIZE])
 {
-    return rc == SQLITE_OK ? DAY_OK : failed(day, error);
+    const char *path = sqlite3_db_filename(day->db, "main");
+
+    if (rc == SQLITE_OK)
+        return DAY_OK;
+    text_sentence(error, DAY_ERROR_SIZE, "%s: %s", path != NULL ? path : "journal",
+                  sqlite3_errcode(day->db) == rc ? sqlite3_errmsg(day->db)
+                                                 : sqlite3_errstr(rc));
+    return schema_is_damage(rc) ? DAY_DAMAGED : DAY_FAILED;
 }
 
 static int read_number(sqlite3 *db, const char *query, int64_t *out)
@@ -674,7 +673,7 @@ static enum day_result each_id(struct day *day, sqlite3_stmt *stmt, int rc,
             break;
     }
     if (rc != SQLITE_OK && rc != SQLITE_DONE) {
-        result = failed(day, error);
+        result = result_of(day, rc, error);
         log_warning("journal: %s", error);
     }
     sqlite3_finalize(stmt);

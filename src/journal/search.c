@@ -13,7 +13,7 @@
 #include "journal/journal_parts.h"
 
 #define FLUSH_MS    1000
-#define READER_OPEN 80 /* files that stay open between searches */
+#define READER_OPEN 40 /* files that stay open between searches */
 
 struct reader_file {
     int64_t number;

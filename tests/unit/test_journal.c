@@ -1,0 +1,824 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The journal: what is put is found, whole, once, and by all that is known of it; what is
+ * broken, full or gone costs the least. Real files; days are those of the ids. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "journal_helper.h"
+
+#define DAY_S 86400
+
+static const struct sample full = {.client = "192.0.2.1",
+                                   .verdict = 3,
+                                   .sender = "Anna.A@Domain.XYZ",
+                                   .login = "Otto",
+                                   .entry = "domain.xyz",
+                                   .queue_id = "4cQ1aB",
+                                   .recipients = {"info@kunde.example", "x@two.example"}};
+
+static const struct {
+    const char *label;
+    enum day_token token;
+    const char *value;
+    bool found;
+} finds[] = {
+    {"client", TOKEN_CLIENT, "192.0.2.1", true},
+    {"another client", TOKEN_CLIENT, "192.0.2.2", false},
+    {"network", TOKEN_NETWORK, "192.0.2.0/24", true},
+    {"sender", TOKEN_SENDER, "anna.a@domain.xyz", true},
+    {"a sender is no recipient", TOKEN_RECIPIENT, "anna.a@domain.xyz", false},
+    {"sender's domain", TOKEN_SENDER_DOMAIN, "domain.xyz", true},
+    {"first recipient", TOKEN_RECIPIENT, "info@kunde.example", true},
+    {"second recipient", TOKEN_RECIPIENT, "x@two.example", true},
+    {"recipient's domain", TOKEN_RECIPIENT_DOMAIN, "two.example", true},
+    {"login", TOKEN_LOGIN, "otto", true},
+    {"queue id", TOKEN_QUEUE_ID, "4cQ1aB", true},
+    {"another queue id", TOKEN_QUEUE_ID, "4cQ1aC", false},
+    {"entry", TOKEN_ENTRY, "domain.xyz", true},
+};
+
+static void check_finds(struct box *box, journal_id id)
+{
+    for (size_t i = 0; i < sizeof finds / sizeof finds[0]; i++) {
+        unsigned count = box_find(box, finds[i].token, finds[i].value, 10);
+
+        if (count != (unsigned)finds[i].found || (count == 1 && box->found[0].id != id))
+            fail_msg("%s: %u found", finds[i].label, count);
+    }
+}
+
+static void test_found_by_all_that_is_known(void **state)
+{
+    struct box box;
+    journal_id id = id_at(time(NULL), 1);
+
+    (void)state;
+    box_start(&box);
+    box_put(&box, id, true, &full);
+    check_finds(&box, id);
+    assert_true(box_find_id(&box, id));
+    assert_int_equal(box.found[0].verdict, 3);
+    assert_int_equal(box.found[0].recipients, 2);
+    assert_string_equal(box.found[0].queue_id, "4cQ1aB");
+    assert_string_equal(box.found[0].lists, "zen\ncop\n");
+    assert_false(box_find_id(&box, id + 1));
+    box_restart(&box);
+    check_finds(&box, id);
+    box_end(&box);
+}
+
+static void test_limit(void **state)
+{
+    struct box box;
+    time_t now = time(NULL);
+    bool more;
+
+    (void)state;
+    box_start(&box);
+    for (unsigned i = 0; i < 10; i++) /* on five days, refused and accepted */
+        box_put(&box, id_at(now - (time_t)(i / 2) * DAY_S, i), i % 2 == 0, &full);
+    for (unsigned limit = 1; limit <= 12; limit++) {
+        assert_int_equal(box_find(&box, TOKEN_CLIENT, "192.0.2.1", limit),
+                         limit < 10 ? limit : 10);
+        more = box.more;
+        assert_int_equal(more, limit < 10);
+        for (size_t i = 1; i < box.count; i++)
+            assert_true(box.found[i - 1].at_ms >= box.found[i].at_ms);
+    }
+    box.since = now - DAY_S - 1;
+    assert_int_equal(box_find(&box, TOKEN_CLIENT, "192.0.2.1", 100), 4);
+    box_end(&box);
+}
+
+static void test_parts_of_several_batches(void **state)
+{
+    struct sample head = full, more = {.recipients = {"late@three.example"}};
+    struct box box;
+    journal_id id = id_at(time(NULL), 1);
+
+    (void)state;
+    head.queue_id = NULL;
+    box_start(&box);
+    box_put(&box, id, true, &head);
+    journal_flush(box.journal, 5000);
+    box_put_more(&box, id, true, &more);
+    journal_flush(box.journal, 5000);
+    box_put_more(&box, id, true, &(struct sample){.queue_id = "4cQ1aB"});
+    assert_true(box_find_id(&box, id));
+    assert_int_equal(box.found[0].recipients, 3);
+    assert_string_equal(box.found[0].queue_id, "4cQ1aB");
+    check_finds(&box, id);
+    assert_int_equal(box_find(&box, TOKEN_RECIPIENT, "late@three.example", 9), 1);
+    /* what follows of a decision that was not kept is none */
+    box_put_more(&box, id + 1, true, &more);
+    assert_false(box_find_id(&box, id + 1));
+    assert_int_equal(box_walk(&box), 1);
+    box_end(&box);
+}
+
+static void test_another_verdict(void **state)
+{
+    struct sample accepted = full, refused = full;
+    struct box box;
+    journal_id id = id_at(time(NULL), 1);
+
+    (void)state;
+    accepted.verdict = 0;
+    refused.recipients[0] = "third@three.example";
+    refused.recipients[1] = NULL;
+    box_start(&box);
+    box_put(&box, id, false, &accepted);
+    journal_flush(box.journal, 5000);
+    box_put(&box, id, true, &refused);
+    assert_true(box_find_id(&box, id));
+    assert_int_equal(box.found[0].verdict, 3);
+    assert_int_equal(box.found[0].recipients, 3);
+    assert_int_equal(box_find(&box, TOKEN_CLIENT, "192.0.2.1", 9), 1);
+    assert_int_equal(box_walk(&box), 1);
+    box_end(&box);
+}
+
+static void test_near(void **state)
+{
+    struct box box;
+    journal_id id = id_at(time(NULL), 0x123456), out[JOURNAL_MISREADS];
+
+    (void)state;
+    box_start(&box);
+    box_put(&box, id, true, &full);
+    box_put(&box, id, false, &full); /* in both files: named once */
+    box_put(&box, id ^ 0x210000, true, &full);
+    assert_int_equal(journal_find_near(box.journal, id ^ 1, out), 1);
+    assert_true(out[0] == id);
+    assert_int_equal(journal_find_near(box.journal, id ^ 0x421, out), 0);
+    for (unsigned i = 1; i < 32; i++)
+        box_put(&box, id ^ i, true, &full);
+    assert_int_equal(journal_find_near(box.journal, id, out), JOURNAL_MISREADS);
+    box_end(&box);
+}
+
+static void test_many_recipients(void **state)
+{
+    struct sample head = full;
+    struct box box;
+    journal_id id = id_at(time(NULL), 1);
+    char text[64];
+
+    (void)state;
+    box_start(&box);
+    box_put(&box, id, true, &head);
+    for (int i = 0; i < 2000; i++) {
+        (void)snprintf(text, sizeof text, "r%d@d%d.example", i, i);
+        box_put_more(&box, id, true, &(struct sample){.recipients = {text}});
+    }
+    assert_int_equal(box_find(&box, TOKEN_RECIPIENT, "r1999@d1999.example", 9), 1);
+    assert_int_equal(box.found[0].recipients, 2002);
+    assert_int_equal(box_find(&box, TOKEN_RECIPIENT_DOMAIN, "d0.example", 9), 1);
+    box_end(&box);
+}
+
+/* --- floods --- */
+
+#define KEPT 61 /* 60 for themselves, and the one that stands for the rest */
+
+static void put_flood(struct box *box, time_t now, unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++)
+        box_put(box, id_at(now, i), true, &full);
+    journal_flush(box->journal, 5000);
+}
+
+static void test_flood(void **state)
+{
+    struct box box;
+    time_t now;
+
+    (void)state;
+    box_start(&box);
+    now = box_new_minute(&box);
+    put_flood(&box, now, 0, 70);
+    put_flood(&box, now, 70, 100);
+    /* ends that come later are no decisions of their own */
+    box_put_more(&box, id_at(now, 65), true, &(struct sample){.queue_id = "LATE"});
+    for (unsigned i = 0; i < 100; i++) {
+        assert_true(box_find_id(&box, id_at(now, i)));
+        assert_true(box.found[0].id == id_at(now, i < KEPT ? i : KEPT - 1));
+        assert_int_equal(box.found[0].folded_away, i >= KEPT);
+        assert_int_equal(box.found[0].folded, i >= KEPT - 1 ? 100 - KEPT : 0);
+    }
+    assert_int_equal(box_find(&box, TOKEN_QUEUE_ID, "LATE", 9), 0);
+    assert_int_equal(box_walk(&box), KEPT);
+    box_new_minute(&box);
+    put_flood(&box, now, 100, 100 + KEPT);
+    assert_int_equal(box_walk(&box), 2 * KEPT);
+    box_end(&box);
+}
+
+static void test_what_is_no_flood(void **state)
+{
+    struct sample accepted = full, other = full;
+    struct box box;
+    time_t now;
+
+    (void)state;
+    accepted.verdict = 0;
+    other.entry = NULL;
+    box_start(&box);
+    now = box_new_minute(&box);
+    for (unsigned i = 0; i < 200; i++)
+        box_put(&box, id_at(now, i), false, &accepted);
+    for (unsigned i = 200; i < 260; i++)
+        box_put(&box, id_at(now, i), true, &full);
+    for (unsigned i = 260; i < 320; i++) /* for another reason */
+        box_put(&box, id_at(now, i), true, &other);
+    assert_int_equal(box_walk(&box), 320);
+    box_end(&box);
+}
+
+/* A batch that is lost must not leave one that others lead to. */
+static void test_flood_in_a_gap(void **state)
+{
+    struct box box;
+    time_t now;
+
+    (void)state;
+    box_start(&box);
+    now = box_new_minute(&box);
+    box_put(&box, id_at(now, 0), true, &full);
+    journal_flush(box.journal, 5000);
+    box_lock_file(&box, now, "refused");
+    put_flood(&box, now, 1, 100);
+    box_unlock_file(&box);
+    box_retry_now(&box);
+    put_flood(&box, now, 100, 200);
+    for (unsigned i = 100; i < 200; i++)
+        assert_true(box_find_id(&box, id_at(now, i)));
+    box_end(&box);
+}
+
+/* --- what cannot be written --- */
+
+static void test_gap(void **state)
+{
+    struct journal_stats stats;
+    struct box box;
+    time_t now = time(NULL);
+
+    (void)state;
+    box_prepare(&box);
+    box_text_file(&box, "", "in its place"); /* a file where the directory is to be */
+    box_open(&box);
+    for (unsigned i = 0; i < 5; i++)
+        box_put(&box, id_at(now, i), true, &full);
+    journal_flush(box.journal, 5000);
+    journal_stats(box.journal, &stats);
+    assert_true(stats.failing);
+    assert_true(strstr(stats.error, box.directory) != NULL);
+    assert_int_equal(stats.dropped, 5);
+    assert_int_equal(stats.written, 0);
+    assert_int_equal(box_gaps(&box), 1);
+    assert_true(box.gap.ended_ms == 0);
+    assert_int_equal(unlink(box.directory), 0);
+    box_retry_now(&box);
+    box_put(&box, id_at(now, 5), true, &full);
+    assert_true(box_find_id(&box, id_at(now, 5)));
+    assert_int_equal(box_gaps(&box), 1);
+    assert_int_equal(box.gap.dropped, 5);
+    assert_true(box.gap.ended_ms >= box.gap.began_ms);
+    box_restart(&box);
+    assert_int_equal(box_gaps(&box), 1);
+    assert_int_equal(box.gap.dropped, 5);
+    box_end(&box);
+}
+
+static void test_min_free(void **state)
+{
+    struct journal_stats stats;
+    struct box box;
+
+    (void)state;
+    box_prepare(&box);
+    box.settings.min_free = INT64_MAX;
+    box_open(&box);
+    box_put(&box, id_at(time(NULL), 0), true, &full);
+    assert_false(box_find_id(&box, id_at(time(NULL), 0)));
+    journal_stats(box.journal, &stats);
+    assert_true(stats.failing && strstr(stats.error, "min-free") != NULL);
+    assert_int_equal(box_count_files(&box, ".db"), 0);
+    box.settings.min_free = 0;
+    journal_configure(box.journal, &box.settings);
+    box_retry_now(&box);
+    box_put(&box, id_at(time(NULL), 1), true, &full);
+    assert_int_equal(box_walk(&box), 1);
+    box_end(&box);
+}
+
+/* The writer waits for a lock; what does not fit into 16 MiB is counted and costs nobody. */
+static void test_full_queue(void **state)
+{
+    struct journal_stats stats;
+    struct box box;
+    time_t now = time(NULL);
+    unsigned put = 60000;
+
+    (void)state;
+    box_start(&box);
+    box_put(&box, id_at(now, 0), true, &full);
+    journal_flush(box.journal, 5000);
+    box_lock_file(&box, now, "refused");
+    for (unsigned i = 1; i < put; i++) {
+        box_put(&box, id_at(now, i), true, &full);
+        if (i % 1000 == 0) {
+            journal_stats(box.journal, &stats);
+            assert_true(stats.queued <= 17u << 20);
+        }
+    }
+    box_unlock_file(&box);
+    journal_flush(box.journal, 5000);
+    journal_stats(box.journal, &stats);
+    assert_true(stats.dropped > 0);
+    assert_int_equal(stats.written + stats.dropped, put);
+    box_retry_now(&box);
+    box_put(&box, id_at(now, put), true, &full);
+    assert_true(box_find_id(&box, id_at(now, put)));
+    assert_true(box_gaps(&box) >= 1);
+    box_end(&box);
+}
+
+static void test_second_daemon(void **state)
+{
+    struct journal_stats stats;
+    struct box box;
+    struct journal *second;
+
+    (void)state;
+    box_start(&box);
+    second = journal_new(&box.settings);
+    assert_non_null(second);
+    journal_stats(second, &stats);
+    assert_true(stats.failing && strstr(stats.error, "another daemon") != NULL);
+    box_put(&box, id_at(time(NULL), 0), true, &full);
+    assert_int_equal(box_walk(&box), 1);
+    journal_free(second);
+    box_end(&box);
+}
+
+static void test_removed_while_running(void **state)
+{
+    struct box box;
+    time_t now = time(NULL);
+
+    (void)state;
+    box_start(&box);
+    box_put(&box, id_at(now, 0), true, &full);
+    assert_int_equal(box_walk(&box), 1);
+    assert_true(box_find_id(&box, id_at(now, 0))); /* the reader has it open */
+    box_remove_files(&box);
+    box_put(&box, id_at(now, 1), true, &full);
+    assert_true(box_find_id(&box, id_at(now, 1)));
+    assert_false(box_find_id(&box, id_at(now, 0)));
+    box_remove_files(&box);
+    assert_int_equal(rmdir(box.directory), 0);
+    box_put(&box, id_at(now, 2), true, &full);
+    assert_true(box_find_id(&box, id_at(now, 2)));
+    assert_int_equal(box_walk(&box), 1);
+    box_end(&box);
+}
+
+/* --- damage --- */
+
+enum damage { HEADER, MIDDLE, CUT, EMPTY, TEXT, FOLDER, DAMAGES };
+static const char *const damage_names[] = {"header", "a page in the middle", "cut",
+                                           "empty",  "a text file",          "a folder"};
+
+static void spoil(struct box *box, time_t day, enum damage damage)
+{
+    switch (damage) {
+    case HEADER:
+        box_overwrite(box, day, 0, 4096);
+        break;
+    case MIDDLE:
+        box_overwrite(box, day, 4096, 1 << 20);
+        break;
+    case CUT:
+        box_truncate(box, day, 5000);
+        break;
+    case EMPTY:
+        box_truncate(box, day, 0);
+        break;
+    case TEXT:
+        box_remove_day(box, day);
+        box_text_file(box, box_day_name(day, "refused"), "some notes of mine\n");
+        break;
+    case FOLDER:
+        box_remove_day(box, day);
+        box_folder(box, box_day_name(day, "refused"));
+        break;
+    case DAMAGES:
+        break;
+    }
+}
+
+/* Yesterday is readable, today is written, whatever today's file was. */
+static void check_after_damage(struct box *box, time_t now, enum damage damage)
+{
+    for (unsigned i = 100; i < 200; i++) {
+        struct sample other = full;
+
+        other.client = "198.51.100.1";
+        other.sender = "new@domain.xyz";
+        box_put(box, id_at(now, i), true, i % 2 == 0 ? &other : &full);
+        if (i % 10 == 0)
+            journal_flush(box->journal, 5000);
+    }
+    if (!box_find_id(box, id_at(now, 199)))
+        fail_msg("%s: not kept", damage_names[damage]);
+    if (box_find(box, TOKEN_SENDER, "new@domain.xyz", 100) != 50)
+        fail_msg("%s: %zu found", damage_names[damage], box->count);
+    if (!box_find_id(box, id_at(now - DAY_S, 7)))
+        fail_msg("%s: yesterday's are lost", damage_names[damage]);
+}
+
+static void fill_two_days(struct box *box, time_t now)
+{
+    struct sample one = full;
+    char client[32];
+
+    for (unsigned i = 0; i < 100; i++) {
+        (void)snprintf(client, sizeof client, "192.0.%u.1", i);
+        one.client = client;
+        box_put(box, id_at(now, i), true, &one);
+        box_put(box, id_at(now - DAY_S, i), true, &one);
+    }
+    journal_flush(box->journal, 5000);
+}
+
+static void test_damage_at_the_start(void **state)
+{
+    time_t now = time(NULL);
+
+    (void)state;
+    for (int damage = 0; damage < DAMAGES; damage++) {
+        struct box box;
+
+        box_start(&box);
+        fill_two_days(&box, now);
+        box_close(&box);
+        spoil(&box, now, (enum damage)damage);
+        box_open(&box);
+        check_after_damage(&box, now, (enum damage)damage);
+        if (damage != EMPTY)
+            assert_int_equal(box_count_files(&box, ".damaged-"), 1);
+        box_end(&box);
+    }
+}
+
+static void test_damage_while_running(void **state)
+{
+    time_t now = time(NULL);
+
+    (void)state;
+    for (int damage = 0; damage < DAMAGES; damage++) {
+        struct box box;
+
+        box_start(&box);
+        fill_two_days(&box, now);
+        assert_true(box_find_id(&box, id_at(now, 7)));
+        spoil(&box, now, (enum damage)damage);
+        check_after_damage(&box, now, (enum damage)damage);
+        box_restart(&box);
+        if (!box_find_id(&box, id_at(now - DAY_S, 7)))
+            fail_msg("%s: yesterday's are lost", damage_names[damage]);
+        box_end(&box);
+    }
+}
+
+/* --- what goes, and when --- */
+
+static void test_age(void **state)
+{
+    static const struct {
+        int days;
+        const char *kind;
+        bool stays;
+    } rows[] = {
+        {0, "refused", true},   {0, "accepted", true},  {29, "refused", true},
+        {30, "refused", true},  {31, "refused", false}, {200, "refused", false},
+        {7, "accepted", true},  {8, "accepted", false}, {-3, "refused", true},
+        {-3, "accepted", true},
+    };
+    struct box box;
+    time_t now = time(NULL);
+
+    (void)state;
+    box_prepare(&box);
+    box.settings.refused_s = 30 * DAY_S;
+    box.settings.accepted_s = 7 * DAY_S;
+    box_folder(&box, "");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        box_old_file(&box, box_day_name(now - rows[i].days * DAY_S, rows[i].kind), 4096);
+    box_old_file(&box, "2026-1-1.refused.db", 10);
+    box_old_file(&box, "2026-01-01.refused.db.damaged-1767225600", 10);
+    box_old_file(&box, "notes", 10);
+    box_open(&box);
+    box_close(&box);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (box_has(&box, box_day_name(now - rows[i].days * DAY_S, rows[i].kind)) !=
+            rows[i].stays)
+            fail_msg("%s, %d days old", rows[i].kind, rows[i].days);
+    assert_true(box_has(&box, "2026-1-1.refused.db") && box_has(&box, "notes"));
+    assert_false(box_has(&box, "2026-01-01.refused.db.damaged-1767225600"));
+    box_end(&box);
+}
+
+/* Accepted mail of the oldest days first, then refusals; never today's. */
+static void test_size(void **state)
+{
+    static const struct {
+        int64_t max_mb;
+        const char *left; /* letter: a accepted, r refused; digit: days old */
+    } rows[] = {
+        {9, "a0a1a2r0r1r2"}, {6, "a0a1a2r0r1r2"}, {5, "a0a1r0r1r2"}, {4, "a0r0r1r2"},
+        {3, "a0r0r1"},       {2, "a0r0"},         {1, "a0r0"},
+    };
+    time_t now = time(NULL);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct box box;
+        char left[32] = "";
+
+        box_prepare(&box);
+        box_folder(&box, "");
+        box.settings.max_size = rows[i].max_mb << 20;
+        for (int k = 0; k < 6; k++)
+            box_old_file(
+                &box, box_day_name(now - k % 3 * DAY_S, k < 3 ? "accepted" : "refused"),
+                1 << 20);
+        box_open(&box);
+        box_close(&box);
+        for (int k = 0; k < 6; k++)
+            if (box_has(&box, box_day_name(now - k % 3 * DAY_S,
+                                           k < 3 ? "accepted" : "refused")))
+                (void)snprintf(left + strlen(left), sizeof left - strlen(left), "%c%d",
+                               k < 3 ? 'a' : 'r', k % 3);
+        assert_string_equal(left, rows[i].left);
+        box_end(&box);
+    }
+}
+
+static void test_a_year(void **state)
+{
+    struct sample one = full;
+    struct box box;
+    char client[32];
+    time_t first = JOURNAL_EPOCH + DAY_S;
+
+    (void)state;
+    box_prepare(&box);
+    box.settings.refused_s = box.settings.accepted_s = 400 * DAY_S;
+    one.client = client;
+    box_open(&box);
+    for (unsigned i = 0; i < 366; i++) {
+        (void)snprintf(client, sizeof client, "10.%u.%u.1", i / 200, i % 200);
+        box_put(&box, id_at(first + (time_t)i * DAY_S, i), i % 2 == 0, &one);
+    }
+    journal_flush(box.journal, 60000);
+    assert_int_equal(box_find(&box, TOKEN_SENDER, "anna.a@domain.xyz", 1000), 366);
+    assert_int_equal(box_walk(&box), 366);
+    assert_true(box_open_files() < 300);
+    assert_true(box_find_id(&box, id_at(first, 0)));
+    box_end(&box);
+}
+
+/* Ids of several days in one batch: midnight in a burst, a clock that jumps. */
+static void test_days_in_one_batch(void **state)
+{
+    struct sample one = full;
+    struct box box;
+    time_t midnight = time(NULL) / DAY_S * DAY_S;
+
+    (void)state;
+    one.verdict = 0; /* so that it is no flood */
+    box_start(&box);
+    for (unsigned i = 0; i < 50; i++)
+        box_put(&box, id_at(midnight - 25 + (time_t)i, i), i % 2 == 0, &one);
+    for (unsigned i = 50; i < 62; i++)
+        box_put(&box, id_at(midnight + (time_t)(i % 6) * 3 * DAY_S, i), i % 2 == 0, &one);
+    journal_flush(box.journal, 60000);
+    for (unsigned i = 0; i < 50; i++)
+        assert_true(box_find_id(&box, id_at(midnight - 25 + (time_t)i, i)));
+    for (unsigned i = 50; i < 62; i++)
+        if (!box_find_id(&box, id_at(midnight + (time_t)(i % 6) * 3 * DAY_S, i)))
+            fail_msg("%u is lost", i);
+    assert_int_equal(box_walk(&box), 62);
+    box_end(&box);
+}
+
+/* Each finds its own, where two have one number and draw one id. */
+static void test_two_nodes(void **state)
+{
+    struct sample other = full;
+    struct box a, b;
+    journal_id id = id_at(time(NULL), 1);
+
+    (void)state;
+    other.verdict = 2;
+    box_start(&a);
+    box_start(&b);
+    box_put(&a, id, true, &full);
+    box_put(&b, id, true, &other);
+    assert_true(box_find_id(&a, id) && a.found[0].verdict == 3);
+    assert_true(box_find_id(&b, id) && b.found[0].verdict == 2);
+    box_end(&a);
+    box_end(&b);
+}
+
+/* --- local parts --- */
+
+static void test_local_parts(void **state)
+{
+    static const char *const secrets[] = {"anna.secret", "Anna.Secret",   "otto.secret",
+                                          "info.secret", "~tilde.secret", "late.secret"};
+    struct sample one = {
+        .client = "192.0.2.1",
+        .verdict = 3,
+        .sender = "Anna.Secret@domain.xyz",
+        .login = "otto.secret",
+        .entry = "anna.secret@domain.xyz",
+        .reason = "https://bl.example/?q=anna.secret@domain.xyz",
+        .recipients = {"info.secret@a.example", "~tilde.secret@b.example"}};
+    struct box box;
+    journal_id id = id_at(time(NULL), 1);
+
+    (void)state;
+    box_prepare(&box);
+    box.settings.local_parts = false;
+    box_open(&box);
+    box_put(&box, id, true, &one);
+    journal_flush(box.journal, 5000);
+    box_put_more(&box, id, true,
+                 &(struct sample){.recipients = {"late.secret@c.example"}});
+    one.login = "user:anna.secret@x.example";
+    one.entry = "user:otto.secret";
+    box_put(&box, id + 1, true, &one);
+    assert_int_equal(box_find(&box, TOKEN_SENDER, "anna.secret@domain.xyz", 9), 2);
+    assert_int_equal(box_find(&box, TOKEN_RECIPIENT, "~tilde.secret@b.example", 9), 2);
+    assert_int_equal(box_find(&box, TOKEN_RECIPIENT, "late.secret@c.example", 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_RECIPIENT_DOMAIN, "c.example", 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_LOGIN, "otto.secret", 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_ENTRY, "anna.secret@domain.xyz", 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_ENTRY, "user:otto.secret", 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_SENDER, "otto@domain.xyz", 9), 0);
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
+        assert_false(box_files_hold(&box, secrets[i]));
+    assert_true(box_files_hold(&box, "domain.xyz")); /* so they are read at all */
+    box_end(&box);
+}
+
+/* --- marks --- */
+
+static void test_marks(void **state)
+{
+    char error[DAY_ERROR_SIZE];
+    struct box box;
+    time_t now = time(NULL), old = now - 20 * DAY_S;
+
+    (void)state;
+    box_start(&box);
+    box_put(&box, id_at(old, 1), true, &full);
+    box_put(&box, id_at(old, 2), true, &full);
+    assert_int_equal(journal_mark(box.journal, id_at(old, 3), "otto", "x", "", error),
+                     -1);
+    for (unsigned i = 1; i <= 2; i++)
+        assert_int_equal(
+            journal_mark(box.journal, id_at(old, i), "otto", "ticket 7", "zen", error),
+            0);
+    assert_true(box_find_id(&box, id_at(old, 1)));
+    assert_string_equal(box.found[0].mark, "ticket 7");
+    box_close(&box);
+    box_remove_day(&box, old);
+    box_open(&box);
+    assert_true(box_find_id(&box, id_at(old, 1)));
+    assert_string_equal(box.found[0].mark, "ticket 7");
+    assert_string_equal(box.found[0].lists, "zen\ncop\n");
+    assert_int_equal(box.found[0].recipients, 2);
+    assert_int_equal(journal_mark(box.journal, id_at(old, 1), "otto", NULL, "", error),
+                     0);
+    assert_false(box_find_id(&box, id_at(old, 1)));
+    assert_true(box_find_id(&box, id_at(old, 2)));
+    box_end(&box);
+}
+
+static void test_off(void **state)
+{
+    struct box box;
+
+    (void)state;
+    box_prepare(&box);
+    box.settings.refused_s = 0;
+    box_open(&box);
+    assert_true(journal_draw(box.journal) == 0);
+    assert_false(journal_keeps(box.journal, true) || journal_keeps(box.journal, false));
+    assert_int_not_equal(access(box.directory, F_OK), 0);
+    box.settings.refused_s = DAY_S;
+    box.settings.accepted_s = 0;
+    journal_configure(box.journal, &box.settings);
+    assert_true(journal_draw(box.journal) != 0);
+    assert_true(journal_keeps(box.journal, true));
+    assert_false(journal_keeps(box.journal, false));
+    box_end(&box);
+}
+
+/* --- threads --- */
+
+#define THREADS 3
+#define EACH    400
+
+static void *put_many(void *context)
+{
+    struct sample one = full;
+    struct box *box = context;
+    unsigned number = atomic_fetch_add(&box->threads, 1);
+
+    one.verdict = 0;
+    for (unsigned i = 0; i < EACH; i++)
+        box_put(box, id_at(box->since, number * EACH + i), false, &one);
+    return NULL;
+}
+
+static void *find_many(void *context)
+{
+    struct box reader = *(struct box *)context;
+
+    for (unsigned i = 0; i < 20; i++) {
+        struct journal_stats stats;
+
+        (void)box_find(&reader, TOKEN_CLIENT, "192.0.2.1", 50);
+        (void)box_find_id(&reader, id_at(reader.since, i));
+        (void)box_walk(&reader);
+        journal_stats(reader.journal, &stats);
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    pthread_t threads[2 * THREADS];
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box.since = time(NULL);
+    for (int i = 0; i < 2 * THREADS; i++)
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, i < THREADS ? put_many : find_many, &box),
+            0);
+    for (int i = 0; i < 2 * THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(box_walk(&box), THREADS * EACH);
+    box_end(&box);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found_by_all_that_is_known),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_parts_of_several_batches),
+        cmocka_unit_test(test_another_verdict),
+        cmocka_unit_test(test_near),
+        cmocka_unit_test(test_many_recipients),
+        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_what_is_no_flood),
+        cmocka_unit_test(test_flood_in_a_gap),
+        cmocka_unit_test(test_gap),
+        cmocka_unit_test(test_min_free),
+        cmocka_unit_test(test_full_queue),
+        cmocka_unit_test(test_second_daemon),
+        cmocka_unit_test(test_removed_while_running),
+        cmocka_unit_test(test_damage_at_the_start),
+        cmocka_unit_test(test_damage_while_running),
+        cmocka_unit_test(test_age),
+        cmocka_unit_test(test_size),
+        cmocka_unit_test(test_a_year),
+        cmocka_unit_test(test_days_in_one_batch),
+        cmocka_unit_test(test_two_nodes),
+        cmocka_unit_test(test_local_parts),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_off),
+        cmocka_unit_test(test_threads),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
