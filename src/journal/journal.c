@@ -86,17 +86,24 @@ static void queued_free(struct queued *queued)
 void journal_stop(struct journal *journal)
 {
     struct timespec until = clock_timespec(clock_ms() + STOP_MS);
+    bool ended;
 
     if (journal == NULL || !journal->has_thread)
         return;
     pthread_mutex_lock(&journal->lock);
     journal->stopping = true;
     pthread_cond_signal(&journal->wake);
+    while (!journal->ended)
+        if (pthread_cond_timedwait(&journal->written, &journal->lock, &until) != 0)
+            break;
+    ended = journal->ended;
     pthread_mutex_unlock(&journal->lock);
-    if (pthread_clockjoin_np(journal->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+    if (ended) {
+        pthread_join(journal->thread, NULL);
         journal->has_thread = false;
-    else
+    } else {
         log_warning("journal: stopped with decisions not written");
+    }
 }
 
 void journal_free(struct journal *journal)

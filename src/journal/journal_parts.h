@@ -64,6 +64,7 @@ struct journal {
     uint64_t put, taken; /* how many were put, and how many of them are dealt with */
     unsigned flushing;   /* who wait in journal_flush */
     bool stopping;
+    bool ended; /* the thread has done all */
     struct journal_stats stats;
     pthread_mutex_t reader_lock; /* of reader: one search at a time */
     struct journal_reader *reader;

@@ -768,5 +768,9 @@ void *writer_main(void *context)
     forget_folds(journal);
     if (journal->lock_fd >= 0)
         close(journal->lock_fd);
+    pthread_mutex_lock(&journal->lock);
+    journal->ended = true;
+    pthread_cond_broadcast(&journal->written);
+    pthread_mutex_unlock(&journal->lock);
     return NULL;
 }

@@ -4,8 +4,6 @@
 
 /* A journal in a directory of its own, for tests. What fails ends the test. */
 
-#include <stdatomic.h>
-
 #include "journal/journal_parts.h"
 #include "journal/search.h"
 
@@ -40,7 +38,6 @@ struct box {
     bool more;
     struct journal_gap gap; /* the last of box_gaps */
     void *locked;           /* of box_lock_file */
-    atomic_uint threads;
 };
 
 /* The id of that second with that random part. */

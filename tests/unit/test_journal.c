@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include <stdatomic.h>
+
 #include "journal_helper.h"
 
 #define DAY_S 86400
@@ -747,9 +749,10 @@ static void test_off(void **state)
 
 static void *put_many(void *context)
 {
+    static atomic_uint threads;
     struct sample one = full;
     struct box *box = context;
-    unsigned number = atomic_fetch_add(&box->threads, 1);
+    unsigned number = atomic_fetch_add(&threads, 1);
 
     one.verdict = 0;
     for (unsigned i = 0; i < EACH; i++)
