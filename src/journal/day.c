@@ -59,13 +59,16 @@ static const char schema[] =
     "  value BLOB NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
-enum statement { ADD, TOKENS, LOAD, LEADER, STATEMENTS };
+enum statement { ADD, TOKENS, LOAD, LEADER, FOLD, ALONE, STATEMENTS };
 
 static const char *const sql[STATEMENTS] = {
     [ADD] = "INSERT INTO decision (id, parts) VALUES (?, ?)",
     [TOKENS] = "INSERT INTO find (rowid, tokens) VALUES (?, ?)",
     [LOAD] = "SELECT parts FROM decision WHERE id = ? ORDER BY n",
     [LEADER] = "SELECT leader FROM folded WHERE id = ?",
+    [FOLD] = "INSERT OR IGNORE INTO folded (id, leader) VALUES (?, ?)",
+    [ALONE] = "INSERT INTO alone (list, count) VALUES (?, 1)"
+              " ON CONFLICT DO UPDATE SET count = count + 1",
 };
 
 struct day {
@@ -534,22 +537,19 @@ enum day_result day_add_gap(struct day *day, int64_t began_ms, int64_t ended_ms,
 enum day_result day_add_folded(struct day *day, journal_id id, journal_id leader,
                                char error[static DAY_ERROR_SIZE])
 {
-    return result_of(
-        day,
-        sql_run_once(day->db, "INSERT OR IGNORE INTO folded (id, leader) VALUES (?, ?)",
-                     "ii", (int64_t)id, (int64_t)leader),
-        error);
+    sqlite3_stmt *stmt = day->statements[FOLD];
+    int rc = sql_bind(stmt, "ii", (int64_t)id, (int64_t)leader);
+
+    return result_of(day, rc == SQLITE_OK ? sql_run(stmt) : rc, error);
 }
 
 enum day_result day_add_alone(struct day *day, const char *list,
                               char error[static DAY_ERROR_SIZE])
 {
-    return result_of(day,
-                     sql_run_once(day->db,
-                                  "INSERT INTO alone (list, count) VALUES (?, 1)"
-                                  " ON CONFLICT DO UPDATE SET count = count + 1",
-                                  "t", list),
-                     error);
+    sqlite3_stmt *stmt = day->statements[ALONE];
+    int rc = sql_bind(stmt, "t", list);
+
+    return result_of(day, rc == SQLITE_OK ? sql_run(stmt) : rc, error);
 }
 
 enum day_result day_mark(struct day *day, journal_id id, const char *login,

@@ -301,6 +301,25 @@ static void log_accept(struct connection *c, const char *recipient)
     verdict_log_write(c->session, recipient, false);
 }
 
+/* Whether the MTA has refused the recipient itself: it is told for the journal, and what
+ * we answer counts for nothing. */
+static bool is_refused_by_mta(SMFICTX *ctx, const struct connection *c)
+{
+    const char *mailer = c->hears_refused ? smfi_getsymval(ctx, "{rcpt_mailer}") : NULL;
+
+    return mailer != NULL && strcmp(mailer, "error") == 0;
+}
+
+/* detail: its x.y.z (RFC 3463). */
+static void note_refused_by_mta(SMFICTX *ctx, struct connection *c, const char *recipient)
+{
+    const char *status = smfi_getsymval(ctx, "{rcpt_host}");
+    bool known = status != NULL && strspn(status, "0123456789.") == strlen(status);
+
+    decision_record_recipient(c->session, recipient, RECIPIENT_BY_MTA,
+                              known ? status : "");
+}
+
 sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
 {
     struct connection *c = enter(ctx);
@@ -311,6 +330,10 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     begin(STAGE_RCPT);
     if (c->turned_away)
         return leave(turned_away_reply(c, SMFIP_NR_RCPT));
+    if (is_refused_by_mta(ctx, c)) {
+        note_refused_by_mta(ctx, c, argv[0]);
+        return leave(go_on(c, SMFIP_NR_RCPT));
+    }
     take_queue_id(ctx, c);
     if (exempt_recipient(c->session->policy->config, argv[0])) {
         c->recipient_exempt = true;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "journal/journal.h"
 #include "milter/state.h"
 
 #define NEVER_READ (SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN)
@@ -36,6 +37,14 @@ static bool wants_headers(const struct policy *policy)
     return policy->config->verdict.tag > 0 || policy->judges_headers;
 }
 
+/* Recipients that the MTA itself has refused are told to us, too: for the journal. */
+static unsigned long refused_by_mta(const struct policy *policy)
+{
+    return policy->journal != NULL && journal_keeps(policy->journal, true)
+               ? SMFIP_RCPT_REJ
+               : 0;
+}
+
 /* DATA is of no use to us. But Postfix sends its macros even where it does not send DATA
  * itself, and over TCP its next packet, the end of the message, then waits until they are
  * acknowledged: 40 ms a message, as both Nagle and the delayed ACK have it. An answer to
@@ -54,7 +63,7 @@ static void ask_for_macros(SMFICTX *ctx)
     } wanted[] = {
         {SMFIM_CONNECT, "j {client_name} {client_resolve}"},
         {SMFIM_ENVFROM, "i {auth_authen} {mail_addr}"},
-        {SMFIM_ENVRCPT, "i"},
+        {SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host}"},
         {SMFIM_EOM, "i"},
     };
 
@@ -104,8 +113,12 @@ static void negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
         if (smfi_getpriv(ctx) != NULL)
             milter_close(ctx);
         smfi_setpriv(ctx, c);
-        if (*pf0 & SMFIF_SETSYMLIST)
+        if (*pf0 & SMFIF_SETSYMLIST) {
             ask_for_macros(ctx);
+            c->hears_refused =
+                refused_by_mta(policy) & f1; /* the macros tell them apart */
+            *pf1 |= c->hears_refused ? SMFIP_RCPT_REJ : 0;
+        }
     }
     policy_unref(policy);
 }

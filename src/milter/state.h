@@ -32,6 +32,7 @@ struct connection {
     struct session *session;
     unsigned long silent;  /* SMFIP_NR_… : the stages that get no reply */
     unsigned forged[2];    /* headers of our names that the message came with */
+    bool hears_refused;    /* RCPT comes for what the MTA itself has refused, too */
     bool recipient_exempt; /* one of the message's is */
     bool accept_logged;    /* of the message at hand */
     bool counted;          /* its verdict was counted */

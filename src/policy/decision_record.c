@@ -268,6 +268,9 @@ void decision_record_recipient(struct session *session, const char *recipient,
 
     if (session->policy->journal == NULL)
         return;
+    /* who tries many that the MTA does not know gets no verdict that would take them */
+    if (outcome == RECIPIENT_BY_MTA && !kept->has_head && kept->octets.used > OCTETS_MAX)
+        return;
     if (session->id == 0)
         session->id = journal_draw(session->policy->journal);
     if (session->id == 0)

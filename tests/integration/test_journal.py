@@ -240,6 +240,33 @@ def test_recipients_of_one_message(lab):
     assert same["id"] == decision["id"]
 
 
+def test_recipients_that_the_mta_refuses(lab):
+    """They are shown with the MTA's status, and judged by nobody."""
+    dns = lab.dns(listed(CLIENT, "bl.test"))
+    lab.daemon(dns, lists=[dnsbl("bl", "bl.test")])
+    ctl = Rblctl(lab.dir)
+    for client, code in ((CLIENT, 554), ("192.0.2.7", 250)):
+        with Smtp(lab.postfix.smtp_port) as smtp:
+            smtp.xclient(client)
+            smtp.ehlo()
+            smtp.mail(SENDER)
+            codes = [smtp.rcpt(to).code for to in ("unknown@mx.test", TO, "unknown@mx.test", "y@z.test")]
+            assert codes == [550, code, 550, code]
+        (decision,) = ctl("--json", "why", client).json["decisions"]
+        outcome = "refused" if code == 554 else "accepted"
+        assert [(r["recipient"], r["outcome"]) for r in decision["recipients"]] == [
+            ("unknown@mx.test", "refused by the MTA"), (TO, outcome),
+            ("unknown@mx.test", "refused by the MTA"), ("y@z.test", outcome)]  # fmt: skip
+        assert "refused by the MTA 5.1.1" in re.sub(r"[()\s]+", " ", ctl("why", decision["id"]).out)
+    assert ctl("--json", "stats").json["milter"]["refused"] == 1
+    with Smtp(lab.postfix.smtp_port) as smtp:  # of nobody else: there is no verdict
+        smtp.xclient("192.0.2.8")
+        smtp.ehlo()
+        smtp.mail(SENDER)
+        assert smtp.rcpt("unknown@mx.test").code == 550
+    assert ctl("--json", "why", "192.0.2.8").json["decisions"] == []
+
+
 def test_false_marks_and_lets_in(refused):
     ctl = refused.ctl
     assert refused.send(addr=CLIENT).reply.code == 554

@@ -103,6 +103,8 @@ def check(decision, told):
     if not judged:  # nobody asked for a verdict
         verdict, score, exempt, entry = "accept", 0, "recipient", ""
     where = (told, decision)
+    if decision["missing"] < 0:  # a busy machine: the allow list was not heard in time
+        verdict = "reject" if decision["score"] + decision["missing"] >= 8 else "tempfail"
     refused = verdict in ("reject", "tempfail")
     for to, reply in zip(recipients, replies):
         is_refused = reply.kind != "continue"
@@ -111,7 +113,8 @@ def check(decision, told):
             assert reply.text.startswith("554 5.7.1" if verdict == "reject" else "451 4.7.1"), where
     assert (decision["verdict"], decision["exempt"], decision["entry"]) == (verdict, exempt, entry), where
     # nothing is waited for that can only confirm a verdict: the score is of what was heard
-    assert decision["score"] == score or verdict in ("reject", "accept"), where
+    heard = all(row["counted"] and row["state"] != 4 for row in decision["lists"])
+    assert decision["score"] == score or not heard, where
     assert (decision["client"], decision["sender"], decision["login"]) == (client, sender, login), where
     outcomes = ["refused" if r.kind != "continue" else "exempt" if to not in judged else "accepted"
                 for to, r in zip(recipients, replies)]  # fmt: skip

@@ -262,6 +262,18 @@ def test_exempt_recipient_among_others(world):
     assert refusals(world) == before + 1, "a message, not a recipient, is counted"
 
 
+def test_recipients_that_sendmail_refuses(world):
+    before = refusals(world)
+    with session(CLEAN) as smtp:
+        smtp.mail(sender="mta@refuses.example")
+        codes = [smtp.rcpt(to).code for to in ("unknown@mx.test", "a@sink.test")]
+        assert codes == [550, 250]
+    found = world.rblctl("--json", "why", "mta@refuses.example").json["decisions"]
+    assert [[(r["recipient"], r["outcome"], r["detail"]) for r in d["recipients"]] for d in found] == [
+        [("unknown@mx.test", "refused by the MTA", "5.1.1"), ("a@sink.test", "accepted", "")]]  # fmt: skip
+    assert refusals(world) == before
+
+
 def test_messages_of_a_session_are_told_apart(world):
     """One that is aborted, one that is refused, two that pass."""
     with session(CLEAN) as smtp:

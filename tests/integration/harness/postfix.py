@@ -40,7 +40,7 @@ smtpd_client_connection_count_limit = 0
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
 smtpd_peername_lookup = no
 smtpd_relay_restrictions = check_client_access static:OK, reject
-smtpd_recipient_restrictions = check_client_access static:OK, reject
+smtpd_recipient_restrictions = check_recipient_access inline:{{ {{ unknown@mx.test = 550 5.1.1 no such user }} }}, check_client_access static:OK, reject
 smtpd_error_sleep_time = 0
 smtpd_hard_error_limit = 1000
 smtputf8_enable = yes

@@ -38,6 +38,8 @@ FEATURE(`accept_unqualified_senders')dnl
 FEATURE(`no_default_msa')dnl
 {lines}
 MAILER(`smtp')dnl
+LOCAL_RULE_0
+Runknown < @ $* > $*	$#error $@ 5.1.1 $: "550 no such user"
 """
 
 ETC = {
