@@ -228,6 +228,8 @@ static uint64_t get_number(struct reader *r)
 {
     uint64_t number = 0;
 
+    if (r->at < r->end && *r->at < 0x80) /* nearly all are small */
+        return *r->at++;
     for (unsigned shift = 0; r->at < r->end && shift < 64; shift += 7) {
         uint8_t octet = *r->at++;
 

@@ -24,7 +24,7 @@ struct replay {
     const struct config *config;
     struct replay_list *lists;
     size_t count;
-    bool same_strip, same_senders;
+    bool same_strip, same_senders, same_recipients;
 };
 
 static bool texts_equal(const char *a, const char *b)
@@ -58,12 +58,10 @@ static bool has_all(const struct exempt_address *list, size_t count,
     return true;
 }
 
-static bool senders_equal(const struct config *a, const struct config *b)
+static bool sets_equal(const struct exempt_address *a, size_t a_count,
+                       const struct exempt_address *b, size_t b_count)
 {
-    return has_all(a->exempt.senders, a->exempt.sender_count, b->exempt.senders,
-                   b->exempt.sender_count) &&
-           has_all(b->exempt.senders, b->exempt.sender_count, a->exempt.senders,
-                   a->exempt.sender_count);
+    return has_all(a, a_count, b, b_count) && has_all(b, b_count, a, a_count);
 }
 
 static void map_list(struct replay_list *l, const struct list *list,
@@ -102,7 +100,11 @@ struct replay *replay_new(const struct config *config, const struct config *then
             map_list(&replay->lists[replay->count++], &config->lists[i], then);
     replay->same_strip = config->blocklist.strip_tags == then->blocklist.strip_tags &&
                          config->blocklist.strip_verp == then->blocklist.strip_verp;
-    replay->same_senders = senders_equal(config, then);
+    replay->same_senders = sets_equal(config->exempt.senders, config->exempt.sender_count,
+                                      then->exempt.senders, then->exempt.sender_count);
+    replay->same_recipients =
+        sets_equal(config->exempt.recipients, config->exempt.recipient_count,
+                   then->exempt.recipients, then->exempt.recipient_count);
     return replay;
 }
 
@@ -140,9 +142,11 @@ int replay_case_set(struct replay_case *c, const struct record *record,
     }
     c->envelope.has_client = record->has_client;
     c->envelope.client = record->client;
-    text_sentence(c->envelope.client_name, sizeof c->envelope.client_name, "%s",
-                  record->client_name);
-    text_sentence(c->envelope.login, sizeof c->envelope.login, "%s", record->login);
+    if (!text_copy(record->client_name, c->envelope.client_name,
+                   sizeof c->envelope.client_name))
+        c->envelope.client_name[0] = '\0';
+    if (!text_copy(record->login, c->envelope.login, sizeof c->envelope.login))
+        text_copy("?", c->envelope.login, sizeof c->envelope.login);
     c->helo_known = c->sender_known = c->envelope.has_sender = false;
     c->asked_all = record->exempt[0] == '\0' && record->entry_action == BLOCKLIST_NONE;
     return 0;
@@ -328,7 +332,8 @@ static void add_list(const struct replay *replay, const struct replay_list *l,
     int before = out->tally.most - out->tally.least, width;
 
     for (int check = 0; check < CHECK_COUNT; check++)
-        if (check_stage((enum check)check) <= upto &&
+        if ((l->list->checks & 1u << check) != 0 &&
+            (upto >= STAGE_RCPT || check_stage((enum check)check) <= upto) &&
             !(l->list->when == WHEN_NULL_SENDER && upto < STAGE_MAIL))
             add_subject(&sum, l, (enum check)check, c, replay->config->suffixes);
     add_sum(&out->tally, &widest->missing, &sum, l);
@@ -436,12 +441,15 @@ static const char *exempt_of(const struct replay *replay, struct replay_case *c,
 
 /* Whether the recipient is exempt now; *sure is cleared where its local part, which is not
  * kept, would have to be known. */
-static bool recipient_exempt(const struct config *config, const struct config *then,
+static bool recipient_exempt(const struct replay *replay, const struct config *then,
                              const struct record_recipient *recipient, bool *sure)
 {
+    const struct config *config = replay->config;
     const struct exempt_address *list = config->exempt.recipients;
     size_t count = config->exempt.recipient_count;
 
+    if (replay->same_recipients)
+        return recipient->outcome == RECIPIENT_EXEMPT;
     if (!is_hidden(recipient->text))
         return exempt_recipient(config, recipient->text);
     if (exempt_recipient(config, recipient->text)) /* by its domain */
@@ -542,7 +550,7 @@ static void judge_recipients(const struct replay *replay, const struct replay_ca
             continue;
         count++;
         out->exempt_recipients +=
-            recipient_exempt(config, c->then, &r->recipients[i], &sure);
+            recipient_exempt(replay, c->then, &r->recipients[i], &sure);
     }
     saved = out->exempt_recipients > 0 && (at_end || out->exempt_recipients == count);
     /* what never came to its end has nothing to be refused there */
