@@ -592,8 +592,9 @@ static bool judge_early(const struct replay *replay, struct replay_case *c,
     return false;
 }
 
-void replay_judge(const struct replay *replay, struct replay_case *c,
-                  struct replayed *out)
+/* The whole message, stage by stage. */
+static void judge_message(const struct replay *replay, struct replay_case *c,
+                          struct replayed *out)
 {
     const struct record *r = c->record;
     enum stage due = replay->config->milter.reject_at;
@@ -612,6 +613,16 @@ void replay_judge(const struct replay *replay, struct replay_case *c,
         doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_BLOCKLIST);
     if (unsure)
         doubt(out, out->mildest, VERDICT_REJECT, UNKNOWN_LATER_FACTS);
+}
+
+void replay_judge(const struct replay *replay, struct replay_case *c,
+                  struct replayed *out)
+{
+    judge_message(replay, c, out);
+    if (out->mildest != out->severest)
+        return;
+    out->unknown = UNKNOWN_NOTHING;
+    out->list = NULL;
 }
 
 enum verdict replay_was(const struct record *record)
