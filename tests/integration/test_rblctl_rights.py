@@ -22,6 +22,7 @@ MEMBER = {"user": NOBODY.pw_uid, "group": NOBODY.pw_gid, "extra_groups": [0]}
 READ = [
     ("list",), ("show", "a.example"), ("check", "a.example"), ("export",), ("log",),
     ("dnsbl",), ("status",), ("stats",), ("why", "a.example"),
+    ("whatif", "-c", "rblmilter.conf"),
 ]  # fmt: skip
 WRITE = [
     ("add", "b.example"), ("allow", "b.example"), ("remove", "a.example"),

@@ -4,6 +4,8 @@ daemon that has the new file."""
 
 import collections
 import json
+import sqlite3
+import time
 
 import pytest
 
@@ -328,3 +330,198 @@ def test_bounds_of_what_is_not_known(lab, row):
     else:
         assert told == set(reasons), json.dumps(replay.said)
     assert replay.table.status == 0, replay.table
+
+
+AFTER = dnsbl("after", "after.test", weight=4, after=["zen"])
+MUTE = [{"name": "1.2.0.192.zen.test", "type": "A", "a": ["127.0.0.2"]},
+        {"suffix": "wl.test", "rcode": "SERVFAIL"}]  # fmt: skip
+
+
+def test_a_list_that_is_asked_after_another(lab):
+    old = changed(lists=[*lists(), AFTER])
+    new = changed(lists=[*lists(), AFTER.replace("weight = 4", "weight = 3")])
+    replay = Replay(lab, old, new)
+    replay.check_exact()
+    assert ("reject", "tag", "after 4 -> 3") in replay.changes()
+
+
+def test_monitor_then(lab):
+    """A list in monitor is asked: what it would have done is known."""
+    old = changed(lists=lists(spam=spam(mode="monitor", weight=8)))
+    replay = Replay(lab, old, changed(lists=lists(spam=spam(weight=8))))
+    replay.check_exact()
+    assert ("accept", "reject", "spam monitor -> enforce") in replay.changes()
+
+
+def test_an_allow_list_that_failed(lab):
+    """It may have saved the message: put off, with the new file, too."""
+    old = changed(lists=lists(), verdict={"reject": 8, "tag": 0})
+    new = changed(lists=lists(zen=zen(sbl=12)), verdict={"reject": 8, "tag": 0})
+    sessions = [(BL, {}), (CLEAN, {})]
+    replay = Replay(lab, old, new, sessions, lab.dns(MUTE))
+    assert replay.before == ["tempfail", "accept"]
+    replay.check_exact()
+    conf = lab.dir / "more.conf"
+    conf.write_text(lab.conf(**changed(lists=lists(zen=zen(sbl=14)), verdict={"reject": 8, "tag": 0})))
+    said = Rblctl(lab.dir)("--json", "whatif", "-c", conf).json
+    assert {(row["from"], row["to"], row["because"], row["count"]) for row in said["changed"]} == {
+        ("tempfail", "reject", "zen 127.0.0.2 8 -> 14", 1),
+        ("tempfail", "reject", "zen 127.0.0.2 12 -> 14", 1),
+    }
+
+
+def test_what_was_not_awaited(lab):
+    """The verdict was given before all had answered: what they say is not known."""
+    dns = lab.dns([{"suffix": "spam.test", "silent": True}, *RULES])
+    slow = {"resolver": {"deadline": "500ms", "timeout": "400ms"}}
+    sessions = [(BL, {}), (PBL, {}), (CLEAN, {})]
+    replay = Replay(lab, {**OLD, **slow}, {**changed(lists=lists(spam=spam(weight=5))), **slow},
+                    sessions, dns)  # fmt: skip
+    replay.check_bounds()
+    assert {row["because"] for row in replay.said["unknown"]} == {"spam had not answered then"}
+    assert replay.said["not_known"] == 2  # zen decides the first one by itself
+    same = Rblctl(lab.dir)("--json", "whatif", "-c", lab.dir / "rblmilter.conf").json
+    assert same["changed"] == [] and same["decisions"] > 3
+
+
+def test_a_flood_counts_whole(lab):
+    """What was folded counts with the one that stands for it."""
+    replay = Replay(lab, OLD, changed(lists=lists(zen=zen(sbl=7))), [(BL, {})] * 80)
+    replay.check_exact()
+    assert replay.said["records"] < 80
+    assert replay.changes() == {("reject", "tag", "zen 127.0.0.2 8 -> 7"): 80}
+
+
+def test_over_a_reload(lab):
+    """Each decision is held against the file that it was made by."""
+    dns = lab.dns(RULES)
+    daemon = lab.daemon(dns, **OLD)
+    conf = lab.dir / "new.conf"
+    conf.write_text(lab.conf(dns, **changed(lists=lists(spam=spam(weight=8)))))
+    assert play(lab, SPAM) == "tag"
+    daemon.reload(conf.read_text(), "reloaded ")
+    assert play(lab, SPAM) == "reject"
+    said = Rblctl(lab.dir)("--json", "whatif", "-c", conf).json
+    assert (said["as_it_was"]["tag"], said["as_it_was"]["reject"]) == (1, 1)
+    assert said["with_file"]["reject"] == 2
+    assert [(row["because"], row["count"]) for row in said["changed"]] == [("spam 4 -> 8", 1)]
+
+
+# --- the command ---
+
+
+@pytest.fixture
+def asked(lab):
+    lab.name_server = lab.dns(RULES)
+    lab.running = lab.daemon(lab.name_server, **OLD)
+    lab.rblctl = Rblctl(lab.dir)
+    lab.new = lab.dir / "new.conf"
+    lab.new.write_text(lab.conf(lab.name_server, **changed(lists=lists(spam=spam(weight=8)))))
+    play(lab, SPAM)
+    return lab
+
+
+def test_the_table(asked):
+    result = asked.rblctl("whatif", "-c", asked.new, "--since", "1h")
+    lines = result.out.splitlines()
+    assert result.status == 0 and lines[0].startswith("replayed 1 decisions since "), result
+    assert lines[2].split() == ["REJECTED", "TEMPFAIL", "TAGGED", "ACCEPTED", "NOT", "KNOWN"]
+    assert lines[3].split() == ["as", "it", "was", "0", "0", "1", "0", "0"]
+    assert lines[4].split() == ["with", "new.conf", "1", "0", "0", "0", "0"]
+    assert lines[6].split() == ["WHAT", "COUNT", "BECAUSE", "EXAMPLES"]
+    assert lines[7].split()[:6] == ["newly", "rejected", "1", "spam", "4", "->"], lines[7]
+    shown = asked.rblctl("why", lines[7].split()[-1])
+    assert shown.status == 0 and SPAM in shown.out, shown
+
+
+def test_nothing_would_differ(asked):
+    result = asked.rblctl("whatif", "-c", asked.dir / "rblmilter.conf")
+    assert result.status == 0 and result.out.endswith("no verdict would differ\n"), result
+
+
+def test_since(asked):
+    time.sleep(2.1)
+    assert asked.rblctl("--json", "whatif", "-c", asked.new, "--since", "1s").json["decisions"] == 0
+    assert asked.rblctl("--json", "whatif", "-c", asked.new).json["decisions"] == 1
+
+
+def test_a_file_with_errors(asked):
+    """As for a reload: every error, with its line, and exit status 4."""
+    asked.new.write_text('verdict { reject = "x" }\nlist "a" { }\n')
+    result = asked.rblctl("whatif", "-c", asked.new)
+    assert result.status == 4 and result.out == "", result
+    assert f"{asked.new}:1: reject" in result.err and 'list "a" has no zone' in result.err
+    gone = asked.rblctl("whatif", "-c", asked.dir / "gone.conf")
+    assert gone.status == 4 and "gone.conf: cannot be read" in gone.err, gone
+    assert asked.rblctl("whatif").status == 2
+    assert asked.rblctl("whatif", "-c", asked.new, "--since", "x").status == 2
+
+
+def test_includes_and_keys_are_the_callers(asked):
+    """rblctl reads them, beside the file; no key leaves it."""
+    (asked.dir / "spam.conf").write_text(spam(weight=8))
+    key = asked.dir / "zen.key"
+    key.write_text("s3cret\n")
+    key.chmod(0o600)
+    keyed = dnsbl("keyed", "%{key}.keyed.test", key_file="zen.key", mode="monitor")
+    rest = [row for row in lists(spam=None)] + [keyed]
+    text = asked.conf(asked.name_server, **changed(lists=rest))
+    asked.new.write_text(text + 'include("spam.conf")\n')
+    result = asked.rblctl("--json", "whatif", "-c", asked.new)
+    assert result.status == 0, result
+    assert {row["because"] for row in result.json["changed"]} == {"spam 4 -> 8"}
+    assert "s3cret" not in result.out + asked.running.log.text()
+
+
+# what a request must not make the daemon read
+STRANGE = [
+    'include("/etc/hostname")',
+    'user = "${HOME}"',
+    "user = ${HOME}",
+    'user = "\\\\${HOME}"',
+]
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_a_request_reads_nothing_of_the_daemons(asked, text):
+    with asked.rblctl.dial() as s:
+        answer = asked.rblctl.request(s, {"command": "whatif", "configuration": text})
+        assert answer["error"] == "refused" and len(answer["messages"]) == 1, answer
+        assert "root" not in answer["messages"][0], answer
+        key = 'list "a" { zone = "%{key}.b.example" key-file = "/etc/shadow" }'
+        answer = asked.rblctl.request(s, {"command": "whatif", "configuration": key})
+        assert answer["ok"], answer
+
+
+def multiply(lab, count):
+    """So many copies of the decision, with ids of its second."""
+    path = next((lab.dir / "journal").glob("*.refused.db"))
+    with sqlite3.connect(path, timeout=20) as db:
+        db.execute(
+            "WITH RECURSIVE k(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n < ?) "
+            "INSERT INTO decision (id, parts) SELECT ((id >> 24) << 24) + k.n, parts "
+            "FROM decision, k",
+            (count,),
+        )
+    db.close()
+
+
+def test_one_at_a_time_and_it_ends_with_the_daemon(asked):
+    """A million decisions take a while."""
+    asked.rblctl("--json", "whatif", "-c", asked.new)  # it is written
+    multiply(asked, 1000000)
+    request = {"command": "whatif", "configuration": asked.new.read_text()}
+    line = json.dumps(request).encode() + b"\n"
+    with asked.rblctl.dial(60) as one, asked.rblctl.dial(60) as two:
+        one.sendall(line)
+        two.sendall(line)
+        answers = [json.loads(s.makefile("rb").readline()) for s in (one, two)]
+        assert sorted(a["ok"] for a in answers) == [False, True], answers
+        said = next(a for a in answers if a["ok"])["whatif"]
+        assert next(a for a in answers if not a["ok"])["error"] == "busy"
+        assert said["complete"] and said["decisions"] == 1000001
+        assert said["with_file"]["reject"] == 1000001
+        one.sendall(line)
+        assert play(asked, SPAM) == "tag"  # mail goes on
+        asked.running.terminate()
+        asked.running.check_clean()

@@ -261,6 +261,47 @@ static void test_print(void **state)
     free(first);
 }
 
+/* What was printed is read from memory, and nothing outside of it. */
+static void test_of_text(void **state)
+{
+    static const char *const refused[] = {
+        "include(\"list.conf\")", "user = \"${HOME}\"", "user = ${HOME}",
+        "user = \"\\\\${HOME}\"", "bogus = 1",
+    };
+    struct told told = {""};
+    struct config *c =
+        load_good("user = '${HOME}'\n"
+                  "list \"a\" { zone = \"%{key}.a.example\" key = \"s3cret\" }\n"
+                  "list \"b\" { zone = \"%{key}.b.example\""
+                  " key-file = \"good.key\" weight = 4 }\n");
+    char *first, *second;
+
+    (void)state;
+    print_to(c, &first);
+    config_unref(c);
+    unlink(path_of("good.key")); /* it is not read */
+    c = config_of_text("then", first, config_tell, &told);
+    assert_non_null(c);
+    assert_string_equal(told.text, "");
+    assert_string_equal(c->user, "${HOME}");
+    assert_string_equal(c->lists[0].zone, "key.a.example");
+    assert_string_equal(c->lists[1].zone, "key.b.example");
+    assert_int_equal(c->lists[1].weight, 4);
+    print_to(c, &second);
+    assert_string_equal(first, second);
+    config_unref(c);
+    free(first);
+    free(second);
+    write_file("good.key", "# comes from the portal\n S3cret \n", 0640);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        told.text[0] = '\0';
+        if (config_of_text("then", refused[i], config_tell, &told) != NULL)
+            fail_msg("accepted: %s", refused[i]);
+        if (strncmp(told.text, "then", 4) != 0)
+            fail_msg("%s: %s", refused[i], told.text);
+    }
+}
+
 static void test_refs(void **state)
 {
     struct config *c = load_good("");
@@ -321,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_rules_and_servers),
         cmocka_unit_test(test_include),
         cmocka_unit_test(test_print),
+        cmocka_unit_test(test_of_text),
         cmocka_unit_test(test_refs),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_good_after_broken),
