@@ -196,7 +196,7 @@ enum outcome ctl_whatif(struct ctl *ctl, const struct arguments *arguments)
     }
     request = ctl_request("whatif");
     ctl_set_text(&request, "configuration", text);
-    ctl_set_number(&request, "since", since_s);
+    ctl_set_number(&request, "since_s", since_s);
     free(text);
     answer = ctl_ask(ctl, request, &outcome);
     if (answer == NULL)

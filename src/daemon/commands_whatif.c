@@ -358,7 +358,7 @@ static int read_file(struct whatif *w, const json_t *request, json_t **answer)
     const char *text;
 
     if (request_text(request, "configuration", &text, answer) != 0 ||
-        request_optional_number(request, "since", PROTOCOL_SPAN_MAX_S, &since_s,
+        request_optional_number(request, "since_s", PROTOCOL_SPAN_MAX_S, &since_s,
                                 answer) != 0)
         return -1;
     w->since = (int64_t)time(NULL) - since_s;
@@ -373,8 +373,8 @@ static int read_file(struct whatif *w, const json_t *request, json_t **answer)
     return -1;
 }
 
-/* {"command":"whatif","configuration": a conf file as rblmilter -t prints it, "since":
- * seconds} -> {"ok":true,"whatif":{…}}: how many decisions there were by verdict, how many
+/* {"command":"whatif","configuration": a conf file as rblmilter -t prints it,
+ * "since_s"} -> {"ok":true,"whatif":{…}}: how many decisions there were by verdict, how many
  * there would be, and for each change or reason what is not known, with a few ids. */
 json_t *cmd_whatif(struct control_session *session, const json_t *request)
 {

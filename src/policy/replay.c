@@ -206,6 +206,16 @@ static bool wants(const struct list *list, enum check check, const struct replay
            (e->has_client && !(e->client.family == 6 && !list->ipv6));
 }
 
+/* Whether some list was queried about the whole subject, so that any can be. */
+static bool was_looked_up(enum check check, const struct replay_case *c)
+{
+    for (size_t i = 0; i < c->then->list_count; i++)
+        if (c->answers[i * CHECK_COUNT + check] != NULL &&
+            !c->then->lists[i].organizational)
+            return true;
+    return false;
+}
+
 /* Whether a list that has no answer of the subject would be queried about it. */
 static bool is_looked_up(const struct replay_list *l, enum check check,
                          struct replay_case *c, const struct suffix_list *suffixes)
@@ -216,6 +226,8 @@ static bool is_looked_up(const struct replay_list *l, enum check check,
     if (c->asked_all && l->then != NULL && l->same_query && l->then->after_count == 0 &&
         wants(l->then, check, c))
         return false;
+    if (!l->list->organizational && was_looked_up(check, c))
+        return true;
     if (check == CHECK_HELO)
         know_helo(c);
     if (check_stage(check) >= STAGE_MAIL || l->list->when == WHEN_NULL_SENDER)
@@ -229,7 +241,7 @@ static bool is_looked_up(const struct replay_list *l, enum check check,
 static bool was_disbelieved(const struct replay_list *l, const struct record_answer *a)
 {
     return a->skip[0] != '\0' ||
-           (a->state == RESULT_LISTED && !a->monitor && a->weight == 0 &&
+           (a->counted && a->state == RESULT_LISTED && !a->monitor && a->weight == 0 &&
             result_of_addresses(l->then, a->addresses, a->address_count).weight != 0);
 }
 
@@ -256,8 +268,16 @@ static void add_answer(struct sum *sum, const struct replay_list *l,
     sum->unheard |= result.state != RESULT_LISTED && result.state != RESULT_NOT_LISTED;
 }
 
+/* Whether what the list said of it is known: by the time of the verdict, or soon enough
+ * after it that a verdict that waits for it has it. */
+static bool has_said(const struct record_answer *a, int deadline_ms)
+{
+    return a->counted ? a->skip[0] == '\0' || a->status != DNS_NOT_ASKED
+                      : !a->late && a->status != DNS_NOT_ASKED && a->ms < deadline_ms;
+}
+
 static void add_subject(struct sum *sum, const struct replay_list *l, enum check check,
-                        struct replay_case *c, const struct suffix_list *suffixes)
+                        struct replay_case *c, const struct config *config)
 {
     const struct record_answer *a =
         l->then != NULL ? c->answers[l->then_index * CHECK_COUNT + check] : NULL;
@@ -266,9 +286,7 @@ static void add_subject(struct sum *sum, const struct replay_list *l, enum check
     if (!wants(l->list, check, c))
         return;
     if (a != NULL && l->same_query) {
-        bool skipped = a->skip[0] != '\0' && a->status == DNS_NOT_ASKED;
-
-        if (a->counted && !skipped) {
+        if (has_said(a, config->resolver.deadline_ms)) {
             add_answer(sum, l, a);
             return;
         }
@@ -276,7 +294,7 @@ static void add_subject(struct sum *sum, const struct replay_list *l, enum check
             unknown = UNKNOWN_NO_ANSWER;
         sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
     } else {
-        if (!is_looked_up(l, check, c, suffixes))
+        if (!is_looked_up(l, check, c, config->suffixes))
             return;
         if (l->then != NULL && l->then->mode != LIST_OFF && !l->same_query)
             unknown = UNKNOWN_OTHER_QUERY;
@@ -335,7 +353,7 @@ static void add_list(const struct replay *replay, const struct replay_list *l,
         if ((l->list->checks & 1u << check) != 0 &&
             (upto >= STAGE_RCPT || check_stage((enum check)check) <= upto) &&
             !(l->list->when == WHEN_NULL_SENDER && upto < STAGE_MAIL))
-            add_subject(&sum, l, (enum check)check, c, replay->config->suffixes);
+            add_subject(&sum, l, (enum check)check, c, replay->config);
     add_sum(&out->tally, &widest->missing, &sum, l);
     if (!sum.silent)
         return;

@@ -185,6 +185,7 @@ def manual_examples():
 def test_manual_examples(lab, rblctl):
     """Each is run as it stands, in the manual's order."""
     (lab.dir / "feed.txt").write_text("a.example\n")
+    (lab.dir / "new.conf").write_text("verdict { reject = 10 }\n")
     assert len(manual_examples()) >= 15
     for example in manual_examples():
         command, _, target = example.partition(" > ")

@@ -33,7 +33,7 @@ struct said {
     int weight;            /* that it added then */
     const char *skip;
     enum dns_status failed; /* instead of addresses */
-    bool open;              /* it had not answered */
+    bool open;              /* it had not answered then: addresses are what came later */
     bool monitor;
     enum check check;
 };
@@ -89,6 +89,8 @@ static const struct row rows[] = {
      {LISTED(0, 8), NOTHING(1), NOTHING(2)}, 3, DEFER, DEFER, 0, NULL, NULL, NULL},
     {"had not answered", THEN, THEN, {OPEN(0), NOTHING(1), NOTHING(2)}, 3, ACCEPT, REJECT, UNKNOWN_NO_ANSWER, "bl", NULL, NULL},
     {"had not answered, but cannot matter", THEN, THEN, {LISTED(0, 8), OPEN(1), NOTHING(2)}, 3, REJECT, REJECT, 0, NULL, NULL, NULL},
+    {"answered after the verdict", THEN, THEN, {{0, "127.0.0.2", 0, NULL, DNS_FOUND, true, false, CHECK_CLIENT}, NOTHING(1), NOTHING(2)}, 3,
+     REJECT, REJECT, 0, NULL, NULL, NULL},
     {"the widest is named", THEN, THEN, {OPEN(0), OPEN(1), OPEN(2)}, 3, ACCEPT, REJECT, UNKNOWN_NO_ANSWER, "bl", NULL, NULL},
     {"down", THEN, THEN, {SKIPPED(0, "down"), NOTHING(1), NOTHING(2)}, 3, ACCEPT, REJECT, UNKNOWN_NOT_QUERIED, "bl", NULL, NULL},
     {"failed", THEN, THEN, {FAILED(0, DNS_SERVFAIL), LISTED(1, 4), NOTHING(2)}, 3, TAG, TAG, 0, NULL, NULL, NULL},
@@ -180,7 +182,7 @@ static void fill_answer(struct record_answer *a, struct in_addr addresses[static
                                 .monitor = said->monitor,
                                 .weight = said->weight,
                                 .skip = said->skip != NULL ? said->skip : ""};
-    if (said->open || said->failed != DNS_FOUND) {
+    if ((said->open && said->addresses == NULL) || said->failed != DNS_FOUND) {
         a->state = RESULT_FAILED;
         a->status = (uint8_t)(said->open ? DNS_NOT_ASKED : said->failed);
     } else if (said->addresses != NULL) {
