@@ -26,10 +26,11 @@
 /* A configuration of the records, held against the new one. */
 struct past {
     struct past *next;
-    int64_t number;
+    char *text;            /* as the journal has it: a reload may have changed nothing */
     struct config *config; /* NULL: it cannot be read any more */
     struct replay *then;   /* itself */
     struct replay *now;    /* the new one */
+    bool has_changes;
     struct replay_changes changes;
 };
 
@@ -46,9 +47,10 @@ struct row {
 struct whatif {
     struct daemon *daemon;
     struct config *config;
-    int64_t since, until; /* unix time; until: of the last one judged */
-    int64_t deadline_ms;  /* CLOCK_MONOTONIC */
-    struct past *pasts;
+    int64_t since, until;      /* unix time; until: of the last one judged */
+    int64_t deadline_ms;       /* CLOCK_MONOTONIC */
+    struct past *pasts, *past; /* past: of the last decision */
+    int64_t past_number;
     struct replay_case c;
     struct row *rows;
     size_t row_count;
@@ -73,27 +75,28 @@ static void past_free(struct past *past)
     replay_free(past->now);
     replay_free(past->then);
     config_unref(past->config);
+    free(past->text);
     free(past);
 }
 
 /* One that cannot be read (of another version) is kept without its config. NULL: no
  * memory. */
-static struct past *past_new(struct whatif *w, int64_t number, const char *text)
+static struct past *past_new(struct whatif *w, const char *text)
 {
     struct past *past = calloc(1, sizeof *past);
 
     if (past == NULL)
         return NULL;
-    past->number = number;
+    past->text = strdup(text);
     past->config = config_of_text("then", text, ignore_report, NULL);
     if (past->config != NULL) {
         past->then = replay_new(past->config, past->config);
         past->now = replay_new(w->config, past->config);
-        if (past->then == NULL || past->now == NULL ||
-            replay_changes_find(&past->changes, past->config, w->config) != 0) {
-            past_free(past);
-            return NULL;
-        }
+    }
+    if (past->text == NULL ||
+        (past->config != NULL && (past->then == NULL || past->now == NULL))) {
+        past_free(past);
+        return NULL;
     }
     past->next = w->pasts;
     w->pasts = past;
@@ -102,12 +105,14 @@ static struct past *past_new(struct whatif *w, int64_t number, const char *text)
 
 static struct past *past_of(struct whatif *w, const struct journal_found *found)
 {
-    int64_t number = found->record->configuration;
-
-    for (struct past *past = w->pasts; past != NULL; past = past->next)
-        if (past->number == number)
-            return past;
-    return past_new(w, number, found->configuration);
+    if (w->past != NULL && w->past_number == found->record->configuration)
+        return w->past;
+    w->past_number = found->record->configuration;
+    for (w->past = w->pasts; w->past != NULL; w->past = w->past->next)
+        if (strcmp(w->past->text, found->configuration) == 0)
+            return w->past;
+    w->past = past_new(w, found->configuration);
+    return w->past;
 }
 
 /* --- rows --- */
@@ -190,10 +195,15 @@ static void count_unknown(struct whatif *w, const struct record *record,
 
 /* The one change without which it would be as it was; or else the first without which it
  * would not be as it is. */
-static const char *cause_of(struct whatif *w, const struct past *past, enum verdict was,
+static const char *cause_of(struct whatif *w, struct past *past, enum verdict was,
                             enum verdict now, const struct replayed *then)
 {
     const char *other = NULL;
+
+    if (!past->has_changes &&
+        replay_changes_find(&past->changes, past->config, w->config) != 0)
+        w->stopped = true;
+    past->has_changes = true;
 
     for (size_t i = 0; i < past->changes.count; i++) {
         const struct replay_change *change = &past->changes.items[i];
@@ -209,7 +219,7 @@ static const char *cause_of(struct whatif *w, const struct past *past, enum verd
     return other != NULL ? other : "several changes together";
 }
 
-static void judge(struct whatif *w, const struct past *past, const struct record *record)
+static void judge(struct whatif *w, struct past *past, const struct record *record)
 {
     enum verdict was = replay_was(record);
     uint64_t weight = 1 + record->folded;

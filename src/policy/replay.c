@@ -535,11 +535,16 @@ static void judge_stage(const struct replay *replay, struct replay_case *c,
         doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_BLOCKLIST);
 }
 
+static bool is_refused_by_entry(const struct record *r)
+{
+    return r->entry_action != BLOCKLIST_NONE && r->verdict >= VERDICT_TEMPFAIL;
+}
+
 /* Whether the lists' verdict may be given before MAIL; not sure where only the allow
  * entries of then could tell (session_lists_are_due). */
 static bool is_due(const struct config *config, const struct record *r, enum stage stage)
 {
-    return stage >= STAGE_MAIL || r->entry_action == BLOCKLIST_BLOCK ||
+    return stage >= STAGE_MAIL || is_refused_by_entry(r) ||
            (!config->exempt.authenticated && config->exempt.sender_count == 0 &&
             r->entry_action != BLOCKLIST_ALLOW);
 }
@@ -602,8 +607,7 @@ static bool judge_early(const struct replay *replay, struct replay_case *c,
             continue;
         judge_stage(replay, c, stage, out);
         if (out->mildest >= VERDICT_TEMPFAIL &&
-            (stage == STAGE_MAIL || last < STAGE_MAIL ||
-             c->record->entry_action == BLOCKLIST_BLOCK))
+            (stage == STAGE_MAIL || last < STAGE_MAIL || is_refused_by_entry(c->record)))
             return true;
         *unsure |= out->severest >= VERDICT_TEMPFAIL;
     }

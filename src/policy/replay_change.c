@@ -9,26 +9,41 @@
 
 #include "base/text.h"
 
+#define ROOM (8u << 20)
+
 /* The work under way. */
 struct finder {
     struct replay_changes *changes;
     const struct config *then, *now;
+    size_t room, each; /* octets left, and what a change takes at most */
     bool failed;
 };
 
+/* What one change takes: itself, an array of its own, and its replay, which has less than
+ * a list for each. */
+static size_t size_of_one(const struct config *now)
+{
+    return sizeof(struct replay_change) + 2 * now->list_count * sizeof(struct list) +
+           now->exempt.network_count * sizeof(struct network) +
+           (now->exempt.sender_count + now->exempt.recipient_count) *
+               sizeof(struct exempt_address);
+}
+
 /* One more change; its undone is the new configuration, still to be changed back. NULL:
- * no memory. */
+ * no memory, or no room. */
 __attribute__((format(printf, 2, 3))) static struct replay_change *add(struct finder *f,
                                                                        const char *format,
                                                                        ...)
 {
     struct replay_changes *changes = f->changes;
-    struct replay_change *grown =
-        realloc(changes->items, (changes->count + 1) * sizeof *grown);
-    struct replay_change *change;
+    struct replay_change *grown, *change;
     char text[REPLAY_CHANGE_SIZE];
     va_list args;
 
+    if (f->room < f->each)
+        return NULL;
+    f->room -= f->each;
+    grown = realloc(changes->items, (changes->count + 1) * sizeof *grown);
     if (grown == NULL) {
         f->failed = true;
         return NULL;
@@ -343,7 +358,7 @@ static void find_lists(struct finder *f)
 int replay_changes_find(struct replay_changes *changes, const struct config *then,
                         const struct config *now)
 {
-    struct finder f = {changes, then, now, false};
+    struct finder f = {changes, then, now, ROOM, size_of_one(now), false};
 
     *changes = (struct replay_changes){0};
     find_lists(&f);

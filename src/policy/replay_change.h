@@ -25,8 +25,8 @@ struct replay_changes {
     size_t count;
 };
 
-/* Finds them; borrows both, which must outlive the changes. Returns 0, or -1 without
- * memory. */
+/* Finds them, as many as fit into some megabytes: a stranger may have written now. Borrows
+ * both, which must outlive the changes. Returns 0, or -1 without memory. */
 int replay_changes_find(struct replay_changes *changes, const struct config *then,
                         const struct config *now);
 void replay_changes_clear(struct replay_changes *changes); /* zeroed is fine */
