@@ -1,17 +1,52 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a file may say, but a postmaster would regret. */
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "config/build.h"
 #include "known/well_known.h"
 #include "known/zones.h"
 
-/* Where in a session the subject of a check becomes known. */
+/* The most that a list can give: the largest weight, or the sum where bits add up. */
+static int most_of(const struct list *list)
+{
+    int most = list->rule_count == 0 && list->weight > 0 ? list->weight : 0;
+
+    for (size_t i = 0; i < list->rule_count; i++) {
+        int weight = list->rules[i].weight;
+
+        if (weight > 0 && codes_have_bits(&list->rules[i].codes))
+            most += weight;
+        else if (weight > most)
+            most = weight;
+    }
+    return most;
+}
+
+static void check_reject(struct build *b, cfg_t *sec)
+{
+    const struct config *c = b->config;
+    long most = 0;
+
+    for (size_t i = 0; i < c->list_count; i++)
+        if (c->lists[i].mode == LIST_ENFORCE)
+            most += most_of(&c->lists[i]);
+    if (most > 0 && c->verdict.reject > most)
+        option_warning(
+            b, sec, "reject",
+            "reject = %d is above %ld, the sum of all weights: no list refuses "
+            "anything",
+            c->verdict.reject, most);
+}
+
 static void check_verdict(struct build *b)
 {
     const struct config *c = b->config;
     cfg_t *sec = cfg_getsec(b->parse->cfg, "verdict");
+
+    check_reject(b, sec);
 
     if (c->verdict.reject != 0 && c->verdict.tag > c->verdict.reject)
         option_warning(b, sec, "tag", "tag = %d is above reject = %d: nothing is tagged",
@@ -127,6 +162,58 @@ static void check_risks(struct build *b, const struct list *list, cfg_t *sec)
                            row->advice);
 }
 
+static struct ipaddr address_of(const uint8_t octets[4])
+{
+    struct ipaddr ip = {.family = 4};
+
+    memcpy(ip.octets, octets, 4);
+    return ip;
+}
+
+/* Whether all answers that the pattern names are errors by one of error-codes. (Some may be:
+ * exceptions to a wide pattern.) 127.0.0.1 is no error where codes name it. */
+static bool is_all_error(const struct list *list, const struct code_pattern *pattern)
+{
+    uint32_t first = htonl(pattern->first), last = htonl(pattern->last);
+    bool is_range = pattern->kind == CODE_RANGE;
+    struct ipaddr low = address_of(is_range ? (uint8_t *)&first : pattern->octets_first);
+    struct ipaddr high = address_of(is_range ? (uint8_t *)&last : pattern->octets_last);
+
+    if (pattern->kind == CODE_BIT || (is_range && pattern->last == INADDR_LOOPBACK))
+        return false;
+    for (size_t i = 0; i < list->error_code_count; i++)
+        if (network_contains(&list->error_codes[i], &low) &&
+            network_contains(&list->error_codes[i], &high))
+            return true;
+    return false;
+}
+
+static void check_codes(struct build *b, const struct list *list, cfg_t *sec)
+{
+    for (size_t i = 0; i < list->rule_count; i++)
+        for (size_t k = 0; k < list->rules[i].codes.count; k++) {
+            if (!is_all_error(list, &list->rules[i].codes.patterns[k]))
+                continue;
+            option_warning(
+                b, sec, "error-codes",
+                "list \"%s\": codes \"%s\" names what is in error-codes, which "
+                "count: that is never a listing",
+                list->name, list->rules[i].text);
+            return;
+        }
+}
+
+static void check_test_points(struct build *b, const struct list *list, cfg_t *sec)
+{
+    if (list->test_listed[0] != '\0' &&
+        strcmp(list->test_listed, list->test_unlisted) == 0)
+        option_warning(
+            b, sec, "test-unlisted",
+            "list \"%s\": test-listed and test-unlisted are both \"%s\": one must "
+            "be listed, the other not, so the list is always disabled",
+            list->name, list->test_listed);
+}
+
 static void check_list(struct build *b, size_t index, cfg_t *sec)
 {
     const struct list *list = &b->config->lists[index];
@@ -149,11 +236,32 @@ static void check_list(struct build *b, size_t index, cfg_t *sec)
             "organizational is of no use: list \"%s\" is not queried for names",
             list->name);
     check_risks(b, list, sec);
+    check_codes(b, list, sec);
+    check_test_points(b, list, sec);
     check_servers(b, list->servers, sec);
+}
+
+/* Of one's own: 10/8 and fc00::/7 are the widest. */
+static void check_exempt(struct build *b)
+{
+    const struct config *c = b->config;
+    char text[NETWORK_TEXT_SIZE];
+
+    for (size_t i = 0; i < c->exempt.network_count; i++) {
+        const struct network *network = &c->exempt.networks[i];
+
+        if (network->prefix >= (network->base.family == 4 ? 8 : 7))
+            continue;
+        network_text(network, text);
+        option_warning(b, cfg_getsec(b->parse->cfg, "exempt"), "networks",
+                       "networks: %s is much of the world: nothing from there is refused",
+                       text);
+    }
 }
 
 void check_config(struct build *b)
 {
+    check_exempt(b);
     check_verdict(b);
     check_reject_at(b);
     check_resolver(b);

@@ -139,6 +139,8 @@ def test_the_sample_list(etc):
 
 @pytest.mark.parametrize("preset", sorted((ROOT / "etc/lists.d").glob("*.conf")),
                          ids=lambda p: p.stem)
-def test_preset_loads(preset):
-    result = check(preset)
+def test_preset_loads(tmp_path, preset):
+    conf = tmp_path / "rblmilter.conf"
+    conf.write_text(f'verdict {{ reject = 1 tag = 1 }}\ninclude("{preset}")\n')
+    result = check(conf)
     assert (result.returncode, result.stderr) == (0, "")

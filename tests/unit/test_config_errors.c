@@ -374,6 +374,34 @@ static const struct {
      "warning: zone = \"x.sorbs.net\": SO"},
     {"twice", "list \"a\" { zone = \"a.b\" }\nlist \"b\" { zone = \"A.b\" }",
      "main.conf:2: warning: zone = \"A.b\" counts twice: list \"a\""},
+    {"reject above all",
+     "list \"a\" { zone = \"a.b\" weight = 3 }\nverdict {\n reject = 9 }",
+     "main.conf:3: warning: reject = 9 is above 3, the sum of all weights"},
+    {"reject above all, monitored",
+     "list \"a\" { zone = \"a.b\" weight = 7 }\n"
+     "list \"b\" { zone = \"b.b\" mode = \"monitor\" }",
+     "warning: reject = 8 is above 7"},
+    {"reject above all, by codes",
+     "list \"a\" { zone = \"a.b\" codes \"127.0.0.2\" { weight = 7 }\n"
+     " codes \"127.0.0.3\" { weight = 6 } }",
+     "warning: reject = 8 is above 7"},
+    {"all are exempt", "exempt {\n networks = { \"0.0.0.0/0\" } }",
+     "main.conf:2: warning: networks: 0.0.0.0/0 is much of the world"},
+    {"half are exempt", "exempt { networks = { \"10.0.0.0/8\", \"2000::/3\" } }",
+     "warning: networks: 2000::/3 is much"},
+    {"equal test points",
+     "list \"a\" { zone = \"a.b\" test-listed = \"127.0.0.2\"\n"
+     " test-unlisted = \"127.0.0.2\" }",
+     "main.conf:2: warning: list \"a\": test-listed and test-unlisted are both"},
+    {"a code that is an error, too",
+     "list \"a\" { zone = \"a.b\" codes \"127.0.0.2, 127.0.0.9-127.0.0.11\" { weight = 8 "
+     "}\n"
+     " error-codes = { \"127.255.255.0/24\", \"127.0.0.8/30\" } }",
+     "main.conf:2: warning: list \"a\": codes \"127.0.0.2, 127.0.0.9-127.0.0.11\" names"},
+    {"codes that are errors, too",
+     "list \"a\" { zone = \"a.b\" codes \"127.0.*.3\" { weight = 8 }\n"
+     " error-codes = { \"127.0.0.0/16\" } }",
+     "main.conf:2: warning: list \"a\": codes \"127.0.*.3\" names"},
     {"organizational", "list \"a\" { zone = \"a.b\" organizational = true }",
      "warning: organizational is of no use"},
 };
@@ -389,6 +417,12 @@ static void test_no_warnings(void **state)
         "list \"a\" { zone = \"a.b\" }\n"
         "list \"b\" { zone = \"a.b\" check = { \"helo\" } organizational = true }\n"
         "list \"c\" { zone = \"a.b\" mode = \"off\" weight = 0 }",
+        "list \"a\" { zone = \"a.b\" codes \"127.0.*.1\" { weight = 5 }\n"
+        " error-codes = { \"127.255.255.0/24\", \"127.0.0.1\", \"127.0.10.0/24\" } }\n"
+        "list \"b\" { zone = \"b.b\" codes \"&2\" { weight = 2 } codes \"&4\" { weight = "
+        "1 }\n"
+        " test-listed = \"\" test-unlisted = \"\" }",
+        "exempt { networks = { \"10.0.0.0/8\", \"fc00::/7\" } }",
         "milter { reject-at = \"eom\" } verdict { tag = 8 tempfail = 8 }",
         "milter { reject-at = \"mail\" } exempt { recipients = {} }",
     };
