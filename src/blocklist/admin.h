@@ -213,7 +213,7 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
 
 /* Makes it so (or with dry_run only counts). REFUSED, with nothing changed, where limits
  * are given and replace would remove more than a third of a source of 100 rows or more:
- * the file was cut, or is another. Of many rows some are in force before the others; after
+ * the file was cut, or is another; or where all rows together list more than a 64th of IPv4. Of many rows some are in force before the others; after
  * FAILED or BUSY they may be, and then the rest follows as soon as it can: error says so. It
  * frees the import, whatever it returns. */
 enum blocklist_result blocklist_import_commit(struct blocklist_import *import,

@@ -65,6 +65,11 @@ struct entry_limits {
     const struct suffix_list *suffixes; /* NULL: only names without a dot are refused */
     const struct network *exempt;       /* one's own networks */
     size_t exempt_count;
+    /* Whether mail from there is accepted day by day; a sentence in why then. NULL: nobody
+     * knows. Not asked about allow entries. */
+    bool (*is_in_use)(void *context, const struct entry *entry,
+                      char why[static ENTRY_ERROR_SIZE]);
+    void *context;
 };
 
 /* The widest network that anyone holds, as a prefix: IPv4 /8 (a former class A), IPv6 /19
@@ -74,8 +79,8 @@ unsigned entry_widest(int family);
 /* Whether the entry would hit far more than one sender: a public suffix, an IPv4 network
  * wider than /8 or IPv6 wider than /19, the null sender, a large provider's domain, one
  * that overlaps an exempt network; or whether a local part or login has a "*" or "?" in
- * it, which was most likely meant as a pattern. Of an allow entry provider and exempt
- * network do not count. Returns true with the reason, a sentence, in why. */
+ * it, which was most likely meant as a pattern; or whether mail from there is in use. Of an
+ * allow entry provider, exempt network and use do not count. Returns true with the reason, a sentence, in why. */
 bool entry_too_wide(const struct entry *entry, bool allow,
                     const struct entry_limits *limits, char why[static ENTRY_ERROR_SIZE]);
 

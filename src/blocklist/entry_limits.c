@@ -6,28 +6,12 @@
 
 #include "base/text.h"
 #include "blocklist/entry.h"
+#include "known/providers.h"
 
 unsigned entry_widest(int family)
 {
     return family == 4 ? 8 : 19;
 }
-
-/* Providers with so many users that no reason holds against all of them. */
-static const char *const providers[] = {
-    "126.com",     "163.com",     "aol.com",        "bigpond.com",    "bluewin.ch",
-    "bt.com",      "comcast.net", "cox.net",        "fastmail.com",   "free.fr",
-    "freenet.de",  "gmail.com",   "gmx.at",         "gmx.ch",         "gmx.com",
-    "gmx.de",      "gmx.net",     "google.com",     "googlemail.com", "hotmail.co.uk",
-    "hotmail.com", "hotmail.de",  "hotmail.fr",     "hotmail.it",     "icloud.com",
-    "laposte.net", "libero.it",   "live.com",       "mac.com",        "mail.com",
-    "mail.ru",     "mailbox.org", "me.com",         "msn.com",        "naver.com",
-    "orange.fr",   "outlook.com", "outlook.de",     "outlook.fr",     "pm.me",
-    "posteo.de",   "proton.me",   "protonmail.com", "qq.com",         "rediffmail.com",
-    "seznam.cz",   "sfr.fr",      "t-online.de",    "verizon.net",    "virgilio.it",
-    "wanadoo.fr",  "web.de",      "wp.pl",          "yahoo.ca",       "yahoo.co.in",
-    "yahoo.co.jp", "yahoo.co.uk", "yahoo.com",      "yahoo.com.br",   "yahoo.de",
-    "yahoo.es",    "yahoo.fr",    "yahoo.it",       "yandex.com",     "yandex.ru",
-    "ymail.com",   "zoho.com"};
 
 static bool name_too_wide(const char *name, bool allow,
                           const struct suffix_list *suffixes, char *why)
@@ -43,13 +27,10 @@ static bool name_too_wide(const char *name, bool allow,
             name);
         return true;
     }
-    for (size_t i = 0; !allow && i < sizeof providers / sizeof providers[0]; i++) {
-        if (strcmp(name, providers[i]) == 0) {
-            text_sentence(why, ENTRY_ERROR_SIZE,
-                          "%s is a large provider's domain: list the address instead",
-                          name);
-            return true;
-        }
+    if (!allow && provider_is_large(name)) {
+        text_sentence(why, ENTRY_ERROR_SIZE,
+                      "%s is a large provider's domain: list the address instead", name);
+        return true;
     }
     return false;
 }
@@ -109,8 +90,9 @@ static const char *local_end(const char *text)
     return at != NULL ? at : text + strlen(text);
 }
 
-bool entry_too_wide(const struct entry *entry, bool allow,
-                    const struct entry_limits *limits, char why[static ENTRY_ERROR_SIZE])
+static bool is_wide_itself(const struct entry *entry, bool allow,
+                           const struct entry_limits *limits,
+                           char why[static ENTRY_ERROR_SIZE])
 {
     struct network network;
 
@@ -133,4 +115,12 @@ bool entry_too_wide(const struct entry *entry, bool allow,
         return is_pattern(entry->text + strlen("user:"), local_end(entry->text), why);
     }
     return false;
+}
+
+bool entry_too_wide(const struct entry *entry, bool allow,
+                    const struct entry_limits *limits, char why[static ENTRY_ERROR_SIZE])
+{
+    return is_wide_itself(entry, allow, limits, why) ||
+           (!allow && limits->is_in_use != NULL &&
+            limits->is_in_use(limits->context, entry, why));
 }

@@ -134,6 +134,7 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
     const char *source =
         row->source != NULL && *row->source != '\0' ? row->source : import->source;
     const char *reason = row->reason != NULL ? row->reason : import->reason;
+    struct network network;
     /* of the future: by a clock ahead of ours, here or where it comes from */
     int64_t since = row->since <= blocklist_now(import->blocklist) ? row->since : 0;
 
@@ -146,5 +147,8 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
         sql_run(import->stage) != SQLITE_OK)
         return transaction_failed(import->blocklist, import->db, error);
     import->rows++;
+    if (!row->allow && entry_network(row->entry, &network) == 0 &&
+        network.base.family == 4)
+        import->ipv4 += UINT64_C(1) << (32 - network.prefix);
     return BLOCKLIST_OK;
 }

@@ -30,6 +30,9 @@
 /* A source of so many rows does not lose a third of them from one file to the next. */
 #define REPLACE_GUARD_ROWS 100
 
+/* Four /8, a 64th of all: feeds of stolen networks list less than two. */
+#define MOST_IPV4 (UINT64_C(4) << 24)
+
 static int end_old(struct blocklist_import *import)
 {
     int64_t now = blocklist_now(import->blocklist);
@@ -394,6 +397,18 @@ void import_finish_left(struct blocklist *blocklist)
     pthread_mutex_unlock(&blocklist->import_lock);
 }
 
+static bool lists_too_much(const struct blocklist_import *import, char *error)
+{
+    if (import->limits == NULL || import->ipv4 <= MOST_IPV4)
+        return false;
+    text_sentence(
+        error, BLOCKLIST_ERROR_SIZE,
+        "the file lists %llu million IPv4 addresses in all, more than 67 million, a "
+        "64th of the world: nothing was changed (--force does it all the same)",
+        (unsigned long long)(import->ipv4 / 1000000));
+    return true;
+}
+
 static enum blocklist_result sort_and_move(struct blocklist_import *import, char *error)
 {
     char part[PATH_MAX], path[PATH_MAX];
@@ -426,7 +441,9 @@ enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
     import->dry_run = dry_run;
     sqlite3_finalize(import->stage);
     import->stage = NULL;
-    if (schema_exec(import->db, "COMMIT") != SQLITE_OK)
+    if (lists_too_much(import, error))
+        result = BLOCKLIST_REFUSED;
+    else if (schema_exec(import->db, "COMMIT") != SQLITE_OK)
         result = transaction_failed(import->blocklist, import->db, error);
     else
         result = sort_and_move(import, error);

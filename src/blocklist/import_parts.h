@@ -18,6 +18,7 @@ struct blocklist_import {
     bool replace;
     const struct entry_limits *limits;
     uint64_t rows;
+    uint64_t ipv4;  /* addresses that block, of all rows together */
     int64_t before; /* rows of the source, before --replace */
     bool dry_run;
     uint64_t added, changed, removed; /* by the chunks so far */

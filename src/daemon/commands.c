@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -109,6 +110,45 @@ int command_actor_of(struct command_actor *out, const struct control_session *se
     return 0;
 }
 
+/* A domain is in use if own users send as it, or if it is a regular with so many senders; a
+ * network if so many regular clients are in it. */
+#define IN_USE_SENDERS 5
+#define IN_USE_CLIENTS 3
+
+bool command_is_in_use(void *context, const struct entry *entry,
+                       char why[static ENTRY_ERROR_SIZE])
+{
+    struct witnesses *witnesses = context;
+    struct accepted_lately lately = {0};
+    int today = (int)(time(NULL) / 86400);
+    struct network network;
+
+    if (entry->kind == ENTRY_DOMAIN)
+        witnesses_of_domain(witnesses, entry->text, today, &lately);
+    else if (entry_network(entry, &network) == 0 &&
+             network.prefix < (network.base.family == 4 ? 32 : 64))
+        witnesses_of_network(witnesses, &network, today, &lately);
+    if (lately.own > 0)
+        text_sentence(
+            why, ENTRY_ERROR_SIZE,
+            "%s is in use: users who log in here have sent as it in the last 30 "
+            "days, such as %s",
+            entry->text, lately.example);
+    else if (lately.senders >= IN_USE_SENDERS)
+        text_sentence(
+            why, ENTRY_ERROR_SIZE,
+            "%s is in use: mail of at least %u of its senders was accepted in the "
+            "last two weeks, such as %s",
+            entry->text, lately.senders, lately.example);
+    else if (lately.clients >= IN_USE_CLIENTS)
+        text_sentence(
+            why, ENTRY_ERROR_SIZE,
+            "%s is in use: mail of %u clients in it is accepted regularly, such as "
+            "%s",
+            entry->text, lately.clients, lately.example);
+    return why[0] != '\0';
+}
+
 void command_limits_of(struct command_limits *out, const struct control_session *session)
 {
     struct daemon *daemon = command_daemon(session);
@@ -120,6 +160,7 @@ void command_limits_of(struct command_limits *out, const struct control_session 
         .suffixes = daemon->suffixes,
         .exempt = out->config->exempt.networks,
         .exempt_count = out->config->exempt.network_count,
+        .context = prober_witnesses(daemon->prober),
     };
 }
 

@@ -94,6 +94,12 @@ struct command_limits {
     struct entry_limits limits;
 };
 void command_limits_of(struct command_limits *out, const struct control_session *session);
+
+/* For limits.is_in_use, which command_limits_of leaves NULL, as it looks through all that is
+ * known: by what was accepted lately (witnesses.h). */
+bool command_is_in_use(void *context, const struct entry *entry,
+                       char why[static ENTRY_ERROR_SIZE]);
+
 void command_limits_end(struct command_limits *limits);
 
 #endif

@@ -93,6 +93,7 @@ static json_t *add_rows(struct control_session *session,
                            ? 0
                            : blocklist_now(blocklist) + (time_t)addition->expires_s};
     command_limits_of(&limits, session);
+    limits.limits.is_in_use = command_is_in_use;
     result =
         blocklist_add(blocklist, rows, count, addition->force ? NULL : &limits.limits,
                       &actor->actor, &shadowed, error);

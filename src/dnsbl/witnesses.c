@@ -13,10 +13,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/jsonfile.h"
+#include "base/text.h"
 
 #define DAYS_KEPT     30
 #define DAYS_REGULAR  3
 #define DAYS_TRUSTED  1 /* after the last acceptance, whatever lists say meanwhile */
+#define WEEK          7
 #define NAMED         64
 #define NAMED_EACH_MS 60000 /* once there are so many */
 
@@ -26,6 +28,10 @@ struct regular {
     uint32_t days;           /* bit i: accepted i days before last_day */
     int last_day;            /* since 1970 */
     uint64_t lists;          /* that had it when it last came */
+    uint64_t senders[2]; /* a bit for a few each; of the week since senders_day, and of
+                                the one before */
+    int senders_day;
+    char example[WITNESS_NAME]; /* the local part of one of them; "" */
 };
 
 struct table {
@@ -36,6 +42,7 @@ struct witnesses {
     pthread_mutex_t lock;
     char *path;
     struct table clients, domains;
+    struct table own; /* domains that own users have sent as */
     struct named {
         struct ipaddr client; /* family 0: free */
         uint64_t list;        /* its bit */
@@ -118,6 +125,48 @@ static void accepted(struct witnesses *w, struct table *table, const char *name,
     r->last_day = today;
     r->lists = lists;
     pthread_mutex_unlock(&w->lock);
+}
+
+/* Lock held. */
+static void note_sender(struct regular *r, const char *local, int today)
+{
+    int age = today - r->senders_day;
+
+    if (age < 0 || age >= WEEK) {
+        r->senders[1] = age >= 0 && age < 2 * WEEK ? r->senders[0] : 0;
+        r->senders[0] = 0;
+        r->senders_day = today;
+    }
+    r->senders[0] |= UINT64_C(1) << hash_of(local) % 64;
+    if (strlen(local) < sizeof r->example && utf8_is_clean(local))
+        snprintf(r->example, sizeof r->example, "%s", local);
+}
+
+static void accepted_sender(struct witnesses *w, struct table *table,
+                            const struct mail_address *sender, uint64_t lists, int today)
+{
+    struct regular *r;
+
+    if (sender->domain[0] == '\0' || strlen(sender->domain) >= WITNESS_NAME)
+        return;
+    accepted(w, table, sender->domain, lists, today);
+    pthread_mutex_lock(&w->lock);
+    r = find(table, sender->domain);
+    if (r != NULL)
+        note_sender(r, sender->local, today);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void witnesses_accepted_sender(struct witnesses *w, const struct mail_address *sender,
+                               uint64_t lists, int today)
+{
+    accepted_sender(w, &w->domains, sender, lists, today);
+}
+
+void witnesses_own_sender(struct witnesses *w, const struct mail_address *sender,
+                          int today)
+{
+    accepted_sender(w, &w->own, sender, 0, today);
 }
 
 void witnesses_accepted_client(struct witnesses *w, const struct ipaddr *client,
@@ -272,14 +321,85 @@ size_t witnesses_draw_named(struct witnesses *w, int family, struct ipaddr *out,
     return count;
 }
 
+static bool is_at_or_below(const char *name, const char *domain)
+{
+    size_t length = strlen(name), above = strlen(domain);
+
+    return length >= above && strcmp(name + length - above, domain) == 0 &&
+           (length == above || name[length - above - 1] == '.');
+}
+
+static bool is_recent(const struct regular *r, int today)
+{
+    return r->name[0] != '\0' && today - r->last_day >= 0 &&
+           today - r->last_day < DAYS_KEPT;
+}
+
+static void take_example(struct accepted_lately *out, const struct regular *r)
+{
+    if (r->example[0] != '\0')
+        snprintf(out->example, sizeof out->example, "%s@%s", r->example, r->name);
+}
+
+/* Lock held. */
+static void add_senders(struct accepted_lately *out, const struct regular *r, int today)
+{
+    int age = today - r->senders_day;
+
+    if (!is_regular(r, today) || age < 0 || age >= 2 * WEEK)
+        return;
+    out->senders +=
+        (unsigned)__builtin_popcountll(r->senders[0] | (age < WEEK ? r->senders[1] : 0));
+    if (out->own == 0)
+        take_example(out, r);
+}
+
+void witnesses_of_domain(struct witnesses *w, const char *domain, int today,
+                         struct accepted_lately *out)
+{
+    *out = (struct accepted_lately){0};
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < WITNESS_SETS; i++)
+        for (size_t k = 0; k < WITNESS_WAYS; k++) {
+            const struct regular *own = &w->own.sets[i][k];
+
+            if (is_at_or_below(w->domains.sets[i][k].name, domain))
+                add_senders(out, &w->domains.sets[i][k], today);
+            if (!is_recent(own, today) || !is_at_or_below(own->name, domain))
+                continue;
+            out->own++;
+            take_example(out, own);
+        }
+    pthread_mutex_unlock(&w->lock);
+}
+
+void witnesses_of_network(struct witnesses *w, const struct network *network, int today,
+                          struct accepted_lately *out)
+{
+    struct ipaddr ip;
+
+    *out = (struct accepted_lately){0};
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < WITNESS_SETS * WITNESS_WAYS; i++) {
+        const struct regular *r = &w->clients.sets[i / WITNESS_WAYS][i % WITNESS_WAYS];
+
+        if (!is_regular(r, today) || ipaddr_parse(r->name, &ip) != 0 ||
+            !network_contains(network, &ip))
+            continue;
+        out->clients++;
+        snprintf(out->example, sizeof out->example, "%s", r->name);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
 static void load_table(struct table *table, const json_t *rows)
 {
     size_t i;
     json_t *row;
 
     json_array_foreach (rows, i, row) {
-        const char *name = "";
-        json_int_t days = 0, last_day = 0, lists = 0;
+        const char *name = "", *example;
+        json_int_t days = 0, last_day = 0, lists = 0, day;
         struct regular *r;
 
         if (json_unpack(row, "[s, I, I, I]", &name, &days, &last_day, &lists) != 0 ||
@@ -290,6 +410,13 @@ static void load_table(struct table *table, const json_t *rows)
         r->days = (uint32_t)days;
         r->last_day = (int)last_day;
         r->lists = (uint64_t)lists;
+        for (size_t k = 0; k < 2; k++) /* what an older version did not write is 0 */
+            r->senders[k] = (uint64_t)json_integer_value(json_array_get(row, 4 + k));
+        day = json_integer_value(json_array_get(row, 6));
+        r->senders_day = day >= 0 && day <= INT32_MAX ? (int)day : 0;
+        example = json_string_value(json_array_get(row, 7));
+        if (example != NULL && strlen(example) < sizeof r->example)
+            snprintf(r->example, sizeof r->example, "%s", example);
     }
 }
 
@@ -303,8 +430,11 @@ static json_t *save_table(const struct table *table)
 
             if (r->name[0] != '\0')
                 json_array_append_new(
-                    rows, json_pack("[s, I, I, I]", r->name, (json_int_t)r->days,
-                                    (json_int_t)r->last_day, (json_int_t)r->lists));
+                    rows,
+                    json_pack("[s, I, I, I, I, I, I, s]", r->name, (json_int_t)r->days,
+                              (json_int_t)r->last_day, (json_int_t)r->lists,
+                              (json_int_t)r->senders[0], (json_int_t)r->senders[1],
+                              (json_int_t)r->senders_day, r->example));
         }
     return rows;
 }
@@ -333,6 +463,7 @@ struct witnesses *witnesses_new(const char *path)
     }
     load_table(&w->clients, json_object_get(root, "clients"));
     load_table(&w->domains, json_object_get(root, "domains"));
+    load_table(&w->own, json_object_get(root, "own"));
     json_decref(root);
     return w;
 }
@@ -353,8 +484,8 @@ void witnesses_save(struct witnesses *w)
     if (w->path == NULL)
         return;
     pthread_mutex_lock(&w->lock);
-    root = json_pack("{s:o, s:o}", "clients", save_table(&w->clients), "domains",
-                     save_table(&w->domains));
+    root = json_pack("{s:o, s:o, s:o}", "clients", save_table(&w->clients), "domains",
+                     save_table(&w->domains), "own", save_table(&w->own));
     pthread_mutex_unlock(&w->lock);
     if (root == NULL || json_file_replace(w->path, root) != 0)
         log_warning("%s: the regular clients cannot be written: %s", w->path,

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <stdbool.h>
+
 #include "base/domain.h"
 #include "base/ipaddr.h"
 
@@ -32,6 +34,28 @@ void witnesses_accepted_client(struct witnesses *witnesses, const struct ipaddr 
                                uint64_t lists, int today);
 void witnesses_accepted_domain(struct witnesses *witnesses, const char *domain,
                                uint64_t lists, int today);
+
+/* As witnesses_accepted_domain, and remembers how many senders there are of it. */
+void witnesses_accepted_sender(struct witnesses *witnesses,
+                               const struct mail_address *sender, uint64_t lists,
+                               int today);
+
+/* A user who logged in has sent as that today. Such a domain is no witness: no list is asked
+ * about it. */
+void witnesses_own_sender(struct witnesses *witnesses, const struct mail_address *sender,
+                          int today);
+
+/* What was accepted lately, of a domain and all below it or of a network. */
+struct accepted_lately {
+    unsigned own;     /* domains that own users have sent as, in 30 days */
+    unsigned senders; /* at least so many in two weeks, of domains that are regulars */
+    unsigned clients; /* that are regulars */
+    char example[ADDRESS_SIZE];
+};
+void witnesses_of_domain(struct witnesses *witnesses, const char *domain, int today,
+                         struct accepted_lately *out);
+void witnesses_of_network(struct witnesses *witnesses, const struct network *network,
+                          int today, struct accepted_lately *out);
 
 /* A message was refused, as those lists have the client, or the domain. Whoever was
  * accepted yesterday or today stays a witness: the list may have begun to lie. Later it

@@ -158,7 +158,7 @@ static void account(struct connection *c, const struct decision *d)
         atomic_fetch_add(&milter.blocklisted, 1);
     if (d->listed != BLOCKLIST_NONE && c->session->policy->blocklist != NULL)
         blocklist_hit(c->session->policy->blocklist, &d->match);
-    if (d->verdict == VERDICT_ACCEPT && d->exempt == NULL && d->listed == BLOCKLIST_NONE)
+    if (d->verdict == VERDICT_ACCEPT && d->listed == BLOCKLIST_NONE)
         session_accepted(c->session);
     /* those that no list decides about are no use to try one on */
     if (envelope->has_client && d->exempt == NULL && d->listed != BLOCKLIST_ALLOW &&

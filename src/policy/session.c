@@ -303,12 +303,15 @@ void session_accepted(const struct session *session)
     uint64_t bits = lookups_listed_bits(session->lookups);
     int today = (int)(time(NULL) / 86400);
 
-    if (session->policy->lists.count == 0)
+    if (session->decision.exempt != NULL) {
+        if (f->has_sender && f->login[0] != '\0')
+            witnesses_own_sender(witnesses, &f->sender, today);
         return;
+    }
     if (f->has_client && f->client_name[0] != '\0')
         witnesses_accepted_client(witnesses, &f->client, bits, today);
     if (f->has_sender)
-        witnesses_accepted_domain(witnesses, f->sender.domain, bits, today);
+        witnesses_accepted_sender(witnesses, &f->sender, bits, today);
 }
 
 void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),

@@ -47,7 +47,7 @@ static void check_subject(const struct entry *entry)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct entry_limits limits = {NULL, NULL, 0};
+    const struct entry_limits limits = {.suffixes = NULL};
     char *text = strndup((const char *)data, size);
     char error[ENTRY_ERROR_SIZE], why[ENTRY_ERROR_SIZE];
     struct entry entry, again;

@@ -77,3 +77,39 @@ def test_reply_template(lab):
         f"|{since}|192.0.2.99|https://x.example/?who=a%26b%40spam.example"
         "&why=bulk%20%26%20100%25%20more"
     )
+
+
+def refused(ctl, *words):
+    done = ctl("add", *words)
+    assert done.status != 0, done
+    assert ctl("show", words[0]).status != 0
+    return done.err
+
+
+def test_what_is_in_use_asks_for_force(lab):
+    """Own users' domain after one mail; others' by senders, or clients, on three days."""
+    today = int(time.time() // 86400)
+    rows = {
+        "domains": [
+            ["mail.partner.example", 0b111, today, 0, 0b11111, 0, today, "bob"],
+            ["wave.example", 0b1, today, 0, (1 << 63) - 1, 0, today, "x"],
+            ["few.example", 0b111, today, 0, 0b1111, 0, today, "x"],
+        ],
+        "clients": [[f"192.0.2.{n}", 0b111, today, 0] for n in (1, 2, 3)],
+    }
+    (lab.dir / "dnsbl-witnesses.json").write_text(json.dumps(rows))
+    lab.daemon()
+    ctl = Rblctl(lab.dir)
+    assert lab.send(sender="anna@ours.example", login="anna").accepted
+    said = refused(ctl, "ours.example")
+    assert "users who log in here have sent as it" in said and "anna@ours.example" in said
+    said = refused(ctl, "partner.example")
+    assert "at least 5 of its senders" in said and "bob@mail.partner.example" in said
+    assert "3 clients in it" in refused(ctl, "192.0.2.0/24")
+    # what is no more than it seems
+    for entry in ("anna@ours.example", "wave.example", "few.example", "192.0.2.1"):
+        assert ctl("add", entry).status == 0, entry
+    assert ctl("allow", "partner.example").status == 0
+    assert ctl("add", "ours.example", "192.0.2.0/24", "--force").status == 0
+    # of an import each row is held against the table alone
+    assert ctl("import", "-", stdin="partner.example\n").status == 0

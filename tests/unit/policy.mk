@@ -22,6 +22,7 @@ tests_unit_test_reply_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_header_address
 tests_unit_test_header_address_SOURCES = tests/unit/test_header_address.c
 tests_unit_test_header_address_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_replay
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(unit_libs)

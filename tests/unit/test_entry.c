@@ -190,6 +190,10 @@ static const struct {
     {"public suffix", "co.uk", false, true},
     {"public suffix as a host", "host:co.uk", false, true},
     {"provider", "gmail.com", false, true},
+    {"the first of the table", "126.com", false, true},
+    {"the last", "zoznam.sk", false, true},
+    {"of a country", "virginmedia.com", false, true},
+    {"of another", "hanmail.net", false, true},
     {"allowing a provider is no danger", "gmail.com", true, false},
     {"allowing a top-level domain is", "com", true, true},
     {"below a provider", "mail.gmail.com", false, false},
@@ -216,7 +220,8 @@ static void test_too_wide(void **state)
 {
     struct suffix_list *suffixes = suffix_list_new();
     struct network exempt;
-    struct entry_limits limits = {suffixes, &exempt, 1};
+    struct entry_limits limits = {
+        .suffixes = suffixes, .exempt = &exempt, .exempt_count = 1};
 
     (void)state;
     assert_int_equal(network_parse("198.51.100.0/24", &exempt), 0);

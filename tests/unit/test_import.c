@@ -196,7 +196,7 @@ static void test_cut_file(void **state)
         {120, 80, false, false}, {120, 79, false, true}, {120, 1, true, false},
         {99, 1, false, false},   {100, 66, false, true}, {100, 67, false, false},
     };
-    struct entry_limits limits = {NULL, NULL, 0};
+    struct entry_limits limits = {.suffixes = NULL};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -232,7 +232,7 @@ static void test_cut_file(void **state)
 
 static void test_too_wide(void **state)
 {
-    struct entry_limits limits = {NULL, NULL, 0};
+    struct entry_limits limits = {.suffixes = NULL};
     struct blocklist_import_options options = {.limits = &limits, .actor = &actor};
     struct blocklist_import *import;
     struct box box;
@@ -246,6 +246,41 @@ static void test_too_wide(void **state)
     assert_int_equal(feed(&box, import, "!gmail.com", NULL, 0), BLOCKLIST_OK);
     expect("allowed only", commit(&box, import, false), 1, 1, 0, 0, 0);
     box_end(&box);
+}
+
+/* Each is as wide as one may be; what counts is all together, of what blocks. */
+static void test_too_much(void **state)
+{
+    static const struct {
+        unsigned block, allow;
+        bool force, refused;
+    } cases[] = {{4, 20, false, false}, {5, 0, false, true}, {200, 0, true, false}};
+    struct entry_limits limits = {.suffixes = NULL};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct blocklist_import_options options = {
+            .limits = cases[i].force ? NULL : &limits, .actor = &actor};
+        struct blocklist_import_counts counts;
+        struct blocklist_import *import;
+        enum blocklist_result result;
+        char text[40];
+        struct box box;
+
+        box_start(&box);
+        box_open(&box, false);
+        import = blocklist_import_begin(box.blocklist, &options, box.error);
+        for (unsigned n = 0; n < cases[i].block + cases[i].allow; n++) {
+            snprintf(text, sizeof text, "%s%u.0.0.0/8", n < cases[i].block ? "" : "!",
+                     n + 1);
+            assert_int_equal(feed(&box, import, text, NULL, 0), BLOCKLIST_OK);
+        }
+        result = blocklist_import_commit(import, false, &counts, box.error);
+        assert_int_equal(result, cases[i].refused ? BLOCKLIST_REFUSED : BLOCKLIST_OK);
+        assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"),
+                         cases[i].refused ? 0 : cases[i].block + cases[i].allow);
+        box_end(&box);
+    }
 }
 
 /* More rows than the filter was made for: it must be built again, and never say no. */
@@ -434,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_abort_and_dry_run),
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_too_wide),
+        cmocka_unit_test(test_too_much),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_replace_many),
         cmocka_unit_test(test_add_while_many_are_moved),

@@ -301,7 +301,7 @@ static void test_shadowed_and_too_wide(void **state)
 {
     struct blocklist_actor actor = {"otto", 1001};
     struct entry entry = box_entry("domain.xyz"), wide = box_entry("gmail.com");
-    struct entry_limits limits = {NULL, NULL, 0};
+    struct entry_limits limits = {.suffixes = NULL};
     struct blocklist_row_in rows[2] = {{.entry = &entry}, {.entry = &wide}};
     bool shadowed;
     struct box box;

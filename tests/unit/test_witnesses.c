@@ -157,6 +157,103 @@ static void test_whom_a_liar_named(void **state)
     witnesses_free(w);
 }
 
+static void accept_senders(struct witnesses *w, const char *domain, int senders, int days,
+                           int last)
+{
+    struct mail_address sender;
+    char text[80];
+
+    for (int d = days - 1; d >= 0; d--)
+        for (int i = 0; i < senders; i++) {
+            snprintf(text, sizeof text, "user%d@%s", i, domain);
+            assert_int_equal(mail_address_parse(text, &sender), 0);
+            witnesses_accepted_sender(w, &sender, 0, last - d);
+        }
+}
+
+/* How many senders a domain has, by what was accepted lately, of it and below it. */
+static void test_senders_of_a_domain(void **state)
+{
+    static const struct {
+        const char *domain;
+        unsigned least, most; /* a bit may be that of two */
+    } cases[] = {
+        {"shop.example", 10, 12},  {"mail.shop.example", 10, 12}, {"op.example", 0, 0},
+        {"once.example", 0, 0},    {"long-ago.example", 0, 0},    {"one.example", 1, 1},
+        {"unknown.example", 0, 0}, {"example", 11, 13},
+    };
+    char path[] = "/tmp/rblmilter-witnesses-XXXXXX";
+    struct accepted_lately lately;
+    struct witnesses *w;
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    unlink(path);
+    w = witnesses_new(path);
+    accept_senders(w, "mail.shop.example", 12, 3, TODAY - 8);
+    accept_senders(w, "mail.shop.example", 3, 1, TODAY);
+    accept_senders(w, "once.example", 12, 1, TODAY); /* a wave of spam, perhaps */
+    accept_senders(w, "long-ago.example", 12, 3, TODAY - 20);
+    accept_senders(w, "one.example", 1, 3, TODAY);
+    for (int restart = 0; restart < 2; restart++) {
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            witnesses_of_domain(w, cases[i].domain, TODAY, &lately);
+            if (lately.senders < cases[i].least || lately.senders > cases[i].most ||
+                lately.own != 0)
+                fail_msg("%s: %u senders", cases[i].domain, lately.senders);
+        }
+        witnesses_of_domain(w, "one.example", TODAY, &lately);
+        assert_string_equal(lately.example, "user0@one.example");
+        witnesses_save(w);
+        witnesses_free(w);
+        w = witnesses_new(path);
+    }
+    witnesses_free(w);
+    unlink(path);
+}
+
+/* One mail of one's own is enough; and it makes no witness. */
+static void test_own_senders(void **state)
+{
+    struct witnesses *w = witnesses_new(NULL);
+    struct accepted_lately lately;
+    struct mail_address sender;
+    char domains[4][DOMAIN_SIZE];
+
+    (void)state;
+    accept_senders(w, "own.example", 9, 3, TODAY);
+    assert_int_equal(mail_address_parse("anna@own.example", &sender), 0);
+    for (int d = 2; d >= 0; d--)
+        witnesses_own_sender(w, &sender, TODAY - d);
+    witnesses_of_domain(w, "own.example", TODAY, &lately);
+    assert_int_equal(lately.own, 1);
+    assert_string_equal(lately.example, "anna@own.example");
+    witnesses_of_domain(w, "own.example", TODAY + 40, &lately);
+    assert_int_equal(lately.own, 0);
+    assert_int_equal(witnesses_draw_domains(w, 1, TODAY, domains, 4), 1);
+    witnesses_free(w);
+}
+
+static void test_clients_of_a_network(void **state)
+{
+    struct witnesses *w = witnesses_new(NULL);
+    struct accepted_lately lately;
+    struct network network;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        accept_on_days(w, i, 0, i == 3 ? 1 : 3, TODAY);
+    assert_int_equal(network_parse("192.0.0.0/30", &network), 0);
+    witnesses_of_network(w, &network, TODAY, &lately);
+    assert_int_equal(lately.clients, 3);
+    assert_int_equal(network_parse("192.0.2.0/24", &network), 0);
+    witnesses_of_network(w, &network, TODAY, &lately);
+    assert_int_equal(lately.clients, 0);
+    witnesses_free(w);
+}
+
 static void test_a_damaged_file(void **state)
 {
     static const char *const texts[] = {
@@ -196,6 +293,9 @@ int main(void)
         cmocka_unit_test(test_a_flood),
         cmocka_unit_test(test_kept_over_a_restart),
         cmocka_unit_test(test_whom_a_liar_named),
+        cmocka_unit_test(test_senders_of_a_domain),
+        cmocka_unit_test(test_own_senders),
+        cmocka_unit_test(test_clients_of_a_network),
         cmocka_unit_test(test_a_damaged_file),
     };
 
