@@ -72,12 +72,13 @@ static bool contains(const char *text, const char *part)
     return strcasestr(text, part) != NULL;
 }
 
-/* Whether a text is whole, and short enough to be paged by. */
+/* Whether a text is whole, short enough to be paged by, and one that JSON can say. */
 static bool fits(sqlite3_stmt *stmt, int column, const char *text, size_t size)
 {
     size_t length = strlen(text);
 
-    return length < size && length == (size_t)sqlite3_column_bytes(stmt, column);
+    return length < size && length == (size_t)sqlite3_column_bytes(stmt, column) &&
+           utf8_is_clean(text);
 }
 
 /* Returns false where another hand wrote what cannot be: that is damage. */

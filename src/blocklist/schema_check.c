@@ -202,7 +202,9 @@ static enum schema_result check_pages(sqlite3 *db, char *error, size_t size)
     " WHEN length(CAST(" column " AS BLOB)) NOT BETWEEN 1 AND " max " THEN '" column     \
     " of ' || length(CAST(" column " AS BLOB)) || ' bytes: expected 1 to ' || " max      \
     " WHEN instr(CAST(" column " AS BLOB), x'00') > 0"                                   \
-    " THEN '" column " with a NUL in it: expected none'"
+    " THEN '" column " with a NUL in it: expected none'"                                 \
+    " WHEN NOT is_text(" column ")"                                                      \
+    " THEN '" column " with control characters or what is no UTF-8: expected text'"
 #define TIME_RULE(column)                                                                \
     " WHEN " column " < 0 THEN '" column " ' || " column " || ': expected 0 or more'"
 #define ALLOW_RULE                                                                       \
@@ -232,6 +234,14 @@ static const char *const value_sql[] = {
     " WHERE value NOT BETWEEN 0 AND " SECOND_MAX " LIMIT 1",
 };
 
+static void is_text(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+    const char *text = (const char *)sqlite3_value_text(argv[0]);
+
+    (void)argc;
+    sqlite3_result_int(context, text != NULL && utf8_is_clean(text));
+}
+
 static enum schema_result check_values(sqlite3 *db, const char *sql, char *error,
                                        size_t size)
 {
@@ -240,8 +250,11 @@ static enum schema_result check_values(sqlite3 *db, const char *sql, char *error
     char shown[SHOWN_SIZE], wrong[SHOWN_SIZE];
     enum schema_result result = SCHEMA_OK;
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+    int rc = sqlite3_create_function(db, "is_text", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                     NULL, is_text, NULL, NULL);
 
+    if (rc == SQLITE_OK)
+        rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
     for (int i = 0; rc == SQLITE_OK && i < sqlite3_bind_parameter_count(stmt); i++)
         rc = sqlite3_bind_int(stmt, i + 1, limits[i]);
     if (rc == SQLITE_OK)

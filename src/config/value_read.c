@@ -325,6 +325,13 @@ static int read_address(const char *text, struct exempt_address **field, size_t 
     struct exempt_address *added;
     int rc = split_address(text, local, domain);
 
+    if (utf8_find_hidden(text) != 0) {
+        text_sentence(
+            expected, EXPECTED_SIZE,
+            "only what can be seen: there is the hidden character U+%04lX in it",
+            utf8_find_hidden(text));
+        return -1;
+    }
     if (check_meaning(text, local, expected) != 0)
         return -1;
     if (rc != 0)

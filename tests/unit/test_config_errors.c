@@ -51,6 +51,12 @@ static const struct {
      "verdict { reject = 99999999999999999999 }",
      {"main.conf:1: reject = \"99999999999999999999\": expected a whole number"}},
     {"parts of seconds", "health { interval = \"1500ms\" }", {"main.conf:1: interval"}},
+    {"a hidden character",
+     "exempt {\n senders = { \"an\xe2\x80\x8bna@a.example\" }\n"
+     " recipients = { \"\xe2\x80\xaepost\", \"\xc2\x85x\" } }",
+     {"main.conf:2: senders = \"an",
+      "expected only what can be seen: there is the hidden character U+200B in it",
+      "main.conf:3: recipients", "U+202E", "U+0085"}},
     {"bool", "blocklist { strip-tags = maybe }", {"expected true or false"}},
     {"choice",
      "log { level = \"loud\" }",

@@ -61,6 +61,15 @@ static const struct {
     {"a NUL in the entry",
      "UPDATE listing SET entry = 'a' || char(0) || 'b' WHERE entry = 'domain.xyz'",
      "entry with a NUL"},
+    {"an entry that is no UTF-8",
+     "UPDATE listing SET entry = CAST(x'61FF62' AS TEXT) WHERE entry = 'domain.xyz'",
+     "a\\xFFb has entry with control characters or what is no UTF-8"},
+    {"an entry with a line end",
+     "UPDATE listing SET entry = 'a' || char(10) WHERE entry = 'domain.xyz'",
+     "a\\x0A has entry with control characters"},
+    {"a source that is no UTF-8",
+     "UPDATE listing SET source = CAST(x'C3' AS TEXT) WHERE entry = 'domain.xyz'",
+     "domain.xyz has source with control characters or what is no UTF-8"},
     {"an endless source",
      "UPDATE listing SET source = printf('%400d', 1)"
      " WHERE entry = 'domain.xyz'",
@@ -183,11 +192,31 @@ static void test_hostile_later(void **state)
     box_end(&box);
 }
 
+/* It could be shown only as what it is not, and no page would begin after it. */
+static void test_no_text_later(void **state)
+{
+    struct blocklist_cursor cursor = {0};
+    struct blocklist_filter filter = {0};
+    unsigned rows = 0;
+    struct box box;
+
+    (void)state;
+    box_make(&box, false);
+    box_open(&box, false);
+    box_sql(&box, "UPDATE listing SET entry = CAST(x'61FF' AS TEXT)"
+                  " WHERE entry = 'domain.xyz'");
+    assert_int_equal(
+        blocklist_list(box.blocklist, &filter, &cursor, 9, count_row, &rows, box.error),
+        BLOCKLIST_FAILED);
+    box_end(&box);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hostile), cmocka_unit_test(test_hostile_backup),
-        cmocka_unit_test(test_other_tables), cmocka_unit_test(test_hostile_later)};
+        cmocka_unit_test(test_other_tables), cmocka_unit_test(test_hostile_later),
+        cmocka_unit_test(test_no_text_later)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
