@@ -249,12 +249,8 @@ static int sort_rows(struct blocklist_import *import, const char *path)
     static const char about[] =
         "CREATE TABLE sorted.about AS SELECT ?1 AS source, ?2 AS reason, ?3 AS login,"
         " ?4 AS uid, ?5 AS replace, ?6 AS rows";
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), rc;
+    int rc = sql_run_once(import->db, "ATTACH ? AS sorted", "t", path);
 
-    if (fd < 0)
-        return SQLITE_CANTOPEN;
-    close(fd);
-    rc = sql_run_once(import->db, "ATTACH ? AS sorted", "t", path);
     if (rc == SQLITE_OK)
         rc = schema_exec(import->db, "PRAGMA sorted.journal_mode = OFF;"
                                      "PRAGMA sorted.synchronous = FULL; BEGIN");
@@ -268,16 +264,41 @@ static int sort_rows(struct blocklist_import *import, const char *path)
                            : rc;
 }
 
+static enum blocklist_result file_failed(const char *path, char *error)
+{
+    text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: %s", path, strerror(errno));
+    return BLOCKLIST_FAILED;
+}
+
+/* SQLite would let everybody read it: reasons may name people. */
+static enum blocklist_result make_file(const char *path, char *error)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return file_failed(path, error);
+    close(fd);
+    return BLOCKLIST_OK;
+}
+
 /* From here on the import is there, also after a kill: whoever finds the file moves what is
  * missing. */
-static int decide(struct blocklist_import *import, const char *part, const char *path)
+static enum blocklist_result decide(struct blocklist_import *import, const char *part,
+                                    const char *path, char *error)
 {
-    int rc = schema_exec(import->db, "DETACH sorted");
+    if (schema_exec(import->db, "DETACH sorted") != SQLITE_OK)
+        return transaction_failed(import->blocklist, import->db, error);
+    if (rename(part, path) != 0)
+        return file_failed(path, error);
+    if (backup_sync_folder(path) != 0) {
+        enum blocklist_result result = file_failed(path, error);
 
-    if (rc == SQLITE_OK && (rename(part, path) != 0 || backup_sync_folder(path) != 0))
-        rc = SQLITE_IOERR;
-    return rc == SQLITE_OK ? sql_run_once(import->db, "ATTACH ? AS sorted", "t", path)
-                           : rc;
+        (void)unlink(path); /* nothing is changed yet */
+        return result;
+    }
+    return sql_run_once(import->db, "ATTACH ? AS sorted", "t", path) == SQLITE_OK
+               ? BLOCKLIST_OK
+               : transaction_failed(import->blocklist, import->db, error);
 }
 
 /* What is said twice, of a start in the middle, is changed once. */
@@ -318,8 +339,10 @@ static enum blocklist_result move(struct blocklist_import *import, const char *p
         return result;
     if (!many)
         return change(import, all_at_once, 0, INT64_MAX, &took_ms, error);
-    if (!import->dry_run && decide(import, part, path) != SQLITE_OK)
-        return transaction_failed(import->blocklist, import->db, error);
+    if (!import->dry_run)
+        result = decide(import, part, path, error);
+    if (result != BLOCKLIST_OK)
+        return result;
     result = move_many(import, path, error);
     if (result != BLOCKLIST_OK && !import->dry_run)
         text_sentence(error + strlen(error), BLOCKLIST_ERROR_SIZE - strlen(error),
@@ -420,9 +443,10 @@ static enum blocklist_result sort_and_move(struct blocklist_import *import, char
         return BLOCKLIST_BUSY;
     }
     finish_left(import->blocklist, path);
-    if (sort_rows(import, part) != SQLITE_OK)
+    result = make_file(part, error);
+    if (result == BLOCKLIST_OK && sort_rows(import, part) != SQLITE_OK)
         result = transaction_failed(import->blocklist, import->db, error);
-    else
+    if (result == BLOCKLIST_OK)
         result = move(import, part, path, error);
     (void)unlink(part); /* it may have become the other */
     pthread_mutex_unlock(&import->blocklist->import_lock);

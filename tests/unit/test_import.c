@@ -406,6 +406,42 @@ static void test_add_while_many_are_moved(void **state)
     box_end(&box);
 }
 
+static void *import_many_in_vain(void *context)
+{
+    struct box *box = context;
+    struct blocklist_import *import = begin(box, false);
+    struct blocklist_import_counts counts;
+
+    feed_many(box, import, 0, MANY);
+    assert_int_equal(blocklist_import_commit(import, false, &counts, box->error),
+                     BLOCKLIST_FAILED);
+    return NULL;
+}
+
+/* What cannot be written now is written when it can be; the error says so. */
+static void test_failure_while_many_are_moved(void **state)
+{
+    pthread_t thread;
+    char away[120];
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    snprintf(away, sizeof away, "%s.away", box.path);
+    assert_int_equal(pthread_create(&thread, NULL, import_many_in_vain, &box), 0);
+    wait_until_moving(&box);
+    assert_int_equal(rename(box.path, away), 0);
+    pthread_join(thread, NULL);
+    assert_non_null(strstr(box.error, "the rest of the import follows"));
+    assert_int_equal(rename(away, box.path), 0);
+    assert_true(box_number(&box, "SELECT count(*) FROM listing") < MANY);
+    import_finish_left(box.blocklist);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), MANY);
+    assert_int_equal(box_count_files(&box, "*.import*"), 0);
+    box_end(&box);
+}
+
 /* Killed while rows are moved: the import is there, or not at all. */
 static void test_kill_while_many_are_moved(void **state)
 {
@@ -473,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_replace_many),
         cmocka_unit_test(test_add_while_many_are_moved),
+        cmocka_unit_test(test_failure_while_many_are_moved),
         cmocka_unit_test(test_kill_while_many_are_moved),
         cmocka_unit_test(test_left_file_is_junk),
         cmocka_unit_test(test_cut_file),
