@@ -11,6 +11,7 @@ from harness.conf import dnsbl
 from harness.daemon import connect
 from harness.dns import listed
 from harness.rblctl import Rblctl
+from harness.smtp import Smtp
 
 CLIENT = "192.0.2.1"
 
@@ -66,6 +67,9 @@ def test_connections_that_say_nothing(lab, said):
     for client in resting[10:]:
         assert client.connect(CLIENT).kind == "continue"
     with contextlib.ExitStack() as stack:
+        smtp = stack.enter_context(Smtp(lab.postfix.smtp_port))
+        smtp.xclient(CLIENT)
+        smtp.ehlo()
         for _ in range(700):
             stack.enter_context(connect(lab.milter_socket)).sendall(said)
         deadline = time.monotonic() + 20
@@ -75,6 +79,8 @@ def test_connections_that_say_nothing(lab, said):
         assert ctl("add", "anna@listed.example").status == 0
         assert lab.send(sender="anna@listed.example").reply.code == 554
         daemon.log.wait_for("descriptors run out: closed=")
+        smtp.mail()
+        assert smtp.rcpt().code == 554
         for client in resting[:10]:
             assert client.connect(CLIENT).kind == "continue"
         for client in resting:
