@@ -43,12 +43,12 @@ struct blocklist_actor {
 /* One row to be written. Borrowed for the call. */
 struct blocklist_row_in {
     const struct entry *entry;
-    bool allow;
-    const char *source; /* NULL or "": BLOCKLIST_DEFAULT_SOURCE */
-    const char *reason; /* NULL: none */
-    time_t expires;     /* wall clock; 0 never */
-    time_t since;       /* of an import: when it was first listed elsewhere; 0, or in the
-                           future: now */
+    bool allow, tempfail; /* not both */
+    const char *source;   /* NULL or "": BLOCKLIST_DEFAULT_SOURCE */
+    const char *reason;   /* NULL: none */
+    time_t expires;       /* wall clock; 0 never */
+    time_t since; /* of an import: when it was first listed elsewhere; 0, or in the
+                             future: now */
 };
 
 /* What begins now, begins at this time, and ends of a span are reckoned from it; what has an
@@ -57,15 +57,23 @@ struct blocklist_row_in {
 time_t blocklist_now(const struct blocklist *blocklist);
 time_t blocklist_ended(const struct blocklist *blocklist);
 
-/* Lists or allows entries, all or none. A row that the same source has already is
- * changed (reason, end) and keeps its since. Unless limits is NULL (--force), an entry
- * that is too wide refuses the whole. On disk when it returns. Where an allow entry of
- * the same text stands beside a listing just made, *shadowed (may be NULL) is true: the
- * sender is still let pass. */
+/* What stood beside a row that was just written. */
+struct blocklist_beside {
+    bool allow;    /* an allow entry of the same text: the sender is still let pass */
+    bool block;    /* a block of another source, of a tempfail entry: it still refuses */
+    bool replaced; /* the source's own row had the other one of block and tempfail */
+};
+
+/* Blocks, puts off or allows entries, all or none. A row that the same source has already
+ * is changed (block or tempfail, reason, end) and keeps its since. Unless limits is NULL
+ * (--force), an entry that is too wide refuses the whole. On disk when it returns. beside
+ * (may be NULL) has one for each row, filled where the result is OK; all false of an
+ * allow entry. */
 enum blocklist_result blocklist_add(struct blocklist *blocklist,
                                     const struct blocklist_row_in *rows, size_t count,
                                     const struct entry_limits *limits,
-                                    const struct blocklist_actor *actor, bool *shadowed,
+                                    const struct blocklist_actor *actor,
+                                    struct blocklist_beside *beside,
                                     char error[static BLOCKLIST_ERROR_SIZE]);
 
 /* Takes entries off, all or none: rows of all sources, or of one (source not NULL), allow
@@ -93,7 +101,7 @@ struct blocklist_row {
     int64_t id;
     enum entry_kind kind;
     const char *entry;
-    bool allow;
+    bool allow, tempfail;
     const char *source, *reason, *who; /* who: the login */
     time_t since, expires;             /* expires 0: never */
     uint64_t hits;                     /* of the entry, all its rows and times together */
@@ -167,10 +175,10 @@ struct blocklist_event {
     const char *action; /* add, change, remove, expire, import */
     const char *entry;  /* "" for import, which has counts in after */
     const char *source;
-    bool allow;
+    bool allow, tempfail;
     const char *reason; /* that the change was given */
     const char *before,
-        *after; /* JSON: {"reason":…,"since":…,"expires":…,"who":…}; NULL */
+        *after; /* JSON: {"action":…,"reason":…,"since":…,"expires":…,"who":…}; NULL */
 };
 typedef bool blocklist_each_event(void *context, const struct blocklist_event *event);
 

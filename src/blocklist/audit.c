@@ -7,11 +7,12 @@
 #include "blocklist/schema.h"
 
 #define JSON_OF(row)                                                                     \
-    "json_object('reason'," row ".reason,'since'," row ".since,'expires'," row           \
-    ".expires,'who'," row ".who)"
+    "json_object('action',iif(" row ".allow,'allow',iif(" row                            \
+    ".tempfail,'tempfail','block')),'reason'," row ".reason,'since'," row                \
+    ".since,'expires'," row ".expires,'who'," row ".who)"
 #define INTO_AUDIT                                                                       \
-    "INSERT INTO audit (at, login, uid, action, entry, source, allow, reason, before, "  \
-    "after)"                                                                             \
+    "INSERT INTO audit (at, login, uid, action, entry, source, allow, tempfail, reason," \
+    " before, after)"                                                                    \
     " SELECT at, login, uid, "
 
 static const char counting[] =
@@ -21,18 +22,18 @@ static const char counting[] =
     "  SELECT listing_changed(1, new.kind, new.allow, new.entry); END;"
     "CREATE TEMP TRIGGER audit_changed AFTER UPDATE ON main.listing BEGIN"
     "  SELECT listing_changed(0, new.kind, new.allow, new.entry);" INTO_AUDIT
-    "  iif(action = 'add', 'change', action), new.entry, new.source, new.allow, reason,"
-    "  " JSON_OF("old") ", " JSON_OF(
+    "  iif(action = 'add', 'change', action), new.entry, new.source, new.allow,"
+    "  new.tempfail, reason, " JSON_OF("old") ", " JSON_OF(
         "new") " FROM temp.actor; END;"
                "CREATE TEMP TRIGGER audit_removed AFTER DELETE ON main.listing BEGIN"
                "  SELECT listing_changed(-1, old.kind, old.allow, old.entry);" INTO_AUDIT
-               "  action, old.entry, old.source, old.allow, reason, " JSON_OF(
-                   "old") ", NULL"
-                          "  FROM temp.actor; END;";
+               "  action, old.entry, old.source, old.allow, old.tempfail, "
+               "reason, " JSON_OF("old") ", NULL"
+                                         "  FROM temp.actor; END;";
 
 static const char auditing_additions[] =
     "CREATE TEMP TRIGGER audit_added AFTER INSERT ON main.listing BEGIN " INTO_AUDIT
-    "  action, new.entry, new.source, new.allow, reason, NULL, " JSON_OF(
+    "  action, new.entry, new.source, new.allow, new.tempfail, reason, NULL, " JSON_OF(
         "new") "  FROM temp.actor; END;";
 
 /* listing_changed(by, kind, allow, entry), called by the triggers for each row. */

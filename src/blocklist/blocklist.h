@@ -72,7 +72,13 @@ struct blocklist_subjects {
     const char *login;
 };
 
-enum blocklist_verdict { BLOCKLIST_NONE, BLOCKLIST_ALLOW, BLOCKLIST_BLOCK };
+/* The stronger one follows the weaker. */
+enum blocklist_verdict {
+    BLOCKLIST_NONE,
+    BLOCKLIST_TEMPFAIL, /* put it off: 451 */
+    BLOCKLIST_BLOCK,
+    BLOCKLIST_ALLOW
+};
 
 /* What a subject matched. */
 enum blocklist_subject {
@@ -92,9 +98,10 @@ struct blocklist_match {
 };
 
 /* Asks about all subjects at once. Within the sender, the client, each name and the login
- * the most specific entry decides (allow wins a tie); over them an allow wins. Returns
- * the verdict, with the deciding entry in *match unless NONE. An error of the database
- * is logged and counts as NONE. Any thread; waits for no writer. */
+ * the most specific entry decides (of one text allow wins, then block); over them an
+ * allow wins, then a block. Returns the verdict, with the deciding entry in *match unless
+ * NONE. An error of the database is logged and counts as NONE. Any thread; waits for no
+ * writer. */
 enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
                                      const struct blocklist_subjects *subjects,
                                      struct blocklist_match *match);

@@ -13,7 +13,9 @@
 #define LAST_CHARACTER "\xf4\x8f\xbf\xbf" /* sorts behind all others */
 #define PATTERN_SIZE   (ENTRY_TEXT_SIZE + 64)
 #define COLUMNS                                                                          \
-    "SELECT listing.id, kind, listing.entry, allow, source, reason, who, since, expires"
+    "SELECT listing.id, kind, listing.entry, allow, source, reason, who, since, "        \
+    "expires,"                                                                           \
+    " tempfail"
 
 static const char *const sort_names[] = {[BLOCKLIST_SORT_ENTRY] = "entry",
                                          [BLOCKLIST_SORT_SINCE] = "since",
@@ -91,6 +93,7 @@ static bool read_row(sqlite3_stmt *stmt, struct blocklist_row *out)
     out->kind = (enum entry_kind)kind;
     out->entry = sql_text(stmt, 2);
     out->allow = sqlite3_column_int(stmt, 3) != 0;
+    out->tempfail = sqlite3_column_int(stmt, 9) != 0;
     out->source = sql_text(stmt, 4);
     out->reason = sql_text(stmt, 5);
     out->who = sql_text(stmt, 6);
@@ -242,7 +245,7 @@ static void move_cursor(struct blocklist_cursor *cursor, enum path path,
         cursor->number = row->expires;
         break;
     case PATH_HITS:
-        cursor->number = sqlite3_column_int64(stmt, 9);
+        cursor->number = sqlite3_column_int64(stmt, 10);
         break;
     case PATH_SOURCE:
         break;
@@ -369,7 +372,7 @@ static enum blocklist_result read_entry(struct blocklist *blocklist,
 {
     static const char sql[] = COLUMNS " FROM listing WHERE entry = ? AND"
                                       " (expires IS NULL OR expires > ?)"
-                                      " ORDER BY allow DESC, since, id";
+                                      " ORDER BY allow DESC, tempfail, since, id";
     struct reader *reader = reader_take(blocklist);
     sqlite3 *db = reader->db;
     sqlite3_stmt *stmt = NULL, *hits = NULL;

@@ -9,8 +9,8 @@
 #include "blocklist/store.h"
 
 #define EVENT_COLUMNS                                                                    \
-    "SELECT id, at, login, uid, action, entry, source, allow, reason, before, after "    \
-    "FROM audit"
+    "SELECT id, at, login, uid, action, entry, source, allow, reason, before, after,"    \
+    " tempfail FROM audit"
 
 /* An entry's own lines come by their index; with wildcards all lines are looked at. */
 static const char events_of_entry[] =
@@ -27,6 +27,7 @@ static void read_event(sqlite3_stmt *stmt, struct blocklist_event *out)
     out->entry = sql_text(stmt, 5);
     out->source = sql_text(stmt, 6);
     out->allow = sqlite3_column_int(stmt, 7) != 0;
+    out->tempfail = sqlite3_column_int(stmt, 11) != 0;
     out->reason = sql_text(stmt, 8);
     out->before = (const char *)sqlite3_column_text(stmt, 9);
     out->after = (const char *)sqlite3_column_text(stmt, 10);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What one add, allow or remove does to the listing. */
+/* What one add, tempfail, allow or remove does to the listing. */
 
 #include <stdio.h>
 #include <string.h>
@@ -61,38 +61,57 @@ static int end_old(struct blocklist *blocklist, const struct entry *entry,
     return rc;
 }
 
+/* Finds out what stands of the same text, once what has run out is gone. Returns SQLite's
+ * code. */
+static int look_beside(struct transaction *writing, const struct blocklist_row_in *row,
+                       struct blocklist_beside *out)
+{
+    sqlite3_stmt *standing = writing->standing;
+    int rc = sql_bind(standing, "t", row->entry->text);
+
+    *out = (struct blocklist_beside){0};
+    if (row->allow)
+        return SQLITE_OK;
+    while (rc == SQLITE_OK && (rc = sqlite3_step(standing)) == SQLITE_ROW) {
+        bool allow = sqlite3_column_int(standing, 0) != 0;
+        bool tempfail = sqlite3_column_int(standing, 1) != 0;
+        bool own = strcmp(sql_text(standing, 2), or_default(row->source)) == 0;
+
+        out->allow |= allow;
+        out->block |= row->tempfail && !allow && !tempfail && !own;
+        out->replaced |= !allow && own && tempfail != row->tempfail;
+        rc = SQLITE_OK;
+    }
+    sqlite3_reset(standing);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 static int put(struct blocklist *blocklist, const struct blocklist_row_in *row,
-               const struct blocklist_actor *actor)
+               const struct blocklist_actor *actor, struct blocklist_beside *beside)
 {
     struct transaction *writing = &blocklist->writing;
     int rc = end_old(blocklist, row->entry, actor, "add", or_empty(row->reason));
 
     if (rc == SQLITE_OK)
-        rc = sql_bind(writing->put, "tiitttiz", row->entry->text,
+        rc = look_beside(writing, row, beside);
+    if (rc == SQLITE_OK)
+        rc = sql_bind(writing->put, "tiiitttiz", row->entry->text,
                       (int64_t)row->entry->kind, (int64_t)row->allow,
-                      or_default(row->source), or_empty(row->reason), actor->login,
+                      (int64_t)row->tempfail, or_default(row->source),
+                      or_empty(row->reason), actor->login,
                       (int64_t)blocklist_now(blocklist), (int64_t)row->expires);
     return rc == SQLITE_OK ? sql_run(writing->put) : rc;
-}
-
-/* Whether an allow entry of the same text stands. */
-static bool is_shadowed(struct transaction *writing, const struct entry *entry)
-{
-    bool is = sql_bind(writing->has_allow, "t", entry->text) == SQLITE_OK &&
-              sqlite3_step(writing->has_allow) == SQLITE_ROW;
-
-    sqlite3_reset(writing->has_allow);
-    return is;
 }
 
 enum blocklist_result blocklist_add(struct blocklist *blocklist,
                                     const struct blocklist_row_in *rows, size_t count,
                                     const struct entry_limits *limits,
-                                    const struct blocklist_actor *actor, bool *shadowed,
+                                    const struct blocklist_actor *actor,
+                                    struct blocklist_beside *beside,
                                     char error[static BLOCKLIST_ERROR_SIZE])
 {
     enum blocklist_result result;
-    bool any_shadowed = false;
+    struct blocklist_beside unwanted;
 
     error[0] = '\0';
     for (size_t i = 0; i < count; i++)
@@ -103,18 +122,14 @@ enum blocklist_result blocklist_add(struct blocklist *blocklist,
     if (result != BLOCKLIST_OK)
         return result;
     for (size_t i = 0; i < count; i++) {
-        if (put(blocklist, &rows[i], actor) != SQLITE_OK) {
+        if (put(blocklist, &rows[i], actor, beside != NULL ? &beside[i] : &unwanted) !=
+            SQLITE_OK) {
             result = transaction_failed(blocklist, blocklist->writing.db, error);
             transaction_cancel(blocklist);
             return result;
         }
-        if (!rows[i].allow && is_shadowed(&blocklist->writing, rows[i].entry))
-            any_shadowed = true;
     }
-    result = transaction_commit(blocklist, error);
-    if (shadowed != NULL)
-        *shadowed = result == BLOCKLIST_OK && any_shadowed;
-    return result;
+    return transaction_commit(blocklist, error);
 }
 
 /* Takes one entry off. Returns OK, NO_SUCH_ENTRY or FAILED. */

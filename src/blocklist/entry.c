@@ -36,6 +36,11 @@ int entry_kind_parse(const char *name, enum entry_kind *out)
     return -1;
 }
 
+const char *entry_action_name(bool allow, bool tempfail)
+{
+    return allow ? "allow" : tempfail ? "tempfail" : "block";
+}
+
 __attribute__((format(printf, 2, 3))) static int refuse(
     char error[static ENTRY_ERROR_SIZE], const char *format, ...)
 {

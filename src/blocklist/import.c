@@ -47,7 +47,8 @@ static int open_stage(struct blocklist_import *import, char *error)
 {
     static const char sql[] =
         "PRAGMA temp.cache_size = -8192;"
-        "CREATE TEMP TABLE staged (entry, kind, allow, source, reason, expires, since);"
+        "CREATE TEMP TABLE staged (entry, kind, allow, tempfail, source, reason, expires,"
+        "  since);"
         "BEGIN";
     struct blocklist *blocklist = import->blocklist;
 
@@ -55,7 +56,7 @@ static int open_stage(struct blocklist_import *import, char *error)
         return -1;
     if (schema_exec(import->db, sql) == SQLITE_OK &&
         sqlite3_prepare_v2(import->db,
-                           "INSERT INTO temp.staged VALUES (?, ?, ?, ?, ?, ?, ?)", -1,
+                           "INSERT INTO temp.staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)", -1,
                            &import->stage, NULL) == SQLITE_OK)
         return 0;
     (void)transaction_failed(blocklist, import->db, error);
@@ -141,9 +142,9 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
     error[0] = '\0';
     if (!row_is_fine(import, row, source, reason, error))
         return BLOCKLIST_REFUSED;
-    if (sql_bind(import->stage, "tiittzz", row->entry->text, (int64_t)row->entry->kind,
-                 (int64_t)row->allow, source, reason, (int64_t)row->expires,
-                 since) != SQLITE_OK ||
+    if (sql_bind(import->stage, "tiiittzz", row->entry->text, (int64_t)row->entry->kind,
+                 (int64_t)row->allow, (int64_t)row->tempfail, source, reason,
+                 (int64_t)row->expires, since) != SQLITE_OK ||
         sql_run(import->stage) != SQLITE_OK)
         return transaction_failed(import->blocklist, import->db, error);
     import->rows++;

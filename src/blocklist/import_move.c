@@ -61,12 +61,11 @@ static int remove_others(struct blocklist_import *import, int64_t from, int64_t 
 static int move_rows(struct blocklist_import *import, int64_t from, int64_t to)
 {
     static const char sql[] =
-        "INSERT INTO listing (entry, kind, allow, source, reason, who, since, expires)"
-        " SELECT entry, kind, allow, source, reason, ?1, coalesce(since, ?2), expires"
-        " FROM sorted.row WHERE rowid > ?3 AND rowid <= ?4 ORDER BY rowid"
-        " ON CONFLICT (entry, allow, source)"
-        " DO UPDATE SET reason = excluded.reason, expires = excluded.expires"
-        " WHERE reason <> excluded.reason OR expires IS NOT excluded.expires";
+        "INSERT INTO listing (entry, kind, allow, tempfail, source, reason, who, since,"
+        " expires) SELECT entry, kind, allow, tempfail, source, reason, ?1,"
+        " coalesce(since, ?2), expires"
+        " FROM sorted.row WHERE rowid > ?3 AND rowid <= ?4 ORDER BY "
+        "rowid" SCHEMA_ON_CONFLICT;
 
     return sql_run_once(import->db, sql, "tiii", import->login,
                         (int64_t)blocklist_now(import->blocklist), from, to);
@@ -243,8 +242,8 @@ static enum blocklist_result look_at_replace(struct blocklist_import *import, ch
 static int sort_rows(struct blocklist_import *import, const char *path)
 {
     static const char rows[] =
-        "CREATE TABLE sorted.row AS SELECT entry, kind, allow, source, reason, expires,"
-        " since FROM temp.staged ORDER BY entry, allow, source, rowid;"
+        "CREATE TABLE sorted.row AS SELECT entry, kind, allow, tempfail, source, reason,"
+        " expires, since FROM temp.staged ORDER BY entry, allow, source, rowid;"
         "CREATE INDEX sorted.row_entry ON row (entry, allow);";
     static const char about[] =
         "CREATE TABLE sorted.about AS SELECT ?1 AS source, ?2 AS reason, ?3 AS login,"

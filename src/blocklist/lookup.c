@@ -28,8 +28,17 @@ static void lookup_failed(struct blocklist *blocklist, const char *why, bool dam
 static bool is_in_range(sqlite3_stmt *find)
 {
     int64_t allow = sqlite3_column_int64(find, 0);
+    int64_t tempfail = sqlite3_column_int64(find, 1);
 
-    return (allow == 0 || allow == 1) && sqlite3_column_int64(find, 2) >= 0;
+    return (allow == 0 || allow == 1) && tempfail >= 0 && tempfail <= 1 - allow &&
+           sqlite3_column_int64(find, 3) >= 0;
+}
+
+static enum blocklist_verdict verdict_of(sqlite3_stmt *find)
+{
+    if (sqlite3_column_int(find, 0) != 0)
+        return BLOCKLIST_ALLOW;
+    return sqlite3_column_int(find, 1) != 0 ? BLOCKLIST_TEMPFAIL : BLOCKLIST_BLOCK;
 }
 
 /* Reads the rows of one entry. */
@@ -48,11 +57,11 @@ static enum blocklist_verdict find(struct blocklist *blocklist, const struct ent
         text_sentence(why, sizeof why, "%s has a value out of range", entry->text);
         lookup_failed(blocklist, why, true);
     } else if (rc == SQLITE_ROW) {
-        verdict = sqlite3_column_int(reader->find, 0) ? BLOCKLIST_ALLOW : BLOCKLIST_BLOCK;
+        verdict = verdict_of(reader->find);
         (void)snprintf(match->key, sizeof match->key, "%s", entry->text); /* same size */
         text_sentence(match->reason, sizeof match->reason, "%s",
-                      sql_text(reader->find, 1)); /* cut where longer */
-        match->since = (time_t)sqlite3_column_int64(reader->find, 2);
+                      sql_text(reader->find, 2)); /* cut where longer */
+        match->since = (time_t)sqlite3_column_int64(reader->find, 3);
     } else if (rc != SQLITE_DONE) {
         lookup_failed(blocklist, sqlite3_errmsg(reader->db), schema_is_damage(rc));
     }
@@ -209,7 +218,7 @@ static enum blocklist_verdict look_login(struct blocklist *blocklist,
     return look(blocklist, &entry, match);
 }
 
-/* One row per family of subjects. Of several that block the first is named. */
+/* One row per family of subjects. The strongest verdict counts, the first of equals. */
 static enum blocklist_verdict (*const families[])(struct blocklist *,
                                                   const struct blocklist_subjects *,
                                                   struct blocklist_match *) = {
@@ -225,8 +234,7 @@ enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         enum blocklist_verdict one = families[i](blocklist, subjects, &found);
 
-        if (one == BLOCKLIST_ALLOW ||
-            (one == BLOCKLIST_BLOCK && verdict == BLOCKLIST_NONE)) {
+        if (one > verdict) {
             verdict = one;
             *match = found;
         }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #define SCHEMA_APPLICATION_ID 0x52424c4d /* "RBLM" */
-#define SCHEMA_VERSION        2
+#define SCHEMA_VERSION        3
 
 enum schema_result {
     SCHEMA_OK,
@@ -59,6 +59,14 @@ bool schema_is_damage(int rc);
 
 /* Runs statements that give no rows. Returns SQLite's code. */
 int schema_exec(sqlite3 *db, const char *sql);
+
+/* What becomes of a row that the same source has already: it is changed, and keeps its
+ * since. */
+#define SCHEMA_ON_CONFLICT                                                               \
+    " ON CONFLICT (entry, allow, source) DO UPDATE SET tempfail = excluded.tempfail,"    \
+    " reason = excluded.reason, expires = excluded.expires"                              \
+    " WHERE tempfail <> excluded.tempfail OR reason <> excluded.reason"                  \
+    " OR expires IS NOT excluded.expires"
 
 /* Short ways to say what is said to SQLite again and again. */
 

@@ -209,29 +209,41 @@ static enum schema_result check_pages(sqlite3 *db, char *error, size_t size)
     " WHEN " column " < 0 THEN '" column " ' || " column " || ': expected 0 or more'"
 #define ALLOW_RULE                                                                       \
     " WHEN allow NOT IN (0, 1) THEN 'allow ' || allow || ': expected 0 or 1'"
+#define TEMPFAIL_CHECK                                                                   \
+    "'tempfail ' || tempfail || ' beside allow ' || allow ||"                            \
+    " ': expected 0, or 1 beside 0'"
+#define TEMPFAIL_WRONG " WHERE tempfail NOT BETWEEN 0 AND 1 - allow LIMIT 1"
 
-/* What each table must not hold: a name for the row, and what is wrong with it. ?1 is the
- * last kind, ?2 and ?3 the longest entry and source. What cannot be counted on, shown or
- * paged by is out of range, not what merely looks odd. */
-static const char *const value_sql[] = {
-    "SELECT entry, CASE WHEN kind NOT BETWEEN 0 AND ?1"
-    " THEN 'kind ' || kind || ': expected 0 to ' || ?1" ALLOW_RULE TEXT_RULE(
-        "entry", "?2") TEXT_RULE("source", "?3")
-        TIME_RULE("since") " WHEN expires < 1 THEN 'expires ' || expires || ': expected "
-                           "1 or more, or none' END"
-                           " AS wrong FROM listing WHERE wrong IS NOT NULL LIMIT 1",
-    "SELECT entry, CASE WHEN hits NOT BETWEEN 0 AND " NUMBER_MAX
-    " THEN 'hits ' || hits || ': expected 0 to " NUMBER_MAX "'" TIME_RULE("last")
-        TEXT_RULE("entry", "?2") " END AS wrong FROM hit WHERE wrong IS NOT NULL LIMIT 1",
-    "SELECT 'line ' || id, CASE WHEN id NOT BETWEEN 1 AND " NUMBER_MAX
-    " THEN 'id ' || id || ': expected 1 to " NUMBER_MAX "'" TIME_RULE("at") ALLOW_RULE
-    " WHEN uid NOT BETWEEN 0 AND 4294967295"
-    " THEN 'uid ' || uid || ': expected 0 to 4294967295' END"
-    " AS wrong FROM audit WHERE wrong IS NOT NULL LIMIT 1",
-    "SELECT name, 'seq: expected 0 to " NUMBER_MAX "' FROM sqlite_sequence"
-    " WHERE typeof(seq) <> 'integer' OR seq NOT BETWEEN 0 AND " NUMBER_MAX " LIMIT 1",
-    "SELECT name, 'value ' || value || ': expected 0 to " SECOND_MAX "' FROM meta"
-    " WHERE value NOT BETWEEN 0 AND " SECOND_MAX " LIMIT 1",
+/* What each table must not hold, from that version of the tables on: a name for the row,
+ * and what is wrong with it. ?1 is the last kind, ?2 and ?3 the longest entry and source. What
+ * cannot be counted on, shown or paged by is out of range, not what merely looks odd. */
+static const struct {
+    int version;
+    const char *sql;
+} value_checks[] = {
+    {1,
+     "SELECT entry, CASE WHEN kind NOT BETWEEN 0 AND ?1"
+     " THEN 'kind ' || kind || ': expected 0 to ' || ?1" ALLOW_RULE TEXT_RULE(
+         "entry", "?2") TEXT_RULE("source", "?3")
+         TIME_RULE("since") " WHEN expires < 1 THEN 'expires ' || expires || ': expected "
+                            "1 or more, or none' END"
+                            " AS wrong FROM listing WHERE wrong IS NOT NULL LIMIT 1"},
+    {1, "SELECT entry, CASE WHEN hits NOT BETWEEN 0 AND " NUMBER_MAX
+        " THEN 'hits ' || hits || ': expected 0 to " NUMBER_MAX "'" TIME_RULE("last")
+            TEXT_RULE("entry",
+                      "?2") " END AS wrong FROM hit WHERE wrong IS NOT NULL LIMIT 1"},
+    {1, "SELECT 'line ' || id, CASE WHEN id NOT BETWEEN 1 AND " NUMBER_MAX
+        " THEN 'id ' || id || ': expected 1 to " NUMBER_MAX "'" TIME_RULE("at") ALLOW_RULE
+     " WHEN uid NOT BETWEEN 0 AND 4294967295"
+     " THEN 'uid ' || uid || ': expected 0 to 4294967295' END"
+     " AS wrong FROM audit WHERE wrong IS NOT NULL LIMIT 1"},
+    {1,
+     "SELECT name, 'seq: expected 0 to " NUMBER_MAX "' FROM sqlite_sequence"
+     " WHERE typeof(seq) <> 'integer' OR seq NOT BETWEEN 0 AND " NUMBER_MAX " LIMIT 1"},
+    {1, "SELECT name, 'value ' || value || ': expected 0 to " SECOND_MAX "' FROM meta"
+        " WHERE value NOT BETWEEN 0 AND " SECOND_MAX " LIMIT 1"},
+    {3, "SELECT entry, " TEMPFAIL_CHECK " FROM listing" TEMPFAIL_WRONG},
+    {3, "SELECT 'line ' || id, " TEMPFAIL_CHECK " FROM audit" TEMPFAIL_WRONG},
 };
 
 static void is_text(sqlite3_context *context, int argc, sqlite3_value **argv)
@@ -278,8 +290,8 @@ enum schema_result schema_check(sqlite3 *db, char *error, size_t error_size)
     if (result == SCHEMA_OK)
         result = check_pages(db, error, error_size);
     for (size_t i = 0;
-         result == SCHEMA_OK && version > 0 && i < sizeof value_sql / sizeof value_sql[0];
-         i++)
-        result = check_values(db, value_sql[i], error, error_size);
+         result == SCHEMA_OK && i < sizeof value_checks / sizeof value_checks[0]; i++)
+        if (version >= value_checks[i].version)
+            result = check_values(db, value_checks[i].sql, error, error_size);
     return result;
 }

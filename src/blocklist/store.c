@@ -113,12 +113,12 @@ int reader_open(struct reader *reader, const char *path, char *error, size_t siz
 {
     if (schema_connect(path, SCHEMA_READ, &reader->db, error, size) != SCHEMA_OK)
         return -1;
-    if (sqlite3_prepare_v3(reader->db,
-                           "SELECT allow, reason, since FROM listing WHERE entry = ?"
-                           " AND (expires IS NULL OR expires > ?)"
-                           " ORDER BY allow DESC, since LIMIT 1",
-                           -1, SQLITE_PREPARE_PERSISTENT, &reader->find,
-                           NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v3(
+            reader->db,
+            "SELECT allow, tempfail, reason, since FROM listing WHERE entry = ?"
+            " AND (expires IS NULL OR expires > ?)"
+            " ORDER BY allow DESC, tempfail, since LIMIT 1",
+            -1, SQLITE_PREPARE_PERSISTENT, &reader->find, NULL) != SQLITE_OK) {
         text_sentence(error, size, "%s: %s", path, sqlite3_errmsg(reader->db));
         return -1;
     }

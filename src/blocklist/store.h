@@ -51,7 +51,7 @@ struct transaction {
     sqlite3 *db;
     bool lazy; /* commits do not wait for the disk at present */
     struct audit audit;
-    sqlite3_stmt *put, *end_one, *end_many, *take, *take_from, *has_allow, *put_hit,
+    sqlite3_stmt *put, *end_one, *end_many, *take, *take_from, *standing, *put_hit,
         *put_meta;
 };
 

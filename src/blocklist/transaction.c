@@ -20,16 +20,15 @@ int transaction_open(struct transaction *writing, sqlite3 *db, struct bloom *blo
         const char *sql;
     } statements[] = {
         {&writing->put,
-         "INSERT INTO listing (entry, kind, allow, source, reason, who, since, expires)"
-         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (entry, allow, source)"
-         " DO UPDATE SET reason = excluded.reason, expires = excluded.expires"
-         " WHERE reason <> excluded.reason OR expires IS NOT excluded.expires"},
+         "INSERT INTO listing (entry, kind, allow, tempfail, source, reason, who, since,"
+         " expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)" SCHEMA_ON_CONFLICT},
         {&writing->end_one, "DELETE FROM listing WHERE entry = ? AND expires <= ?"},
         {&writing->end_many, "DELETE FROM listing WHERE id IN"
                              " (SELECT id FROM listing WHERE expires <= ? LIMIT ?)"},
         {&writing->take, "DELETE FROM listing WHERE entry = ?"},
         {&writing->take_from, "DELETE FROM listing WHERE entry = ? AND source = ?"},
-        {&writing->has_allow, "SELECT 1 FROM listing WHERE entry = ? AND allow = 1"},
+        {&writing->standing,
+         "SELECT allow, tempfail, source FROM listing WHERE entry = ?"},
         {&writing->put_hit, "INSERT INTO hit VALUES (?1, ?2, ?3) ON CONFLICT (entry)"
                             " DO UPDATE SET hits = hits + ?2, last = max(last, ?3)"},
         {&writing->put_meta, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},

@@ -14,6 +14,10 @@ static const struct ctl_command commands[] = {
      TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
          TAKES(OPTION_FORCE),
      "list senders; on disk when it returns", ctl_add},
+    {"tempfail", "ENTRY…", 1, MANY,
+     TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
+         TAKES(OPTION_FORCE),
+     "put senders off (451): a delay, no loss", ctl_tempfail},
     {"allow", "ENTRY…", 1, MANY,
      TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
          TAKES(OPTION_FORCE),

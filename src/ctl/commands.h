@@ -9,6 +9,7 @@
 
 /* entries.c */
 enum outcome ctl_add(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_tempfail(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_allow(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_remove(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_list(struct ctl *ctl, const struct arguments *arguments);

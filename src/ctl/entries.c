@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* add, allow, remove, list, show, log: the entries of the blocklist, and the audit log.
- */
+/* add, tempfail, allow, remove, list, show, log: the entries of the blocklist, and the
+ * audit log. */
 
 #include "ctl/commands.h"
 
@@ -14,7 +14,7 @@
 #include "ctl/shown.h"
 #include "ctl/table.h"
 
-/* --- add, allow, remove --- */
+/* --- add, tempfail, allow, remove --- */
 
 static json_t *entries_request(const char *command, const struct arguments *arguments)
 {
@@ -34,8 +34,20 @@ static json_t *entries_request(const char *command, const struct arguments *argu
     return request;
 }
 
+/* Whether the same source had another action for the entry. */
+static bool is_replaced(const json_t *answer, const json_t *entry)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach (json_object_get(answer, "replaced"), i, one)
+        if (json_equal(one, entry))
+            return true;
+    return false;
+}
+
 /* Each entry; of a removal by source and time, how many there were. */
-static void print_entries(const json_t *answer, const char *what)
+static void print_entries(const json_t *answer, const char *what, const char *before)
 {
     json_int_t rows = json_integer_value(json_object_get(answer, "removed"));
     const json_t *entries = json_object_get(answer, "entries");
@@ -46,7 +58,7 @@ static void print_entries(const json_t *answer, const char *what)
     json_array_foreach (entries, i, entry) {
         shown_text(json_is_string(entry) ? json_string_value(entry) : "", text,
                    sizeof text);
-        printf("%s: %s\n", text, what);
+        printf("%s: %s%s\n", text, what, is_replaced(answer, entry) ? before : "");
     }
     if (json_array_size(entries) == 0)
         printf("%lld row%s %s\n", (long long)rows, rows == 1 ? "" : "s", what);
@@ -73,8 +85,10 @@ static void hint_ipv6(const json_t *answer)
     }
 }
 
-/* Asks, and prints what became of each entry. */
-static enum outcome change(struct ctl *ctl, json_t *request, const char *what, bool adds)
+/* Asks, and prints what became of each entry; before: what an addition replaced, NULL of
+ * a removal. */
+static enum outcome change(struct ctl *ctl, json_t *request, const char *what,
+                           const char *before)
 {
     enum outcome outcome = OUTCOME_DONE;
     json_t *answer = ctl_ask(ctl, request, &outcome);
@@ -85,18 +99,21 @@ static enum outcome change(struct ctl *ctl, json_t *request, const char *what, b
     if (ctl->json)
         shown_json(answer, ctl->terminal);
     else
-        print_entries(answer, what);
-    if (adds && !ctl->json)
+        print_entries(answer, what, before);
+    if (before != NULL && !ctl->json)
         hint_ipv6(answer);
     if (json_is_true(json_object_get(answer, "shadowed")))
         ctl_error(OUTCOME_DONE, "an allow entry of the same text still lets it pass: "
                                 "\"rblctl remove\" takes both off");
+    if (json_is_true(json_object_get(answer, "blocked")))
+        ctl_error(OUTCOME_DONE, "a block of the same text, of another source, still "
+                                "refuses it: \"rblctl show\" shows both");
     json_decref(answer);
     return OUTCOME_DONE;
 }
 
 static enum outcome add(struct ctl *ctl, const struct arguments *arguments,
-                        const char *command, const char *what)
+                        const char *command, const char *what, const char *before)
 {
     json_t *request;
     int64_t expires_s;
@@ -107,17 +124,22 @@ static enum outcome add(struct ctl *ctl, const struct arguments *arguments,
     ctl_set_number(&request, "expires_s", expires_s);
     if (arguments->option[OPTION_FORCE] != NULL)
         json_object_set_new(request, "force", json_true());
-    return change(ctl, request, what, true);
+    return change(ctl, request, what, before);
 }
 
 enum outcome ctl_add(struct ctl *ctl, const struct arguments *arguments)
 {
-    return add(ctl, arguments, "add", "listed");
+    return add(ctl, arguments, "add", "listed", " (it was put off)");
+}
+
+enum outcome ctl_tempfail(struct ctl *ctl, const struct arguments *arguments)
+{
+    return add(ctl, arguments, "tempfail", "put off", " (it was blocked)");
 }
 
 enum outcome ctl_allow(struct ctl *ctl, const struct arguments *arguments)
 {
-    return add(ctl, arguments, "allow", "allowed");
+    return add(ctl, arguments, "allow", "allowed", "");
 }
 
 /* Either entries, or a source and a time. Returns 0, or -1 after an error was printed. */
@@ -148,7 +170,7 @@ enum outcome ctl_remove(struct ctl *ctl, const struct arguments *arguments)
     }
     if (dry_run)
         json_object_set_new(request, "dry_run", json_true());
-    return change(ctl, request, dry_run ? "would be removed" : "removed", false);
+    return change(ctl, request, dry_run ? "would be removed" : "removed", NULL);
 }
 
 /* --- list, log --- */
@@ -162,12 +184,20 @@ static const struct column entry_columns[] = {
 };
 static const size_t entry_column_count = sizeof entry_columns / sizeof entry_columns[0];
 
-/* red: block, green: allow */
-static const char *entry_color(const json_t *row)
+static const char *action_of(const json_t *row)
 {
     const char *action = json_string_value(json_object_get(row, "action"));
 
-    return action != NULL && strcmp(action, "allow") == 0 ? "green" : "red";
+    return action != NULL ? action : "";
+}
+
+static const char *entry_color(const json_t *row)
+{
+    const char *action = action_of(row);
+
+    return strcmp(action, "allow") == 0      ? "green"
+           : strcmp(action, "tempfail") == 0 ? "yellow"
+                                             : "red";
 }
 
 static const struct column event_columns[] = {
@@ -296,12 +326,17 @@ static void print_time(const char *name, const json_t *value, const char *none)
     }
 }
 
+/* What an entry of that action does; block: the word for one that blocks. */
+static const char *done_by(const char *action, const char *block)
+{
+    return strcmp(action, "allow") == 0      ? "allowed"
+           : strcmp(action, "tempfail") == 0 ? "put off"
+                                             : block;
+}
+
 static void print_row(const json_t *row)
 {
-    const char *action = json_string_value(json_object_get(row, "action"));
-    bool allow = action != NULL && strcmp(action, "allow") == 0;
-
-    printf("%s\n", allow ? "allowed" : "listed");
+    puts(done_by(action_of(row), "listed"));
     print_time("since", json_object_get(row, "since"), "-");
     print_line("by", json_object_get(row, "who"));
     print_line("source", json_object_get(row, "source"));
@@ -321,8 +356,7 @@ static void print_covering(const json_t *covering)
     if (entry == NULL || action == NULL)
         return;
     shown_text(entry, text, sizeof text);
-    printf("%s by %s: \"rblctl show\" shows why\n",
-           strcmp(action, "allow") == 0 ? "allowed" : "blocked", text);
+    printf("%s by %s: \"rblctl show\" shows why\n", done_by(action, "blocked"), text);
 }
 
 static int print_people(const struct ctl *ctl, const json_t *document)

@@ -11,6 +11,7 @@
 
 static const struct command commands[] = {
     {"add", RIGHT_WRITE, true, cmd_add},
+    {"tempfail", RIGHT_WRITE, true, cmd_tempfail},
     {"allow", RIGHT_WRITE, true, cmd_allow},
     {"remove", RIGHT_WRITE, true, cmd_remove},
     {"list", RIGHT_READ, true, cmd_list},

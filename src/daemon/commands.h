@@ -19,6 +19,7 @@ struct command_table daemon_commands(struct daemon *daemon);
 
 /* commands_entries.c */
 json_t *cmd_add(struct control_session *session, const json_t *request);
+json_t *cmd_tempfail(struct control_session *session, const json_t *request);
 json_t *cmd_allow(struct control_session *session, const json_t *request);
 json_t *cmd_remove(struct control_session *session, const json_t *request);
 json_t *cmd_list(struct control_session *session, const json_t *request);

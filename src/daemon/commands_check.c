@@ -137,12 +137,14 @@ static json_t *blocklist_row(const struct decision *d)
     json_t *rows = json_array();
 
     if (d->listed != BLOCKLIST_NONE)
-        protocol_append(&rows, json_pack("{s:s, s:o, s:s, s:o, s:I}", "subject",
-                                         subject_name(d->match.subject), "entry",
-                                         protocol_text(d->match.key), "action",
-                                         d->listed == BLOCKLIST_BLOCK ? "block" : "allow",
-                                         "reason", protocol_text(d->match.reason),
-                                         "since", (json_int_t)d->match.since));
+        protocol_append(&rows,
+                        json_pack("{s:s, s:o, s:s, s:o, s:I}", "subject",
+                                  subject_name(d->match.subject), "entry",
+                                  protocol_text(d->match.key), "action",
+                                  entry_action_name(d->listed == BLOCKLIST_ALLOW,
+                                                    d->listed == BLOCKLIST_TEMPFAIL),
+                                  "reason", protocol_text(d->match.reason), "since",
+                                  (json_int_t)d->match.since));
     return rows;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* add, allow, remove; list, show, log: the sender blocklist's entries. */
+/* add, tempfail, allow, remove; list, show, log: the sender blocklist's entries. */
 
 #include "daemon/commands.h"
 
@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "control/protocol.h"
 
-/* --- add, allow, remove --- */
+/* --- add, tempfail, allow, remove --- */
 
 /* entry_parse, or entry_parse_kept */
 typedef int entry_reader(const char *text, struct entry *out,
@@ -54,7 +54,7 @@ static json_t *entries_answer(const struct entry *entries, size_t count)
 struct addition {
     const char *reason, *source;
     int64_t expires_s; /* 0: never */
-    bool force;
+    bool force, allow, tempfail;
 };
 
 static int read_addition(const json_t *request, struct addition *out, json_t **answer)
@@ -67,26 +67,45 @@ static int read_addition(const json_t *request, struct addition *out, json_t **a
     return request_optional_flag(request, "force", &out->force, answer);
 }
 
-/* Writes the rows; the answer says whether an allow entry still lets one pass. */
+/* The entries as they are kept, and what stood beside them. */
+static json_t *added_answer(const struct entry *entries,
+                            const struct blocklist_beside *beside, size_t count)
+{
+    json_t *answer = entries_answer(entries, count), *replaced = json_array();
+    bool allow = false, block = false;
+
+    for (size_t i = 0; i < count; i++) {
+        allow |= beside[i].allow;
+        block |= beside[i].block;
+        if (beside[i].replaced)
+            protocol_append(&replaced, json_string(entries[i].text));
+    }
+    protocol_set(&answer, "shadowed", json_boolean(allow));
+    protocol_set(&answer, "blocked", json_boolean(block));
+    protocol_set(&answer, "replaced", replaced);
+    return answer;
+}
+
 static json_t *add_rows(struct control_session *session,
                         const struct command_actor *actor,
-                        const struct addition *addition, bool allow,
-                        const struct entry *entries, size_t count)
+                        const struct addition *addition, const struct entry *entries,
+                        size_t count)
 {
     struct blocklist *blocklist = command_daemon(session)->blocklist;
     struct blocklist_row_in *rows = calloc(count, sizeof *rows);
+    struct blocklist_beside *beside = calloc(count, sizeof *beside);
     char error[BLOCKLIST_ERROR_SIZE];
     enum blocklist_result result;
     struct command_limits limits;
-    bool shadowed = false;
-    json_t *answer;
+    json_t *answer = NULL;
 
-    if (rows == NULL)
-        return NULL;
+    if (rows == NULL || beside == NULL)
+        goto out;
     for (size_t i = 0; i < count; i++)
         rows[i] = (struct blocklist_row_in){
             .entry = &entries[i],
-            .allow = allow,
+            .allow = addition->allow,
+            .tempfail = addition->tempfail,
             .source = addition->source,
             .reason = addition->reason,
             .expires = addition->expires_s == 0
@@ -96,17 +115,18 @@ static json_t *add_rows(struct control_session *session,
     limits.limits.is_in_use = command_is_in_use;
     result =
         blocklist_add(blocklist, rows, count, addition->force ? NULL : &limits.limits,
-                      &actor->actor, &shadowed, error);
+                      &actor->actor, beside, error);
     command_limits_end(&limits);
+    answer = result == BLOCKLIST_OK ? added_answer(entries, beside, count)
+                                    : command_error(result, error);
+out:
+    free(beside);
     free(rows);
-    if (result != BLOCKLIST_OK)
-        return command_error(result, error);
-    answer = entries_answer(entries, count);
-    protocol_set(&answer, "shadowed", json_boolean(shadowed));
     return answer;
 }
 
-static json_t *add(struct control_session *session, const json_t *request, bool allow)
+static json_t *add(struct control_session *session, const json_t *request, bool allow,
+                   bool tempfail)
 {
     struct addition addition;
     struct command_actor actor;
@@ -117,39 +137,51 @@ static json_t *add(struct control_session *session, const json_t *request, bool 
     if (read_addition(request, &addition, &answer) != 0 ||
         command_actor_of(&actor, session, request, &answer) != 0)
         return answer;
+    addition.allow = allow;
+    addition.tempfail = tempfail;
     entries = read_entries(entry_parse, request, &count, &answer);
     if (entries == NULL)
         return answer;
-    answer = add_rows(session, &actor, &addition, allow, entries, count);
+    answer = add_rows(session, &actor, &addition, entries, count);
     free(entries);
     return answer;
 }
 
 /* {"command":"add","entries":[…],"reason","source","expires_s","force","sudo"}
- * -> {"ok":true,"entries":[as they are kept],"shadowed":bool} */
+ * -> {"ok":true,"entries":[as they are kept],"shadowed":an allow entry lets one pass all
+ *  the same,"blocked":another source's block refuses one that is to be put off,
+ *  "replaced":[entries that the same source put off, or blocked, before]} */
 json_t *cmd_add(struct control_session *session, const json_t *request)
 {
-    return add(session, request, false);
+    return add(session, request, false, false);
 }
 
-/* The same for an entry that wins over listings. */
+/* The same for an entry that puts off: 451. */
+json_t *cmd_tempfail(struct control_session *session, const json_t *request)
+{
+    return add(session, request, false, true);
+}
+
+/* The same for an entry that wins over the others. */
 json_t *cmd_allow(struct control_session *session, const json_t *request)
 {
-    return add(session, request, true);
+    return add(session, request, true, false);
 }
 
 /* Why there is nothing to remove, where another entry decides all the same. */
 static json_t *no_such_entry(struct blocklist *blocklist, const struct entry *entry,
                              const char *error)
 {
+    static const char *const done[] = {[BLOCKLIST_TEMPFAIL] = "put off",
+                                       [BLOCKLIST_BLOCK] = "blocked",
+                                       [BLOCKLIST_ALLOW] = "allowed"};
     struct blocklist_match match;
     enum blocklist_verdict verdict = blocklist_ask_entry(blocklist, entry, &match);
 
     if (verdict == BLOCKLIST_NONE)
         return protocol_error_answer(PROTOCOL_NO_ENTRY, "%s", error);
     return protocol_error_answer(PROTOCOL_NO_ENTRY, "%s; it is %s by %s", error,
-                                 verdict == BLOCKLIST_ALLOW ? "allowed" : "blocked",
-                                 match.key);
+                                 done[verdict], match.key);
 }
 
 /* What a source has listed by mistake. */
@@ -238,7 +270,7 @@ static json_t *row_value(const struct blocklist_row *row)
 {
     return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o}", "entry",
                      protocol_text(row->entry), "kind", entry_kind_name(row->kind),
-                     "action", row->allow ? "allow" : "block", "source",
+                     "action", entry_action_name(row->allow, row->tempfail), "source",
                      protocol_text(row->source), "reason",
                      protocol_text(row->reason == NULL ? "" : row->reason), "who",
                      protocol_text(row->who), "since", (json_int_t)row->since, "expires",
@@ -386,8 +418,9 @@ static json_t *covering(struct blocklist *blocklist, const struct entry *entry)
 
     if (verdict == BLOCKLIST_NONE)
         return json_null();
-    return json_pack("{s:o, s:s}", "entry", protocol_text(match.key), "action",
-                     verdict == BLOCKLIST_ALLOW ? "allow" : "block");
+    return json_pack(
+        "{s:o, s:s}", "entry", protocol_text(match.key), "action",
+        entry_action_name(verdict == BLOCKLIST_ALLOW, verdict == BLOCKLIST_TEMPFAIL));
 }
 
 /* {"command":"show","entry":TEXT} -> {"ok":true,"entry":as kept,"kind":…,"rows":[…],
@@ -443,10 +476,10 @@ static bool add_event(void *context, const struct blocklist_event *event)
         json_pack("{s:I, s:o, s:I, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "at",
                   (json_int_t)event->at, "who", event_text(event->login), "uid",
                   (json_int_t)event->uid, "change", event->action, "entry",
-                  event_text(event->entry), "action", event->allow ? "allow" : "block",
-                  "source", event_text(event->source), "reason",
-                  event_text(event->reason), "before", kept_json(event->before), "after",
-                  kept_json(event->after)));
+                  event_text(event->entry), "action",
+                  entry_action_name(event->allow, event->tempfail), "source",
+                  event_text(event->source), "reason", event_text(event->reason),
+                  "before", kept_json(event->before), "after", kept_json(event->after)));
 }
 
 /* {"command":"log","pattern","since_s","before_id","limit"}, newest first

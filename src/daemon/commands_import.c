@@ -93,6 +93,7 @@ static int read_row(const json_t *value, struct entry *entry,
         return -1;
     }
     row->allow = json_is_true(json_object_get(value, "allow"));
+    row->tempfail = !row->allow && json_is_true(json_object_get(value, "tempfail"));
     row->expires = (time_t)json_integer_value(expires);
     row->since = (time_t)json_integer_value(since);
     return entry_parse(text, entry, error);
@@ -121,8 +122,8 @@ static int import_one(struct kept_import *import, size_t index, const json_t *va
     return -1;
 }
 
-/* {"command":"import-rows","rows":["ENTRY" or {"entry","allow","source","reason",
- *  "expires"}, …]} -> {"ok":true,"refused":[{"row":index,"text":why}, …]} */
+/* {"command":"import-rows","rows":["ENTRY" or {"entry","allow","tempfail","source",
+ *  "reason","expires"}, …]} -> {"ok":true,"refused":[{"row":index,"text":why}, …]} */
 json_t *cmd_import_rows(struct control_session *session, const json_t *request)
 {
     const json_t *rows = json_object_get(request, "rows");

@@ -274,6 +274,11 @@ const struct decision *session_decide(struct session *session,
         d->verdict = VERDICT_REJECT;
         reply_for_blocklist(session, d->reply);
         break;
+    case BLOCKLIST_TEMPFAIL:
+        d->match = session->match;
+        d->verdict = VERDICT_TEMPFAIL;
+        reply_for_blocklist(session, d->reply);
+        break;
     case BLOCKLIST_NONE:
         d->exempt = exempt_reason(config, &session->envelope);
         if (d->exempt == NULL)

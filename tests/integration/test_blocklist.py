@@ -24,6 +24,10 @@ def refused(what):
     return f"554 5.7.1 {what} is rbl blacklisted - {URL}"
 
 
+def put_off(what):
+    return f"451 4.7.1 {what} is rbl blacklisted - {URL}"
+
+
 def refused_client(what):
     return f"554 5.7.1 Service unavailable; Client host [{what}] blocked using blocklist; {URL}"
 
@@ -45,6 +49,9 @@ def world(module_lab):
         ["add", "list-bounces@list.example"],
         ["add", "tie.example"],
         ["allow", "tie.example"],
+        ["tempfail", "slow.example", "x@spam.example.net", "user:hasty", "203.0.113.64/28"],
+        ["add", "x@slow.example"],
+        ["allow", "good@slow.example"],
     ):
         assert rblctl(*command).status == 0, command
     return module_lab
@@ -96,6 +103,20 @@ ROWS = [
     ("listed though its network is exempt", {"addr": "198.51.100.66"}, refused_client("198.51.100.66")),
     ("to an exempt recipient",
      {"sender": "x@spam.example", "recipients": ["postmaster@e.f"]}, None),
+    ("put off", {"sender": "a@mail.slow.example"}, put_off("a@mail.slow.example")),
+    ("put off, though on a DNS list",
+     {"sender": "a@slow.example", "addr": ON_A_LIST}, put_off("a@slow.example")),
+    ("put off from an exempt network, logged in",
+     {"sender": "a@slow.example", "addr": "198.51.100.7", "login": "anna"}, put_off("a@slow.example")),
+    ("a login that is put off", {"login": "hasty", "sender": "a@b.example"}, put_off("a@b.example")),
+    ("blocked in a domain that is put off", {"sender": "x@slow.example"}, refused("x@slow.example")),
+    ("allowed in a domain that is put off", {"sender": "good@slow.example"}, None),
+    ("put off in a blocked network", {"addr": "203.0.113.66"},
+     refused_client("203.0.113.66").replace("554 5.7.1", "451 4.7.1")),
+    ("a client put off, the sender blocked", {"addr": "203.0.113.66", "sender": "x@spam.example"},
+     refused("x@spam.example")),
+    ("a client put off, to an exempt recipient",
+     {"addr": "203.0.113.66", "recipients": ["postmaster@e.f"]}, None),
     ("on a DNS list, and not allowed", {"addr": ON_A_LIST},
      f"554 5.7.1 Service unavailable; Client host [{ON_A_LIST}] blocked using bl"),
     ("on a DNS list, but allowed", {"addr": "192.0.2.2"}, None),

@@ -39,6 +39,50 @@ def test_from_one_message_to_the_next(lab):
     assert lab.send(sender="x@new.example").reply == REFUSED
 
 
+def test_put_off(lab):
+    """From refused to put off and back, by one source; what the log and the counters say."""
+    daemon = lab.daemon()
+    rblctl = Rblctl(lab.dir)
+    put_off = REFUSED.replace("554 5.7.1", "451 4.7.1")
+
+    def reply():
+        return lab.send(sender="x@new.example").reply
+
+    assert rblctl("add", "new.example").out == "new.example: listed\n"
+    assert reply() == REFUSED
+    assert rblctl("tempfail", "new.example", "-r", "slow").out == "new.example: put off (it was blocked)\n"
+    assert reply() == put_off
+    line = daemon.log.wait_for("tempfail: .* from=<x@new.example>")
+    assert ' blocklist=<new.example> reason="slow" ' in line
+    check = rblctl("check", "x@new.example")
+    assert check.status == 1 and "x@new.example: tempfail (by the blocklist)" in check.out
+    assert "451 4.7.1 x@new.example is rbl blacklisted" in check.out
+    assert [r["action"] for r in rblctl("--json", "list").json["entries"]] == ["tempfail"]
+    stats = rblctl("--json", "stats").json["milter"]
+    assert (stats["refused"], stats["deferred"], stats["by the blocklist"]) == (1, 1, 1)
+    other = rblctl("add", "new.example", "--source", "feed")
+    assert other.out == "new.example: listed\n"
+    assert reply() == REFUSED
+    assert "of another source" in rblctl("tempfail", "new.example", "-r", "again").err
+    rblctl("remove", "new.example", "--source", "feed")
+    daemon.terminate()
+    lab.daemon()
+    assert reply() == put_off
+    assert rblctl("add", "new.example").out == "new.example: listed (it was put off)\n"
+    assert reply() == REFUSED
+    rblctl("tempfail", "new.example", "-e", "2s")
+    assert reply() == put_off
+    time.sleep(2.1)
+    assert lab.send(sender="x@new.example").accepted
+    rblctl("tempfail", "new.example")
+    assert reply() == put_off
+    assert rblctl("remove", "new.example").status == 0
+    assert lab.send(sender="x@new.example").accepted
+    events = rblctl("--json", "log", "new.example").json["events"]
+    assert ("change", "tempfail") in [(e["change"], e["action"]) for e in events]
+    assert any(e["before"]["action"] == "block" for e in events if e["before"] is not None)
+
+
 def test_counted_once_a_message(lab):
     """However many recipients are refused, it is one message that was hit."""
     daemon = lab.daemon()

@@ -25,7 +25,7 @@ READ = [
     ("whatif", "-c", "rblmilter.conf"),
 ]  # fmt: skip
 WRITE = [
-    ("add", "b.example"), ("allow", "b.example"), ("remove", "a.example"),
+    ("add", "b.example"), ("allow", "b.example"), ("tempfail", "b.example"), ("remove", "a.example"),
     ("import", "-"), ("reload",), ("flush-cache",), ("dnsbl", "suspend", "bl"),
     ("dnsbl", "try", "new.test"), ("false", "7K3M-9QFT-2XWD"),
 ]  # fmt: skip

@@ -115,6 +115,18 @@ enum blocklist_result box_add(struct box *box, const char *text, bool allow,
     return blocklist_add(box->blocklist, &row, 1, NULL, &actor, NULL, box->error);
 }
 
+enum blocklist_result box_tempfail(struct box *box, const char *text, const char *source,
+                                   int64_t expires_in, struct blocklist_beside *beside)
+{
+    struct entry entry = box_entry(text);
+    struct blocklist_row_in row = {
+        .entry = &entry, .tempfail = true, .source = source, .reason = "slow down"};
+
+    if (expires_in != 0)
+        row.expires = blocklist_now(box->blocklist) + expires_in;
+    return blocklist_add(box->blocklist, &row, 1, NULL, &actor, beside, box->error);
+}
+
 enum blocklist_result box_remove(struct box *box, const char *text, const char *source)
 {
     struct entry entry = box_entry(text);

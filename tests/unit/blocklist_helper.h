@@ -36,6 +36,8 @@ struct entry box_entry(const char *text);
 /* add, allow or remove one entry; expires_in 0: never */
 enum blocklist_result box_add(struct box *box, const char *text, bool allow,
                               const char *source, int64_t expires_in);
+enum blocklist_result box_tempfail(struct box *box, const char *text, const char *source,
+                                   int64_t expires_in, struct blocklist_beside *beside);
 enum blocklist_result box_remove(struct box *box, const char *text, const char *source);
 
 /* Asks about one subject, by the shape of its text: an address as sender, an IP address

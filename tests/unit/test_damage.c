@@ -424,6 +424,28 @@ static void test_from_version_1(void **state)
     assert_int_equal(box_remove(&box, "domain.xyz", NULL), BLOCKLIST_OK);
     box_audit(&box, "domain.xyz", audit, sizeof audit);
     assert_string_equal(audit, "add remove");
+    assert_int_equal(box_tempfail(&box, "domain.xyz", NULL, 0, NULL), BLOCKLIST_OK);
+    assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_TEMPFAIL);
+    box_end(&box);
+}
+
+/* A backup that an older version made serves, too. */
+static void test_backup_of_version_1(void **state)
+{
+    char backup[128];
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_sql(&box, version_1);
+    assert_true(backup_path(box.path, time(NULL), backup, sizeof backup));
+    assert_int_equal(rename(box.path, backup), 0);
+    if (box_try_open(&box, BLOCKLIST_DAMAGE_RESTORE) == NULL)
+        fail_msg("%s", box.error);
+    box_wait_filter(&box);
+    assert_int_equal(box_number(&box, "PRAGMA user_version"), SCHEMA_VERSION);
+    assert_int_equal(box_ask(&box, "x@domain.xyz", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_ask(&box, "192.0.2.9", NULL), BLOCKLIST_ALLOW);
     box_end(&box);
 }
 
@@ -467,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_not_ours),
         cmocka_unit_test(test_opened_twice),
         cmocka_unit_test(test_from_version_1),
+        cmocka_unit_test(test_backup_of_version_1),
         cmocka_unit_test(test_migrate),
     };
 

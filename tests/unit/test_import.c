@@ -36,10 +36,13 @@ static struct blocklist_import *begin(struct box *box, bool replace)
 static enum blocklist_result feed(struct box *box, struct blocklist_import *import,
                                   const char *text, const char *source, time_t expires)
 {
-    bool allow = *text == '!';
-    struct entry entry = box_entry(text + allow);
-    struct blocklist_row_in row = {
-        .entry = &entry, .allow = allow, .source = source, .expires = expires};
+    bool allow = *text == '!', tempfail = *text == '~';
+    struct entry entry = box_entry(text + (allow || tempfail));
+    struct blocklist_row_in row = {.entry = &entry,
+                                   .allow = allow,
+                                   .tempfail = tempfail,
+                                   .source = source,
+                                   .expires = expires};
 
     return blocklist_import_row(import, &row, box->error);
 }
@@ -96,6 +99,33 @@ static void test_one(void **state)
                                       " AND login = 'cron' AND after ->> 'added' = 3"
                                       " AND source = 'feed'"),
                      1);
+    box_end(&box);
+}
+
+/* What the source blocked it may put off now, in one file or from one to the next. */
+static void test_tempfail(void **state)
+{
+    struct blocklist_import *import;
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    import = begin(&box, true);
+    assert_int_equal(feed(&box, import, "a.example", NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(feed(&box, import, "~b.example", NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(feed(&box, import, "~c.example", NULL, 0), BLOCKLIST_OK);
+    expect("first", commit(&box, import, false), 3, 3, 0, 0, 0);
+    assert_int_equal(box_ask(&box, "x@a.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_ask(&box, "x@b.example", NULL), BLOCKLIST_TEMPFAIL);
+    import = begin(&box, true);
+    assert_int_equal(feed(&box, import, "~a.example", NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(feed(&box, import, "b.example", NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(feed(&box, import, "~c.example", NULL, 0), BLOCKLIST_OK);
+    expect("turned round", commit(&box, import, false), 3, 0, 2, 1, 0);
+    assert_int_equal(box_ask(&box, "x@a.example", NULL), BLOCKLIST_TEMPFAIL);
+    assert_int_equal(box_ask(&box, "x@b.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_ask(&box, "x@c.example", NULL), BLOCKLIST_TEMPFAIL);
     box_end(&box);
 }
 
@@ -513,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_kill_while_many_are_moved),
         cmocka_unit_test(test_left_file_is_junk),
         cmocka_unit_test(test_cut_file),
+        cmocka_unit_test(test_tempfail),
         cmocka_unit_test(test_since),
     };
 

@@ -144,16 +144,17 @@ static void test_rights(void **state)
         const char *command;
         enum right needed;
     } cases[] = {
-        {"add", RIGHT_WRITE},           {"allow", RIGHT_WRITE},
-        {"remove", RIGHT_WRITE},        {"list", RIGHT_READ},
-        {"show", RIGHT_READ},           {"log", RIGHT_READ},
-        {"import-begin", RIGHT_WRITE},  {"import-rows", RIGHT_WRITE},
-        {"import-commit", RIGHT_WRITE}, {"check", RIGHT_READ},
-        {"status", RIGHT_READ},         {"stats", RIGHT_READ},
-        {"reload", RIGHT_WRITE},        {"flush-cache", RIGHT_WRITE},
-        {"doctor", RIGHT_READ},         {"dnsbl", RIGHT_READ},
-        {"dnsbl-change", RIGHT_WRITE},  {"dnsbl-try", RIGHT_WRITE},
-        {"why", RIGHT_READ},            {"false", RIGHT_WRITE},
+        {"add", RIGHT_WRITE},         {"allow", RIGHT_WRITE},
+        {"tempfail", RIGHT_WRITE},    {"remove", RIGHT_WRITE},
+        {"list", RIGHT_READ},         {"show", RIGHT_READ},
+        {"log", RIGHT_READ},          {"import-begin", RIGHT_WRITE},
+        {"import-rows", RIGHT_WRITE}, {"import-commit", RIGHT_WRITE},
+        {"check", RIGHT_READ},        {"status", RIGHT_READ},
+        {"stats", RIGHT_READ},        {"reload", RIGHT_WRITE},
+        {"flush-cache", RIGHT_WRITE}, {"doctor", RIGHT_READ},
+        {"dnsbl", RIGHT_READ},        {"dnsbl-change", RIGHT_WRITE},
+        {"dnsbl-try", RIGHT_WRITE},
+        {"why", RIGHT_READ},          {"false", RIGHT_WRITE},
         {"whatif", RIGHT_READ},
     };
 

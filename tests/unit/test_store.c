@@ -15,7 +15,7 @@
 #include "blocklist/store.h"
 #include "blocklist_helper.h"
 
-/* Rows of: what stands ("!" allows), who is asked, what comes of it. */
+/* Rows of: what stands ("!" allows, "~" puts off), who is asked, what comes of it. */
 static const struct {
     const char *label, *entries[4], *subject;
     enum blocklist_verdict want;
@@ -57,6 +57,48 @@ static const struct {
      "anna@domain.xyz",
      BLOCKLIST_ALLOW,
      "domain.xyz"},
+    {"put off", {"~domain.xyz"}, "anna@domain.xyz", BLOCKLIST_TEMPFAIL, "domain.xyz"},
+    {"put off, though the domain is blocked",
+     {"domain.xyz", "~anna@domain.xyz"},
+     "anna@domain.xyz",
+     BLOCKLIST_TEMPFAIL,
+     "anna@domain.xyz"},
+    {"blocked, though the domain is put off",
+     {"~domain.xyz", "anna@domain.xyz"},
+     "anna@domain.xyz",
+     BLOCKLIST_BLOCK,
+     "anna@domain.xyz"},
+    {"put off, though the domain is allowed",
+     {"!domain.xyz", "~anna@domain.xyz"},
+     "anna@domain.xyz",
+     BLOCKLIST_TEMPFAIL,
+     "anna@domain.xyz"},
+    {"allow wins a tie with what puts off",
+     {"~domain.xyz", "!domain.xyz"},
+     "anna@domain.xyz",
+     BLOCKLIST_ALLOW,
+     "domain.xyz"},
+    {"a narrow network put off in a blocked one",
+     {"192.0.2.0/24", "~192.0.2.0/28"},
+     "192.0.2.7",
+     BLOCKLIST_TEMPFAIL,
+     "192.0.2.0/28"},
+    {"beside the narrow one",
+     {"192.0.2.0/24", "~192.0.2.0/28"},
+     "192.0.2.77",
+     BLOCKLIST_BLOCK,
+     "192.0.2.0/24"},
+    {"a narrow network blocked in one that is put off",
+     {"~2001:db8::/32", "2001:db8:1::/48"},
+     "2001:db8:1::9",
+     BLOCKLIST_BLOCK,
+     "2001:db8:1::/48"},
+    {"a HELO put off",
+     {"~host:domain.xyz"},
+     "helo:domain.xyz",
+     BLOCKLIST_TEMPFAIL,
+     "host:domain.xyz"},
+    {"a login put off", {"~user:anna"}, "user:Anna", BLOCKLIST_TEMPFAIL, "user:anna"},
     {"network", {"192.0.2.0/24"}, "192.0.2.7", BLOCKLIST_BLOCK, "192.0.2.0/24"},
     {"beside the network", {"192.0.2.0/24"}, "192.0.3.7", BLOCKLIST_NONE, NULL},
     {"one address", {"192.0.2.7"}, "192.0.2.7", BLOCKLIST_BLOCK, "192.0.2.7"},
@@ -132,15 +174,60 @@ static void test_ask(void **state)
             const char *text = asks[i].entries[k];
 
             assert_int_equal(
-                box_add(&box, text + (*text == '!'), *text == '!', "manual", 0),
+                *text == '~'
+                    ? box_tempfail(&box, text + 1, "manual", 0, NULL)
+                    : box_add(&box, text + (*text == '!'), *text == '!', "manual", 0),
                 BLOCKLIST_OK);
         }
         check_ask(&box, i);
         for (size_t k = 0; k < 4 && asks[i].entries[k] != NULL; k++)
-            (void)box_remove(&box, asks[i].entries[k] + (*asks[i].entries[k] == '!'),
-                             NULL);
+            (void)box_remove(
+                &box, asks[i].entries[k] + (strchr("!~", *asks[i].entries[k]) != NULL),
+                NULL);
     }
     assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), 0);
+    box_end(&box);
+}
+
+/* One source blocks or puts off, the newer word counts; of several a block wins. */
+static void test_block_or_tempfail(void **state)
+{
+    struct blocklist_beside beside;
+    struct blocklist_match match;
+    char audit[100];
+    struct box box;
+
+    (void)state;
+    box_start(&box);
+    box_open(&box, false);
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(box_tempfail(&box, "domain.xyz", NULL, 0, &beside), BLOCKLIST_OK);
+    assert_true(beside.replaced && !beside.block && !beside.allow);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", &match), BLOCKLIST_TEMPFAIL);
+    assert_string_equal(match.reason, "slow down");
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), 1);
+    assert_int_equal(box_tempfail(&box, "domain.xyz", NULL, 0, &beside), BLOCKLIST_OK);
+    assert_false(beside.replaced);
+    box_audit(&box, "domain.xyz", audit, sizeof audit);
+    assert_string_equal(audit, "add change"); /* the last changed nothing */
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM audit WHERE tempfail = 1 AND"
+                                      " before ->> 'action' = 'block' AND"
+                                      " after ->> 'action' = 'tempfail'"),
+                     1);
+    assert_int_equal(box_add(&box, "domain.xyz", false, "feed", 0), BLOCKLIST_OK);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_tempfail(&box, "domain.xyz", NULL, 60, &beside), BLOCKLIST_OK);
+    assert_true(beside.block && !beside.replaced);
+    assert_int_equal(box_add(&box, "domain.xyz", true, NULL, 30), BLOCKLIST_OK);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM listing"), 3);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_ALLOW);
+    assert_int_equal(box_remove(&box, "domain.xyz", "feed"), BLOCKLIST_OK);
+    box_pass(&box, 31);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_TEMPFAIL);
+    box_pass(&box, 30);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_NONE);
+    assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_BLOCK);
     box_end(&box);
 }
 
@@ -187,6 +274,14 @@ static void test_families(void **state)
     assert_int_equal(box_remove(&box, "domain.xyz", NULL), BLOCKLIST_OK);
     assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_BLOCK);
     assert_int_equal(match.subject, BLOCKLIST_BY_CLIENT);
+    assert_int_equal(box_tempfail(&box, "domain.xyz", NULL, 0, NULL), BLOCKLIST_OK);
+    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_BLOCK);
+    assert_int_equal(match.subject, BLOCKLIST_BY_CLIENT);
+    assert_int_equal(box_remove(&box, "192.0.2.0/24", NULL), BLOCKLIST_OK);
+    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_TEMPFAIL);
+    assert_int_equal(match.subject, BLOCKLIST_BY_SENDER);
+    assert_int_equal(box_add(&box, "host:mail.domain.xyz", true, NULL, 0), BLOCKLIST_OK);
+    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_ALLOW);
     box_end(&box);
 }
 
@@ -303,26 +398,26 @@ static void test_shadowed_and_too_wide(void **state)
     struct entry entry = box_entry("domain.xyz"), wide = box_entry("gmail.com");
     struct entry_limits limits = {.suffixes = NULL};
     struct blocklist_row_in rows[2] = {{.entry = &entry}, {.entry = &wide}};
-    bool shadowed;
+    struct blocklist_beside beside[2];
     struct box box;
 
     (void)state;
     box_start(&box);
     box_open(&box, false);
     assert_int_equal(
-        blocklist_add(box.blocklist, rows, 2, &limits, &actor, &shadowed, box.error),
+        blocklist_add(box.blocklist, rows, 2, &limits, &actor, beside, box.error),
         BLOCKLIST_REFUSED);
     assert_non_null(strstr(box.error, "gmail.com"));
     assert_int_equal(box_ask(&box, "a@domain.xyz", NULL), BLOCKLIST_NONE);
     assert_int_equal(
-        blocklist_add(box.blocklist, rows, 2, NULL, &actor, &shadowed, box.error),
+        blocklist_add(box.blocklist, rows, 2, NULL, &actor, beside, box.error),
         BLOCKLIST_OK);
-    assert_false(shadowed);
+    assert_false(beside[0].allow || beside[1].allow);
     assert_int_equal(box_add(&box, "domain.xyz", true, NULL, 0), BLOCKLIST_OK);
     assert_int_equal(
-        blocklist_add(box.blocklist, rows, 1, NULL, &actor, &shadowed, box.error),
+        blocklist_add(box.blocklist, rows, 1, NULL, &actor, beside, box.error),
         BLOCKLIST_OK);
-    assert_true(shadowed);
+    assert_true(beside[0].allow);
     box_end(&box);
 }
 
@@ -438,6 +533,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ask),
+        cmocka_unit_test(test_block_or_tempfail),
         cmocka_unit_test(test_tags_stay),
         cmocka_unit_test(test_families),
         cmocka_unit_test(test_sources),
