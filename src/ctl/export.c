@@ -15,9 +15,7 @@ struct exporting {
     struct format_writer *writer;
     bool sources; /* it says them: csv, json */
     unsigned long written, left_out;
-    /* the row before: several sources may list the same */
-    struct entry last;
-    bool last_allow;
+    json_t *held; /* of a format without sources: the row that is written next */
 };
 
 /* An entry as the daemon has it. Returns 0, or -1 for an answer that is none. */
@@ -33,6 +31,7 @@ static int read_row(const json_t *value, struct format_row *row)
         !text_copy(entry, row->entry.text, sizeof row->entry.text))
         return -1;
     row->allow = strcmp(action, "allow") == 0;
+    row->tempfail = strcmp(action, "tempfail") == 0;
     row->source = json_string_value(json_object_get(value, "source"));
     row->reason = json_string_value(json_object_get(value, "reason"));
     row->since = (time_t)json_integer_value(json_object_get(value, "since"));
@@ -40,41 +39,72 @@ static int read_row(const json_t *value, struct format_row *row)
     return 0;
 }
 
-/* A format that has no sources says each entry once. */
-static bool is_said(struct exporting *ex, const struct format_row *row)
+static enum outcome write_one(struct exporting *ex, const json_t *value)
 {
-    bool said = !ex->sources && ex->written > 0 && ex->last_allow == row->allow &&
-                strcmp(ex->last.text, row->entry.text) == 0;
+    struct format_row row;
+    int rc;
 
-    ex->last = row->entry;
-    ex->last_allow = row->allow;
-    return said;
+    if (read_row(value, &row) != 0)
+        return ctl_error(OUTCOME_REFUSED, "the daemon's answer has a row that is none");
+    rc = format_writer_row(ex->writer, &row);
+    if (rc < 0)
+        return OUTCOME_REFUSED; /* main says why */
+    if (rc == 0)
+        ex->written++;
+    else
+        ex->left_out++;
+    return OUTCOME_DONE;
+}
+
+/* Whether b is a row of another source about what a is about. */
+static bool is_same(const json_t *a, const json_t *b)
+{
+    const char *action_a = json_string_value(json_object_get(a, "action"));
+    const char *action_b = json_string_value(json_object_get(b, "action"));
+
+    return json_equal(json_object_get(a, "entry"), json_object_get(b, "entry")) &&
+           action_a != NULL && action_b != NULL &&
+           (strcmp(action_a, "allow") == 0) == (strcmp(action_b, "allow") == 0);
+}
+
+static void hold(struct exporting *ex, const json_t *value)
+{
+    json_decref(ex->held);
+    ex->held = json_incref((json_t *)value);
+}
+
+/* A format that has no sources says each entry once: it blocks where one of them does. */
+static enum outcome write_once(struct exporting *ex, const json_t *value)
+{
+    const char *action = json_string_value(json_object_get(value, "action"));
+    enum outcome outcome = OUTCOME_DONE;
+
+    if (ex->held != NULL && is_same(ex->held, value)) {
+        const char *before = json_string_value(json_object_get(ex->held, "action"));
+
+        if (strcmp(before, "tempfail") == 0 && strcmp(action, "block") == 0)
+            hold(ex, value);
+        return OUTCOME_DONE;
+    }
+    if (ex->held != NULL)
+        outcome = write_one(ex, ex->held);
+    hold(ex, value);
+    return outcome;
 }
 
 static enum outcome write_page(void *context, const json_t *rows)
 {
     struct exporting *ex = context;
-    struct format_row row;
+    enum outcome outcome = OUTCOME_DONE;
     const json_t *value;
     size_t i;
 
     json_array_foreach (rows, i, value) {
-        int rc;
-
-        if (read_row(value, &row) != 0)
-            return ctl_error(OUTCOME_REFUSED,
-                             "the daemon's answer has a row that is none");
-        if (is_said(ex, &row))
-            continue;
-        rc = format_writer_row(ex->writer, &row);
-        if (rc < 0)
-            return OUTCOME_REFUSED; /* main says why */
-        if (rc == 0)
-            ex->written++;
-        else
-            ex->left_out++;
+        outcome = ex->sources ? write_one(ex, value) : write_once(ex, value);
+        if (outcome != OUTCOME_DONE)
+            break;
     }
-    return OUTCOME_DONE;
+    return outcome;
 }
 
 static const struct format *find_format(const char *name)
@@ -109,8 +139,11 @@ enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments)
     if (ex.writer == NULL)
         return ctl_error(OUTCOME_REFUSED, "%s", strerror(errno));
     request = ctl_request("list");
-    ctl_set_text(&request, "sort", "entry"); /* what is_said rests on */
+    ctl_set_text(&request, "sort", "entry"); /* what write_once rests on */
     outcome = pages_ask(ctl, request, "rows", "cursor", -1, write_page, &ex);
+    if (outcome == OUTCOME_DONE && ex.held != NULL)
+        outcome = write_one(&ex, ex.held);
+    json_decref(ex.held);
     if (format_writer_end(ex.writer) != 0 && outcome == OUTCOME_DONE)
         outcome = ctl_error(OUTCOME_REFUSED, "cannot write: %s", strerror(errno));
     if (ex.left_out > 0)

@@ -171,13 +171,15 @@ static json_t *row_value(const struct format_row *row)
 {
     json_t *value;
 
-    if (!row->allow && row->source == NULL && row->reason == NULL && row->expires == 0 &&
-        row->since == 0)
+    if (!row->allow && !row->tempfail && row->source == NULL && row->reason == NULL &&
+        row->expires == 0 && row->since == 0)
         return json_string(row->entry.text); /* most rows of a large file */
     value = json_pack("{s:s, s:s*, s:s*}", "entry", row->entry.text, "source",
                       row->source, "reason", row->reason);
     if (row->allow)
         json_object_set_new(value, "allow", json_true());
+    if (row->tempfail)
+        json_object_set_new(value, "tempfail", json_true());
     if (row->expires != 0)
         json_object_set_new(value, "expires", json_integer((json_int_t)row->expires));
     if (row->since != 0)

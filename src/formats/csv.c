@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* csv (RFC 4180): entry,allow,source,reason,since,expires. A first line with the word
+/* csv (RFC 4180): entry,allow,source,reason,since,expires,action. A first line with the word
  * "entry" names the columns, in any order, and others are passed over; without one a line
  * is entry[,reason]. With --field another column has the entry, and "#" begins a comment.
  */
@@ -15,11 +15,12 @@ enum column {
     COLUMN_SOURCE,
     COLUMN_REASON,
     COLUMN_SINCE,
-    COLUMN_EXPIRES
+    COLUMN_EXPIRES,
+    COLUMN_ACTION
 };
 
-static const char *const column_names[FORMAT_COLUMNS] = {"entry",  "allow", "source",
-                                                         "reason", "since", "expires"};
+static const char *const column_names[FORMAT_COLUMNS] = {
+    "entry", "allow", "source", "reason", "since", "expires", "action"};
 
 #define FIELDS_MAX 64
 
@@ -77,6 +78,8 @@ static bool read_header(struct format_reader *reader, char *const *fields, int c
                                           ? field
                                           : column_names[c]) == 0)
                 reader->columns[c] = i;
+    if (field != NULL)
+        reader->columns[COLUMN_ACTION] = -1; /* others mean something else by it */
     if (reader->columns[COLUMN_ENTRY] >= 0)
         return true;
     if (field != NULL) { /* every line is bad then: none has that column */
@@ -120,13 +123,14 @@ static void read_fields(struct format_reader *reader, char *const *fields, int c
     row.reason = field_of(reader, fields, count, COLUMN_REASON);
     row.source = *row.source != '\0' ? row.source : NULL;
     row.reason = *row.reason != '\0' ? row.reason : NULL;
-    row.allow = marked || is_yes(allow) || reader->options.allow;
     if (entry_parse(text + marked, &row.entry, error) != 0)
         reader_bad(reader, "%s", error);
     else if (!is_yes(allow) && !is_no(allow))
         reader_bad(reader, "allow: expected true or false");
-    else if (reader->options.allow && *allow != '\0' && is_no(allow))
-        reader_bad(reader, "it blocks, but the file is one of good senders (--allow)");
+    else if (!reader_action(reader, field_of(reader, fields, count, COLUMN_ACTION),
+                            marked || is_yes(allow), *allow != '\0' && is_no(allow),
+                            &row))
+        return;
     else if (format_time_parse(field_of(reader, fields, count, COLUMN_SINCE),
                                &row.since) != 0 ||
              format_time_parse(field_of(reader, fields, count, COLUMN_EXPIRES),
@@ -187,7 +191,8 @@ static int write_field(FILE *out, const char *text, char end)
 
 static int csv_start(struct format_writer *writer)
 {
-    return fputs("entry,allow,source,reason,since,expires\n", writer->out) < 0 ? -1 : 0;
+    return fputs("entry,allow,source,reason,since,expires,action\n", writer->out) < 0 ? -1
+                                                                                      : 0;
 }
 
 static int csv_row(struct format_writer *writer, const struct format_row *row)
@@ -201,7 +206,9 @@ static int csv_row(struct format_writer *writer, const struct format_row *row)
                    write_field(writer->out, row->source, ',') == 0 &&
                    write_field(writer->out, row->reason, ',') == 0 &&
                    write_field(writer->out, since, ',') == 0 &&
-                   write_field(writer->out, expires, '\n') == 0
+                   write_field(writer->out, expires, ',') == 0 &&
+                   write_field(writer->out, entry_action_name(row->allow, row->tempfail),
+                               '\n') == 0
                ? 0
                : -1;
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "formats/lookup_table.h"
@@ -164,10 +165,32 @@ void reader_keep(struct format_reader *reader, const char *line)
     reader->line_count++;
 }
 
-void reader_entry(struct format_reader *reader, const char *text, bool allow,
-                  const char *reason)
+bool reader_action(struct format_reader *reader, const char *action, bool allows,
+                   bool denies, struct format_row *row)
 {
-    struct format_row row = {.allow = allow, .reason = reason};
+    bool tempfail = strcasecmp(action, "tempfail") == 0;
+    bool block = strcasecmp(action, "block") == 0;
+    const char *why = NULL;
+
+    allows |= strcasecmp(action, "allow") == 0;
+    denies |= tempfail || block;
+    if (*action != '\0' && !tempfail && !block && strcasecmp(action, "allow") != 0)
+        why = "action: expected block, tempfail or allow";
+    else if (allows && denies)
+        why = "it says both that it allows and that it does not";
+    else if (reader->options.allow && denies)
+        why = tempfail ? READER_NOT_GOOD_TEMPFAIL : READER_NOT_GOOD;
+    if (why != NULL)
+        reader_bad(reader, "%s", why);
+    row->allow = allows || reader->options.allow;
+    row->tempfail = tempfail;
+    return why == NULL;
+}
+
+void reader_entry(struct format_reader *reader, const char *text, bool allow,
+                  bool tempfail)
+{
+    struct format_row row = {.allow = allow, .tempfail = tempfail};
     char error[ENTRY_ERROR_SIZE], shown[64];
 
     if (entry_parse(text, &row.entry, error) == 0) {

@@ -16,7 +16,7 @@
 /* A row read from a file, or to be written into one. Borrowed. */
 struct format_row {
     struct entry entry;
-    bool allow;
+    bool allow, tempfail;        /* not both */
     const char *source, *reason; /* NULL: the file says nothing */
     time_t since, expires;       /* 0: the file says nothing, never */
 };

@@ -11,7 +11,7 @@
 #include "formats/format.h"
 
 #define FORMAT_LINE_MAX 65536
-#define FORMAT_COLUMNS  6
+#define FORMAT_COLUMNS  7
 
 struct lookup_table;
 
@@ -83,7 +83,19 @@ void reader_keep(struct format_reader *reader, const char *line);
 
 /* Reads text as an ENTRY and hands over a row of it, or a bad line. */
 void reader_entry(struct format_reader *reader, const char *text, bool allow,
-                  const char *reason);
+                  bool tempfail);
+
+/* What a row that does not say it is good, or that blocks or puts off, is told where the
+ * file is one of good senders. */
+#define READER_NOT_GOOD "it blocks, but the file is one of good senders (--allow)"
+#define READER_NOT_GOOD_TEMPFAIL                                                         \
+    "it puts mail off, but the file is one of good senders (--allow)"
+
+/* What a row says it does: action "block", "tempfail", "allow", or "" (nothing); and
+ * whether it is said to allow, or not to. Sets allow and tempfail of the row, or returns
+ * false after a bad line. */
+bool reader_action(struct format_reader *reader, const char *action, bool allows,
+                   bool denies, struct format_row *row);
 
 /* The first and the last character that is no space. Returns text, cut and moved on. */
 char *format_trim(char *text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* json: objects {"entry":…,"allow":…,"source":…,"reason":…,"since":…,"expires":…}, in an
- * array or one after the other. Only one object is held at a time, however long the array
+/* json: objects {"entry":…,"action":…,"allow":…,"source":…,"reason":…,"since":…,
+ * "expires":…}, in an array or one after the other. Only one object is held at a time, however long the array
  * is: its end is found by counting braces, and jansson reads what is between. */
 
 #include <stdlib.h>
@@ -44,8 +44,10 @@ static void read_object(struct format_reader *reader, const json_t *object)
     const char *entry = json_string_value(json_object_get(object, field));
     const char *type = json_string_value(json_object_get(object, "type"));
     const json_t *allow = json_object_get(object, "allow");
+    /* others mean something else by it */
+    const json_t *action =
+        reader->options.field == NULL ? json_object_get(object, "action") : NULL;
     struct format_row row = {
-        .allow = json_is_true(allow) || reader->options.allow,
         .source = json_string_value(json_object_get(object, "source")),
         .reason = json_string_value(json_object_get(object, "reason"))};
     char error[ENTRY_ERROR_SIZE];
@@ -59,8 +61,12 @@ static void read_object(struct format_reader *reader, const json_t *object)
                    field);
     else if (allow != NULL && !json_is_boolean(allow) && !json_is_null(allow))
         reader_bad(reader, "\"allow\": expected true or false");
-    else if (reader->options.allow && json_is_false(allow))
-        reader_bad(reader, "it blocks, but the file is one of good senders (--allow)");
+    else if (action != NULL && !json_is_string(action) && !json_is_null(action))
+        reader_bad(reader, "\"action\": expected \"block\", \"tempfail\" or \"allow\"");
+    else if (!reader_action(reader,
+                            json_is_string(action) ? json_string_value(action) : "",
+                            json_is_true(allow), json_is_false(allow), &row))
+        return;
     else if (entry_parse(entry, &row.entry, error) != 0)
         reader_bad(reader, "%s", error);
     else if (read_time(json_object_get(object, "since"), &row.since) != 0 ||
@@ -137,9 +143,10 @@ static void json_end(struct format_reader *reader)
 
 static int json_row(struct format_writer *writer, const struct format_row *row)
 {
-    json_t *object = json_pack("{s:s, s:b, s:s*, s:s*, s:I}", "entry", row->entry.text,
-                               "allow", (int)row->allow, "source", row->source, "reason",
-                               row->reason, "since", (json_int_t)row->since);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:b, s:s*, s:s*, s:I}", "entry", row->entry.text, "action",
+        entry_action_name(row->allow, row->tempfail), "allow", (int)row->allow, "source",
+        row->source, "reason", row->reason, "since", (json_int_t)row->since);
     int rc = -1;
 
     if (object != NULL && row->expires != 0 &&

@@ -282,8 +282,10 @@ static void node_text(const struct node *node, char out[static ENTRY_TEXT_SIZE])
 static void give_entry(struct format_reader *reader, const struct node *node,
                        const struct entry *entry)
 {
-    struct format_row row = {
-        .entry = *entry, .allow = node->action == LOOKUP_ALLOW, .reason = node->reason};
+    struct format_row row = {.entry = *entry,
+                             .allow = node->action == LOOKUP_ALLOW,
+                             .tempfail = node->action == LOOKUP_TEMPFAIL,
+                             .reason = node->reason};
 
     reader_row_at(reader, node->line, &row);
 }
@@ -373,7 +375,7 @@ static bool refuse(struct lookup_table *table, struct format_reader *reader,
             "%s is not taken: line %lu excepts %s from it, which entries cannot "
             "say; list the names below %s one by one, or %s %s as well",
             text, table->nodes[node->hole].line, hole, text,
-            node->action == LOOKUP_BLOCK ? "allow" : "list", hole);
+            node->action == LOOKUP_ALLOW ? "list" : "allow", hole);
         return true;
     }
     if (rules->whole_octets && above != NULL && above->action == LOOKUP_HOLE &&

@@ -12,6 +12,7 @@
 
 enum lookup_action {
     LOOKUP_BLOCK,
+    LOOKUP_TEMPFAIL,
     LOOKUP_ALLOW,
     LOOKUP_HOLE /* nothing is said of it; also of a line that was refused */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* plain: one ENTRY a line, "!" before an allow entry, "#" or ";" starts a comment. */
+/* plain: one ENTRY a line, "!" before one that allows, "~" before one that puts off, "#"
+ * or ";" starts a comment. */
 
 #include <string.h>
 
@@ -50,29 +51,42 @@ static bool read_banned(struct format_reader *reader, char *line)
         next = word + strcspn(word, " \t");
         if (*next != '\0')
             *next++ = '\0';
-        reader_entry(reader, word, reader->options.allow, NULL);
+        reader_entry(reader, word, reader->options.allow, false);
     }
     return true;
 }
 
 static void plain_line(struct format_reader *reader, char *line)
 {
-    bool allow;
+    bool allow, tempfail;
 
     line = format_trim(line);
     if (strchr("#;", *line) != NULL)
         return;
     allow = *line == '!';
+    tempfail = *line == '~';
     cut_comment(line);
-    if (!allow && read_banned(reader, line))
-        return;
-    reader_entry(reader, line + allow, allow || reader->options.allow, NULL);
+    if (tempfail && reader->options.allow)
+        reader_bad(reader, READER_NOT_GOOD_TEMPFAIL);
+    else if (allow || tempfail || !read_banned(reader, line))
+        reader_entry(reader, line + (allow || tempfail), allow || reader->options.allow,
+                     tempfail);
 }
 
+/* An address that begins with "~" needs no quotes but here. */
 static int plain_row(struct format_writer *writer, const struct format_row *row)
 {
-    return fprintf(writer->out, "%s%s\n", row->allow ? "!" : "", row->entry.text) < 0 ? -1
-                                                                                      : 0;
+    const char *mark = row->allow      ? "!"
+                       : row->tempfail ? "~"
+                                       : "",
+               *text = row->entry.text;
+    const char *quote = *text == '~' ? "\"" : "";
+    int local = *text == '~' ? (int)strcspn(text, "@") : 0;
+
+    return fprintf(writer->out, "%s%s%.*s%s%s\n", mark, quote, local, text, quote,
+                   text + local) < 0
+               ? -1
+               : 0;
 }
 
 const struct format format_plain = {

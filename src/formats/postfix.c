@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum meaning { MEANS_BLOCK, MEANS_ALLOW, MEANS_DUNNO, MEANS_DELAY, MEANS_OTHER };
+enum meaning { MEANS_BLOCK, MEANS_TEMPFAIL, MEANS_ALLOW, MEANS_DUNNO, MEANS_OTHER };
 
 static const struct {
     const char *action;
@@ -23,9 +23,8 @@ static const struct {
     {"OK", MEANS_ALLOW},
     {"PERMIT", MEANS_ALLOW},
     {"DUNNO", MEANS_DUNNO},
-    {"DEFER", MEANS_DELAY},
-    {"DEFER_IF_REJECT", MEANS_DELAY},
-    {"DEFER_IF_PERMIT", MEANS_DELAY},
+    {"DEFER", MEANS_TEMPFAIL},
+    {"DEFER_IF_PERMIT", MEANS_TEMPFAIL}, /* it is never let pass */
 };
 
 static enum meaning meaning_of(const char *action)
@@ -39,7 +38,7 @@ static enum meaning meaning_of(const char *action)
         return MEANS_OTHER;
     if (length == 3 && *action == '5')
         return MEANS_BLOCK;
-    return length == 3 && *action == '4' ? MEANS_DELAY : MEANS_ALLOW; /* access(5) */
+    return length == 3 && *action == '4' ? MEANS_TEMPFAIL : MEANS_ALLOW; /* access(5) */
 }
 
 /* The text for the sender, without the enhanced status code before it. */
@@ -78,22 +77,26 @@ void postfix_rule_read(struct format_reader *reader, const struct logical_line *
         out->line.action = LOOKUP_BLOCK;
         out->line.reason = reason_of(rest);
         if (reader->options.allow)
-            why = "it blocks, but the file is one of good senders (--allow)";
+            why = READER_NOT_GOOD;
+        break;
+    case MEANS_TEMPFAIL:
+        out->line.action = LOOKUP_TEMPFAIL;
+        out->line.reason = reason_of(rest);
+        if (reader->options.allow)
+            why = READER_NOT_GOOD_TEMPFAIL;
         break;
     case MEANS_ALLOW:
         out->line.action = LOOKUP_ALLOW;
         break;
     case MEANS_DUNNO:
         break;
-    case MEANS_DELAY:
-        why = "it puts mail off, an entry would refuse it permanently";
-        break;
     case MEANS_OTHER:
-        why = "no entry does that: expected REJECT, DISCARD, 5NN, OK or DUNNO";
+        why =
+            "no entry does that: expected REJECT, DISCARD, 5NN, DEFER, 4NN, OK or DUNNO";
         break;
     }
     if (out->empty)
-        why = "it has no action: expected REJECT, DISCARD, 5NN, OK or DUNNO";
+        why = "it has no action: expected REJECT, DISCARD, 5NN, DEFER, 4NN, OK or DUNNO";
     if (why == NULL)
         return;
     out->line.action = LOOKUP_HOLE;
@@ -303,7 +306,8 @@ static bool take_rule(struct format_reader *reader, const struct logical_line *l
         return false;
     case KEY_NETWORK:
         take_network(reader, &rule);
-        *blocks_network |= rule.line.action == LOOKUP_BLOCK;
+        *blocks_network |=
+            rule.line.action == LOOKUP_BLOCK || rule.line.action == LOOKUP_TEMPFAIL;
         return false;
     case KEY_EXPRESSION:
         break;
@@ -392,6 +396,7 @@ static bool write_network(FILE *out, const struct entry *entry)
 static int postfix_row(struct format_writer *writer, const struct format_row *row)
 {
     const char *text = row->entry.text;
+    bool has_reason = row->reason != NULL && *row->reason != '\0';
 
     switch (row->entry.kind) {
     case ENTRY_NETWORK:
@@ -412,10 +417,12 @@ static int postfix_row(struct format_writer *writer, const struct format_row *ro
     }
     if (row->allow)
         fputs("\tOK\n", writer->out);
+    else if (row->tempfail)
+        fprintf(writer->out, "\t451 4.7.1 %s\n",
+                has_reason ? row->reason : "Try again later");
     else
-        fprintf(writer->out, "\tREJECT%s%s\n",
-                row->reason != NULL && *row->reason != '\0' ? " " : "",
-                row->reason != NULL ? row->reason : "");
+        fprintf(writer->out, "\tREJECT%s%s\n", has_reason ? " " : "",
+                has_reason ? row->reason : "");
     return ferror(writer->out) ? -1 : 0;
 }
 

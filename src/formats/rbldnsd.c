@@ -316,6 +316,8 @@ static int rbldnsd_row(struct format_writer *writer, const struct format_row *ro
     FILE *out = writer->parts[1];
     const char *dot = ".";
 
+    if (row->tempfail)
+        return 1; /* it would be refused by whoever asks */
     if (entry_network(&row->entry, &network) == 0) {
         out = network.base.family == 4 ? writer->out : writer->parts[0];
         dot = "";

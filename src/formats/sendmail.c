@@ -100,11 +100,9 @@ static const char *take_error(struct rule *rule, char *text, bool tagged)
         (void)cut_status(&text, " \t");
         text = format_trim(text);
     }
-    if (class == '4')
-        return "it puts mail off, an entry would refuse it permanently";
-    if (class != '5' && class != 0)
+    if (class != '4' && class != '5' && class != 0)
         return "no code of a refusal";
-    rule->line.action = LOOKUP_BLOCK;
+    rule->line.action = class == '4' ? LOOKUP_TEMPFAIL : LOOKUP_BLOCK;
     rule->line.reason = *text != '\0' ? text : NULL;
     return NULL;
 }
@@ -130,7 +128,9 @@ static void take_value(struct format_reader *reader, struct rule *rule, char *va
     else
         why = take_error(rule, value, false);
     if (why == NULL && rule->line.action == LOOKUP_BLOCK && reader->options.allow)
-        why = "it blocks, but the file is one of good senders (--allow)";
+        why = READER_NOT_GOOD;
+    if (why == NULL && rule->line.action == LOOKUP_TEMPFAIL && reader->options.allow)
+        why = READER_NOT_GOOD_TEMPFAIL;
     if (why != NULL)
         bad_rule(reader, rule, why);
 }

@@ -38,6 +38,7 @@ static bool take_again(void *context, unsigned long line, const struct format_ro
     (void)line;
     check(strcmp(row->entry.text, state->want->entry.text) == 0);
     check(row->allow == state->want->allow && row->expires == state->want->expires);
+    check(row->tempfail == state->want->tempfail);
     check(same(row->reason, state->want->reason));
     state->rows++;
     return true;

@@ -15,6 +15,7 @@ import pytest
 from harness.daemon import binary, environment
 from harness.rblctl import Rblctl
 from harness.rbldnsd import Rbldnsd
+from harness.smtp import Smtp
 
 SEED = 20261125
 
@@ -76,7 +77,8 @@ def postmap(lab, kind, name, keys):
 
 
 def meaning(value):
-    return {"REJECT": "block", "OK": "allow"}.get(value.split()[0]) if value else None
+    means = {"REJECT": "block", "DEFER": "tempfail", "450": "tempfail", "OK": "allow"}
+    return means.get(value.split()[0]) if value else None
 
 
 def outcome(lines):
@@ -111,7 +113,7 @@ def test_cidr_tables(lab, rblctl, number):
             depth -= 1
         else:
             mark = "!" if rng.random() < 0.03 else ""
-            lines.append(f"{mark}{random_network(rng)} {rng.choice(['REJECT', 'REJECT', 'OK', 'DUNNO'])}")
+            lines.append(f"{mark}{random_network(rng)} {rng.choice(['REJECT', '450', 'OK', 'DUNNO'])}")
     lines += ["endif"] * depth + ["2001:db8:1::/48 DUNNO", "2001:db8::/32 REJECT"]
     (lab.dir / "t.cidr").write_text("\n".join(lines) + "\n")
     refused = imported(rblctl, "t.cidr", "--format", "postfix")
@@ -148,7 +150,7 @@ def test_indexed_tables(lab, rblctl, table):
         keys |= dict.fromkeys(["11.51", "198.52.1", "11.51.3", "11.51.3.7", "198.52.1.9"])
     if table == "sender":
         keys |= dict.fromkeys(f"anna@{name()}" for _ in range(10))
-    lines = [f"{key} {rng.choice(['REJECT', 'REJECT', 'OK', 'DUNNO'])}" for key in keys]
+    lines = [f"{key} {rng.choice(['REJECT', 'DEFER', 'OK', 'DUNNO'])}" for key in keys]
     (lab.dir / "t").write_text("\n".join(lines) + "\n")
     numbered = "\n".join(f"{line} {n}" for n, line in enumerate(lines, 1)) + "\n"
     (lab.dir / "numbered").write_text(numbered)
@@ -243,6 +245,57 @@ def test_clients_of_a_table(lab, rblctl):
     assert entries(rblctl) == {**want, "203.0.113.0/24": "allow"}
     said = rblctl("import", "t", "--format", "postfix", "--source", "other")
     assert "--table client" in said.err and "0 taken as hosts" in said.out, said
+
+
+ACTIONS = {
+    "a.example": "tempfail", "x@c.example": "tempfail", "192.0.2.0/24": "tempfail",
+    "b.example": "block", "user:otto": "tempfail", "~y@d.example": "block",
+}  # fmt: skip
+
+
+@pytest.fixture
+def mixed(rblctl):
+    assert rblctl("tempfail", "a.example").status == 0
+    assert rblctl("tempfail", "x@c.example", "192.0.2.0/24", "user:otto", "-r", "slow down").status == 0
+    assert rblctl("add", "b.example", "~y@d.example", "-r", "bulk").status == 0
+    # a block of another source decides, whatever the order of the two
+    for source in ("a", "z"):
+        assert rblctl("tempfail", "b.example", "--source", source).status == 0
+    return rblctl
+
+
+@pytest.mark.parametrize("name", ["plain", "csv", "json", "postfix", "rbldnsd"])
+def test_there_and_back(lab, mixed, name):
+    """What is exported, imported again elsewhere: the same actions, or left out."""
+    said = mixed("export", "--format", name)
+    assert said.status == 0, said
+    cannot = {"postfix": {"user:otto"}, "rbldnsd": set(ACTIONS) - {"b.example"}}.get(name, set())
+    assert (f"{len(cannot)} entries left out" in said.err) == bool(cannot), said
+    (lab.dir / "t").write_text(said.out)
+    assert mixed("remove", *ACTIONS).status == 0
+    assert mixed("import", "t", "--format", name).status == 0
+    got = {entry: mixed("--json", "check", entry).json["checks"][0] for entry in ("x@b.example", "y@a.example")}
+    assert [c["verdict"] for c in got.values()] == ["reject", "accept" if name == "rbldnsd" else "tempfail"]
+    rows = mixed("list", "--json").json["entries"]
+    pairs = {(row["entry"], row["action"]) for row in rows} - {("b.example", "tempfail")}
+    assert pairs == {(k, v) for k, v in ACTIONS.items() if k not in cannot}
+
+
+def test_postfix_puts_off(lab, mixed):
+    """Postfix itself, by the exported table, and without the daemon."""
+    (lab.dir / "access").write_text(mixed("export", "--format", "postfix").out)
+    with (lab.postfix.dir / "main.cf").open("a") as conf:
+        conf.write(f"smtpd_sender_restrictions = check_sender_access texthash:{lab.dir / 'access'}\n")
+    for sender, start in (
+        ("x@a.example", "451 4.7.1 <x@a.example>: Sender address rejected: Try again later"),
+        ("x@c.example", "451 4.7.1 <x@c.example>: Sender address rejected: slow down"),
+        ("x@b.example", "554 5.7.1 <x@b.example>: Sender address rejected: bulk"),
+        ("~y@d.example", "554 5.7.1 <~y@d.example>: Sender address rejected: bulk"),
+    ):
+        with Smtp(lab.postfix.plain_port) as smtp:
+            smtp.ehlo()
+            smtp.mail(sender)
+            assert smtp.rcpt() == start
 
 
 def test_replace_by_a_wrong_file(lab, rblctl):

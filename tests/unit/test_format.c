@@ -33,7 +33,7 @@ static bool take_row(void *context, unsigned long line, const struct format_row 
     char number[40];
 
     assert_true(line > 0);
-    append(seen, row->allow ? "!" : "");
+    append(seen, row->allow ? "!" : row->tempfail ? "~" : "");
     append(seen, row->entry.text);
     if (row->reason != NULL) {
         append(seen, "=");
@@ -102,6 +102,23 @@ static const struct {
      "Reason,entry,x,expires,source,allow\n\"a, "
      "\"\"b\"\"\",domain.xyz,1,1900000000,feed,yes\n",
      "!domain.xyz=a, \"b\"@1900000000%feed;"},
+    {"plain: put off", "plain", "~Anna@Domain.XYZ\n~ 192.0.2.7\n\"~x\"@c.example\n",
+     "~anna@domain.xyz;~192.0.2.7;~x@c.example;"},
+    {"csv: actions", "csv",
+     "entry,action\na.example,tempfail\nb.example,Block\nc.example,allow\nd.example,\n"
+     "e.example,delay\n",
+     "~a.example;b.example;!c.example;d.example;6:bad;"},
+    {"csv: action and allow", "csv",
+     "entry,allow,action\na.example,false,tempfail\nb.example,true,allow\n"
+     "c.example,true,block\nd.example,no,allow\n!e.example,,tempfail\n",
+     "~a.example;!b.example;4:bad;5:bad;6:bad;"},
+    {"json: actions", "json",
+     "[{\"entry\":\"a.example\",\"action\":\"tempfail\",\"allow\":false},\n"
+     "{\"entry\":\"b.example\",\"action\":\"allow\"},\n"
+     "{\"entry\":\"c.example\",\"action\":\"block\",\"allow\":true},\n"
+     "{\"entry\":\"d.example\",\"action\":451},\n"
+     "{\"entry\":\"e.example\",\"action\":null}]\n",
+     "~a.example;!b.example;3:bad;4:bad;e.example;"},
     {"csv: ISO time", "csv", "entry,expires\nb.example,2030-01-01T00:00:00Z\n",
      "b.example@1893456000;"},
     {"csv: bad ones", "csv",
@@ -137,9 +154,20 @@ static const struct {
      "<>;"},
     {"postfix: what cannot be taken over", "postfix",
      "/^a/ REJECT\nanna@ REJECT\na.example FILTER x\na.example\n!1.2.3.4 OK\n"
-     "b.example OK\nc.example 450 later\nd.example DEFER\n@e.example REJECT\n"
+     "b.example OK\nc.example HOLD\nd.example DEFER_IF_REJECT\n@e.example REJECT\n"
      "f.example REJECT\n",
      "1:bad;2:bad;3:bad;4:bad;5:bad;6:bad;7:bad;8:bad;9:bad;f.example;"},
+    {"postfix: what puts off", "postfix",
+     "c.example 450 later\nd.example DEFER\ne.example defer_if_permit 4.3.0 full\n"
+     "192.0.2 451 4.7.1 slow down\n192.0.2.1 REJECT\n192.0.2.128 DUNNO\n",
+     "~c.example=later;~d.example;~e.example=full;~192.0.2.0=slow down;"
+     "~192.0.2.2/31=slow down;~192.0.2.4/30=slow down;~192.0.2.8/29=slow down;"
+     "~192.0.2.16/28=slow down;~192.0.2.32/27=slow down;~192.0.2.64/26=slow down;"
+     "~192.0.2.129=slow down;~192.0.2.130/31=slow down;~192.0.2.132/30=slow down;"
+     "~192.0.2.136/29=slow down;~192.0.2.144/28=slow down;~192.0.2.160/27=slow down;"
+     "~192.0.2.192/26=slow down;192.0.2.1;"},
+    {"cidr: what puts off", "postfix",
+     "192.0.2.0/24 DEFER\n192.0.2.1 REJECT\n192.0.2.2 DEFER\n", "~192.0.2.0/24;2:bad;"},
     {"postfix: exceptions", "postfix",
      "good.bad.example DUNNO\nbad.example REJECT\n192.0.2 REJECT\n192.0.2.128 DUNNO\n"
      "x.example DUNNO\n",
@@ -236,8 +264,8 @@ static const struct {
      "From:f.example ERROR:4.7.1:\"450 x\"\nFrom:g.example ERROR:\"451 x\"\n"
      "From:h.example ERROR:4.7.1:x\nFrom:i.example no thanks\nFrom:j.example 250 x\n"
      "From:k.example\n l.example REJECT\nFrom:m.example QUARANTINE:x\n",
-     "12:bad;5:bad;6:bad;7:bad;8:bad;9:bad;10:bad;11:bad;13:bad;"
-     "a.example=text;b.example=text;c.example=text;d.example=text;"},
+     "12:bad;9:bad;10:bad;11:bad;13:bad;a.example=text;b.example=text;c.example=text;"
+     "d.example=text;~e.example=x;~f.example=x;~g.example=x;~h.example=x;"},
     {"sendmail: keys that it never finds, or of others", "sendmail",
      "To:a.example REJECT\nSpam:abuse@ FRIEND\nAuthInfo:a.example \"P:x\"\n"
      "Connect:[192.0.2.1] OK\nConnect:192.0.2.0/24 REJECT\nConnect:192.0.2. REJECT\n"
@@ -298,7 +326,36 @@ static const struct {
      {.allow = true},
      "From:a.example OK\nFrom:b.example REJECT\n",
      "2:bad;!a.example;"},
-    {"good senders", "plain", {.allow = true}, "a.example\n", "!a.example;"},
+    {"good senders",
+     "plain",
+     {.allow = true},
+     "a.example\n~b.example\n",
+     "!a.example;2:bad;"},
+    {"good senders, some put off",
+     "postfix",
+     {.allow = true, .subject = FORMAT_SENDER},
+     "a.example OK\nb.example DEFER\nc.example 450 x\n",
+     "2:bad;3:bad;!a.example;"},
+    {"good senders, some put off",
+     "sendmail",
+     {.allow = true},
+     "From:a.example OK\nFrom:b.example 450 x\n",
+     "2:bad;!a.example;"},
+    {"good senders, one put off",
+     "csv",
+     {.allow = true},
+     "entry,action\na.example,\nb.example,tempfail\nc.example,allow\n",
+     "!a.example;3:bad;!c.example;"},
+    {"an action of others",
+     "csv",
+     {.field = "ip"},
+     "ip,action\n192.0.2.1,drop\n192.0.2.2,allow\n",
+     "192.0.2.1;192.0.2.2;"},
+    {"an action of others",
+     "json",
+     {.field = "ip"},
+     "{\"ip\":\"192.0.2.1\",\"action\":7}\n",
+     "192.0.2.1;"},
     {"good senders of rspamd",
      "rspamd",
      {.allow = true},
@@ -422,23 +479,26 @@ static void test_stop(void **state)
 }
 
 static const char *const kinds[] = {
-    "anna@domain.xyz", "\"a b\"@domain.xyz", "domain.xyz",      "192.0.2.0/24",
-    "192.0.2.0/23",    "192.0.2.1",          "2001:db8::/32",   "2001:db8::1",
-    "host:a.example",  "user:anna b",        "\"!x\"@c.example"};
+    "anna@domain.xyz", "\"a b\"@domain.xyz", "domain.xyz",       "192.0.2.0/24",
+    "192.0.2.0/23",    "192.0.2.1",          "2001:db8::/32",    "2001:db8::1",
+    "host:a.example",  "user:anna b",        "\"!x\"@c.example", "~x~@c.example"};
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])
+#define MARK_COUNT 3
+static const char *const marks[MARK_COUNT] = {"", "!", "~"};
 
-/* What each can express of the above, all allowed ones after all listed ones. */
+/* What each can express of the above: blocked ones, then allowed ones, then those that are
+ * put off. */
 static const struct {
     const char *format;
     unsigned written;
     const char *back; /* NULL: all, in order, with reasons */
 } exports[] = {
-    {"plain", 2 * KIND_COUNT, NULL},
-    {"csv", 2 * KIND_COUNT, NULL},
-    {"json", 2 * KIND_COUNT, NULL},
-    {"postfix", 5,
+    {"plain", MARK_COUNT *KIND_COUNT, NULL},
+    {"csv", MARK_COUNT *KIND_COUNT, NULL},
+    {"json", MARK_COUNT *KIND_COUNT, NULL},
+    {"postfix", 6,
      "anna@domain.xyz=why, \"$\";domain.xyz=why, \"$\";192.0.2.0/24=why, \"$\";"
-     "192.0.2.1=why, \"$\";2001:db8::1=why, \"$\";"},
+     "192.0.2.1=why, \"$\";2001:db8::1=why, \"$\";~x~@c.example=why, \"$\";"},
     {"rbldnsd", 6,
      "192.0.2.0/24=why, \"S\";192.0.2.0/23=why, \"S\";192.0.2.1=why, \"S\";"
      "2001:db8::/32=why, \"S\";2001:db8::1=why, \"S\";domain.xyz=why, \"S\";"},
@@ -448,9 +508,9 @@ static void expect_all(const char *format, const char *got)
 {
     char want[4096] = "";
 
-    for (int allow = 0; allow < 2; allow++)
+    for (int mark = 0; mark < MARK_COUNT; mark++)
         for (size_t k = 0; k < KIND_COUNT; k++) {
-            strcat(want, allow ? "!" : "");
+            strcat(want, marks[mark]);
             strcat(want, kinds[k]);
             if (strcmp(format, "plain") != 0)
                 strcat(want, "=why, \"$\"@1900000000%feed");
@@ -470,13 +530,14 @@ static void test_write(void **state)
             format_writer_new(format_find(exports[i].format), out);
         struct seen seen = {.stop_after = 0};
         /* Those of other programs: of two lines of one key only one can count */
-        int kinds_written = exports[i].back != NULL ? 1 : 2;
+        int marks_written = exports[i].back != NULL ? 1 : MARK_COUNT;
         unsigned written = 0;
 
         assert_non_null(writer);
-        for (int allow = 0; allow < kinds_written; allow++)
+        for (int mark = 0; mark < marks_written; mark++)
             for (size_t k = 0; k < KIND_COUNT; k++) {
-                struct format_row row = {.allow = allow,
+                struct format_row row = {.allow = mark == 1,
+                                         .tempfail = mark == 2,
                                          .source = "feed",
                                          .reason = "why, \"$\"",
                                          .since = 1800000000,
@@ -495,6 +556,37 @@ static void test_write(void **state)
             expect_all(exports[i].format, seen.text);
         if (written != exports[i].written)
             fail_msg("%s: %u written", exports[i].format, written);
+        free(text);
+    }
+}
+
+/* Tables of other programs: Postfix puts off with 451, rbldnsd cannot. */
+static void test_write_tempfail(void **state)
+{
+    static const struct {
+        const char *format, *reason, *want;
+    } rows[] = {{"postfix", "slow down", "a.example\t451 4.7.1 slow down\n"},
+                {"postfix", "", "a.example\t451 4.7.1 Try again later\n"},
+                {"rbldnsd", "slow down", NULL}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct format_row row = {.tempfail = true, .reason = rows[i].reason};
+        char *text = NULL, error[ENTRY_ERROR_SIZE];
+        size_t length = 0;
+        FILE *out = open_memstream(&text, &length);
+        struct format_writer *writer =
+            format_writer_new(format_find(rows[i].format), out);
+
+        assert_non_null(writer);
+        assert_int_equal(entry_parse("a.example", &row.entry, error), 0);
+        assert_int_equal(format_writer_row(writer, &row), rows[i].want == NULL);
+        assert_int_equal(format_writer_end(writer), 0);
+        fclose(out);
+        if (rows[i].want != NULL)
+            assert_string_equal(text, rows[i].want);
+        else
+            assert_null(strstr(text, "a.example"));
         free(text);
     }
 }
@@ -574,11 +666,11 @@ static void test_full_disk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),      cmocka_unit_test(test_guess),
-        cmocka_unit_test(test_odd_lines), cmocka_unit_test(test_options),
-        cmocka_unit_test(test_stop),      cmocka_unit_test(test_write),
-        cmocka_unit_test(test_reasons),   cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_read),           cmocka_unit_test(test_guess),
+        cmocka_unit_test(test_odd_lines),      cmocka_unit_test(test_options),
+        cmocka_unit_test(test_stop),           cmocka_unit_test(test_write),
+        cmocka_unit_test(test_write_tempfail), cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_empty),          cmocka_unit_test(test_full_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
