@@ -57,9 +57,9 @@ static const char *const subjects[] = {"anna@domain.xyz",     "anna+news@domain.
 static const char *const sources[] = {"manual", "feed"};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* One place per entry, side and source. */
+/* One place per entry, side and source; on the side of listings the last word counts. */
 struct row {
-    bool stands;
+    bool stands, tempfail;
     time_t expires;
 };
 
@@ -75,15 +75,31 @@ static unsigned roll(struct model *model, unsigned sides)
     return (unsigned)(model->random >> 33) % sides;
 }
 
+static bool row_stands(const struct model *model, const struct row *row)
+{
+    return row->stands && (row->expires == 0 || row->expires > model->now);
+}
+
 static bool stands(const struct model *model, size_t entry, int allow)
 {
-    for (size_t s = 0; s < COUNT(sources); s++) {
-        const struct row *row = &model->rows[entry][allow][s];
-
-        if (row->stands && (row->expires == 0 || row->expires > model->now))
+    for (size_t s = 0; s < COUNT(sources); s++)
+        if (row_stands(model, &model->rows[entry][allow][s]))
             return true;
-    }
     return false;
+}
+
+/* What an entry that stands comes to: one source that blocks is enough. */
+static enum blocklist_verdict verdict_of(const struct model *model, size_t entry)
+{
+    if (stands(model, entry, 1))
+        return BLOCKLIST_ALLOW;
+    for (size_t s = 0; s < COUNT(sources); s++) {
+        const struct row *row = &model->rows[entry][0][s];
+
+        if (row_stands(model, row) && !row->tempfail)
+            return BLOCKLIST_BLOCK;
+    }
+    return BLOCKLIST_TEMPFAIL;
 }
 
 /* How near an entry is to a subject: 0 not at all. Written without the store's code. */
@@ -139,7 +155,7 @@ static enum blocklist_verdict expected(const struct model *model, const char *su
         if (strncmp(subject, "helo:", 5) == 0 && stands(model, e, 1))
             continue; /* anyone can say it: it lets nobody pass */
         best = near;
-        verdict = stands(model, e, 1) ? BLOCKLIST_ALLOW : BLOCKLIST_BLOCK;
+        verdict = verdict_of(model, e);
     }
     return verdict;
 }
@@ -160,11 +176,14 @@ static void step_add(struct box *box, struct model *model)
     size_t e = roll(model, COUNT(entries)), s = roll(model, COUNT(sources));
     int allow = roll(model, 3) == 0;
     int64_t expires_in = roll(model, 3) == 0 ? 1 + (int64_t)roll(model, 60) : 0;
+    bool tempfail = !allow && roll(model, 2) == 0;
 
-    assert_int_equal(box_add(box, entries[e], allow, sources[s], expires_in),
+    assert_int_equal(tempfail
+                         ? box_tempfail(box, entries[e], sources[s], expires_in, NULL)
+                         : box_add(box, entries[e], allow, sources[s], expires_in),
                      BLOCKLIST_OK);
     model->rows[e][allow][s] =
-        (struct row){true, expires_in != 0 ? model->now + expires_in : 0};
+        (struct row){true, tempfail, expires_in != 0 ? model->now + expires_in : 0};
 }
 
 static void step_remove(struct box *box, struct model *model)
@@ -206,12 +225,14 @@ static void step_import(struct box *box, struct model *model)
         size_t e = roll(&after, COUNT(entries));
         int allow = roll(&after, 3) == 0;
         struct entry entry = box_entry(entries[e]);
-        struct blocklist_row_in row = {.entry = &entry, .allow = allow};
+        bool tempfail = !allow && roll(&after, 2) == 0;
+        struct blocklist_row_in row = {
+            .entry = &entry, .allow = allow, .tempfail = tempfail};
 
         if (roll(&after, 3) == 0)
             row.expires = after.now + 1 + roll(&after, 60);
         assert_int_equal(blocklist_import_row(import, &row, box->error), BLOCKLIST_OK);
-        after.rows[e][allow][s] = (struct row){true, row.expires};
+        after.rows[e][allow][s] = (struct row){true, tempfail, row.expires};
     }
     model->random = after.random;
     if (roll(model, 5) == 0) {
