@@ -90,7 +90,7 @@ class Changes:
     async def run(self, chaos):
         while not chaos.ending:
             entry = self.rng.choice(self.all)
-            action = self.rng.choices(("add", "allow", "remove", "short"), (4, 2, 3, 2))[0]
+            action = self.rng.choices(("add", "tempfail", "allow", "remove", "short"), (4, 2, 2, 3, 2))[0]
             seconds = self.rng.randrange(1, 5)
             if action == "short" and not chaos.ends_allowed:
                 action = "add"
@@ -104,9 +104,9 @@ class Changes:
             return
         timeline = self.oracle.entry(entry)
         old = timeline.states()
-        if action in ("add", "short") and "allow" in old:
+        if action in ("add", "tempfail", "short") and "allow" in old:
             action = "remove"  # an allow entry wins over it
-        new = {"add": "block", "short": "block", "allow": "allow", "remove": "none"}[action]
+        new = {"add": "block", "short": "block", "remove": "none"}.get(action, action)
         request = {"command": "add" if action == "short" else action, "entries": [entry],
                    "reason": "chaos"}  # fmt: skip
         if action == "short":
@@ -145,7 +145,7 @@ class Changes:
             return
         now = time.monotonic()
         rows = answer["rows"]
-        state = {(): "none", ("block",): "block", ("allow",): "allow"}.get(
+        state = {(): "none", ("block",): "block", ("tempfail",): "tempfail"}.get(
             tuple(sorted({row["action"] for row in rows})), "allow")
         self.history.count("changes without an answer")
         self.history.note(f"blocklist: {entry} had no answer, is {state}", now)

@@ -205,9 +205,12 @@ class Chaos:
     def verdict(self, message, kind, text, took):
         outcome = {"continue": "pass", "accept": "pass"}.get(kind)
         if kind == "y" or text:
-            outcome = ("block" if "rbl blacklisted" in text or "using blocklist;" in text else
-                       "later" if text.startswith("451 4.7.1 ") else "dns")
-            if outcome != "later" and not text.startswith("554 5.7.1 "):
+            later = text.startswith("451 4.7.1 ")
+            if "rbl blacklisted" in text or "using blocklist;" in text:
+                outcome = "tempfail" if later else "block"
+            else:
+                outcome = "later" if later else "dns"
+            if not later and not text.startswith("554 5.7.1 "):
                 self.history.fail(f"{message} got {text!r}", message.mail_at)
         self.history.count("verdicts", f"verdict {outcome or kind}")
         self.history.note(f"session: {message} got {outcome or kind} {text}",
@@ -274,7 +277,7 @@ class Chaos:
     def summary(self):
         c = self.history.counts
         words = ["sessions", "hostile", "aborts", "verdicts", "verdict pass", "verdict block",
-                 "verdict dns", "verdict later", "refused by a lie", "faults", "suspend", "reloads", "bad reloads", "kill", "restart",
+                 "verdict tempfail", "verdict dns", "verdict later", "refused by a lie", "faults", "suspend", "reloads", "bad reloads", "kill", "restart",
                  "jumps", "changes", "changes without an answer", "sessions broken",
                  "sessions closed by a jump", "checks", "certain", "excused by a stall"]  # fmt: skip
         return ", ".join(f"{word} {c[word]}" for word in words) + (

@@ -39,7 +39,7 @@ class Oracle:
         self.variant = Timeline("all")
         self.running = Timeline("down")
         self.clock = Timeline("right")
-        self.entries = {}  # text -> Timeline of "none", "block", "allow"
+        self.entries = {}  # text -> Timeline of "none", "block", "tempfail", "allow"
         self.stalls = []  # (from, to): the machine, not the daemon, was late
         self.suspended = {one.name: Timeline(False) for one in world.lists}
         self.queries = {one.name: [(0.0, 0)] for one in world.lists}  # (when, got so far)
@@ -112,14 +112,14 @@ class Oracle:
         return said
 
     def allowed(self, message, lies=True):
-        """A set of "pass", "block" (by the blocklist), "dns" (by the lists) and "later"
+        """A set of "pass", "block" and "tempfail" (by the blocklist), "dns" (by the lists) and "later"
         (they would, but for an allow list that was not heard)."""
         if message.recipient_exempt:
             return {"pass"}
         allowed = set()
         for said in self.blocklist_says(message.keys, message.mail_at, message.verdict_at):
-            if said == "block":
-                allowed.add("block")
+            if said in ("block", "tempfail"):
+                allowed.add(said)
             elif said == "allow" or message.login:
                 allowed.add("pass")
             else:
@@ -157,7 +157,7 @@ class Oracle:
             if outcome == "dns" and "dns" not in self.allowed(message, lies=False):
                 self.victim(message)
             return
-        if outcome in ("pass", "later") and "block" not in allowed and self.stalled(
+        if outcome in ("pass", "later") and not {"block", "tempfail"} & allowed and self.stalled(
                 message.connect_at, message.verdict_at):
             self.history.count("excused by a stall")
             return
