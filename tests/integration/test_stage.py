@@ -5,7 +5,7 @@ import pytest
 
 from harness.conf import dnsbl
 from harness.dns import listed
-from harness.smtp import Smtp
+from harness.rblctl import Rblctl
 from harness.smtp import Smtp
 
 CLIENT = "192.0.2.1"
@@ -94,6 +94,36 @@ def test_tempfail_at_the_end_of_message(lab):
     start(lab, "eom", verdict={"reject": 0, "tempfail": 8})
     attempt = lab.send(addr=CLIENT)
     assert (attempt.stage, attempt.reply) == ("data", TEXT.replace("554 5.7.1", "451 4.7.1"))
+
+
+@pytest.mark.parametrize(
+    "stage,told", [("helo", "mail"), ("mail", "mail"), ("rcpt", "rcpt"), ("eom", "data")]
+)
+def test_entry_that_puts_off(lab, stage, told):
+    start(lab, stage)
+    rblctl = Rblctl(lab.dir)
+    assert rblctl("tempfail", "192.0.2.48/29", "slow.example").status == 0
+    text = "451 4.7.1 Service unavailable; Client host [192.0.2.50] blocked using blocklist"
+    attempt = lab.send(addr="192.0.2.50")
+    assert attempt.stage == told and attempt.reply.startswith(text), attempt.reply
+    attempt = lab.send(addr="192.0.2.77", sender="x@slow.example")
+    assert attempt.stage == max(told, "mail", key=["mail", "rcpt", "data"].index)
+    assert attempt.reply.startswith("451 4.7.1 x@slow.example is rbl blacklisted")
+    assert rblctl("add", "192.0.2.50").status == 0  # nearer than the network
+    assert lab.send(addr="192.0.2.50").reply == text.replace("451 4.7.1", "554 5.7.1") + (
+        "; https://postmaster.example.org/rbl"
+    )
+    if stage == "eom":
+        assert lab.send(addr="192.0.2.51", recipients=["d@e.f", "postmaster@e.f"]).accepted
+
+
+def test_entry_that_puts_off_at_connect(lab):
+    """Postfix answers EHLO all the same, and libmilter knows no own text there."""
+    daemon = start(lab, "connect")
+    assert Rblctl(lab.dir)("tempfail", "192.0.2.48/29").status == 0
+    attempt = lab.send(addr="192.0.2.50")
+    assert attempt.stage == "mail" and attempt.reply.startswith("451 4.7.1 "), attempt.reply
+    assert " blocklist=<192.0.2.48/29> " in daemon.log.wait_for("tempfail:")
 
 
 def test_exempt_recipient_saves_the_message_at_eom(lab):
