@@ -47,8 +47,10 @@ static enum tag cut_tag(const char **key)
             return tags[i].is;
         }
     }
-    return strchr(*key, ':') == NULL || strncasecmp(*key, "IPv6:", 5) == 0 ? TAG_NONE
-                                                                           : TAG_OTHER;
+    /* what follows a space is the value */
+    return (*key)[strcspn(*key, ": \t")] != ':' || strncasecmp(*key, "IPv6:", 5) == 0
+               ? TAG_NONE
+               : TAG_OTHER;
 }
 
 /* Takes quotes off, from both ends. */

@@ -266,6 +266,9 @@ static const struct {
      "From:k.example\n l.example REJECT\nFrom:m.example QUARANTINE:x\n",
      "12:bad;9:bad;10:bad;11:bad;13:bad;a.example=text;b.example=text;c.example=text;"
      "d.example=text;~e.example=x;~f.example=x;~g.example=x;~h.example=x;"},
+    {"sendmail: an error of a key without a tag", "sendmail",
+     "192.0.2\tERROR:5.7.1:\"550 text\"\na.example ERROR:4.7.1:text\n",
+     "192.0.2.0/24=text;~host:a.example=text;~a.example=text;"},
     {"sendmail: keys that it never finds, or of others", "sendmail",
      "To:a.example REJECT\nSpam:abuse@ FRIEND\nAuthInfo:a.example \"P:x\"\n"
      "Connect:[192.0.2.1] OK\nConnect:192.0.2.0/24 REJECT\nConnect:192.0.2. REJECT\n"
