@@ -247,7 +247,11 @@ time_t box_new_minute(struct box *box)
 
 void box_retry_now(struct box *box)
 {
+    /* the writer looks at its settings once a round: what it does with older ones is over */
+    const struct timespec two_rounds = {0, 2 * COMMIT_MS * 1000000L};
+
     journal_flush(box->journal, 5000);
+    nanosleep(&two_rounds, NULL);
     pthread_mutex_lock(&box->journal->lock);
     box->journal->retry_ms = 0;
     pthread_mutex_unlock(&box->journal->lock);
