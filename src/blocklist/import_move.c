@@ -26,6 +26,7 @@
 #define AT_ONCE_ROWS 2000 /* are moved in one transaction */
 #define CHUNK_MS     50   /* and of more so many at a time that it takes this long */
 #define CHUNK_LEAST  100
+#define LOCK_LOOK_MS 50
 
 /* A source of so many rows does not lose a third of them from one file to the next. */
 #define REPLACE_GUARD_ROWS 100
@@ -395,17 +396,19 @@ static void finish_left(struct blocklist *blocklist, const char *path)
     import_free(import);
 }
 
-/* One at a time has the file's name. */
+/* One at a time has the files' names. */
 static bool lock_paths(struct blocklist *blocklist, int wait_ms,
                        char part[static PATH_MAX], char path[static PATH_MAX])
 {
-    struct timespec until = clock_timespec(clock_ms() + wait_ms);
+    int64_t until_ms = clock_ms() + wait_ms;
     int n = snprintf(part, PATH_MAX, "%s.import-part", blocklist->path);
 
-    if (n < 0 || n >= PATH_MAX ||
-        pthread_mutex_clocklock(&blocklist->import_lock, CLOCK_MONOTONIC, &until) != 0)
+    if (n < 0 || n >= PATH_MAX)
         return false;
     (void)snprintf(path, PATH_MAX, "%s.import", blocklist->path); /* shorter */
+    while (pthread_mutex_trylock(&blocklist->import_lock) != 0)
+        if (clock_ms() >= until_ms || !store_wait(blocklist, LOCK_LOOK_MS, false))
+            return false;
     return true;
 }
 

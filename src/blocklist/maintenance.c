@@ -192,7 +192,6 @@ void *maintenance_main(void *context)
     struct blocklist *blocklist = context;
     bool checked;
 
-    import_finish_left(blocklist);
     build_filter(blocklist);
     pthread_mutex_lock(&blocklist->state_lock);
     checked = blocklist->checked;
