@@ -338,6 +338,8 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     if (exempt_recipient(c->session->policy->config, argv[0])) {
         c->recipient_exempt = true;
         verdict_log_write(c->session, argv[0], true);
+        if (c->session->decided) /* before RCPT, perhaps: it is kept all the same */
+            decision_record_verdict(c->session, STAGE_RCPT);
         decision_record_recipient(c->session, argv[0], RECIPIENT_EXEMPT, "");
         return leave(go_on(c, SMFIP_NR_RCPT));
     }

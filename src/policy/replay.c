@@ -628,7 +628,7 @@ static void judge_message(const struct replay *replay, struct replay_case *c,
     if (r->stage < STAGE_RCPT) {
         if (due > r->stage || r->stage < STAGE_MAIL)
             doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_LATER_FACTS);
-    } else {
+    } else if (due >= STAGE_RCPT) {
         judge_recipients(replay, c, out);
     }
     if (due < STAGE_RCPT && strcmp(r->exempt, "recipient") == 0)

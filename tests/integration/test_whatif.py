@@ -4,6 +4,8 @@ daemon that has the new file."""
 
 import collections
 import json
+import os
+import random
 import sqlite3
 import time
 
@@ -422,6 +424,63 @@ def test_over_a_reload(lab):
     assert (said["as_it_was"]["tag"], said["as_it_was"]["reject"]) == (1, 1)
     assert said["with_file"]["reject"] == 2
     assert [(row["because"], row["count"]) for row in said["changed"]] == [("spam 4 -> 8", 1)]
+
+
+def random_file(r, verdict_stage):
+    """A file with some of the lists, in any state."""
+
+    def some(text, share=0.15):
+        return None if r.random() < share else text
+
+    mode = lambda: r.choice(["enforce"] * 5 + ["monitor", "off"])  # noqa: E731
+    rows = lists(
+        zen=some(zen(sbl=r.randint(3, 9), pbl=r.randint(0, 8), mode=mode(), ipv6=r.random() < 0.8)),
+        spam=some(spam(weight=r.randint(1, 8), mode=mode())),
+        wl=some(wl(r.randint(-8, -1), mode=mode())),
+        bits=some(bits(r.randint(0, 4), r.randint(0, 6))),
+        dom=some(dom(weight=r.randint(1, 8), mode=mode(), check=r.choice(
+            [["sender-domain"], ["helo"], ["sender-domain", "helo"]]))),
+        bounce=some(bounce(weight=r.randint(1, 8), when=r.choice(["null-sender", "any"]))),
+    )  # fmt: skip
+    after = [name for name in ("zen", "spam") if any(f'list "{name}"' in row for row in rows)]
+    if r.random() < 0.5:
+        rows.append(dnsbl("after", "after.test", weight=r.randint(2, 6), after=after))
+    return {
+        "lists": rows,
+        "verdict": {"reject": r.choice([0, 5, 7, 8, 8, 10]), "tempfail": r.choice([0, 0, 0, 6]),
+                    "tag": r.choice([0, 3, 4])},
+        "exempt": {"networks": r.sample(["127.0.0.0/8", "198.51.100.0/24", "2001:db8::/32",
+                                         "192.0.2.2", "203.0.113.0/24"], r.randint(1, 4)),
+                   "senders": r.sample(["friend@b.example", "@bad.example"], r.randint(0, 2)),
+                   "recipients": r.sample(["postmaster", "help", "d@e.f"], r.randint(1, 2)),
+                   "authenticated": r.random() < 0.8},
+        "milter": {"reject_at": verdict_stage},
+    }  # fmt: skip
+
+
+def random_sessions(r, count):
+    clients = [BL, SPAM, PBL, BOTH, GOOD, CLEAN, FRIEND, V6, BITS, "10.1.2.3", None]
+    senders = ["<>", "<x@bad.example>", "<friend@b.example>", "<foe@dyn.example>",
+               "<listed@entry.example>", "<good@allowed.example>", "<x@[192.0.2.1]>", "<x>"]  # fmt: skip
+    recipients = ["<d@e.f>", "<postmaster@e.f>", "<help@e.f>", "<g@e.f>"]
+    return [
+        (r.choice(clients), {"sender": r.choice(senders),
+                             "helo": r.choice(["client.example", "bad.example", "[192.0.2.1]"]),
+                             "login": r.choice([None, None, None, "anna"]),
+                             "recipients": r.sample(recipients, r.randint(1, 3))})
+        for _ in range(count)
+    ]  # fmt: skip
+
+
+SEEDS = os.environ.get("WHATIF_SEEDS", "1 2 3 4 5 6 7 8").split()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_any_two_files(lab, seed):
+    r = random.Random(int(seed))
+    stage = r.choice(["rcpt", "rcpt", "rcpt", "eom", "mail"])
+    old, new = random_file(r, stage), random_file(r, r.choice([stage, stage, "rcpt", "eom"]))
+    Replay(lab, old, new, random_sessions(r, 40)).check_bounds()
 
 
 # --- the command ---
