@@ -171,6 +171,9 @@ static void unknown_text(const struct replayed *r, char out[static TEXT_SIZE])
     case UNKNOWN_BLOCKLIST:
         text_sentence(out, TEXT_SIZE, "the blocklist was not asked so then");
         return;
+    case UNKNOWN_NOT_JUDGED:
+        text_sentence(out, TEXT_SIZE, "not judged then: its recipients were exempt");
+        return;
     case UNKNOWN_LATER_FACTS:
         text_sentence(out, TEXT_SIZE, "refused before sender or recipient were known");
         return;

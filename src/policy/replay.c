@@ -388,13 +388,13 @@ static void widen(struct replayed *out, enum verdict verdict)
 static void doubt(struct replayed *out, enum verdict mildest, enum verdict severest,
                   enum replay_unknown unknown)
 {
+    out->silent = mix(out->silent, 0x100u + unknown);
     if (mildest >= out->mildest && severest <= out->severest)
         return;
     widen(out, mildest);
     widen(out, severest);
     out->unknown = unknown;
     out->list = NULL;
-    out->silent = mix(out->silent, 0x100u + unknown);
 }
 
 /* The verdict of the score, with the lists that look at what is known at that stage. */
@@ -583,7 +583,7 @@ static void judge_recipients(const struct replay *replay, const struct replay_ca
         return;
     }
     if (!saved && strcmp(r->exempt, "recipient") == 0)
-        doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_BLOCKLIST);
+        doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_NOT_JUDGED);
     else if (saved && !at_end && sure)
         out->mildest = out->severest = VERDICT_ACCEPT;
     else if (saved && sure) {
@@ -632,7 +632,7 @@ static void judge_message(const struct replay *replay, struct replay_case *c,
         judge_recipients(replay, c, out);
     }
     if (due < STAGE_RCPT && strcmp(r->exempt, "recipient") == 0)
-        doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_BLOCKLIST);
+        doubt(out, VERDICT_ACCEPT, VERDICT_REJECT, UNKNOWN_NOT_JUDGED);
     if (unsure)
         doubt(out, out->mildest, VERDICT_REJECT, UNKNOWN_LATER_FACTS);
 }
@@ -641,9 +641,12 @@ void replay_judge(const struct replay *replay, struct replay_case *c,
                   struct replayed *out)
 {
     judge_message(replay, c, out);
-    if (out->mildest != out->severest)
+    if (out->mildest == out->severest)
+        out->unknown = UNKNOWN_NOTHING;
+    else if (strcmp(c->record->exempt, "recipient") == 0)
+        out->unknown = UNKNOWN_NOT_JUDGED; /* no list's answer is kept */
+    else
         return;
-    out->unknown = UNKNOWN_NOTHING;
     out->list = NULL;
 }
 

@@ -22,6 +22,7 @@ enum replay_unknown {
     UNKNOWN_NO_ANSWER,   /* the list had not answered when the verdict was given */
     UNKNOWN_OTHER_QUERY, /* the list was queried under another zone, or in another form */
     UNKNOWN_BLOCKLIST,   /* the sender blocklist would be asked about more than it was */
+    UNKNOWN_NOT_JUDGED,  /* all its recipients were exempt */
     UNKNOWN_LATER_FACTS, /* it was refused before its sender or recipients were known */
     UNKNOWN_LOCAL_PART,  /* only hashes are kept */
     UNKNOWN_RECORD       /* the record does not say why it got its verdict */

@@ -282,7 +282,7 @@ static const struct whole {
     {"a sender exempt now", THEN EXEMPT("senders = { \"@b.example\" }"), "", 0, 0, REJECT, STAGE_RCPT, "a@b.example", "d@e.f", ACCEPT, ACCEPT, 0},
     {"all recipients exempt", THEN, "recipient", 0, 0, ACCEPT, STAGE_RCPT, "a@b.example", "!abuse@e.f", ACCEPT, ACCEPT, 0},
     {"no more", THEN EXEMPT("recipients = { \"postmaster\" }"), "recipient", 0, 0, ACCEPT, STAGE_RCPT, "a@b.example", "!abuse@e.f",
-     ACCEPT, REJECT, UNKNOWN_NOT_QUERIED},
+     ACCEPT, REJECT, UNKNOWN_NOT_JUDGED},
     {"an entry, and a recipient exempt now", THEN EXEMPT("recipients = { \"d@e.f\" }"), "", BLOCKLIST_BLOCK, BLOCKLIST_BY_SENDER, REJECT,
      STAGE_RCPT, "a@b.example", "d@e.f", ACCEPT, ACCEPT, 0},
     {"one of two", THEN EXEMPT("recipients = { \"d@e.f\" }"), "", BLOCKLIST_BLOCK, BLOCKLIST_BY_SENDER, REJECT, STAGE_RCPT, "a@b.example",
