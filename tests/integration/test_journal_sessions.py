@@ -104,7 +104,9 @@ def check(decision, told):
         verdict, score, exempt, entry = "accept", 0, "recipient", ""
     where = (told, decision)
     if decision["missing"] < 0:  # a busy machine: the allow list was not heard in time
-        verdict = "reject" if decision["score"] + decision["missing"] >= 8 else "tempfail"
+        heard, least = decision["score"], decision["score"] + decision["missing"]
+        verdict = ("reject" if least >= 8 else "tempfail" if heard >= 6
+                   else "tag" if heard >= 4 else "accept")  # fmt: skip
     refused = verdict in ("reject", "tempfail")
     for to, reply in zip(recipients, replies):
         is_refused = reply.kind != "continue"
@@ -113,8 +115,8 @@ def check(decision, told):
             assert reply.text.startswith("554 5.7.1" if verdict == "reject" else "451 4.7.1"), where
     assert (decision["verdict"], decision["exempt"], decision["entry"]) == (verdict, exempt, entry), where
     # nothing is waited for that can only confirm a verdict: the score is of what was heard
-    heard = all(row["counted"] and row["state"] != 4 for row in decision["lists"])
-    assert decision["score"] == score or not heard, where
+    whole = all(row["counted"] and row["state"] != 4 for row in decision["lists"])
+    assert decision["score"] == score or not whole, where
     assert (decision["client"], decision["sender"], decision["login"]) == (client, sender, login), where
     outcomes = ["refused" if r.kind != "continue" else "exempt" if to not in judged else "accepted"
                 for to, r in zip(recipients, replies)]  # fmt: skip
