@@ -309,8 +309,8 @@ static void base32(const uint8_t *in, int letters, char *out)
     *out = '\0';
 }
 
-static void hash(const uint8_t key[static DAY_KEY_SIZE], char kind, const char *value,
-                 int letters, char *out)
+static void hash(const uint8_t key[static DAY_KEY_SIZE], char kind, const void *value,
+                 size_t size, int letters, char *out)
 {
     uint8_t digest[SHA256_DIGEST_SIZE];
     struct sha256_ctx sha256;
@@ -318,7 +318,7 @@ static void hash(const uint8_t key[static DAY_KEY_SIZE], char kind, const char *
     sha256_init(&sha256);
     sha256_update(&sha256, DAY_KEY_SIZE, key);
     sha256_update(&sha256, 1, (const uint8_t *)&kind);
-    sha256_update(&sha256, strlen(value), (const uint8_t *)value);
+    sha256_update(&sha256, size, value);
     sha256_digest(&sha256, sizeof digest, digest);
     base32(digest, letters, out);
 }
@@ -327,7 +327,7 @@ void day_hash(const uint8_t key[static DAY_KEY_SIZE], const char *value,
               char out[static DAY_HASH_SIZE])
 {
     out[0] = '~';
-    hash(key, '~', value, HASH_LETTERS, out + 1);
+    hash(key, '~', value, strlen(value), HASH_LETTERS, out + 1);
 }
 
 void day_address(const char *text, char out[static DAY_ADDRESS_SIZE], const char **domain)
@@ -384,8 +384,8 @@ void day_mask_entry(const uint8_t key[static DAY_KEY_SIZE], const char *entry,
 #define TOKEN_LETTERS 6
 #define TOKEN_SIZE    (TOKEN_LETTERS + 2)
 
-static void token_text(const struct day *day, enum day_token token, const char *value,
-                       char out[static TOKEN_SIZE])
+static void token_text(const struct day *day, enum day_token token, const void *value,
+                       size_t size, char out[static TOKEN_SIZE])
 {
     static const char letters[] = {
         [TOKEN_CLIENT] = 'c',    [TOKEN_NETWORK] = 'n',
@@ -396,17 +396,17 @@ static void token_text(const struct day *day, enum day_token token, const char *
     };
 
     out[0] = letters[token];
-    hash(day->key, letters[token], value, TOKEN_LETTERS, out + 1);
+    hash(day->key, letters[token], value, size, TOKEN_LETTERS, out + 1);
 }
 
 static void add_token(const struct day *day, struct octets *tokens, enum day_token token,
-                      const char *value)
+                      const void *value, size_t size)
 {
     char text[TOKEN_SIZE];
 
-    if (value[0] == '\0')
+    if (size == 0)
         return;
-    token_text(day, token, value, text);
+    token_text(day, token, value, size, text);
     text[TOKEN_SIZE - 1] = ' ';
     octets_add(tokens, text, TOKEN_SIZE);
 }
@@ -422,21 +422,24 @@ static void add_address(const struct day *day, struct octets *tokens,
     if (text[0] == '\0')
         return;
     day_address(text, address, &domain);
-    add_token(day, tokens, token, address);
-    add_token(day, tokens, domain_token, domain);
+    add_token(day, tokens, token, address, strlen(address));
+    add_token(day, tokens, domain_token, domain, strlen(domain));
+}
+
+static size_t address_size(const struct ipaddr *address)
+{
+    return address->family == 4 ? 4 : 16;
 }
 
 static void add_client(const struct day *day, struct octets *tokens,
                        const struct ipaddr *client)
 {
-    char text[NETWORK_TEXT_SIZE];
     struct network network;
 
-    ipaddr_text(client, text);
-    add_token(day, tokens, TOKEN_CLIENT, text);
+    add_token(day, tokens, TOKEN_CLIENT, client->octets, address_size(client));
     network_of(client, client->family == 4 ? 24 : 48, &network);
-    network_text(&network, text);
-    add_token(day, tokens, TOKEN_NETWORK, text);
+    add_token(day, tokens, TOKEN_NETWORK, network.base.octets,
+              address_size(&network.base));
 }
 
 static void tokens_of(const struct day *day, const struct record *r,
@@ -449,8 +452,8 @@ static void tokens_of(const struct day *day, const struct record *r,
         add_address(day, tokens, TOKEN_RECIPIENT, TOKEN_RECIPIENT_DOMAIN,
                     r->recipients[i].text);
     add_address(day, tokens, TOKEN_LOGIN, TOKEN_LOGIN, r->login);
-    add_token(day, tokens, TOKEN_QUEUE_ID, r->queue_id);
-    add_token(day, tokens, TOKEN_ENTRY, r->entry);
+    add_token(day, tokens, TOKEN_QUEUE_ID, r->queue_id, strlen(r->queue_id));
+    add_token(day, tokens, TOKEN_ENTRY, r->entry, strlen(r->entry));
 }
 
 /* --- writing --- */
@@ -683,9 +686,16 @@ static enum day_result each_id(struct day *day, sqlite3_stmt *stmt, int rc,
 static void add_match_of(struct day *day, enum day_token token, const char *value,
                          struct octets *match)
 {
+    bool is_client = token == TOKEN_CLIENT || token == TOKEN_NETWORK;
     char text[TOKEN_SIZE];
+    struct network network;
 
-    token_text(day, token, value, text);
+    if (!is_client)
+        token_text(day, token, value, strlen(value), text);
+    else if (network_parse(value, &network) == 0)
+        token_text(day, token, network.base.octets, address_size(&network.base), text);
+    else
+        return; /* nothing has come from there */
     if (match->used > 0)
         octets_add(match, " OR ", 4);
     octets_add(match, text, strlen(text));
@@ -721,7 +731,7 @@ enum day_result day_find(struct day *day, const struct day_value *values, size_t
         add_match(day, &values[i], &match);
     if (match.failed)
         rc = SQLITE_NOMEM;
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK && match.used > 0)
         rc = sqlite3_bind_text(stmt, 1, (const char *)match.bytes, (int)match.used,
                                SQLITE_STATIC);
     result = each_id(day, stmt, rc, found, context);

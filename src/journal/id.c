@@ -14,7 +14,11 @@
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+#define DRAWN 64 /* random numbers that the kernel gives at once */
+
 struct journal_ids {
+    uint32_t random[DRAWN];
+    unsigned left; /* of them */
     time_t second; /* that taken is about */
     uint8_t taken[(1u << RANDOM_BITS) / 8];
 };
@@ -41,9 +45,12 @@ journal_id journal_ids_draw(struct journal_ids *ids, time_t now, unsigned node)
         ids->second = now;
     }
     do {
-        if (getrandom(&random, sizeof random, 0) != sizeof random)
-            return 0;
-        random &= (1u << RANDOM_BITS) - 1;
+        if (ids->left == 0) {
+            if (getrandom(ids->random, sizeof ids->random, 0) != sizeof ids->random)
+                return 0;
+            ids->left = DRAWN;
+        }
+        random = ids->random[--ids->left] & ((1u << RANDOM_BITS) - 1);
     } while (ids->taken[random / 8] & 1u << random % 8);
     ids->taken[random / 8] |= (uint8_t)(1u << random % 8);
     return seconds << (NODE_BITS + RANDOM_BITS) |
