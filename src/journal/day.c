@@ -94,7 +94,7 @@ int64_t day_of(int64_t unix_time)
 bool day_path(const char *directory, int64_t day, enum day_kind kind,
               char out[static PATH_MAX])
 {
-    time_t at = (time_t)(day * DAY_S);
+    time_t at = kind != DAY_MARKED ? (time_t)(day * DAY_S) : 0; /* it is of all days */
     struct tm tm;
     int n;
 

@@ -325,6 +325,31 @@ static void test_min_free(void **state)
     box_end(&box);
 }
 
+/* Today's files are never removed: beyond max-size nothing is added to them. */
+static void test_full_by_today(void **state)
+{
+    struct journal_stats stats;
+    struct box box;
+    time_t now = time(NULL);
+
+    (void)state;
+    box_start(&box);
+    box_put(&box, id_at(now, 0), true, &full);
+    box_close(&box);
+    box.settings.max_size = 1;
+    box_open(&box);
+    box_put(&box, id_at(now, 1), true, &full);
+    journal_flush(box.journal,
+                  5000); /* the writer has looked at them after it at the latest */
+    journal_flush(box.journal, 5000);
+    box_put(&box, id_at(now, 2), true, &full);
+    assert_false(box_find_id(&box, id_at(now, 2)));
+    assert_true(box_find_id(&box, id_at(now, 0)));
+    journal_stats(box.journal, &stats);
+    assert_true(stats.failing && strstr(stats.error, "max-size") != NULL);
+    box_end(&box);
+}
+
 /* The writer waits for a lock; what does not fit into 16 MiB is counted and costs nobody. */
 static void test_full_queue(void **state)
 {
@@ -722,6 +747,24 @@ static void test_marks(void **state)
     box_end(&box);
 }
 
+static void test_marks_in_a_broken_file(void **state)
+{
+    char error[DAY_ERROR_SIZE] = "";
+    struct box box;
+    journal_id id = id_at(time(NULL), 1);
+
+    (void)state;
+    box_start(&box);
+    box_put(&box, id, true, &full);
+    journal_flush(box.journal, 5000);
+    box_text_file(&box, "marked.db", "some notes of mine\n");
+    assert_int_equal(journal_mark(box.journal, id, "otto", "x", "", error), -1);
+    assert_true(strstr(error, "marked.db") != NULL);
+    assert_true(box_find_id(&box, id));
+    assert_string_equal(box.found[0].mark, "");
+    box_end(&box);
+}
+
 static void test_off(void **state)
 {
     struct box box;
@@ -807,6 +850,7 @@ int main(void)
         cmocka_unit_test(test_flood_in_a_gap),
         cmocka_unit_test(test_gap),
         cmocka_unit_test(test_min_free),
+        cmocka_unit_test(test_full_by_today),
         cmocka_unit_test(test_full_queue),
         cmocka_unit_test(test_second_daemon),
         cmocka_unit_test(test_removed_while_running),
@@ -819,6 +863,7 @@ int main(void)
         cmocka_unit_test(test_two_nodes),
         cmocka_unit_test(test_local_parts),
         cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_marks_in_a_broken_file),
         cmocka_unit_test(test_off),
         cmocka_unit_test(test_threads),
     };
