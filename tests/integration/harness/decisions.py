@@ -111,7 +111,8 @@ def rows(folder, query, kind="*"):
     found = []
     for path in sorted(folder.glob(f"????-??-??.{kind}.db")):
         db = sqlite3.connect(path)
-        found += db.execute(query).fetchall()
+        if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'decision'").fetchone():
+            found += db.execute(query).fetchall()  # else it has just been made
         db.close()
     return found
 
