@@ -207,11 +207,16 @@ def test_entry_exemption_and_tag(lab):
     ctl = Rblctl(lab.dir)
     ctl("add", "bad.example", "--reason", "ticket 7")
     lab.send(addr="192.0.2.9", sender="x@mail.bad.example")
+    ctl("tempfail", "slow.example", "--reason", "ticket 8")
+    lab.send(addr="192.0.2.9", sender="x@slow.example")
     lab.send(addr="192.0.2.4", sender="tagged@good.example")
     lab.send(addr="198.51.100.3", sender="own@good.example")
     (blocked,) = ctl("--json", "why", "x@mail.bad.example").json["decisions"]
     assert (blocked["verdict"], blocked["entry"], blocked["entry_action"],
             blocked["entry_reason"]) == ("reject", "bad.example", "block", "ticket 7")
+    (late,) = ctl("--json", "why", "x@slow.example").json["decisions"]
+    assert (late["verdict"], late["entry"], late["entry_action"],
+            late["entry_reason"]) == ("tempfail", "slow.example", "tempfail", "ticket 8")
     (tagged,) = ctl("--json", "why", "tagged@good.example").json["decisions"]
     assert (tagged["verdict"], tagged["score"]) == ("tag", 5)
     (own,) = ctl("--json", "why", "198.51.100.3").json["decisions"]

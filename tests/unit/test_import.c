@@ -106,6 +106,7 @@ static void test_one(void **state)
 static void test_tempfail(void **state)
 {
     struct blocklist_import *import;
+    char text[40];
     struct box box;
 
     (void)state;
@@ -126,6 +127,15 @@ static void test_tempfail(void **state)
     assert_int_equal(box_ask(&box, "x@a.example", NULL), BLOCKLIST_TEMPFAIL);
     assert_int_equal(box_ask(&box, "x@b.example", NULL), BLOCKLIST_BLOCK);
     assert_int_equal(box_ask(&box, "x@c.example", NULL), BLOCKLIST_TEMPFAIL);
+    import = begin(&box, false); /* so many are moved in chunks */
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(text, sizeof text, "%su%u@d.example", i % 2 == 0 ? "~" : "", i);
+        assert_int_equal(feed(&box, import, text, NULL, 0), BLOCKLIST_OK);
+    }
+    expect("many", commit(&box, import, false), 5000, 5000, 0, 0, 0);
+    assert_int_equal(box_ask(&box, "u4000@d.example", NULL), BLOCKLIST_TEMPFAIL);
+    assert_int_equal(box_ask(&box, "u4001@d.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_number(&box, "SELECT sum(tempfail) FROM listing"), 2502);
     box_end(&box);
 }
 
