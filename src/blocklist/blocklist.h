@@ -72,12 +72,12 @@ struct blocklist_subjects {
     const char *login;
 };
 
-/* The stronger one follows the weaker. */
+/* The journal keeps these numbers. */
 enum blocklist_verdict {
     BLOCKLIST_NONE,
-    BLOCKLIST_TEMPFAIL, /* put it off: 451 */
+    BLOCKLIST_ALLOW,
     BLOCKLIST_BLOCK,
-    BLOCKLIST_ALLOW
+    BLOCKLIST_TEMPFAIL /* put it off: 451 */
 };
 
 /* What a subject matched. */

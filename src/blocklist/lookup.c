@@ -228,13 +228,17 @@ enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
                                      const struct blocklist_subjects *subjects,
                                      struct blocklist_match *match)
 {
+    static const int strength[] = {[BLOCKLIST_NONE] = 0,
+                                   [BLOCKLIST_TEMPFAIL] = 1,
+                                   [BLOCKLIST_BLOCK] = 2,
+                                   [BLOCKLIST_ALLOW] = 3};
     enum blocklist_verdict verdict = BLOCKLIST_NONE;
     struct blocklist_match found;
 
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         enum blocklist_verdict one = families[i](blocklist, subjects, &found);
 
-        if (one > verdict) {
+        if (strength[one] > strength[verdict]) {
             verdict = one;
             *match = found;
         }

@@ -196,7 +196,7 @@ void list_stats_txt(struct list_stats *stats, bool answered)
     }
 }
 
-#define FORGET_AT  8192 /* answers: then all counts are halved */
+#define FORGET_AT          8192 /* answers: then all counts are halved */
 #define LATENCY_KNOWN_FROM 50   /* answers: fewer say little */
 #define LEAST_MS                                                                         \
     1000 /* a mail that waits for a second is not hurt; a listing lost is                \

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/jsonfile.h"
+#include "base/log.h"
 #include "dnsbl/look.h"
 
 #define SECOND_LOOK_MS 500 /* before a list is disabled; and while no server answers */

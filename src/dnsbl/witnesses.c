@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/jsonfile.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #define DAYS_KEPT     30

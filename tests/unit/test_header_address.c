@@ -82,7 +82,8 @@ static void test_bounds(void **state)
 
     (void)state;
     assert_non_null(large);
-    assert_int_equal(header_addresses_parse("a@x.example,b@x.example,c@x.example", found, 2), 2);
+    assert_int_equal(
+        header_addresses_parse("a@x.example,b@x.example,c@x.example", found, 2), 2);
     assert_int_equal(header_addresses_parse("a@x.example", found, 0), 0);
     memset(large, '(', (1 << 20) - 1);
     assert_int_equal(header_addresses_parse(large, found, HEADER_ADDRESSES), 0);

@@ -153,9 +153,8 @@ static void test_rights(void **state)
         {"stats", RIGHT_READ},        {"reload", RIGHT_WRITE},
         {"flush-cache", RIGHT_WRITE}, {"doctor", RIGHT_READ},
         {"dnsbl", RIGHT_READ},        {"dnsbl-change", RIGHT_WRITE},
-        {"dnsbl-try", RIGHT_WRITE},
-        {"why", RIGHT_READ},          {"false", RIGHT_WRITE},
-        {"whatif", RIGHT_READ},
+        {"dnsbl-try", RIGHT_WRITE},   {"why", RIGHT_READ},
+        {"false", RIGHT_WRITE},       {"whatif", RIGHT_READ},
     };
 
     struct command_table table = daemon_commands(NULL);
