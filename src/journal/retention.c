@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "journal/journal_parts.h"
@@ -81,7 +82,9 @@ int retention_check_free(const char *directory, int64_t min_free,
     return -1;
 }
 
-#define NAME_SIZE 64
+#define NAME_SIZE        64
+#define JUMP_S           3600
+#define BELIEVED_AFTER_S 86400
 
 /* A file of the journal, as the directory has it; or one that was put aside. */
 struct kept {
@@ -187,9 +190,31 @@ static bool is_over(const struct kept *kept, const struct journal_settings *sett
     return (kept->day + 1) * 86400 + keep_s <= now;
 }
 
+/* A clock that jumps ahead would take every file with it: it is believed after a day. */
+static int64_t believed_now(struct journal *journal)
+{
+    int64_t wall = (int64_t)time(NULL), steady = clock_ms() / 1000;
+    int64_t expected = journal->believed + steady - journal->believed_at;
+    bool jumped = journal->believed != 0 && wall > expected + JUMP_S;
+
+    if (jumped && journal->jumped_at == 0) {
+        journal->jumped_at = steady > 0 ? steady : 1;
+        log_warning(
+            "journal: the clock has jumped ahead by %lld s: no file is removed for "
+            "its age by it within a day",
+            (long long)(wall - expected));
+    }
+    if (!jumped)
+        journal->jumped_at = 0;
+    journal->believed =
+        jumped && steady - journal->jumped_at < BELIEVED_AFTER_S ? expected : wall;
+    journal->believed_at = steady;
+    return journal->believed;
+}
+
 void retention_prune(struct journal *journal)
 {
-    int64_t now = (int64_t)time(NULL), bytes = 0, oldest = INT64_MAX;
+    int64_t now = believed_now(journal), bytes = 0, oldest = INT64_MAX;
     struct journal_settings settings;
     struct kept *kept;
     size_t count = read_kept(journal->directory, &kept);

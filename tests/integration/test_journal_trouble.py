@@ -252,11 +252,11 @@ def test_kill9_loses_a_quarter_of_a_second(box):
 
 
 def test_clock_that_jumps(box):
-    """Less far than refusals are kept: what the clock says is over goes."""
+    """However far ahead: no file goes for its age by a clock that has just jumped."""
     clock = WallClock(box.lab.dir)
     box.start(env=clock.environment())
     kept = []
-    for seconds in (0, 3 * 86400, -2 * 86400, 20 * 86400, -3600, 0):
+    for seconds in (0, 3 * 86400, -2 * 86400, 400 * 86400, -3600, 0):
         clock.jump(seconds)
         kept += [box.judge() for _ in range(3)]
     ends = time.monotonic() + 20  # new files take their time; a search waits for a second
