@@ -6,55 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/decision.h"
 #include "ctl/shown.h"
-#include "ctl/table.h"
 
-static const struct column check_columns[] = {
-    {"subject", "SUBJECT", COLUMN_TEXT}, {"what", "WHAT", COLUMN_TEXT},
-    {"list", "LIST", COLUMN_TEXT},       {"state", "STATE", COLUMN_TEXT},
-    {"code", "CODE", COLUMN_TEXT},       {"label", "LABEL", COLUMN_TEXT},
-    {"weight", "WEIGHT", COLUMN_NUMBER}, {"ms", "MS", COLUMN_NUMBER},
-    {"reason", "REASON", COLUMN_TEXT},   {"url", "DELISTING", COLUMN_TEXT},
-};
-static const size_t check_column_count = sizeof check_columns / sizeof check_columns[0];
-
-static const char *state_color(const json_t *row)
+/* The blocklist's entry, as why shows it. */
+static void print_entries(const json_t *check)
 {
-    const char *state = json_string_value(json_object_get(row, "state"));
-
-    if (state == NULL || strcmp(state, "none") == 0)
-        return NULL;
-    if (strcmp(state, "listed") == 0 || strcmp(state, "block") == 0)
-        return json_integer_value(json_object_get(row, "weight")) < 0 ? "green" : "red";
-    return strcmp(state, "allow") == 0 ? "green" : "yellow";
-}
-
-/* The blocklist's entries as rows of the same table, before the lists'. NULL where one
- * cannot be said: a table without it would lie. */
-static json_t *all_rows(const json_t *check)
-{
-    const json_t *entries = json_object_get(check, "blocklist");
-    json_t *rows = json_array();
-    const json_t *entry;
+    const json_t *entries = json_object_get(check, "blocklist"), *entry;
     size_t i;
 
-    if (!json_is_array(entries) || !json_is_array(json_object_get(check, "rows")))
-        goto failed;
-    json_array_foreach (entries, i, entry) {
-        json_t *row = json_pack("{s:s, s:O, s:O, s:O, s:O}", "list", "blocklist",
-                                "subject", json_object_get(entry, "subject"), "what",
-                                json_object_get(entry, "entry"), "state",
-                                json_object_get(entry, "action"), "reason",
-                                json_object_get(entry, "reason"));
-
-        if (json_array_append_new(rows, row) != 0)
-            goto failed;
-    }
-    if (json_array_extend(rows, json_object_get(check, "rows")) == 0)
-        return rows;
-failed:
-    json_decref(rows);
-    return NULL;
+    json_array_foreach (entries, i, entry)
+        decision_entry(entry, "action", "subject", "entry", "reason", "since");
 }
 
 /* Where an entry decides, the score does not matter. */
@@ -114,20 +76,18 @@ static void print_not_given(const json_t *check)
 
 static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first)
 {
-    json_t *rows = all_rows(check);
-    int rc;
+    const json_t *rows = json_object_get(check, "rows");
+    enum outcome outcome;
 
-    if (rows == NULL)
-        return ctl_error(OUTCOME_REFUSED, "the daemon's answer has a row that is none");
+    if (!json_is_array(rows) || !json_is_array(json_object_get(check, "blocklist")))
+        return ctl_error(OUTCOME_REFUSED, "malformed answer of the daemon");
     if (!first)
         putchar('\n');
     print_verdict(check);
-    rc = json_array_size(rows) == 0 ? 0
-                                    : table_of(check_columns, check_column_count, NULL,
-                                               state_color, ctl->terminal, rows);
+    outcome = decision_lists(ctl, rows, NULL);
+    print_entries(check);
     print_not_given(check);
-    json_decref(rows);
-    return rc == 0 ? OUTCOME_DONE : OUTCOME_REFUSED;
+    return outcome;
 }
 
 /* Asks about one subject. Returns the check, a new reference, or NULL with *outcome. */

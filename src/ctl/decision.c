@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/text.h"
+#include "ctl/shown.h"
 #include "ctl/table.h"
 
 static const char *text_of(const json_t *object, const char *name)
@@ -96,17 +98,30 @@ static const char *now_state(const json_t *row, const json_t *now)
     return "";
 }
 
+/* Its note; of a check its label, its reason and where to be taken off. */
+static void note_text(const json_t *row, char *out, size_t size)
+{
+    const char *parts[] = {text_of(row, "note"), text_of(row, "label"),
+                           text_of(row, "reason"), text_of(row, "url")};
+    struct buffer text = buffer_over(out, size);
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (parts[i][0] != '\0' && strstr(out, parts[i]) == NULL)
+            buffer_add(&text, "%s%s", text.used > 0 ? "; " : "", parts[i]);
+}
+
 static json_t *shown_row(const json_t *row, const json_t *now)
 {
-    char answer[512], from[64];
+    char answer[512], from[64], note[1200];
     json_t *out;
 
     answer_text(row, answer, sizeof answer);
     from_text(row, from, sizeof from);
+    note_text(row, note, sizeof note);
     out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O?, s:O?}", "list",
                     text_of(row, "list"), "about", text_of(row, "what"), "state",
                     text_of(row, "state"), "answer", answer, "from", from, "now",
-                    now_state(row, now), "note", text_of(row, "note"), "weight",
+                    now_state(row, now), "note", note, "weight",
                     json_object_get(row, "weight"), "ms", json_object_get(row, "ms"));
     if (json_integer_value(json_object_get(row, "ttl_s")) > 0)
         json_object_set(out, "ttl", json_object_get(row, "ttl_s"));
@@ -131,6 +146,27 @@ enum outcome decision_lists(struct ctl *ctl, const json_t *rows, const json_t *n
         outcome = OUTCOME_REFUSED;
     json_decref(shown);
     return outcome;
+}
+
+/* --- the blocklist --- */
+
+void decision_entry(const json_t *object, const char *action, const char *subject,
+                    const char *entry, const char *reason, const char *since)
+{
+    char text[1200], at[96];
+
+    printf("%-10s ", "blocklist");
+    if (text_of(object, entry)[0] == '\0') {
+        puts("nothing");
+        return;
+    }
+    shown_time((time_t)json_integer_value(json_object_get(object, since)), time(NULL), at,
+               sizeof at);
+    shown_text(text_of(object, entry), text, sizeof text);
+    printf("%s by %s (%s), since %s", text_of(object, action), text,
+           text_of(object, subject), at);
+    shown_text(text_of(object, reason), text, sizeof text);
+    printf("%s%s\n", text[0] != '\0' ? ": " : "", text);
 }
 
 /* --- where to be taken off --- */

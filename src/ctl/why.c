@@ -191,22 +191,8 @@ static void print_recipients(const json_t *d)
 
 static void print_blocklist(const json_t *d)
 {
-    const char *entry = text_of(d, "entry"), *reason = text_of(d, "entry_reason");
-    char since[96];
-
-    printf("%-10s ", "blocklist");
-    if (entry[0] == '\0') {
-        puts("nothing");
-    } else {
-        shown_time((time_t)json_integer_value(json_object_get(d, "entry_since")),
-                   time(NULL), since, sizeof since);
-        printf("%s by ", text_of(d, "entry_action"));
-        print_text(entry);
-        printf(" (%s), since %s%s", text_of(d, "entry_subject"), since,
-               reason[0] != '\0' ? ": " : "");
-        print_text(reason);
-        putchar('\n');
-    }
+    decision_entry(d, "entry_action", "entry_subject", "entry", "entry_reason",
+                   "entry_since");
     print_field("exempt", text_of(d, "exempt"), "no");
     if (text_of(d, "reason")[0] != '\0')
         print_field("reason", text_of(d, "reason"), "");

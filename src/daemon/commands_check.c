@@ -64,24 +64,42 @@ static const char *state_of(const struct dnsbl_lookup *l)
     return result_state_name(l->result.state);
 }
 
+/* All that it answered. */
+static json_t *addresses_of(const struct dnsbl_lookup *l)
+{
+    json_t *texts = json_array();
+    char text[INET_ADDRSTRLEN];
+
+    for (unsigned i = 0; l->counted && l->answer != NULL && i < l->answer->address_count;
+         i++)
+        if (inet_ntop(AF_INET, &l->answer->addresses[i], text, sizeof text) != NULL)
+            protocol_append(&texts, json_string(text));
+    return texts;
+}
+
 static json_t *row_of(struct session *session, const struct dnsbl_lookup *l,
                       const struct wait *wait)
 {
     char code[INET_ADDRSTRLEN] = "", reason[REPLY_TEXT_SIZE] = "", url[256] = "";
+    int ttl_s = 0;
 
+    if (l->counted && l->answer != NULL && l->answer->expires_ms > clock_ms())
+        ttl_s = (int)((l->answer->expires_ms - clock_ms()) / 1000);
     if (l->counted && l->result.code.s_addr != 0)
         inet_ntop(AF_INET, &l->result.code, code, sizeof code);
     if (l->counted && l->result.state == RESULT_LISTED) {
         fetch_reason(session, l, wait, reason, sizeof reason);
         find_url(reason, url, sizeof url);
     }
-    return json_pack("{s:s, s:o, s:o, s:s, s:s, s:o, s:i, s:o, s:o, s:i, s:b}", "subject",
-                     check_name(l->check), "what",
-                     protocol_text(subject_text(l->check, l->index, &session->envelope)),
-                     "list", protocol_text(l->dnsbl->list->name), "state", state_of(l),
-                     "code", code, "label", protocol_text(l->result.label), "weight",
-                     lookup_weight(l), "reason", protocol_text(reason), "url",
-                     protocol_text(url), "ms", l->took_ms, "cached", l->cached);
+    return json_pack(
+        "{s:s, s:o, s:o, s:s, s:s, s:o, s:i, s:o, s:o, s:i, s:b, s:s, s:i, s:o}",
+        "subject", check_name(l->check), "what",
+        protocol_text(subject_text(l->check, l->index, &session->envelope)), "list",
+        protocol_text(l->dnsbl->list->name), "state", state_of(l), "code", code, "label",
+        protocol_text(l->result.label), "weight", lookup_weight(l), "reason",
+        protocol_text(reason), "url", protocol_text(url), "ms", l->took_ms, "cached",
+        l->cached, "source", l->cached ? "cache" : "dns", "ttl_s", ttl_s, "addresses",
+        addresses_of(l));
 }
 
 #define LOOK_MS 100 /* how soon a stop is seen */

@@ -56,6 +56,9 @@ MASTER_CF = """
   -o smtpd_milters=
 127.0.0.1:{lenient_port} inet n - n - 500 smtpd
   -o milter_default_action=accept
+127.0.0.1:{access_port} inet n - n - 500 smtpd
+  -o smtpd_milters=
+  -o smtpd_sender_restrictions=check_sender_access,texthash:{dir}/access
 postlog   unix-dgram n - n - 1 postlogd
 pickup    unix n - n 60 1 pickup
 cleanup   unix n - n - 0 cleanup
@@ -79,7 +82,8 @@ scache    unix - - n - 1 scache
 
 class Postfix:
     """One running Postfix. `milter_port` is where it looks for the daemon; mail sent to
-    plain_port meets no milter, and on lenient_port a milter that fails is left out.
+    plain_port meets no milter, and on lenient_port a milter that fails is left out; on
+    access_port there is no milter, but the sender table that a test has put into dir/access.
     (A port for each, as a reload soon after the start can block master and postlogd on
     each other permanently.)"""
 
@@ -88,6 +92,7 @@ class Postfix:
         self.smtp_port = free_port()
         self.plain_port = free_port()
         self.lenient_port = free_port()
+        self.access_port = free_port()
         self.milter_port = free_port()
         self.sink_port = sink_port
         self.log = LogFile(self.dir / "maillog")
@@ -98,7 +103,7 @@ class Postfix:
             (self.dir / name).mkdir()
         shutil.chown(self.dir / "data", "postfix", "postfix")
         ports = {name: port for name, port in vars(self).items() if name.endswith("_port")}
-        (self.dir / "master.cf").write_text(MASTER_CF.format(**ports))
+        (self.dir / "master.cf").write_text(MASTER_CF.format(dir=self.dir, **ports))
         (self.dir / "main.cf").write_text(MAIN_CF.format(dir=self.dir, **ports))
         self._command("start")
         self._wait_until_up()
