@@ -2,6 +2,7 @@
 """Files of other programs: what is imported answers as the program itself does, or the line
 was refused. Postfix is asked by postmap(1), rbldnsd by DNS."""
 
+import ipaddress
 import os
 import pathlib
 import random
@@ -217,6 +218,62 @@ def test_rbldnsd_addresses(lab, rblctl, kind):
     finally:
         server.stop()
     assert table
+
+
+def random_ipv6(rng):
+    groups = [0x2001, 0xDB8, rng.randrange(2), rng.choice([0, 0xFF00]), 0, 0, 0, rng.randrange(4)]
+    return ":".join(f"{group:x}" for group in groups)
+
+
+def test_rbldnsd_ipv6(lab, rblctl):
+    rng = random.Random(f"{SEED}ip6trie")
+    drawn = (f"{random_ipv6(rng)}/{rng.choice([32, 48, 56, 64, 126, 128])}" for _ in range(40))
+    networks = {str(ipaddress.ip_network(network, strict=False)) for network in drawn}
+    lines = [rng.choice(["", "", "!"]) + network for network in sorted(networks)]
+    (lab.dir / "t.zone").write_text("$DATASET ip6trie:x @\n" + "\n".join(lines) + "\n")
+    refused = imported(rblctl, "t.zone", "--format", "rbldnsd")
+    table = entries(rblctl)
+    server = Rbldnsd(lab.dir, [("bl.test", "combined", (lab.dir / "t.zone").read_text())])
+    try:
+        for address in {random_ipv6(rng) for _ in range(500)}:
+            nibbles = socket.inet_pton(socket.AF_INET6, address).hex()
+            name = ".".join(reversed(nibbles)) + ".bl.test"
+            got, want = network_action(table, address), a_record(server.port, name)
+            assert (got == "block") == want, (address, got, want, sorted(refused), outcome(lines))
+    finally:
+        server.stop()
+    assert table
+
+
+def txt_record(port, name):
+    """The first TXT record's first string."""
+    labels = b"".join(bytes([len(x)]) + x.encode() for x in name.split("."))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect(("127.0.0.1", port))
+        s.send(b"\0\7\0\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\x10\0\1")
+        answer = s.recv(1500)
+    if struct.unpack(">H", answer[6:8])[0] == 0:
+        return ""
+    at = 12 + len(labels) + 1 + 4 + 2 + 8 + 2  # header, question, name, type to TTL, length
+    return answer[at + 1 : at + 1 + answer[at]].decode()
+
+
+def test_rbldnsd_texts(lab, rblctl):
+    """The reason of an entry is the text that rbldnsd gives for it."""
+    lines = ["$1 https://x.example/?ip=", ":127.0.0.2:listed, see $1$", "192.0.2.1",
+             "192.0.2.2 :127.0.0.3:own $$5, $1", "192.0.2.3 its own", ":2:other $", "192.0.2.4",
+             "192.0.2.5 :9:", "192.0.2.6 :9"]  # fmt: skip
+    (lab.dir / "t.zone").write_text("\n".join(lines) + "\n")
+    assert imported(rblctl, "t.zone", "--format", "rbldnsd") == set()
+    rows = {row["entry"]: row["reason"] for row in rblctl("list", "--json").json["entries"]}
+    server = Rbldnsd(lab.dir, [("bl.test", "ip4set", (lab.dir / "t.zone").read_text())])
+    try:
+        for n in range(1, 7):
+            want = txt_record(server.port, f"{n}.2.0.192.bl.test")
+            assert rows[f"192.0.2.{n}"] == want, n
+    finally:
+        server.stop()
 
 
 def test_rbldnsd_names(lab, rblctl):
