@@ -100,6 +100,7 @@ static void take_answer(struct dnsbl_lookup *l, struct dns_answer *answer, bool 
     l->status = answer->status;
     l->came_ms = answer->came_ms;
     l->result = result_judge(l->dnsbl->list, answer);
+    dns_answer_unref(l->answer); /* remembered for an earlier stage's verdict */
     l->answer = dns_answer_ref(answer);
 }
 
