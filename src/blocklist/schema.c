@@ -67,8 +67,8 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "CREATE INDEX listing_kind ON listing (kind, entry, allow, source);",
     /* 3: entries that put off (451). An entry of one source refuses or puts off, so this is
      * no part of its key. */
-    "ALTER TABLE listing ADD COLUMN tempfail INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE audit ADD COLUMN tempfail INTEGER NOT NULL DEFAULT 0;",
+    ("ALTER TABLE listing ADD COLUMN tempfail INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE audit ADD COLUMN tempfail INTEGER NOT NULL DEFAULT 0;"),
 };
 
 bool schema_is_damage(int rc)

@@ -139,7 +139,7 @@ static void note_sender(struct regular *r, const char *local, int today)
     }
     r->senders[0] |= UINT64_C(1) << hash_of(local) % 64;
     if (strlen(local) < sizeof r->example && utf8_is_clean(local))
-        snprintf(r->example, sizeof r->example, "%s", local);
+        (void)text_copy(local, r->example, sizeof r->example); /* it fits */
 }
 
 static void accepted_sender(struct witnesses *w, struct table *table,

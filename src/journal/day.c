@@ -67,8 +67,8 @@ static const char *const sql[STATEMENTS] = {
     [LOAD] = "SELECT parts FROM decision WHERE id = ? ORDER BY n",
     [LEADER] = "SELECT leader FROM folded WHERE id = ?",
     [FOLD] = "INSERT OR IGNORE INTO folded (id, leader) VALUES (?, ?)",
-    [ALONE] = "INSERT INTO alone (list, count) VALUES (?, 1)"
-              " ON CONFLICT DO UPDATE SET count = count + 1",
+    [ALONE] = ("INSERT INTO alone (list, count) VALUES (?, 1)"
+               " ON CONFLICT DO UPDATE SET count = count + 1"),
 };
 
 struct day {
@@ -578,28 +578,6 @@ enum day_result day_remove(struct day *day, journal_id id,
     return result_of(
         day, sql_run_once(day->db, "DELETE FROM decision WHERE id = ?", "i", (int64_t)id),
         error);
-}
-
-enum day_result day_replace(struct day *day, journal_id id, const uint8_t *bytes,
-                            size_t size, char error[static DAY_ERROR_SIZE])
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sql_run_once(day->db,
-                          "DELETE FROM decision WHERE id = ?1 AND n >"
-                          " (SELECT min(n) FROM decision WHERE id = ?1)",
-                          "i", (int64_t)id);
-
-    if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v2(day->db, "UPDATE decision SET parts = ? WHERE id = ?", -1,
-                                &stmt, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_blob(stmt, 1, bytes, (int)size, SQLITE_STATIC);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(stmt, 2, (sqlite3_int64)id);
-    if (rc == SQLITE_OK)
-        rc = sql_run(stmt);
-    sqlite3_finalize(stmt);
-    return result_of(day, rc, error);
 }
 
 bool day_merge(struct day *day)
