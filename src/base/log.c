@@ -20,10 +20,8 @@
 #define LINE_SIZE 4096 /* syslog daemons cut at 8192 or below; a record fits */
 #define FLUSH_MS  1000 /* the longest that a stop waits for the log's reader */
 
-static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
 static const int level_priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO,
                                        LOG_DEBUG};
-static const char *const target_names[] = {"auto", "journal", "syslog", "stderr"};
 
 /* A process has one log, as it has one standard error. */
 static _Atomic enum log_target current_target = LOG_TARGET_STDERR;
@@ -54,42 +52,6 @@ void log_open(enum log_target target, enum log_level level, bool foreground)
     openlog("rblmilter", LOG_PID | LOG_NDELAY, LOG_MAIL);
     atomic_store(&current_target, target);
     atomic_store(&current_level, level);
-}
-
-static int name_index(const char *const *names, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0)
-            return (int)i;
-    return -1;
-}
-
-const char *log_level_name(enum log_level level)
-{
-    return level_names[level];
-}
-
-int log_level_parse(const char *name, enum log_level *out)
-{
-    int i = name_index(level_names, sizeof level_names / sizeof level_names[0], name);
-
-    if (i >= 0)
-        *out = (enum log_level)i;
-    return i >= 0 ? 0 : -1;
-}
-
-const char *log_target_name(enum log_target target)
-{
-    return target_names[target];
-}
-
-int log_target_parse(const char *name, enum log_target *out)
-{
-    int i = name_index(target_names, sizeof target_names / sizeof target_names[0], name);
-
-    if (i >= 0)
-        *out = (enum log_target)i;
-    return i >= 0 ? 0 : -1;
 }
 
 bool log_wants(enum log_level level)

@@ -44,13 +44,6 @@ void log_stop(void);
 /* How many lines were dropped since the start because the log's reader was too slow. */
 uint64_t log_lost(void);
 
-/* The names as in the conf file ("error" … "debug", "auto" …). The parsers return 0,
- * or -1 for an unknown name. */
-const char *log_level_name(enum log_level level);
-int log_level_parse(const char *name, enum log_level *out);
-const char *log_target_name(enum log_target target);
-int log_target_parse(const char *name, enum log_target *out);
-
 /* Whether a line of that level would be written: for lines that cost something. */
 bool log_wants(enum log_level level);
 

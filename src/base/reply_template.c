@@ -137,14 +137,6 @@ const char *reply_template_source(const struct reply_template *t)
     return t->source;
 }
 
-bool reply_template_uses(const struct reply_template *t, size_t index)
-{
-    for (size_t i = 0; i < t->count; i++)
-        if (t->pieces[i].variable == index)
-            return true;
-    return false;
-}
-
 bool reply_template_expand(const struct reply_template *t, const char *const *values,
                            char *out, size_t size)
 {

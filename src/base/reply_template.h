@@ -22,9 +22,6 @@ void reply_template_free(struct reply_template *t);
 /* The text it was compiled from; lives as long as the template. */
 const char *reply_template_source(const struct reply_template *t);
 
-/* Whether names[index] is used in it. */
-bool reply_template_uses(const struct reply_template *t, size_t index);
-
 /* Expands: values[i] belongs to names[i], NULL counts as empty. What does not fit is
  * left out; returns false then. size is at least 1. */
 bool reply_template_expand(const struct reply_template *t, const char *const *values,

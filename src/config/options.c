@@ -204,14 +204,6 @@ bool kind_is_list(enum kind kind)
     return kind >= KIND_CHOICES;
 }
 
-const struct option *section_option(const struct section *section, const char *name)
-{
-    for (size_t i = 0; i < section->option_count; i++)
-        if (strcmp(section->options[i].name, name) == 0)
-            return &section->options[i];
-    return NULL;
-}
-
 const struct section *section_section(const struct section *section, const char *name)
 {
     for (size_t i = 0; section->sections != NULL && section->sections[i] != NULL; i++)

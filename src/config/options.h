@@ -61,8 +61,7 @@ extern const struct section codes_section;
 
 bool kind_is_list(enum kind kind);
 
-/* NULL if the section has no such option, or subsection. */
-const struct option *section_option(const struct section *section, const char *name);
+/* NULL if the section has no such subsection. */
 const struct section *section_section(const struct section *section, const char *name);
 
 #endif

@@ -99,10 +99,6 @@ bool day_has(struct day *day, journal_id id);
 enum day_result day_remove(struct day *day, journal_id id,
                            char error[static DAY_ERROR_SIZE]);
 
-/* Overwrites all parts of a decision. */
-enum day_result day_replace(struct day *day, journal_id id, const uint8_t *bytes,
-                            size_t size, char error[static DAY_ERROR_SIZE]);
-
 /* What a decision can be found by. */
 enum day_token {
     TOKEN_CLIENT,        /* value: an address */

@@ -83,25 +83,11 @@ static void test_refused(void **state)
     reply_template_free(NULL);
 }
 
-static void test_uses(void **state)
-{
-    char error[256];
-    struct reply_template *t =
-        reply_template_new("%{list} %%{what}", names, error, sizeof error);
-
-    (void)state;
-    assert_non_null(t);
-    assert_true(reply_template_uses(t, 1));
-    assert_false(reply_template_uses(t, 0));
-    reply_template_free(t);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expand),
         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_uses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
