@@ -190,6 +190,10 @@ size_t header_addresses_parse(const char *value, struct header_address *out, siz
             end_mailbox(&r, &mailbox);
             r.at++;
             break;
+        case '>': /* of no "<": it belongs to nothing */
+            end_word(&mailbox);
+            r.at++;
+            break;
         default:
             mailbox.word.has_at |= *r.at == '@';
             put(&mailbox.word, *r.at++);

@@ -54,6 +54,7 @@ static const struct {
     {"a literal", "anna@[192.0.2.1]", ""},
     {"commas alone", ",,,;,", ""},
     {"an empty one between", "a@x.example, , b@y.example", "a@x.example b@y.example"},
+    {"a > of no <", "a>b@x.example> c@y.example", "b@x.example c@y.example"},
     {"a backslash at the end", "a@x.example, \"b\\", "a@x.example"},
 };
 /* clang-format on */
