@@ -54,6 +54,16 @@ static struct blocklist *open_blocklist(void)
     return blocklist_open(&options, error);
 }
 
+static struct journal *open_journal(void)
+{
+    static char path[64];
+    struct journal_settings settings = {
+        .directory = path, .refused_s = 86400, .accepted_s = 86400, .local_parts = true};
+
+    snprintf(path, sizeof path, "%s/journal", directory);
+    return journal_new(&settings);
+}
+
 static struct daemon *start(void)
 {
     static const struct resolver_settings settings = {
@@ -71,10 +81,11 @@ static struct daemon *start(void)
     daemon.path = conf;
     config = config_load(conf, ignore, NULL);
     daemon.blocklist = open_blocklist();
+    daemon.journal = open_journal();
     daemon.resolver = resolver_new(&settings);
     daemon.prober = prober_new(NULL);
-    if (config == NULL || daemon.blocklist == NULL || daemon.resolver == NULL ||
-        daemon.prober == NULL ||
+    if (config == NULL || daemon.blocklist == NULL || daemon.journal == NULL ||
+        daemon.resolver == NULL || daemon.prober == NULL ||
         policy_slot_init(&daemon.slot, policy_new(config, daemon.resolver, daemon.prober,
                                                   daemon.blocklist)) != 0)
         abort();
