@@ -45,6 +45,77 @@ enum on_damage { ON_DAMAGE_STOP, ON_DAMAGE_RESTORE, ON_DAMAGE_EMPTY };
 enum shown_local_parts { LOCAL_PARTS_ALL, LOCAL_PARTS_WRITE };
 enum hash_kind { HASH_NONE, HASH_SHA1, HASH_SHA256, HASH_MD5 };
 
+/* What a rule counts by. */
+enum rule_by {
+    RULE_BY_LOGIN,
+    RULE_BY_SENDER,
+    RULE_BY_CLIENT,
+    RULE_BY_NETWORK,
+    RULE_BY_SENDER_DOMAIN
+};
+#define RULE_BY_COUNT 5
+
+/* What is counted. */
+enum rule_count {
+    COUNT_MESSAGES,   /* accepted as a whole */
+    COUNT_RECIPIENTS, /* accepted */
+    COUNT_OUTSIDE,    /* of them, those elsewhere */
+    COUNT_DISTINCT,   /* different recipients */
+    COUNT_UNKNOWN,    /* recipients that do not exist */
+    COUNT_RELAYING,   /* recipients that the MTA does not relay to */
+    COUNT_TRAPS,      /* recipients that nobody should write to */
+    COUNT_REFUSED,    /* messages that the DNS lists refused or put off */
+    COUNT_NETWORKS,   /* different networks of clients */
+    COUNT_SENDERS,    /* different senders */
+    COUNT_BOUNCES,    /* reported by other programs, as the following */
+    COUNT_COMPLAINTS,
+    COUNT_AUTH_FAILURES,
+    COUNT_LIST_MAIL, /* recipients of mailing lists: they do not count as recipients */
+    /* of no rule's own: */
+    COUNT_TRIED,   /* recipients, accepted or not */
+    COUNT_DOMAINS, /* different sender domains */
+};
+#define RULE_COUNT_NAMED 14 /* that a rule may name */
+#define RULE_COUNT_COUNT 16
+
+enum rule_mode { RULE_OFF, RULE_PROPOSE, RULE_ENFORCE };
+enum rule_action { RULE_TEMPFAIL, RULE_BLOCK };
+#define RULE_STEPS 3 /* the 1st, 2nd, 3rd time within 90 days */
+
+/* "500 recipients in 1h" */
+struct rule_limit {
+    int number;
+    enum rule_count count;
+    int span_s;
+};
+
+/* What a rule lists. */
+#define RULE_LISTS_LOGIN  1u
+#define RULE_LISTS_SENDER 2u
+#define RULE_LISTS_CLIENT 4u
+
+/* A rule section. */
+struct rule {
+    char *name;
+    enum rule_by by;
+    char **over_texts;
+    size_t over_text_count;
+    struct rule_limit *over;
+    size_t over_count;
+    bool match_all;      /* all of over, not one */
+    int share;           /* per mille of the key's recipients; 0: no share */
+    int first_seen_s;    /* only keys first seen less than so long ago; 0: all */
+    int none_accepted_s; /* only keys of which nothing was accepted for so long; 0: all */
+    unsigned lists;      /* RULE_LISTS_… */
+    char **action_texts;
+    size_t action_text_count;
+    char **for_texts;
+    size_t for_text_count;
+    enum rule_action actions[RULE_STEPS];
+    int64_t for_s[RULE_STEPS]; /* 0: forever */
+    enum rule_mode mode;
+};
+
 /* The variables of reply templates, for reply_template_expand's values. */
 enum reply_variable {
     REPLY_CLASS,  /* "Client host", "Sender domain" … */
