@@ -229,7 +229,7 @@ static bool source_is_fine(const char *source)
 
     return length > 0 && length < BLOCKLIST_SOURCE_SIZE &&
            strspn(source,
-                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") ==
                length;
 }
 
@@ -240,7 +240,7 @@ bool transaction_texts_are_fine(const char *source, const char *reason,
     if (!source_is_fine(source))
         text_sentence(
             error, BLOCKLIST_ERROR_SIZE,
-            "bad source: expected 1 to %d letters, digits, \"-\", \"_\" or \".\"",
+            "bad source: expected 1 to %d letters, digits, \"-\", \"_\", \".\" or \":\"",
             BLOCKLIST_SOURCE_SIZE - 1);
     else if (strlen(reason) > BLOCKLIST_ADMIN_REASON)
         text_sentence(error, BLOCKLIST_ERROR_SIZE,
