@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef RULES_COUNTERS_PARTS_H
-#define RULES_COUNTERS_PARTS_H
+#ifndef RULES_SHARD_H
+#define RULES_SHARD_H
 
-/* What counters.c and counters_file.c share: shards of keys. All of a shard is read and
- * changed with its lock held. */
+/* Counters are 64 shards of keys. All of a shard is read and changed with its lock held. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -46,8 +45,8 @@ struct key_name {
     uint64_t hash;
 };
 
-/* Strangers' keys of which less than three events were seen in this hour: sets of tags,
- * the one seen last first. */
+/* Strangers' keys of which less than three events were seen in this hour: sets of tags
+ * with their number, the one seen last first. */
 #define CANDIDATE_SETS 512
 #define CANDIDATE_WAYS 8
 
@@ -68,16 +67,32 @@ struct counters {
 };
 
 bool count_is_distinct(enum rule_count count);
+bool window_is_distinct(const struct places *places, size_t window);
+
+/* The number of a window, or -1. */
+int layout_find(const struct counter_layout *layout, enum rule_count count, int span_s);
+
+void places_make(struct places *places, const struct counter_layout *layout);
 
 /* False where the text is too long. */
 bool key_name_make(struct key_name *name, enum rule_by by, const char *text);
 
+/* Empties all windows of a key. */
+void windows_clear(struct key *key, const struct places *places);
+
 struct shard *shard_of(struct counters *counters, uint64_t hash);
+struct key *shard_find(struct shard *shard, const struct key_name *name);
+
+/* The key of an event, which may be its first; NULL where it is not counted. */
+struct key *shard_enter(struct counters *counters, struct shard *shard,
+                        const struct key_name *name, bool by_stranger, int64_t now_s);
 
 /* A new key at the end of its table, or NULL: no room, no memory. */
 struct key *shard_add(struct counters *counters, struct shard *shard,
                       const struct key_name *name, enum counter_table table,
                       int64_t now_s);
+
+void shard_remove(struct counters *counters, struct shard *shard, struct key *key);
 
 static inline enum rule_by key_by(const struct key *key)
 {
