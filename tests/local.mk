@@ -7,6 +7,7 @@ include tests/unit/dnsbl.mk
 include tests/unit/blocklist.mk
 include tests/unit/presets.mk
 include tests/unit/journal.mk
+include tests/unit/rules.mk
 include tests/unit/policy.mk
 include tests/unit/control.mk
 include tests/fuzz/local.mk

@@ -477,4 +477,3 @@ enum blocklist_result rules_resume(struct rules *rules, const char *name,
     note(rules, 0, "resumed", name, "", "", actor->login);
     return BLOCKLIST_OK;
 }
-

@@ -13,18 +13,18 @@
 #include "base/text.h"
 #include "rules/rules_parts.h"
 
-#define QUEUE_SIZE    128
-#define RULES_RECENT_SIZE   1024
-#define RECENT_S      5 /* a finding comes again with each event: once in so long is enough */
-#define LOOK_MS       60000 /* what became of entries */
-#define SNAPSHOT_MS   300000
-#define PRUNE_MS      3600000
-#define RETRY_MS      10000
-#define JUMP_S        30
-#define GAP_S         600 /* without us, for a window that still counts as wholly observed */
-#define PROPOSAL_S    (7 * 86400)
-#define SNAPSHOT_NAME "rules.counters"
-#define DATABASE_NAME "rules.db"
+#define QUEUE_SIZE        128
+#define RULES_RECENT_SIZE 1024
+#define RECENT_S          5 /* a finding comes again with each event: once in so long is enough */
+#define LOOK_MS           60000 /* what became of entries */
+#define SNAPSHOT_MS       300000
+#define PRUNE_MS          3600000
+#define RETRY_MS          10000
+#define JUMP_S            30
+#define GAP_S             600 /* without us, for a window that still counts as wholly observed */
+#define PROPOSAL_S        (7 * 86400)
+#define SNAPSHOT_NAME     "rules.counters"
+#define DATABASE_NAME     "rules.db"
 
 /* --- counting --- */
 

@@ -26,7 +26,8 @@ struct rules {
     struct own_domains *own;
     _Atomic bool counts;
     _Atomic uint64_t found, dropped;
-    _Atomic uint64_t recent[RULES_RECENT_SIZE]; /* high: hash of rule and key; low: seconds */
+    _Atomic uint64_t
+        recent[RULES_RECENT_SIZE]; /* high: hash of rule and key; low: seconds */
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t wake;  /* the thread */
