@@ -185,7 +185,7 @@ static void trip(struct rules *rules, const struct rule *rule, const char *why,
 
 /* What is made of a finding for one entry. */
 static void decide(struct rules *rules, const struct config *config,
-                   const struct finding *finding, const struct subject *subject,
+                   const struct finding *finding, const struct usage_subject *subject,
                    const char *text)
 {
     struct guard guard = guard_of(rules, config);
@@ -211,7 +211,6 @@ static void decide(struct rules *rules, const struct config *config,
     }
     if (tripped)
         trip(rules, rule, why, guard.now);
-    evidence = evidence_of(rules, rule->by, finding->key, entry.text);
     row = (struct finding_row){
         .at = guard.now,
         .rule = rule->name,
@@ -223,24 +222,28 @@ static void decide(struct rules *rules, const struct config *config,
         .block = step_of(rule->actions, rule->action_count, history.steps) == RULE_BLOCK,
         .for_s = step_of(rule->for_s, rule->for_count, history.steps),
         .held = why,
-        .evidence = evidence != NULL ? evidence : "{}",
+        .evidence = "{}",
         .who = "",
         .reason = "",
     };
     if (row.state == FINDING_PENDING && row.for_s > 0)
         row.expires = blocklist_now(rules->options.blocklist) + row.for_s;
-    if (findings_add(rules->findings, &row) == 0) {
-        if (row.state == FINDING_OPEN)
-            note(rules, row.no, "proposed", row.rule, row.entry, row.because, "");
-        else
-            (void)make_entry(rules, config, &row, NULL, ignored);
-    }
+    if (findings_add(rules->findings, &row) != 0)
+        return;
+    if (row.state == FINDING_OPEN)
+        note(rules, row.no, "proposed", row.rule, row.entry, row.because, "");
+    else
+        (void)make_entry(rules, config, &row, NULL, ignored);
+    /* after the entry: the journal is some hundred milliseconds behind */
+    evidence = evidence_of(rules, rule->by, finding->key, entry.text);
+    if (evidence != NULL)
+        (void)findings_evidence(rules->findings, row.no, evidence);
     free(evidence);
 }
 
 /* Of a stranger's sender the client is listed: anyone can write a sender. */
 static void decide_all(struct rules *rules, const struct config *config,
-                       const struct finding *finding, const struct subject *subject)
+                       const struct finding *finding, const struct usage_subject *subject)
 {
     unsigned lists = finding->rule->lists;
 
@@ -265,8 +268,8 @@ static const struct rule *find_rule(const struct config *config, const char *nam
 void rules_decide(struct rules *rules, struct queued *q)
 {
     struct config *config = rules_config(rules);
-    struct subject subject = {q->login, q->sender, q->client, "", q->shared[0] != '\0',
-                              ""};
+    struct usage_subject subject = {
+        q->login, q->sender, q->client, "", q->shared[0] != '\0', ""};
 
     text_copy(q->shared, subject.shared, sizeof subject.shared);
     q->finding.rule = find_rule(config, q->rule);

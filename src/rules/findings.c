@@ -202,6 +202,17 @@ int findings_decide(struct findings *f, int64_t no, enum finding_state state,
     return rc;
 }
 
+int findings_evidence(struct findings *f, int64_t no, const char *evidence)
+{
+    int rc;
+
+    pthread_mutex_lock(&f->lock);
+    rc = failed(f, sql_run_once(f->db, "UPDATE finding SET evidence = ? WHERE no = ?",
+                                "ti", evidence, no));
+    pthread_mutex_unlock(&f->lock);
+    return rc;
+}
+
 static void read_row(sqlite3_stmt *stmt, struct finding_row *row)
 {
     *row = (struct finding_row){
@@ -305,10 +316,27 @@ int findings_made(struct findings *f, int64_t since, int64_t *out, int64_t *logi
 
 /* --- rules --- */
 
+/* Under the lock. */
+static int read_rule(struct findings *f, const char *name, struct finding_rule *out)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc =
+        sql_query(f->db, &stmt, "SELECT since, tripped_at, why FROM rule WHERE name = ?",
+                  "t", name);
+
+    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        out->since = sqlite3_column_int64(stmt, 0);
+        out->tripped_at = sqlite3_column_int64(stmt, 1);
+        text_copy(sql_text(stmt, 2), out->why, sizeof out->why);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(stmt);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 int findings_rule(struct findings *f, const char *name, const char *text, int64_t now,
                   struct finding_rule *out)
 {
-    sqlite3_stmt *stmt = NULL;
     int rc;
 
     *out = (struct finding_rule){.since = now};
@@ -318,17 +346,19 @@ int findings_rule(struct findings *f, const char *name, const char *text, int64_
                       " DO UPDATE SET text = ?2, since = ?3 WHERE text <> ?2",
                       "tti", name, text, now);
     if (rc == SQLITE_OK)
-        rc = sql_query(f->db, &stmt,
-                       "SELECT since, tripped_at, why FROM rule WHERE name = ?", "t",
-                       name);
-    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        out->since = sqlite3_column_int64(stmt, 0);
-        out->tripped_at = sqlite3_column_int64(stmt, 1);
-        text_copy(sql_text(stmt, 2), out->why, sizeof out->why);
-        rc = SQLITE_OK;
-    }
+        rc = read_rule(f, name, out);
     rc = failed(f, rc);
-    sqlite3_finalize(stmt);
+    pthread_mutex_unlock(&f->lock);
+    return rc;
+}
+
+int findings_rule_state(struct findings *f, const char *name, struct finding_rule *out)
+{
+    int rc;
+
+    *out = (struct finding_rule){0};
+    pthread_mutex_lock(&f->lock);
+    rc = failed(f, read_rule(f, name, out));
     pthread_mutex_unlock(&f->lock);
     return rc;
 }

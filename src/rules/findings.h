@@ -55,6 +55,9 @@ int findings_add(struct findings *findings, struct finding_row *row);
 int findings_decide(struct findings *findings, int64_t no, enum finding_state state,
                     const char *who, const char *reason, int64_t expires, int64_t now);
 
+/* What is known about it, which may take a while to gather. */
+int findings_evidence(struct findings *findings, int64_t no, const char *evidence);
+
 typedef void findings_each_row(void *context, const struct finding_row *row);
 
 /* Calls each for the findings of these states (1u << FINDING_…; 0: all), of an entry (NULL:
@@ -86,6 +89,9 @@ struct finding_rule {
 /* Notes that a rule is as text says (all but its mode), and reads what is known of it. */
 int findings_rule(struct findings *findings, const char *name, const char *text,
                   int64_t now, struct finding_rule *out);
+/* The same of one that is noted already; all 0 of another. */
+int findings_rule_state(struct findings *findings, const char *name,
+                        struct finding_rule *out);
 int findings_trip(struct findings *findings, const char *name, const char *why,
                   int64_t now);
 /* Returns 1 where it was not tripped. */

@@ -153,7 +153,8 @@ static bool is_over_caps(const struct guard *guard, const struct entry *entry,
 }
 
 enum guard_word guard_judge(const struct guard *guard, const struct finding *finding,
-                            const struct entry *entry, const struct subject *subject,
+                            const struct entry *entry,
+                            const struct usage_subject *subject,
                             const struct finding_history *history,
                             const struct finding_rule *rule, bool *trip,
                             char why[static GUARD_WHY_SIZE])

@@ -33,7 +33,8 @@ enum guard_word {
 /* What may be made of a finding for an entry; why says what held it back, "" nothing. trip
  * is set where the rule has listed so much that it is to list no more. */
 enum guard_word guard_judge(const struct guard *guard, const struct finding *finding,
-                            const struct entry *entry, const struct subject *subject,
+                            const struct entry *entry,
+                            const struct usage_subject *subject,
                             const struct finding_history *history,
                             const struct finding_rule *rule, bool *trip,
                             char why[static GUARD_WHY_SIZE]);

@@ -8,7 +8,7 @@
 #include "rules/counters.h"
 
 /* Whose doings are counted. Texts are borrowed, and never NULL. */
-struct subject {
+struct usage_subject {
     const char *login;  /* as the MTA has it; "" not logged in */
     const char *sender; /* the address; "" of the null sender, and of what is none */
     const char

@@ -46,7 +46,7 @@ static bool is_repeated(struct rules *rules, const struct finding *finding)
 
 /* On a message's way: hands a finding to the thread, or drops it; it will come again. */
 static void take_finding(void *context, const struct finding *finding,
-                         const struct subject *subject)
+                         const struct usage_subject *subject)
 {
     struct rules *rules = context;
     struct queued *q;
@@ -324,9 +324,8 @@ void rules_configure(struct rules *rules, struct config *config)
     struct config *old;
 
     rule_set_layouts(config, layouts);
-    if (counters_configure(rules->counters, (size_t)config->automatic.max_keys, layouts,
-                           time(NULL)) != 0)
-        log_error("rules: out of memory: the old ones go on counting");
+    counters_configure(rules->counters, (size_t)config->automatic.max_keys, layouts,
+                       time(NULL));
     atomic_store(&rules->counts, has_windows(layouts));
     pthread_mutex_lock(&rules->lock);
     old = rules->config;

@@ -114,7 +114,8 @@ static void client_keys(const struct usage *usage, struct usage_message *m,
 }
 
 /* Why a client is not to be listed without a person's look. */
-static void note_shared(struct subject *subject, const struct usage_envelope *envelope)
+static void note_shared(struct usage_subject *subject,
+                        const struct usage_envelope *envelope)
 {
     const char *provider = provider_of_host(subject->client_name);
 
@@ -136,7 +137,7 @@ void usage_begin(const struct usage *usage, struct usage_message *m,
         return;
     memset(m, 0, sizeof *m);
     m->begun = true;
-    m->subject = (struct subject){"", "", "", m->client_name, false, ""};
+    m->subject = (struct usage_subject){"", "", "", m->client_name, false, ""};
     if (envelope->has_entry)
         return; /* what our own entries refuse is no offence, what they allow neither */
     m->is_own = login[0] != '\0' || (envelope->client != NULL &&
@@ -171,7 +172,7 @@ static void add(struct events *events, enum rule_count count, int n, uint64_t el
 /* For rule_found. */
 struct judged {
     const struct usage *usage;
-    const struct subject *subject;
+    const struct usage_subject *subject;
 };
 
 static void pass_on(void *context, const struct finding *finding)
@@ -182,7 +183,8 @@ static void pass_on(void *context, const struct finding *finding)
 }
 
 /* A client that has sent for many domains lately has many users. */
-static void note_domains(const struct counter_reading *reading, struct subject *subject)
+static void note_domains(const struct counter_reading *reading,
+                         struct usage_subject *subject)
 {
     for (size_t i = 0; i < reading->count && !subject->is_shared; i++)
         if (reading->windows[i].count == COUNT_DOMAINS &&
@@ -194,11 +196,11 @@ static void note_domains(const struct counter_reading *reading, struct subject *
 }
 
 static void count_key(const struct usage *usage, enum rule_by by, const char *key,
-                      bool by_stranger, const struct subject *of,
+                      bool by_stranger, const struct usage_subject *of,
                       const struct events *events, int64_t now_s)
 {
     struct counter_reading reading;
-    struct subject subject = *of;
+    struct usage_subject subject = *of;
     struct judged judged = {usage, &subject};
 
     if (!counters_add(usage->counters, by, key, by_stranger, events->all, events->count,
@@ -354,7 +356,7 @@ int usage_by_of(const char *text, enum rule_by *by)
 int usage_event(const struct usage *usage, enum rule_count count, const char *entry,
                 int n, int64_t now_s)
 {
-    struct subject subject = {"", "", "", "", false, ""};
+    struct usage_subject subject = {"", "", "", "", false, ""};
     struct events events = {0};
     enum rule_by by;
 

@@ -17,7 +17,7 @@ struct usage {
     struct own_domains *own; /* learnt; NULL: only those of the configuration */
     /* A key is over a limit; what of the subject may be listed is in it. */
     void (*found)(void *context, const struct finding *finding,
-                  const struct subject *subject);
+                  const struct usage_subject *subject);
     void *context;
 };
 
@@ -28,7 +28,7 @@ struct usage_message {
     bool refused; /* counted as refused */
     char keys[RULE_BY_COUNT][COUNTER_KEY_SIZE]; /* "": not counted by it */
     uint64_t sender_hash, network_hash, domain_hash;
-    struct subject subject; /* its texts are those of keys, and of the session */
+    struct usage_subject subject; /* its texts are those of keys, and of the session */
     char client_name[DOMAIN_SIZE];
     int recipients, outside; /* counted so far, to be taken back at an abort */
     int64_t counted_s;       /* when the last of them was */
