@@ -134,37 +134,10 @@ static int step_of(const int *steps, size_t count, int step)
     return steps[(size_t)step < count ? (size_t)step : count - 1];
 }
 
-/* A rule but its mode, to see whether it was changed. NULL: no memory. */
-static char *rule_text(const struct rule *rule)
-{
-    struct rule copy = *rule;
-    char *text = NULL, limit[RULE_LIMIT_SIZE];
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-
-    if (out == NULL)
-        return NULL;
-    fprintf(out, "%s %d %d %d %d %u", rule_by_name(copy.by), (int)copy.match, copy.share,
-            copy.first_seen_s, copy.none_accepted_s, copy.lists);
-    for (size_t i = 0; i < copy.over_count; i++) {
-        rule_limit_text(&copy.over[i], limit);
-        fprintf(out, ", %s", limit);
-    }
-    for (size_t i = 0; i < copy.action_count; i++)
-        fprintf(out, " a%d", copy.actions[i]);
-    for (size_t i = 0; i < copy.for_count; i++)
-        fprintf(out, " f%d", copy.for_s[i]);
-    if (fclose(out) != 0) {
-        free(text);
-        text = NULL;
-    }
-    return text;
-}
-
 static int rule_state(struct rules *rules, const struct rule *rule, int64_t now,
                       struct finding_rule *out)
 {
-    char *text = rule_text(rule);
+    char *text = rule_set_text(rule);
     int rc =
         text != NULL ? findings_rule(rules->findings, rule->name, text, now, out) : -1;
 

@@ -2,6 +2,7 @@
 #include "rules/rule_set.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/text.h"
 
@@ -197,4 +198,29 @@ void rule_set_judge(const struct config *config, enum rule_by by, const char *ke
         write_because(rule, reading, now_s, finding.because, sizeof finding.because);
         found(context, &finding);
     }
+}
+
+char *rule_set_text(const struct rule *rule)
+{
+    char *text = NULL, limit[RULE_LIMIT_SIZE];
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (out == NULL)
+        return NULL;
+    fprintf(out, "%s %d %d %d %d %u", rule_by_name(rule->by), (int)rule->match, rule->share,
+            rule->first_seen_s, rule->none_accepted_s, rule->lists);
+    for (size_t i = 0; i < rule->over_count; i++) {
+        rule_limit_text(&rule->over[i], limit);
+        fprintf(out, ", %s", limit);
+    }
+    for (size_t i = 0; i < rule->action_count; i++)
+        fprintf(out, " a%d", rule->actions[i]);
+    for (size_t i = 0; i < rule->for_count; i++)
+        fprintf(out, " f%d", rule->for_s[i]);
+    if (fclose(out) != 0) {
+        free(text);
+        text = NULL;
+    }
+    return text;
 }

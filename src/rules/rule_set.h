@@ -48,4 +48,8 @@ void rule_set_judge(const struct config *config, enum rule_by by, const char *ke
 int64_t rule_value(const struct counter_reading *reading, enum rule_count count,
                    int span_s, int64_t now_s);
 
+/* A rule but its mode, as a text: where it is another one, the rule was changed. NULL: no
+ * memory. The caller frees. */
+char *rule_set_text(const struct rule *rule);
+
 #endif
