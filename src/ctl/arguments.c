@@ -79,12 +79,13 @@ static void getopt_tables(uint64_t takes, struct option *out, char *letters)
     *letters = '\0';
 }
 
-static int option_of(int value)
+/* A letter may be that of several options, of other commands. */
+static int option_of(int value, uint64_t takes)
 {
     if (value >= FIRST_VALUE)
         return value - FIRST_VALUE;
     for (int i = 0; i < OPTION_COUNT; i++)
-        if (option_rows[i].letter == value)
+        if (option_rows[i].letter == value && (takes & TAKES(i)) != 0)
             return i;
     return -1;
 }
@@ -100,7 +101,7 @@ int arguments_read(struct arguments *out, uint64_t takes, int argc, char **argv)
     opterr = 0;
     optind = 0; /* glibc: start over */
     while ((value = getopt_long(argc, argv, letters, options, NULL)) != -1) {
-        int i = option_of(value);
+        int i = option_of(value, takes | always);
 
         if (value == '?' || value == ':' || i < 0) {
             fprintf(stderr,

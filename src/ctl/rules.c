@@ -93,20 +93,21 @@ static const struct column rule_columns[] = {
     {"listed", "LISTED", COLUMN_NUMBER},
     {"dismissed", "DISMISSED", COLUMN_NUMBER},
     {"removed", "REMOVED", COLUMN_NUMBER},
-    {"note", "", COLUMN_TEXT},
 };
 
 static json_t *shown_rule(const json_t *row)
 {
     json_t *shown = json_deep_copy(row);
-    char note[600] = "";
+    const char *mode = member(row, "mode"), *but = "";
+    char text[64];
 
     if (number(row, "tripped_at") != 0)
-        snprintf(note, sizeof note, "tripped: %s", member(row, "tripped_why"));
+        but = ", tripped";
     else if (number(row, "since") > (json_int_t)time(NULL) - 7 * 86400 &&
-             strcmp(member(row, "mode"), "enforce") == 0)
-        snprintf(note, sizeof note, "new: proposes only");
-    protocol_set(&shown, "note", json_string(note));
+             strcmp(mode, "enforce") == 0)
+        but = ", but new";
+    snprintf(text, sizeof text, "%s%s", mode, but);
+    protocol_set(&shown, "mode", json_string(text));
     return shown;
 }
 
@@ -210,14 +211,14 @@ enum outcome ctl_proposals(struct ctl *ctl, const struct arguments *arguments)
 static const struct column usage_columns[] = {
     {"key", "ENTRY", COLUMN_TEXT},   {"count", "COUNT", COLUMN_TEXT},
     {"value", "NOW", COLUMN_NUMBER}, {"limit", "LIMIT", COLUMN_TEXT},
-    {"rule", "RULE", COLUMN_TEXT},   {"note", "", COLUMN_TEXT},
+    {"rule", "RULE", COLUMN_TEXT},
 };
 
 /* One row a window that has a limit, or counts something. */
 static void add_usage(json_t **rows, const json_t *one)
 {
     const json_t *count;
-    char text[64], span[SPAN_TEXT_SIZE], limit[32];
+    char text[64], span[SPAN_TEXT_SIZE], limit[32], rule[96];
     size_t i;
 
     json_array_foreach (json_object_get(one, "counts"), i, count) {
@@ -226,14 +227,13 @@ static void add_usage(json_t **rows, const json_t *one)
         span_of(number(count, "span_s"), span);
         snprintf(text, sizeof text, "%s in %s", member(count, "count"), span);
         snprintf(limit, sizeof limit, "%lld", (long long)number(count, "limit"));
-        protocol_append(rows, json_pack("{s:s, s:s, s:I, s:s, s:s, s:s}", "key",
-                                        member(one, "key"), "count", text, "value",
-                                        number(count, "value"), "limit",
-                                        number(count, "limit") > 0 ? limit : "-", "rule",
-                                        member(count, "rule"), "note",
-                                        json_is_true(json_object_get(count, "whole"))
-                                            ? ""
-                                            : "counted for less than that"));
+        snprintf(rule, sizeof rule, "%s%s", member(count, "rule"),
+                 json_is_true(json_object_get(count, "whole")) ? ""
+                                                               : " (counted for less)");
+        protocol_append(rows,
+                        json_pack("{s:s, s:s, s:I, s:s, s:s}", "key", member(one, "key"),
+                                  "count", text, "value", number(count, "value"), "limit",
+                                  number(count, "limit") > 0 ? limit : "", "rule", rule));
     }
 }
 

@@ -69,6 +69,9 @@ json_t *cmd_watch(struct control_session *session, const json_t *request);
 /* What rules have found of an entry: rows as cmd_proposals has them. */
 json_t *command_findings(struct daemon *daemon, const char *entry);
 
+/* The section of rules in status. */
+json_t *command_rules_status(struct daemon *daemon, const struct config *config);
+
 /* For rules_options.decisions: context is the daemon. */
 char *rules_evidence(void *context, const char *entry);
 

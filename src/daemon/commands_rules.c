@@ -3,6 +3,7 @@
 
 #include "daemon/commands.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -161,6 +162,42 @@ out:
     free(would.counts);
     config_unref(config);
     return answer;
+}
+
+static void count_open(void *context, const struct finding_row *row)
+{
+    (void)row;
+    ++*(size_t *)context;
+}
+
+json_t *command_rules_status(struct daemon *daemon, const struct config *config)
+{
+    struct findings *findings = rules_findings(daemon->rules);
+    struct finding_rule state;
+    struct rules_stats stats;
+    char tripped[512] = "";
+    size_t open = 0, keys = 0, used = 0;
+    json_t *out;
+
+    rules_stats(daemon->rules, &stats);
+    for (int by = 0; by < RULE_BY_COUNT; by++)
+        keys += stats.counters.keys[by];
+    for (size_t i = 0; findings != NULL && i < config->rule_count; i++)
+        if (findings_rule_state(findings, config->rules[i].name, &state) == 0 &&
+            state.tripped_at != 0 && used < sizeof tripped)
+            used += (size_t)snprintf(tripped + used, sizeof tripped - used, "%s%s",
+                                     used > 0 ? ", " : "", config->rules[i].name);
+    if (findings != NULL)
+        (void)findings_each(findings, 1u << FINDING_OPEN, NULL, 0, count_open, &open);
+    out = json_pack(
+        "{s:s, s:i, s:I, s:I, s:I}", "mode", rule_mode_name(config->automatic.mode),
+        "rules", (int)config->rule_count, "open proposals", (json_int_t)open, "keys",
+        (json_int_t)keys, "counters_bytes", (json_int_t)stats.counters.octets);
+    if (tripped[0] != '\0')
+        protocol_set(&out, "tripped", json_string(tripped));
+    if (findings == NULL)
+        protocol_set(&out, "wrong", protocol_text(stats.error));
+    return out;
 }
 
 /* {"command":"rules-resume","rule":NAME,"sudo"} -> {"ok":true,"rule":NAME} */

@@ -294,7 +294,8 @@ int findings_history(struct findings *f, const char *rule, const char *entry, in
     return rc;
 }
 
-int findings_made(struct findings *f, int64_t since, int64_t *out, int64_t *logins)
+int findings_made(struct findings *f, int64_t since, const char *but, int64_t *out,
+                  int64_t *logins)
 {
     int rc;
 
@@ -307,8 +308,8 @@ int findings_made(struct findings *f, int64_t since, int64_t *out, int64_t *logi
         rc = sql_number(
             f->db, logins,
             "SELECT count(DISTINCT entry) FROM finding WHERE by_rule AND at >= ?"
-            " AND state IN (1, 2, 5, 6) AND substr(entry, 1, 5) = 'user:'",
-            "i", since);
+            " AND state IN (1, 2, 5, 6) AND substr(entry, 1, 5) = 'user:' AND entry <> ?",
+            "it", since, but);
     rc = failed(f, rc);
     pthread_mutex_unlock(&f->lock);
     return rc;

@@ -74,8 +74,8 @@ struct finding_history {
 int findings_history(struct findings *findings, const char *rule, const char *entry,
                      int64_t now, struct finding_history *out);
 
-/* How many entries rules alone have made since then, and of how many logins. */
-int findings_made(struct findings *findings, int64_t since, int64_t *out,
+/* How many entries rules alone have made since then, and of how many logins but this one. */
+int findings_made(struct findings *findings, int64_t since, const char *but, int64_t *out,
                   int64_t *logins);
 
 /* --- rules --- */

@@ -131,8 +131,10 @@ static bool is_over_caps(const struct guard *guard, const struct entry *entry,
 {
     int64_t hour = 0, day = 0, of_logins = 0, active;
 
-    if (findings_made(guard->findings, guard->now - 3600, &hour, &of_logins) != 0 ||
-        findings_made(guard->findings, guard->now - DAY_S, &day, &of_logins) != 0)
+    if (findings_made(guard->findings, guard->now - 3600, entry->text, &hour,
+                      &of_logins) != 0 ||
+        findings_made(guard->findings, guard->now - DAY_S, entry->text, &day,
+                      &of_logins) != 0)
         return true;
     active = (int64_t)counters_active(guard->counters, RULE_BY_LOGIN, guard->now - DAY_S);
     if (hour >= guard->config->automatic.max_per_hour)

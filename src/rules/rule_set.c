@@ -208,8 +208,8 @@ char *rule_set_text(const struct rule *rule)
 
     if (out == NULL)
         return NULL;
-    fprintf(out, "%s %d %d %d %d %u", rule_by_name(rule->by), (int)rule->match, rule->share,
-            rule->first_seen_s, rule->none_accepted_s, rule->lists);
+    fprintf(out, "%s %d %d %d %d %u", rule_by_name(rule->by), (int)rule->match,
+            rule->share, rule->first_seen_s, rule->none_accepted_s, rule->lists);
     for (size_t i = 0; i < rule->over_count; i++) {
         rule_limit_text(&rule->over[i], limit);
         fprintf(out, ", %s", limit);

@@ -28,11 +28,12 @@
 
 /* --- counting --- */
 
-/* Whether this finding was handed over within the last seconds. */
+/* Whether this finding was handed over within the last seconds, and is no graver now. */
 static bool is_repeated(struct rules *rules, const struct finding *finding)
 {
     uint64_t hash = counters_hash(finding->key, strlen(finding->key)) ^
-                    counters_hash(finding->rule->name, strlen(finding->rule->name));
+                    counters_hash(finding->rule->name, strlen(finding->rule->name)) ^
+                    counters_hash(&finding->times, sizeof finding->times);
     uint64_t high = hash & UINT64_C(0xffffffff00000000);
     _Atomic uint64_t *slot = &rules->recent[hash % RULES_RECENT_SIZE];
     uint64_t last = atomic_load(slot), now = (uint32_t)finding->at_s;

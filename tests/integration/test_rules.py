@@ -116,7 +116,7 @@ def test_a_login_over_its_limit_is_put_off_and_later_blocked(lab):
     # the second time within 90 days
     host.daemon.terminate()
     with sqlite3.connect(lab.dir / "blocklist.db") as db:
-        db.execute("UPDATE listing SET expires = since + 1")
+        db.execute("UPDATE listing SET since = since - 9000, expires = since - 1000")
     host.begin(aged=False)
     assert host.send(1, "anna") == ["continue"]
     assert host.settle()["user:anna"]["action"] == "block"
@@ -185,6 +185,7 @@ def test_what_is_counted_of_a_client(lab):
     dns = lab.dns(listed("192.0.2.66", "bl.test"))
     host = Host(lab, [rule("all", by="client", over=over, share=1, action=["block"])], dns=dns,
                 lists=[dnsbl("bl", "bl.test")])  # fmt: skip
+    host.refused(2, "4.7.1")  # a stranger is counted from the third event on
     for status in ("5.1.1", "5.1.6", "5.1.10", "5.2.1"):
         host.refused(1, status)
     host.refused(2, "5.7.1", text="Relay access denied")
@@ -193,7 +194,7 @@ def test_what_is_counted_of_a_client(lab):
     mta = host.session()
     host.rcpt(mta, "<trap@e.f>")
     mta.end_of_message()
-    for _ in range(3):
+    for _ in range(5):
         host.send(2, client="192.0.2.66")
     assert counts(host, "192.0.2.9") == {
         "unknown": 4, "relaying": 2, "traps": 1, "messages": 1, "tried": 9, "domains": 1,
@@ -286,7 +287,7 @@ def test_1_forged_senders_never_count(lab):
 
 @pytest.mark.parametrize(
     "login, sender",
-    [("postmaster", "<x@e.f>"), ("abuse@e.f", "<x@e.f>"), ("", "<>"), ("", "<postmaster@e.f>"),
+    [("postmaster", "<>"), ("abuse@e.f", "<>"), ("", "<>"), ("", "<postmaster@e.f>"),
      ("", "<mailer-daemon@e.f>"), ("", "<exempt@e.f>")],
 )  # fmt: skip
 def test_2_roles_and_exempt_senders_never(lab, login, sender):
@@ -358,7 +359,6 @@ def test_6_beyond_its_caps_a_rule_trips(lab):
     host = Host(lab, [bulk(over=["2 recipients in 1h"])],
                 automatic={"mode": "enforce", "max_per_hour": 3}, active=[
                     f"user:u{i}" for i in range(2000)])  # fmt: skip
-    host.rblctl("watch", "--json", "--cursor", "none") if False else None
     for i in range(200):  # active within a day
         host.send(1, f"u{i}")
     for i in range(6):
