@@ -334,7 +334,7 @@ static size_t key_memory(const struct key *key, const struct places *places)
 
     for (size_t i = 0; i < places->layout.count; i++)
         for (int half = 0; half < 2 && window_is_distinct(places, i); half++)
-            if (key_sketch(key, places, i)->count[half] == SKETCH_MANY)
+            if (key_sketch(key, places, i)->count[half] > SKETCH_FEW)
                 octets += SKETCH_OCTETS + MALLOC_OCTETS;
     return octets;
 }
