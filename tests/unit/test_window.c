@@ -193,9 +193,125 @@ static void test_model(void **state)
     counters_free(counters);
 }
 
+/* The value at some time after what has happened in the buckets of 5m, of 25 s each. */
+static void test_ring(void **state)
+{
+    static const struct {
+        const char *label;
+        int n;
+        int64_t at_s, read_s; /* after NOW, which begins a bucket */
+        uint32_t value;
+    } rows[] = {
+        {"counted", 5, 0, 0, 5},
+        {"the next bucket", 7, 25, 25, 12},
+        {"all of the span", 0, 0, 299, 12},
+        {"the first has gone", 0, 0, 300, 7},
+        {"the second, too", 0, 0, 325, 0},
+        {"taken back", -3, 25, 49, 9},
+        {"what was never there", -100, 50, 49, 9},
+        {"more than there was", -100, 25, 49, 5},
+        {"a second back", 1, 24, 24, 6},
+        {"a span later", 2, 325, 325, 2},
+        {"of the bucket before", 1, 299, 325, 3},
+        {"taken back too late", -5, 0, 325, 3},
+        {"the clock is back by more than the span", 4, 0, 0, 4},
+        {"as much as fits", INT32_MAX, 0, 0, 4u + INT32_MAX},
+        {"more", INT32_MAX, 0, 0, UINT32_MAX},
+        {"more in another bucket", INT32_MAX, 25, 25, UINT32_MAX},
+    };
+    struct ring ring = {0};
+    int64_t begin_s = NOW / 25 * 25;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint32_t value;
+
+        if (rows[i].n < 0)
+            ring_take_back(&ring, 300, begin_s + rows[i].at_s, (uint32_t)-rows[i].n);
+        else if (rows[i].n > 0)
+            ring_add(&ring, 300, begin_s + rows[i].at_s, (uint32_t)rows[i].n);
+        value = ring_value(&ring, 300, begin_s + rows[i].read_s);
+        if (value != rows[i].value)
+            fail_msg("%s: %" PRIu32, rows[i].label, value);
+    }
+    assert_true(ring_is_ahead(&ring, 300, begin_s));
+    assert_false(ring_is_ahead(&ring, 300, begin_s + 25));
+}
+
+static void add_elements(struct sketch *sketch, int64_t at_s, uint64_t from, uint64_t to)
+{
+    for (uint64_t i = from; i < to; i++)
+        sketch_add(sketch, 3600, at_s, element_hash(i));
+}
+
+/* Halves of 30 minutes each, in each of the three forms that they have. */
+static void test_sketch(void **state)
+{
+    static const struct {
+        const char *label;
+        uint64_t first, second, both; /* elements of the one half, the next, of both */
+        bool exact;
+    } rows[] = {
+        {"a few", 3, 4, 5, true},
+        {"a list and a few", 60, 4, 62, true},
+        {"a few and a list", 4, 60, 62, true},
+        {"two lists", 64, 64, 100, true},
+        {"a bitmap and a list", 1000, 64, 1030, false},
+        {"a list and a bitmap", 20, 1000, 1010, false},
+        {"two bitmaps", 1000, 2000, 2500, false},
+        {"the same twice", 300, 300, 300, false},
+    };
+    int64_t begin_s = NOW / 1800 * 1800;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sketch sketch = {0};
+        double off = rows[i].exact ? 0 : 0.05;
+        const double wanted[] = {(double)rows[i].first, (double)rows[i].both,
+                                 (double)rows[i].second, 0, 5};
+        uint32_t values[5];
+
+        add_elements(&sketch, begin_s, 0, rows[i].first);
+        values[0] = sketch_value(&sketch, 3600, begin_s + 3599);
+        add_elements(&sketch, begin_s + 1800, rows[i].both - rows[i].second,
+                     rows[i].both);
+        values[1] = sketch_value(&sketch, 3600, begin_s + 1800);
+        values[2] = sketch_value(&sketch, 3600, begin_s + 3600);
+        values[3] = sketch_value(&sketch, 3600, begin_s + 5400);
+        add_elements(&sketch, begin_s + 5400, 0, 5); /* another life */
+        values[4] = sketch_value(&sketch, 3600, begin_s + 5400);
+        for (size_t k = 0; k < 5; k++)
+            if (fabs(values[k] - wanted[k]) > off * wanted[k])
+                fail_msg("%s: %zu: %" PRIu32, rows[i].label, k, values[k]);
+        sketch_clear(&sketch);
+    }
+}
+
+static void test_sketch_clock(void **state)
+{
+    struct sketch sketch = {0};
+    int64_t begin_s = NOW / 1800 * 1800;
+
+    (void)state;
+    add_elements(&sketch, begin_s, 0, 10);
+    add_elements(&sketch, begin_s - 1, 8, 12); /* another thread is a second behind */
+    assert_int_equal(sketch_value(&sketch, 3600, begin_s), 12);
+    assert_int_equal(sketch_value(&sketch, 3600, begin_s - 1), 12);
+    assert_int_equal(sketch_value(&sketch, 3600, begin_s + 1800), 10);
+    assert_true(sketch_is_ahead(&sketch, 3600, begin_s - 1));
+    add_elements(&sketch, begin_s - 7200, 0, 3); /* the clock has gone back */
+    assert_int_equal(sketch_value(&sketch, 3600, begin_s - 7200), 3);
+    add_elements(&sketch, begin_s - 7200, 0, 100000); /* more than it can tell apart */
+    assert_true(sketch_value(&sketch, 3600, begin_s - 7200) > 10000);
+    sketch_clear(&sketch);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_sketch),
+        cmocka_unit_test(test_sketch_clock),
         cmocka_unit_test(test_model),
     };
 
