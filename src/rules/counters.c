@@ -114,7 +114,7 @@ bool counters_read(struct counters *counters, enum rule_by by, const char *text,
     shard = shard_of(counters, name.hash);
     pthread_mutex_lock(&shard->lock);
     key = shard_find(shard, &name);
-    if (key != NULL)
+    if (key != NULL && out != NULL)
         key_read(key, &shard->places[by], now_s, out);
     pthread_mutex_unlock(&shard->lock);
     return key != NULL;

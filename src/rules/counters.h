@@ -84,7 +84,7 @@ bool counters_add(struct counters *counters, enum rule_by by, const char *key,
                   bool by_stranger, const struct counter_event *events, size_t count,
                   int64_t now_s, struct counter_reading *out);
 
-/* The key as it is, or false where it is not counted. */
+/* The key as it is (out may be NULL), or false where it is not counted. */
 bool counters_read(struct counters *counters, enum rule_by by, const char *key,
                    int64_t now_s, struct counter_reading *out);
 
