@@ -114,7 +114,7 @@ bool counters_read(struct counters *counters, enum rule_by by, const char *text,
     shard = shard_of(counters, name.hash);
     pthread_mutex_lock(&shard->lock);
     key = shard_find(shard, &name);
-    if (key != NULL)
+    if (key != NULL && out != NULL)
         key_read(key, &shard->places[by], now_s, out);
     pthread_mutex_unlock(&shard->lock);
     return key != NULL;
@@ -334,7 +334,7 @@ static size_t key_memory(const struct key *key, const struct places *places)
 
     for (size_t i = 0; i < places->layout.count; i++)
         for (int half = 0; half < 2 && window_is_distinct(places, i); half++)
-            if (key_sketch(key, places, i)->count[half] == SKETCH_MANY)
+            if (key_sketch(key, places, i)->count[half] > SKETCH_FEW)
                 octets += SKETCH_OCTETS + MALLOC_OCTETS;
     return octets;
 }

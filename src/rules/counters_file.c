@@ -7,7 +7,8 @@
  *   for each key: by 1, table 1, size 2, text, first_seen_s 8, last_seen_s 8,
  *       for each window that is not empty: count 1, span_s 4, newest 4, then
  *           of a sum: which buckets are not 0: 2, these: 4 each
- *           of a distinct count: for each half: hashes 1, these: 4 each (or the bitmap)
+ *           of a distinct count: in common 1, for each half: hashes 1, these: 4 each
+ *           (or 255 and the bitmap)
  *       END 1
  *   END 1
  *   SHA-256 of all that 32 */
@@ -46,13 +47,16 @@ static void put_ring(FILE *out, const struct ring *ring)
 static void put_sketch(FILE *out, const struct sketch *sketch)
 {
     put(out, sketch->newest, 4);
+    put(out, sketch->common, 1);
     for (int half = 0; half < 2; half++) {
-        put(out, sketch->count[half], 1);
-        if (sketch->count[half] == SKETCH_MANY)
-            fwrite(sketch->halves[half].bits, 1, SKETCH_OCTETS, out);
-        for (unsigned i = 0;
-             sketch->count[half] != SKETCH_MANY && i < sketch->count[half]; i++)
-            put(out, sketch->halves[half].few[i], 4);
+        unsigned count = sketch->count[half];
+        const union half *of = &sketch->halves[half];
+
+        put(out, count, 1);
+        if (count == SKETCH_MANY)
+            fwrite(of->bits, 1, SKETCH_OCTETS, out);
+        for (unsigned i = 0; count != SKETCH_MANY && i < count; i++)
+            put(out, count > SKETCH_FEW ? of->list[i] : of->few[i], 4);
     }
 }
 
@@ -209,30 +213,35 @@ static struct ring get_ring(struct reader *reader)
     return ring;
 }
 
+static void get_half(struct reader *reader, struct sketch *sketch, int half)
+{
+    unsigned count = (unsigned)get(reader, 1);
+    union half *of = &sketch->halves[half];
+    uint32_t *hashes = of->few;
+
+    if (count > SKETCH_LIST && count != SKETCH_MANY)
+        reader->failed = true;
+    if (count > SKETCH_FEW && !reader->failed) {
+        hashes = of->list = malloc(SKETCH_OCTETS);
+        reader->failed = hashes == NULL;
+    }
+    if (reader->failed)
+        return;
+    sketch->count[half] = (uint8_t)count;
+    if (count == SKETCH_MANY)
+        get_octets(reader, of->bits, SKETCH_OCTETS);
+    for (unsigned i = 0; count != SKETCH_MANY && i < count; i++)
+        hashes[i] = (uint32_t)get(reader, 4);
+}
+
 static struct sketch get_sketch(struct reader *reader)
 {
     struct sketch sketch = {.newest = (uint32_t)get(reader, 4)};
 
-    for (int half = 0; half < 2; half++) {
-        unsigned count = (unsigned)get(reader, 1);
-        uint8_t *bits;
-
-        if (count == SKETCH_MANY) {
-            bits = malloc(SKETCH_OCTETS);
-            if (bits == NULL) {
-                reader->failed = true;
-                continue;
-            }
-            get_octets(reader, bits, SKETCH_OCTETS);
-            sketch.halves[half].bits = bits;
-        } else if (count > SKETCH_FEW) {
-            reader->failed = true;
-            continue;
-        }
-        for (unsigned i = 0; count != SKETCH_MANY && i < count; i++)
-            sketch.halves[half].few[i] = (uint32_t)get(reader, 4);
-        sketch.count[half] = (uint8_t)count;
-    }
+    sketch.common = (uint8_t)get(reader, 1);
+    get_half(reader, &sketch, 0);
+    get_half(reader, &sketch, 1);
+    reader->failed |= sketch.common > sketch.count[0] || sketch.common > sketch.count[1];
     return sketch;
 }
 

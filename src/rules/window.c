@@ -68,10 +68,11 @@ bool ring_is_ahead(const struct ring *ring, int span_s, int64_t now_s)
 
 static void half_clear(struct sketch *sketch, unsigned half)
 {
-    if (sketch->count[half] == SKETCH_MANY)
-        free(sketch->halves[half].bits);
+    if (sketch->count[half] > SKETCH_FEW)
+        free(sketch->halves[half].list);
     memset(&sketch->halves[half], 0, sizeof sketch->halves[half]);
     sketch->count[half] = 0;
+    sketch->common = 0;
 }
 
 void sketch_clear(struct sketch *sketch)
@@ -97,37 +98,60 @@ static void bits_set(uint8_t *bits, uint32_t hash)
     bits[hash % SKETCH_BITS / 8] |= (uint8_t)(1u << hash % 8);
 }
 
-static bool few_has(const union half *half, unsigned count, uint32_t hash)
+/* The hashes of a half without a bitmap. */
+static uint32_t *half_hashes(struct sketch *sketch, unsigned half)
 {
+    return sketch->count[half] > SKETCH_FEW ? sketch->halves[half].list
+                                            : sketch->halves[half].few;
+}
+
+static bool half_has(struct sketch *sketch, unsigned half, uint32_t hash)
+{
+    const uint32_t *hashes = half_hashes(sketch, half);
+    unsigned count = sketch->count[half] != SKETCH_MANY ? sketch->count[half] : 0;
+
     for (unsigned i = 0; i < count; i++)
-        if (half->few[i] == hash)
+        if (hashes[i] == hash)
             return true;
     return false;
+}
+
+/* Makes room for one hash more than a half has: a list, then a bitmap. */
+static int half_grow(struct sketch *sketch, unsigned half)
+{
+    uint32_t hashes[SKETCH_LIST], *list = sketch->halves[half].list;
+
+    if (sketch->count[half] == SKETCH_FEW) {
+        list = malloc(SKETCH_OCTETS);
+        if (list == NULL)
+            return -1;
+        memcpy(list, sketch->halves[half].few, sizeof sketch->halves[half].few);
+        sketch->halves[half].list = list;
+    } else if (sketch->count[half] == SKETCH_LIST) {
+        memcpy(hashes, list, sizeof hashes);
+        memset(list, 0, SKETCH_OCTETS);
+        for (unsigned i = 0; i < SKETCH_LIST; i++)
+            bits_set(sketch->halves[half].bits, hashes[i]);
+        sketch->count[half] = SKETCH_MANY;
+    }
+    return 0;
 }
 
 void sketch_add(struct sketch *sketch, int span_s, int64_t now_s, uint64_t element)
 {
     uint32_t now = part_of(now_s, span_s, 2), hash = (uint32_t)element;
-    uint8_t *count = &sketch->count[now % 2], *bits;
-    union half *half = &sketch->halves[now % 2];
+    unsigned half = now % 2;
 
     sketch_roll(sketch, now);
-    if (*count == SKETCH_MANY) {
-        bits_set(half->bits, hash);
-    } else if (few_has(half, *count, hash)) {
+    if (half_has(sketch, half, hash) || half_grow(sketch, half) != 0)
         return;
-    } else if (*count < SKETCH_FEW) {
-        half->few[(*count)++] = hash;
-    } else {
-        bits = calloc(1, SKETCH_OCTETS);
-        if (bits == NULL)
-            return;
-        for (unsigned i = 0; i < SKETCH_FEW; i++)
-            bits_set(bits, half->few[i]);
-        bits_set(bits, hash);
-        half->bits = bits;
-        *count = SKETCH_MANY;
+    if (sketch->count[half] == SKETCH_MANY) {
+        bits_set(sketch->halves[half].bits, hash);
+        return;
     }
+    sketch->common += half_has(sketch, 1 - half, hash);
+    sketch->count[half]++;
+    half_hashes(sketch, half)[sketch->count[half] - 1] = hash;
 }
 
 /* Linear counting (Whang, 1990): of so many bits, so many are still not set. */
@@ -141,38 +165,37 @@ static uint32_t bits_estimate(const uint64_t bits[static SKETCH_BITS / 64])
                       0.5);
 }
 
-static void half_merge(uint64_t bits[static SKETCH_BITS / 64], const union half *half,
-                       unsigned count)
+static void half_merge(uint64_t bits[static SKETCH_BITS / 64], struct sketch *sketch,
+                       unsigned half)
 {
     uint64_t more[SKETCH_BITS / 64];
 
-    if (count == SKETCH_MANY) {
-        memcpy(more, half->bits, sizeof more);
+    if (sketch->count[half] == SKETCH_MANY) {
+        memcpy(more, sketch->halves[half].bits, sizeof more);
         for (size_t i = 0; i < SKETCH_BITS / 64; i++)
             bits[i] |= more[i];
     } else {
-        for (unsigned i = 0; i < count; i++)
-            bits_set((uint8_t *)bits, half->few[i]);
+        for (unsigned i = 0; i < sketch->count[half]; i++)
+            bits_set((uint8_t *)bits, half_hashes(sketch, half)[i]);
     }
 }
 
 uint32_t sketch_value(const struct sketch *sketch, int span_s, int64_t now_s)
 {
-    uint32_t now = part_of(now_s, span_s, 2), first = sketch->newest % 2, both;
-    uint32_t gone = now > sketch->newest ? now - sketch->newest : 0;
-    unsigned counts[2] = {gone < 2 ? sketch->count[first] : 0,
-                          gone < 1 ? sketch->count[1 - first] : 0};
-    const union half *halves[2] = {&sketch->halves[first], &sketch->halves[1 - first]};
+    struct sketch seen = *sketch;
+    uint32_t now = part_of(now_s, span_s, 2);
     uint64_t bits[SKETCH_BITS / 64] = {0};
 
-    if (counts[0] != SKETCH_MANY && counts[1] != SKETCH_MANY) {
-        both = counts[0];
-        for (unsigned i = 0; i < counts[1]; i++)
-            both += !few_has(halves[0], counts[0], halves[1]->few[i]);
-        return both;
+    if (now > seen.newest + INT64_C(1))
+        return 0;
+    if (now > seen.newest) { /* the older half has gone */
+        seen.count[1 - seen.newest % 2] = 0;
+        seen.common = 0;
     }
-    half_merge(bits, halves[0], counts[0]);
-    half_merge(bits, halves[1], counts[1]);
+    if (seen.count[0] != SKETCH_MANY && seen.count[1] != SKETCH_MANY)
+        return (uint32_t)(seen.count[0] + seen.count[1] - seen.common);
+    half_merge(bits, &seen, 0);
+    half_merge(bits, &seen, 1);
     return bits_estimate(bits);
 }
 
