@@ -4,6 +4,7 @@ guard rails hold. The host is one that has watched for 40 days (rules_aged.c), b
 test is about one that has not."""
 
 import json
+import pathlib
 import sqlite3
 import subprocess
 import time
@@ -14,7 +15,9 @@ from harness.conf import dnsbl, quoted
 from harness.daemon import binary, environment
 from harness.dns import listed
 from harness.rblctl import Rblctl
+from harness.smtp import Smtp
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 BULK = ["20 recipients in 1h"]
 LOGINS = [f"user:u{i}" for i in range(200)]
 
@@ -571,6 +574,100 @@ def test_watch_goes_on_where_it_ended(lab):
             host.rblctl("proposals", "dismiss", str(one["no"]))
     assert [e["event"] for e in seen] == ["proposed"] * 3 + ["dismissed"] * 3
     assert {e["entry"] for e in seen} == {f"user:bad{i}" for i in range(3)}
+
+
+# --- real MTAs, and what other programs see ---
+
+
+def test_a_real_postfix_puts_a_mailbox_off(lab):
+    """Unknown recipients that Postfix refuses itself are counted, too."""
+    host = Host(lab, [rule("dirty", over=["4 unknown in 1h"], share=20, **{"for": ["1h"]},
+                           action=["tempfail"])])  # fmt: skip
+    recipients = ["unknown@mx.test"] * 4
+    with Smtp(lab.postfix.smtp_port) as smtp:
+        smtp.xclient("192.0.2.9", None, None, "anna")
+        smtp.ehlo("x.example")
+        smtp.mail("anna@e.f")
+        assert smtp.rcpt("d@e.f").code == 250
+        for to in recipients:
+            assert smtp.rcpt(to).code == 550
+        wait_for(lambda: "user:anna" in host.settle())
+        reply = smtp.rcpt("x@e.f")
+        assert (reply.code, str(reply)[4:9]) == (451, "4.7.1"), reply
+    row = host.listed()["user:anna"]
+    assert row["reason"].startswith("4 unknown in 1h: 4, 80 % of 5")
+
+
+def follower():
+    """The shell text of docs/rules.md."""
+    text = (ROOT / "docs" / "rules.md").read_text()
+    return text.split("```sh\n")[1].split("```")[0]
+
+
+def test_the_follower_of_postfixs_log(lab):
+    host = Host(lab, [rule("b", over=["900 bounces in 24h"], share=1),
+                      rule("a", by="client", over=["900 auth-failures in 24h"])])  # fmt: skip
+    for _ in range(2):
+        assert lab.send(login="bouncer", recipients=("x@bounce.test", "y@bounce.test")).accepted
+    assert lab.send(login="other", recipients=("d@e.f",)).accepted
+    wait_for(lambda: lab.postfix.log_text().count("@bounce.test>, relay=local") >= 4)
+    failed = (
+        "Nov 25 10:00:00 mx postfix/smtpd[1]: warning: x.example[203.0.113.5]: "
+        "SASL LOGIN authentication failed: UGFzc3dvcmQ6, sasl_username=anna"
+    )
+    evil = "Nov 25 mx postfix/smtpd[1]: warning: [$(touch pwned)]: SASL LOGIN authentication failed:"
+    script = follower().replace("rblctl event", f"'{binary('rblctl')}' -s '{host.rblctl.socket}' event")
+    subprocess.run(["sh", "-c", script], input=lab.postfix.log_text() + "\n".join(
+        [failed, failed, evil, ""]), text=True, check=True, cwd=lab.dir, env=environment(),
+        timeout=60)  # fmt: skip
+    assert counts(host, "user:bouncer")["bounces"] == 4
+    assert counts(host, "203.0.113.5") == {"auth-failures": 2}
+    assert host.rblctl("usage", "user:other", "--json").json[0]["key"] == "user:other"
+    assert "bounces" not in counts(host, "user:other")
+    assert not (lab.dir / "pwned").exists()
+
+
+SENDMAIL = """#!/bin/sh
+cat >>"$OUT"
+echo ==== >>"$OUT"
+"""
+
+
+def test_events_are_mailed_to_postmaster_and_owner(lab):
+    host = Host(lab, [bulk(over=["2 recipients in 1h"])])
+    (lab.dir / "sendmail").write_text(SENDMAIL)
+    (lab.dir / "sendmail").chmod(0o755)
+    (lab.dir / "rblctl").symlink_to(binary("rblctl"))
+    out = lab.dir / "mails"
+    env = {**environment(), "SENDMAIL": str(lab.dir / "sendmail"), "OUT": str(out),
+           "OWNER_DOMAIN": "e.f", "PATH": f"{lab.dir}:/usr/bin:/bin"}  # fmt: skip
+    command = [ROOT / "etc" / "rblmilter-mail-events", lab.dir / "cursor", "-s",
+               host.rblctl.socket]  # fmt: skip
+
+    def run_until(mails):
+        process = subprocess.Popen(command, env=env)
+        try:
+            wait_for(lambda: out.exists() and out.read_text().count("====") >= mails)
+        finally:
+            process.kill()
+            process.wait()
+
+    host.send(2, "anna")
+    assert "user:anna" in host.settle()
+    run_until(2)
+    text = out.read_text()
+    assert "To: postmaster" in text and "rblctl remove user:anna" in text
+    assert "To: anna@e.f" in text and "2 recipients in 1h: 2" in text
+    wait_for(lambda: (lab.dir / "cursor").exists())
+    host.rblctl("remove", "user:anna")
+    for i in range(150):
+        host.send(1, f"u{i}")
+    host.send(2, "bert@g.h\nBcc: x@y.z")
+    host.send(2, "bert@g.h")
+    host.settle()
+    run_until(4)
+    assert "To: bert@g.h" in out.read_text() and "x@y.z" not in out.read_text()
+    assert out.read_text().count("To: anna@e.f") == 1
 
 
 def test_rights(lab):
