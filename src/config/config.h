@@ -138,6 +138,7 @@ struct code_rule {
     struct codes codes;
     char *label; /* "" without one */
     int weight;
+    char *where; /* FILE:LINE of the weight; NULL: it has none of its own */
 };
 
 /* A list section. */
@@ -152,6 +153,7 @@ struct list {
     unsigned checks;  /* 1u << CHECK_… */
     bool ipv6;
     int weight;
+    char *where; /* FILE:LINE of the weight, or of the section */
     struct code_rule *rules;
     size_t rule_count;
     struct network *error_codes;

@@ -756,18 +756,21 @@ int day_mark_of(struct day *day, journal_id id, struct day_mark *out)
     return rc == SQLITE_ROW ? 0 : -1;
 }
 
-void day_each_alone(struct day *day, bool marks,
-                    void (*each)(void *context, const char *list, uint64_t count),
+void day_each_alone(struct day *day,
+                    void (*each)(void *context, const char *list, uint64_t count,
+                                 journal_id wrong),
                     void *context)
 {
-    const char *query = marks ? "SELECT alone, count(*) FROM mark WHERE alone <> ''"
-                                " GROUP BY alone"
-                              : "SELECT list, count FROM alone";
     sqlite3_stmt *stmt = NULL;
-    int rc = sql_query(day->db, &stmt, query, "");
+    int rc =
+        sql_query(day->db, &stmt,
+                  "SELECT list, count, 0 FROM alone UNION ALL SELECT * FROM"
+                  " (SELECT alone, 0, id FROM mark WHERE alone <> '' ORDER BY id DESC)",
+                  "");
 
     while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-        each(context, sql_text(stmt, 0), (uint64_t)sqlite3_column_int64(stmt, 1));
+        each(context, sql_text(stmt, 0), (uint64_t)sqlite3_column_int64(stmt, 1),
+             (journal_id)sqlite3_column_int64(stmt, 2));
     sqlite3_finalize(stmt);
 }
 
