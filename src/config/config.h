@@ -78,9 +78,10 @@ enum rule_count {
 #define RULE_COUNT_NAMED 14 /* that a rule may name */
 #define RULE_COUNT_COUNT 16
 
+enum rule_match { RULE_MATCH_ANY, RULE_MATCH_ALL };
 enum rule_mode { RULE_OFF, RULE_PROPOSE, RULE_ENFORCE };
 enum rule_action { RULE_TEMPFAIL, RULE_BLOCK };
-#define RULE_STEPS 3 /* the 1st, 2nd, 3rd time within 90 days */
+#define RULE_STEPS_S (90 * 86400) /* the 1st, 2nd, 3rd time within so long */
 
 /* "500 recipients in 1h" */
 struct rule_limit {
@@ -98,21 +99,17 @@ struct rule_limit {
 struct rule {
     char *name;
     enum rule_by by;
-    char **over_texts;
-    size_t over_text_count;
     struct rule_limit *over;
     size_t over_count;
-    bool match_all;      /* all of over, not one */
+    enum rule_match match;
     int share;           /* per mille of the key's recipients; 0: no share */
     int first_seen_s;    /* only keys first seen less than so long ago; 0: all */
     int none_accepted_s; /* only keys of which nothing was accepted for so long; 0: all */
     unsigned lists;      /* RULE_LISTS_… */
-    char **action_texts;
-    size_t action_text_count;
-    char **for_texts;
-    size_t for_text_count;
-    enum rule_action actions[RULE_STEPS];
-    int64_t for_s[RULE_STEPS]; /* 0: forever */
+    int *actions;        /* enum rule_action, of the 1st, 2nd, 3rd time … */
+    size_t action_count;
+    int *for_s; /* how long each holds; 0: forever */
+    size_t for_count;
     enum rule_mode mode;
 };
 
@@ -179,6 +176,10 @@ struct exempt_address {
     char *domain; /* NULL: any; canonical, matched exactly */
 };
 
+/* Whether an address is one of them. */
+bool exempt_addresses_have(const struct exempt_address *list, size_t count,
+                           const struct mail_address *address);
+
 struct config {
     atomic_uint refs;
     char *path; /* of the main file */
@@ -229,6 +230,19 @@ struct config {
         bool local_parts;
         int node;
     } journal;
+    struct {
+        enum rule_mode mode; /* the most that a rule may do */
+        char **own_domains;
+        size_t own_domain_count;
+        int max_per_hour, max_per_day; /* entries of all rules */
+        int max_keys;
+        char **traps;
+        size_t trap_count;
+        struct exempt_address *trap_addresses; /* that traps name, read from files too */
+        size_t trap_address_count;
+    } automatic;
+    struct rule *rules;
+    size_t rule_count;
     struct {
         enum log_target target;
         enum log_level level;
@@ -283,6 +297,13 @@ const char *check_name(enum check check);
 enum stage check_stage(enum check check);
 
 const char *stage_name(enum stage stage);
+const char *rule_by_name(enum rule_by by);
+const char *rule_count_name(enum rule_count count); /* also of those no rule names */
+const char *rule_mode_name(enum rule_mode mode);
+
+/* Writes "500 recipients in 1h". */
+#define RULE_LIMIT_SIZE 80
+void rule_limit_text(const struct rule_limit *limit, char out[static RULE_LIMIT_SIZE]);
 const char *list_mode_name(enum list_mode mode);
 
 #endif

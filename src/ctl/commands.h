@@ -26,6 +26,13 @@ enum outcome ctl_false(struct ctl *ctl, const struct arguments *arguments);
 /* whatif.c */
 enum outcome ctl_whatif(struct ctl *ctl, const struct arguments *arguments);
 
+/* rules.c */
+enum outcome ctl_rules(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_proposals(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_usage(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_event(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_watch(struct ctl *ctl, const struct arguments *arguments);
+
 /* import.c, export.c */
 enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments);
