@@ -5,7 +5,7 @@ confdir = $(sysconfdir)/rblmilter
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 
-conf_files = etc/rblmilter.conf $(presets)
+conf_files = etc/rblmilter.conf $(presets) $(rule_files)
 presets = \
 	etc/lists.d/abusix-combined.conf \
 	etc/lists.d/abusix-dblack.conf \
@@ -40,6 +40,16 @@ presets = \
 	etc/lists.d/uribl.conf \
 	etc/lists.d/virusfree.conf
 
+rule_files = \
+	etc/rules.d/bulk.conf \
+	etc/rules.d/complained.conf \
+	etc/rules.d/dirty-list.conf \
+	etc/rules.d/hijacked.conf \
+	etc/rules.d/prober.conf \
+	etc/rules.d/repeat.conf \
+	etc/rules.d/trapped.conf \
+	etc/rules.d/young.conf
+
 dist_sysusers_DATA = etc/sysusers.d/rblmilter.conf
 dist_tmpfiles_DATA = etc/tmpfiles.d/rblmilter.conf
 if SYSTEMD_UNIT
@@ -68,7 +78,7 @@ uninstall-local:
 		to="$(DESTDIR)$(confdir)/$${f#etc/}"; \
 		if cmp -s "$(srcdir)/$$f" "$$to"; then rm -f "$$to"; fi; \
 	done
-	-@rmdir "$(DESTDIR)$(confdir)/lists.d" "$(DESTDIR)$(confdir)" 2>/dev/null
+	-@rmdir "$(DESTDIR)$(confdir)/lists.d" "$(DESTDIR)$(confdir)/rules.d" "$(DESTDIR)$(confdir)" 2>/dev/null
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = etc/completion/rblctl

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 
@@ -76,15 +77,13 @@ int audit_attach(struct audit *audit, sqlite3 *db, struct bloom *bloom,
     rc = sqlite3_create_function(db, "listing_changed", 4, SQLITE_UTF8, audit,
                                  listing_changed, NULL, NULL);
     if (rc == SQLITE_OK)
-        rc = schema_exec(db, counting);
+        rc = sql_exec(db, counting);
     if (rc == SQLITE_OK && mode == AUDIT_ALL)
-        rc = schema_exec(db, auditing_additions);
+        rc = sql_exec(db, auditing_additions);
     if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v2(
-            db,
-            "UPDATE temp.actor SET at = ?, login = ?, uid = ?, action = ?,"
-            " reason = ?",
-            -1, &audit->set_actor, NULL);
+        rc = sql_prepare(
+            db, &audit->set_actor,
+            "UPDATE temp.actor SET at = ?, login = ?, uid = ?, action = ?, reason = ?");
     return rc;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/transaction.h"
@@ -41,16 +42,13 @@ static int take_lock(struct blocklist *blocklist, char *error)
 
 static time_t read_last_seen(sqlite3 *db)
 {
-    sqlite3_stmt *stmt = NULL;
-    time_t seen = 0;
+    int64_t seen;
 
-    if (sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE name = 'last_seen'", -1,
-                           &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW)
-        seen = (time_t)sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
+    if (sql_number(db, &seen, "SELECT value FROM meta WHERE name = 'last_seen'", "") !=
+        SQLITE_OK)
+        return 0;
     /* Damage that a large file's start does not look for; nanoseconds must not overflow */
-    return seen >= 0 && seen <= LAST_SEEN_MAX ? seen : 0;
+    return seen >= 0 && seen <= LAST_SEEN_MAX ? (time_t)seen : 0;
 }
 
 static int open_connections(struct blocklist *blocklist,
@@ -86,7 +84,8 @@ static struct blocklist *allocate(const struct blocklist_options *options)
     struct blocklist *blocklist = calloc(1, sizeof *blocklist);
 
     if (blocklist == NULL || (blocklist->path = strdup(options->database)) == NULL ||
-        versions_init(&blocklist->versions, options->farm, options->keep_local) != 0 ||
+        versions_init(&blocklist->versions, options->farm, options->keep_local,
+                      options->keep_local_count) != 0 ||
         bloom_init(&blocklist->bloom) != 0) {
         if (blocklist != NULL)
             versions_destroy(&blocklist->versions);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
@@ -90,11 +91,8 @@ enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pat
         return BLOCKLIST_REFUSED;
     }
     pthread_mutex_lock(&blocklist->looker.lock);
-    rc = sqlite3_prepare_v2(blocklist->looker.db, exact ? events_of_entry : events_of_all,
-                            -1, &stmt, NULL);
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, exact ? "it" : "i", *before_id == 0 ? INT64_MAX : *before_id,
-                      lower);
+    rc = sql_query(blocklist->looker.db, &stmt, exact ? events_of_entry : events_of_all,
+                   exact ? "it" : "i", *before_id == 0 ? INT64_MAX : *before_id, lower);
     if (rc == SQLITE_OK)
         rc = show_events(stmt, pattern != NULL && !exact ? lower : NULL, since, before_id,
                          limit > 0 ? limit : 1, each, context);

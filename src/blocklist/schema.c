@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "blocklist/schema.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "base/sql.h"
 #include "base/text.h"
 
 /* Nobody writes but one thread at a time, and readers are not held up by it: these are
@@ -115,40 +113,13 @@ static const char *const migrations[SCHEMA_VERSION] = {
      ") STRICT;"),
 };
 
-bool schema_is_damage(int rc)
-{
-    return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
-}
-
-int schema_exec(sqlite3 *db, const char *sql)
-{
-    return sqlite3_exec(db, sql, NULL, NULL, NULL);
-}
-
 enum schema_result schema_failed(sqlite3 *db, const char *path, char *error, size_t size)
 {
     int rc = db != NULL ? sqlite3_errcode(db) : SQLITE_NOMEM;
 
     text_sentence(error, size, "%s: %s", path,
                   db != NULL ? sqlite3_errmsg(db) : "no memory");
-    return schema_is_damage(rc) ? SCHEMA_DAMAGED : SCHEMA_REFUSED;
-}
-
-int schema_harden(sqlite3 *db)
-{
-    static const struct {
-        int option, on;
-    } settings[] = {
-        {SQLITE_DBCONFIG_DEFENSIVE, 1}, /* no SQL can spoil the file itself */
-        {SQLITE_DBCONFIG_TRUSTED_SCHEMA,
-         0},                              /* what is in it calls no functions of ours */
-        {SQLITE_DBCONFIG_ENABLE_VIEW, 0}, /* there are none of ours */
-    };
-    int rc = SQLITE_OK;
-
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof settings / sizeof settings[0]; i++)
-        rc = sqlite3_db_config(db, settings[i].option, settings[i].on, NULL);
-    return rc;
+    return sql_is_damage(rc) ? SCHEMA_DAMAGED : SCHEMA_REFUSED;
 }
 
 enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlite3 **out,
@@ -169,7 +140,7 @@ enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlit
                              NULL);
 
     if (rc == SQLITE_OK)
-        rc = schema_harden(*out);
+        rc = sql_harden(*out);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(*out,
                                   mode == SCHEMA_WRITE ? BUSY_WRITE_MS : BUSY_READ_MS);
@@ -179,7 +150,7 @@ enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlit
         return SCHEMA_REFUSED;
     }
     if (rc == SQLITE_OK)
-        rc = schema_exec(*out, settings[mode]);
+        rc = sql_exec(*out, settings[mode]);
     return rc == SQLITE_OK ? SCHEMA_OK : schema_failed(*out, path, error, error_size);
 }
 
@@ -189,11 +160,11 @@ int schema_migrate(sqlite3 *db, const char *const *steps, int from, int to)
     int rc = SQLITE_OK;
 
     for (int i = from; i < to && rc == SQLITE_OK; i++)
-        rc = schema_exec(db, steps[i]);
+        rc = sql_exec(db, steps[i]);
     (void)snprintf(sql, sizeof sql,
                    "PRAGMA application_id = %d; PRAGMA user_version = %d;",
                    SCHEMA_APPLICATION_ID, to); /* fits */
-    return rc == SQLITE_OK ? schema_exec(db, sql) : rc;
+    return rc == SQLITE_OK ? sql_exec(db, sql) : rc;
 }
 
 int schema_make(sqlite3 *db, int version)
@@ -219,87 +190,12 @@ enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size)
     const char *path = sqlite3_db_filename(db, "main");
     enum schema_result result;
 
-    if (schema_exec(db, "BEGIN IMMEDIATE") != SQLITE_OK)
+    if (sql_exec(db, "BEGIN IMMEDIATE") != SQLITE_OK)
         return schema_failed(db, path, error, error_size);
     result = adopt(db, path, error, error_size);
-    if (result == SCHEMA_OK && schema_exec(db, "COMMIT") != SQLITE_OK)
+    if (result == SCHEMA_OK && sql_exec(db, "COMMIT") != SQLITE_OK)
         result = schema_failed(db, path, error, error_size);
     if (!sqlite3_get_autocommit(db))
-        (void)schema_exec(db, "ROLLBACK"); /* what failed is told already */
+        (void)sql_exec(db, "ROLLBACK"); /* what failed is told already */
     return result;
-}
-
-static int bind_text(sqlite3_stmt *stmt, int index, const char *text)
-{
-    return sqlite3_bind_text(stmt, index, text != NULL ? text : "", -1, SQLITE_STATIC);
-}
-
-static int bind_nonzero(sqlite3_stmt *stmt, int index, int64_t number)
-{
-    return number != 0 ? sqlite3_bind_int64(stmt, index, number)
-                       : sqlite3_bind_null(stmt, index);
-}
-
-static int bind_all(sqlite3_stmt *stmt, const char *types, va_list args)
-{
-    int rc = SQLITE_OK;
-
-    for (int i = 0; types[i] != '\0' && rc == SQLITE_OK; i++) {
-        switch (types[i]) {
-        case 't':
-            rc = bind_text(stmt, i + 1, va_arg(args, const char *));
-            break;
-        case 'i':
-            rc = sqlite3_bind_int64(stmt, i + 1, va_arg(args, int64_t));
-            break;
-        case 'z':
-            rc = bind_nonzero(stmt, i + 1, va_arg(args, int64_t));
-            break;
-        default:
-            abort(); /* an error in the caller's types */
-        }
-    }
-    return rc;
-}
-
-int sql_bind(sqlite3_stmt *stmt, const char *types, ...)
-{
-    va_list args;
-    int rc;
-
-    va_start(args, types);
-    rc = bind_all(stmt, types, args);
-    va_end(args);
-    return rc;
-}
-
-int sql_run(sqlite3_stmt *stmt)
-{
-    int rc = sqlite3_step(stmt);
-
-    sqlite3_reset(stmt); /* gives the same code again */
-    return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
-}
-
-int sql_run_once(sqlite3 *db, const char *sql, const char *types, ...)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-    va_list args;
-
-    va_start(args, types);
-    if (rc == SQLITE_OK)
-        rc = bind_all(stmt, types, args);
-    va_end(args);
-    if (rc == SQLITE_OK)
-        rc = sql_run(stmt);
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
-const char *sql_text(sqlite3_stmt *stmt, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, column);
-
-    return text != NULL ? text : "";
 }

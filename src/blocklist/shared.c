@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sql.h"
 #include "base/text.h"
-#include "blocklist/schema.h"
 #include "blocklist/transaction.h"
 
 #define JOIN_ROWS     20000
@@ -371,19 +371,11 @@ enum blocklist_result shared_state_set(struct blocklist *blocklist,
 /* The rows of those ids, and where that ends. Returns SQLite's code. */
 static int join_some(sqlite3 *db, int64_t from, int64_t *last)
 {
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(
-        db,
-        "SELECT max(id) FROM (SELECT id FROM listing WHERE id > ? ORDER BY id LIMIT ?)",
-        -1, &stmt, NULL);
+    int rc = sql_number(db, last,
+                        "SELECT coalesce(max(id), 0) FROM (SELECT id FROM listing WHERE"
+                        " id > ? ORDER BY id LIMIT ?)",
+                        "ii", from, (int64_t)JOIN_ROWS);
 
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, "ii", from, (int64_t)JOIN_ROWS);
-    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        *last = sqlite3_column_int64(stmt, 0); /* 0 of NULL */
-        rc = SQLITE_OK;
-    }
-    sqlite3_finalize(stmt);
     if (rc == SQLITE_OK)
         rc = sql_run_once(db,
                           "UPDATE listing SET at = since * 1000, version = version_id()"
@@ -455,23 +447,9 @@ enum blocklist_result shared_outbox_again(struct blocklist *blocklist,
     if (result != BLOCKLIST_OK)
         return result;
     return end(blocklist,
-               schema_exec(blocklist->writing.db,
-                           "UPDATE outbox SET answered = NULL WHERE answered NOTNULL"),
+               sql_exec(blocklist->writing.db,
+                        "UPDATE outbox SET answered = NULL WHERE answered NOTNULL"),
                error);
-}
-
-static int read_last_at(sqlite3 *db, int64_t now_ms, int64_t *out)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, "SELECT ? + coalesce(max(place), 0) FROM redated", -1,
-                                &stmt, NULL);
-
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, "i", now_ms);
-    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-        *out = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
 enum blocklist_result shared_outbox_redate(struct blocklist *blocklist, int64_t now_ms,
@@ -502,13 +480,14 @@ enum blocklist_result shared_outbox_redate(struct blocklist *blocklist, int64_t 
     if (result != BLOCKLIST_OK)
         return result;
     blocklist->versions.merging = true;
-    rc = schema_exec(db, sql);
+    rc = sql_exec(db, sql);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof moves / sizeof moves[0]; i++)
         rc = sql_run_once(db, moves[i], "i", now_ms);
     if (rc == SQLITE_OK)
-        rc = read_last_at(db, now_ms, &blocklist->versions.last_at);
+        rc = sql_number(db, &blocklist->versions.last_at,
+                        "SELECT ? + coalesce(max(place), 0) FROM redated", "i", now_ms);
     if (rc == SQLITE_OK)
-        rc = schema_exec(db, "DROP TABLE redated");
+        rc = sql_exec(db, "DROP TABLE redated");
     blocklist->versions.noted = false;
     return end(blocklist, rc, error);
 }
@@ -588,6 +567,5 @@ enum blocklist_result shared_refused_clear(struct blocklist *blocklist,
 
     if (result != BLOCKLIST_OK)
         return result;
-    return end(blocklist, schema_exec(blocklist->writing.db, "DELETE FROM refused"),
-               error);
+    return end(blocklist, sql_exec(blocklist->writing.db, "DELETE FROM refused"), error);
 }

@@ -95,16 +95,17 @@ enum blocklist_result shared_forget(struct blocklist *blocklist, int64_t before_
                                     char error[static BLOCKLIST_ERROR_SIZE]);
 
 /* All rows that are shared, removed and ended ones and marks too, by entry, side and source
- * (in bytes): those after *after, whose entry is "" for the first; up to limit. Dead ones
- * older than floor_ms are left out. */
+ * (in bytes): those after *place, whose entry is "" for the first; up to limit. Dead ones
+ * older than floor_ms are left out. place moves with the rows; each returns false for one
+ * that it does not take, which ends the call. *done: there are no more. */
 struct shared_place {
     char entry[ENTRY_TEXT_SIZE], source[BLOCKLIST_SOURCE_SIZE];
     int side;
 };
 typedef bool shared_each_row(void *context, const struct shared_row *row);
-enum blocklist_result shared_rows(struct blocklist *blocklist,
-                                  const struct shared_place *after, int64_t floor_ms,
-                                  size_t limit, shared_each_row *each, void *context,
+enum blocklist_result shared_rows(struct blocklist *blocklist, struct shared_place *place,
+                                  int64_t floor_ms, size_t limit, shared_each_row *each,
+                                  void *context, bool *done,
                                   char error[static BLOCKLIST_ERROR_SIZE]);
 
 /* The same rows in short, with those refused: by bucket (the low bits of a version's id)

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
+#include "base/sql.h"
 #include "base/text.h"
-#include "blocklist/schema.h"
 #include "blocklist/store.h"
 
 /* The columns of a struct shared_row, with allow as it is kept: -1 of a mark. */
@@ -144,6 +144,9 @@ struct rows {
     const struct versions *versions;
     shared_each_row *each;
     void *context;
+    struct shared_place *place;
+    size_t seen;
+    bool stopped;
 };
 
 static bool give_row(void *context, sqlite3_stmt *stmt)
@@ -151,23 +154,33 @@ static bool give_row(void *context, sqlite3_stmt *stmt)
     struct rows *rows = context;
     struct shared_row row = row_of(stmt, 0);
 
-    return versions_is_local(rows->versions, row.source) ||
-           rows->each(rows->context, &row);
+    if (!versions_is_local(rows->versions, row.source) &&
+        !rows->each(rows->context, &row)) {
+        rows->stopped = true;
+        return false;
+    }
+    rows->seen++;
+    rows->place->side = row.side;
+    return text_copy(row.entry, rows->place->entry, sizeof rows->place->entry) &&
+           text_copy(row.source, rows->place->source, sizeof rows->place->source);
 }
 
-enum blocklist_result shared_rows(struct blocklist *blocklist,
-                                  const struct shared_place *after, int64_t floor_ms,
-                                  size_t limit, shared_each_row *each, void *context,
+enum blocklist_result shared_rows(struct blocklist *blocklist, struct shared_place *place,
+                                  int64_t floor_ms, size_t limit, shared_each_row *each,
+                                  void *context, bool *done,
                                   char error[static BLOCKLIST_ERROR_SIZE])
 {
     static const char sql[] =
         "SELECT " LISTED " FROM listing WHERE (entry, allow, source) > (?1, ?2, ?3)"
         " UNION ALL SELECT " GONE " FROM gone WHERE (entry, allow, source) > (?1, ?2, ?3)"
         " AND until >= ?4 ORDER BY 1, 2, 3 LIMIT ?5";
-    struct rows rows = {&blocklist->versions, each, context};
+    const struct shared_place from = *place; /* as bound */
+    struct rows rows = {&blocklist->versions, each, context, place, 0, false};
+    enum blocklist_result result = look(blocklist, sql, give_row, &rows, error, "titii",
+                                        &from, floor_ms, (int64_t)limit);
 
-    return look(blocklist, sql, give_row, &rows, error, "titii", after, floor_ms,
-                (int64_t)limit);
+    *done = !rows.stopped && rows.seen < limit;
+    return result;
 }
 
 /* --- digest --- */

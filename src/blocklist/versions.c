@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "blocklist/schema.h"
+#include "base/sql.h"
 
 int version_compare(struct version a, struct version b)
 {
@@ -21,13 +21,10 @@ bool version_counts(struct version row, const struct version *stored,
            (mark == NULL || version_compare(row, *mark) > 0);
 }
 
-int versions_init(struct versions *versions, bool farm, const char *const *keep_local)
+int versions_init(struct versions *versions, bool farm, const char *const *keep_local,
+                  size_t count)
 {
-    size_t count = 0;
-
-    versions->on = versions->configured = farm;
-    while (keep_local != NULL && keep_local[count] != NULL)
-        count++;
+    versions->on = farm;
     versions->keep_local = calloc(count + 1, sizeof *versions->keep_local);
     if (versions->keep_local == NULL)
         return -1;
@@ -195,7 +192,7 @@ int versions_attach(struct versions *versions, sqlite3 *db)
         rc = sqlite3_create_function(db, functions[i].name, functions[i].arguments,
                                      SQLITE_UTF8, versions, functions[i].function, NULL,
                                      NULL);
-    return rc == SQLITE_OK && versions->on ? schema_exec(db, triggers) : rc;
+    return rc == SQLITE_OK && versions->on ? sql_exec(db, triggers) : rc;
 }
 
 int versions_note(struct versions *versions, sqlite3 *db)

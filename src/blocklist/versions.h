@@ -35,7 +35,6 @@ bool version_counts(struct version row, const struct version *stored,
 
 struct versions {
     bool on;           /* fixed: of a farm, or was once */
-    bool configured;   /* fixed: of a farm now */
     char **keep_local; /* fixed: sources that stay here; NULL-terminated, NULL: none */
     const struct blocklist_clock *clock;
     int64_t last_at; /* the greatest that was ever given or taken here */
@@ -46,7 +45,8 @@ struct versions {
 };
 
 /* Returns 0, or -1 without memory. */
-int versions_init(struct versions *versions, bool farm, const char *const *keep_local);
+int versions_init(struct versions *versions, bool farm, const char *const *keep_local,
+                  size_t count);
 void versions_destroy(struct versions *versions);
 
 /* Reads from the database whether it is, or was, of a farm. Returns SQLite's code. */

@@ -63,7 +63,7 @@ static void build_rule(struct build *b, cfg_t *sec, const struct list *list,
     build_options(b, sec, &codes_section, rule);
 }
 
-static void build_rules(struct build *b, cfg_t *sec, struct list *list)
+static void build_code_rules(struct build *b, cfg_t *sec, struct list *list)
 {
     unsigned count = cfg_size(sec, codes_section.name);
 
@@ -405,7 +405,7 @@ static int build_list(struct build *b, cfg_t *sec, struct list *list)
         return -1;
     check_name_of(b, list->name, sec);
     build_options(b, sec, &list_section, list);
-    build_rules(b, sec, list);
+    build_code_rules(b, sec, list);
     return 0;
 }
 

@@ -1,0 +1,2 @@
+librblmilter_a_SOURCES += \
+	src/rules/counters.h
