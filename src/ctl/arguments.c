@@ -43,6 +43,8 @@ static const struct option_row {
     [OPTION_ALLOW_FOR] = {"allow", 0, "SPAN", "let the client, or login, in for SPAN"},
     [OPTION_UNDO] = {"undo", 0, NULL, "take the mark back"},
     [OPTION_CONF] = {"conf", 'c', "FILE", "the conf file to judge by"},
+    [OPTION_WAIT] = {"wait", 'w', NULL,
+                     "until all hosts of the farm have it; 10 s at most"},
     [OPTION_JSON] = {"json", 'j', NULL, "print one JSON document"},
     [OPTION_SOCKET] = {"socket", 's', "PATH", "the daemon's control socket"},
     [OPTION_HELP] = {"help", 'h', NULL, "this text"},

@@ -33,12 +33,13 @@ enum option_id {
     OPTION_ALLOW_FOR,
     OPTION_UNDO,
     OPTION_CONF,
+    OPTION_WAIT,
     /* every command has these */
     OPTION_JSON,
     OPTION_SOCKET,
     OPTION_HELP
 };
-#define OPTION_COUNT 28
+#define OPTION_COUNT 29
 
 #define TAKES(option) (1u << (option))
 
