@@ -126,7 +126,8 @@ static int look(struct merge *merge, const struct shared_row *row, struct versio
         if (sqlite3_column_int(merge->find_gone, 0) == -1) {
             *mark = found;
             *is_marked = true;
-        } else {
+        }
+        if (sqlite3_column_int(merge->find_gone, 0) == allow) {
             *stored = found;
             *is_stored = true;
         }
@@ -503,8 +504,9 @@ enum blocklist_result shared_outbox_add(struct blocklist *blocklist,
     if (result != BLOCKLIST_OK)
         return result;
     rc = sqlite3_prepare_v2(blocklist->writing.db,
-                            "INSERT OR IGNORE INTO outbox (entry, allow, source, person)"
-                            " VALUES (?, ?, ?, 0)",
+                            "INSERT INTO outbox (entry, allow, source, person)"
+                            " VALUES (?, ?, ?, 0) ON CONFLICT (entry, allow, source)"
+                            " DO UPDATE SET answered = NULL",
                             -1, &stmt, NULL);
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
         rc = sql_bind(stmt, "tit", rows[i].entry, (int64_t)rows[i].side - 1,

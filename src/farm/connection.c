@@ -234,24 +234,33 @@ int connection_script(struct connection *connection, const char *sql)
     return result != NULL ? 0 : -1;
 }
 
+/* What came with an answer is in libpq already, where poll sees nothing of it. */
+static bool take_notifications(struct connection *connection)
+{
+    bool notified = false;
+    PGnotify *notify;
+
+    while ((notify = PQnotifies(connection->pg)) != NULL) {
+        notified = true;
+        PQfreemem(notify);
+    }
+    return notified;
+}
+
 bool connection_wait(struct connection *connection, int timeout_ms)
 {
     struct pollfd fds[] = {{connection->wake_fd, POLLIN, 0},
                            {PQsocket(connection->pg), POLLIN, 0}};
-    bool notified = false;
-    PGnotify *notify;
 
+    if (take_notifications(connection))
+        return true;
     if (poll(fds, 2, timeout_ms) <= 0)
         return false;
     if (fds[1].revents != 0 && PQconsumeInput(connection->pg) == 0) {
         lost(connection, PQerrorMessage(connection->pg));
         return false;
     }
-    while ((notify = PQnotifies(connection->pg)) != NULL) {
-        notified = true;
-        PQfreemem(notify);
-    }
-    return notified;
+    return take_notifications(connection);
 }
 
 int64_t result_number(const PGresult *result, int row, int column)

@@ -170,6 +170,7 @@ static int begin_session(struct farm *farm)
     farm->next_read_ms = farm->next_beat_ms = farm->next_hosts_ms = farm->next_tidy_ms =
         0;
     farm->beaten_seq = -1;
+    farm->published_seq = 0; /* its numbers may begin again */
     return 0;
 }
 

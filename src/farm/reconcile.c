@@ -363,6 +363,19 @@ static int declare(struct walk *walk, int differing)
     return 0;
 }
 
+/* Where this is cut, what was taken by then stands behind no cursor: a server that is set
+ * back meanwhile would not be noticed by it. So it is no place that is there. */
+static int doubt_cursor(struct farm *farm)
+{
+    char error[BLOCKLIST_ERROR_SIZE];
+
+    farm->state.seq = farm->state.seq > 0 ? farm->state.seq : 1;
+    farm->state.stamp = -1;
+    if (shared_state_set(farm->blocklist, &farm->state, error) == BLOCKLIST_OK)
+        return 0;
+    return farm_failed(farm, error);
+}
+
 static int compare(struct walk *walk)
 {
     struct farm *farm = walk->farm;
@@ -384,7 +397,8 @@ static int compare(struct walk *walk)
     differing = compare_digests(walk);
     if (differing < 0)
         return -1;
-    if (differing > 0 && (declare(walk, differing) != 0 || walk_all(walk) != 0))
+    if (differing > 0 &&
+        (doubt_cursor(farm) != 0 || declare(walk, differing) != 0 || walk_all(walk) != 0))
         return -1;
     if (connection_do(&farm->connection, "COMMIT") != 0)
         return farm_failed(farm, NULL);

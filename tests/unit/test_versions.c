@@ -175,6 +175,10 @@ static void test_own_changes(void **state)
     assert_int_equal(box_remove(&box, "a.example", NULL), BLOCKLIST_OK);
     assert_int_equal(box_number(&box, "SELECT sum(allow) FROM gone"), -1);
     assert_int_equal(box_number(&box, "SELECT sum(allow) FROM outbox"), -1);
+    /* one that is older takes no key of ours away */
+    merge(&box, "3 mark");
+    merge(&box, "3 block feed");
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM outbox"), 1);
     /* what others send has no way back to them */
     merge(&box, "9000000000001 block feed");
     assert_int_equal(box_number(&box, "SELECT count(*) FROM outbox"), 1);

@@ -201,6 +201,10 @@ class Farm:
         return self
 
     def __exit__(self, *_):
+        for host in self.hosts:  # shown where a test fails
+            print(f"--- {host.name}\n{host.daemon.log.text() if host.daemon else ''}")
+            print(host.rblctl("farm", "--json").out)
+        print("--- PostgreSQL\n" + (self.postgres.dir / "log").read_text()[-4000:])
         try:
             for host in self.hosts:
                 host.stop()
