@@ -10,6 +10,7 @@ dist_docs_DATA = \
 	docs/lists.md \
 	docs/operate.md \
 	docs/privacy.md \
+	docs/rules.md \
 	docs/performance.md \
 	docs/performance-entries.svg \
 	docs/performance-lists.svg \

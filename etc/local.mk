@@ -55,17 +55,25 @@ rule_files = \
 dist_sysusers_DATA = etc/sysusers.d/rblmilter.conf
 dist_tmpfiles_DATA = etc/tmpfiles.d/rblmilter.conf
 if SYSTEMD_UNIT
-nodist_systemdsystemunit_DATA = etc/systemd/rblmilter.service
+nodist_systemdsystemunit_DATA = etc/systemd/rblmilter.service \
+	etc/systemd/rblmilter-watch.service
 endif
 
-EXTRA_DIST += $(conf_files) etc/systemd/rblmilter.service.in
-CLEANFILES += etc/systemd/rblmilter.service
+dist_pkglibexec_SCRIPTS = etc/rblmilter-mail-events
+
+EXTRA_DIST += $(conf_files) etc/systemd/rblmilter.service.in etc/systemd/rblmilter-watch.service.in
+CLEANFILES += etc/systemd/rblmilter.service etc/systemd/rblmilter-watch.service
 
 # By make, not by configure, where the paths still hold ${prefix} unexpanded.
 etc/systemd/rblmilter.service: etc/systemd/rblmilter.service.in Makefile
 	@$(MKDIR_P) $(@D)
 	$(AM_V_GEN)sed -e 's|@sbindir[@]|$(sbindir)|' -e 's|@sysconfdir[@]|$(sysconfdir)|' \
 		$(srcdir)/etc/systemd/rblmilter.service.in >$@.tmp && mv $@.tmp $@
+
+etc/systemd/rblmilter-watch.service: etc/systemd/rblmilter-watch.service.in Makefile
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)sed -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|' \
+		$(srcdir)/etc/systemd/rblmilter-watch.service.in >$@.tmp && mv $@.tmp $@
 
 # etc/lists.d/x.conf -> $(confdir)/lists.d/x.conf
 install-data-local:

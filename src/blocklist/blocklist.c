@@ -228,3 +228,8 @@ void blocklist_status(struct blocklist *blocklist, struct blocklist_status *out)
     memcpy(out->error, blocklist->error, sizeof out->error);
     pthread_mutex_unlock(&blocklist->state_lock);
 }
+
+uint64_t blocklist_changes(const struct blocklist *blocklist)
+{
+    return atomic_load_explicit(&blocklist->changes, memory_order_relaxed);
+}

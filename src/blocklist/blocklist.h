@@ -109,6 +109,10 @@ enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
                                      const struct blocklist_subjects *subjects,
                                      struct blocklist_match *match);
 
+/* How many changes were made since the start: where it is the same as before, so is what
+ * blocklist_ask says, but for ends. Any thread. */
+uint64_t blocklist_changes(const struct blocklist *blocklist);
+
 /* Notes that an entry decided a message: counted and written later, in batches. Any
  * thread; never blocks. */
 void blocklist_hit(struct blocklist *blocklist, const struct blocklist_match *match);

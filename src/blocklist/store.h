@@ -64,6 +64,7 @@ struct blocklist {
     ino_t inode;
     atomic_int backups;
     atomic_uint strip; /* BLOCKLIST_STRIP_… */
+    atomic_uint_fast64_t changes;
     struct walltime walltime;
     struct bloom bloom;
     struct reader readers[STORE_READERS];

@@ -213,6 +213,7 @@ void transaction_count(struct blocklist *blocklist, const struct audit *audit)
         blocklist->kinds[i] += audit->kinds[i];
     blocklist->allow += audit->allow;
     pthread_mutex_unlock(&blocklist->state_lock);
+    atomic_fetch_add(&blocklist->changes, 1);
     if (bloom_is_full(&blocklist->bloom))
         store_rebuild(blocklist);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/build.h"
 #include "config/options.h"
@@ -129,6 +130,21 @@ void config_unref(struct config *config)
     suffix_list_free(config->suffixes);
     free(config->path);
     free(config);
+}
+
+bool exempt_addresses_have(const struct exempt_address *list, size_t count,
+                           const struct mail_address *address)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct exempt_address *e = &list[i];
+
+        if (e->local != NULL && strcasecmp(e->local, address->local) != 0)
+            continue;
+        if (e->domain != NULL && strcmp(e->domain, address->domain) != 0)
+            continue;
+        return true;
+    }
+    return false;
 }
 
 static void print_after(const struct config *config, const struct list *list, FILE *out)

@@ -176,6 +176,10 @@ struct exempt_address {
     char *domain; /* NULL: any; canonical, matched exactly */
 };
 
+/* Whether an address is one of them. */
+bool exempt_addresses_have(const struct exempt_address *list, size_t count,
+                           const struct mail_address *address);
+
 struct config {
     atomic_uint refs;
     char *path; /* of the main file */

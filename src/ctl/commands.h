@@ -32,6 +32,13 @@ enum outcome ctl_farm(struct ctl *ctl, const struct arguments *arguments);
  * have it and it is waited for. */
 enum outcome farm_reach_show(const json_t *answer, const char *what, bool wait);
 
+/* rules.c */
+enum outcome ctl_rules(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_proposals(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_usage(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_event(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_watch(struct ctl *ctl, const struct arguments *arguments);
+
 /* import.c, export.c */
 enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments);

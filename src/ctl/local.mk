@@ -12,6 +12,7 @@ rblctl_SOURCES = src/rblctl.c \
 	src/ctl/farm.c \
 	src/ctl/import.c \
 	src/ctl/mta.c src/ctl/mta.h \
+	src/ctl/rules.c \
 	src/ctl/pages.c src/ctl/pages.h \
 	src/ctl/shown.c src/ctl/shown.h \
 	src/ctl/status.c \

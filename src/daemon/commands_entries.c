@@ -451,6 +451,8 @@ json_t *cmd_show(struct control_session *session, const json_t *request)
     if (result == BLOCKLIST_OK) {
         protocol_set(&answer, "entry", json_string(entry.text));
         protocol_set(&answer, "kind", json_string(entry_kind_name(entry.kind)));
+        protocol_set(&answer, "findings",
+                     command_findings(command_daemon(session), entry.text));
         protocol_set(&answer, "covered_by",
                      json_array_size(json_object_get(answer, "rows")) == 0
                          ? covering(command_daemon(session)->blocklist, &entry)

@@ -110,6 +110,8 @@ static struct policy *new_policy(struct daemon *daemon, struct config *config)
     struct policy *policy =
         policy_new(config, daemon->resolver, daemon->prober, daemon->blocklist);
 
+    if (policy != NULL)
+        policy->rules = daemon->rules;
     if (policy != NULL && policy_keep_journal(policy, daemon->journal) != 0) {
         policy_unref(policy);
         return NULL;
@@ -130,19 +132,37 @@ static int open_control(struct daemon *daemon, const struct config *config,
     return daemon->control != NULL ? 0 : -1;
 }
 
-/* The lists' states are kept beside the blocklist. */
-static struct prober *new_prober(const struct config *config)
+/* Where the blocklist is: the lists' states and what rules find are kept beside it. NULL:
+ * no memory. */
+static char *state_folder(const struct config *config)
 {
     const char *database = config->blocklist.database, *slash = strrchr(database, '/');
     int length = slash != NULL ? (int)(slash - database) + 1 : 0;
-    struct prober *prober;
     char *folder;
 
-    if (asprintf(&folder, "%.*s", length, database) < 0)
-        return NULL;
-    prober = prober_new(folder);
+    return asprintf(&folder, "%.*s", length, database) < 0 ? NULL : folder;
+}
+
+/* The prober, and the rules, which need what it knows of who is in use. */
+static int new_health_and_rules(struct daemon *daemon, struct config *config)
+{
+    char *folder = state_folder(config);
+    struct rules_options options = {.folder = folder,
+                                    .blocklist = daemon->blocklist,
+                                    .suffixes = daemon->suffixes,
+                                    .config = config,
+                                    .decisions = rules_evidence,
+                                    .context = daemon,
+                                    .is_in_use = command_is_in_use};
+
+    if (folder != NULL) {
+        daemon->prober = prober_new(folder);
+        options.in_use_context =
+            daemon->prober != NULL ? prober_witnesses(daemon->prober) : NULL;
+        daemon->rules = daemon->prober != NULL ? rules_new(&options) : NULL;
+    }
     free(folder);
-    return prober;
+    return daemon->rules != NULL ? 0 : -1;
 }
 
 /* What needs no rights of root: the database, the resolver, the first policy. Nothing is
@@ -161,9 +181,8 @@ static int start_parts(struct daemon *daemon, struct config *config)
         return -1;
     }
     daemon->suffixes = suffix_list_new();
-    daemon->prober = new_prober(config);
     daemon->resolver = resolver_new(&settings);
-    if (daemon->prober == NULL || daemon->resolver == NULL) {
+    if (new_health_and_rules(daemon, config) != 0 || daemon->resolver == NULL) {
         log_error("the resolver cannot be started: %s", strerror(errno));
         return -1;
     }
@@ -203,6 +222,10 @@ static int start_asking(struct daemon *daemon)
         log_error("the prober cannot be started: %s", strerror(errno));
         return -1;
     }
+    if (rules_start(daemon->rules) != 0) {
+        log_error("the rules cannot be started: %s", strerror(errno));
+        return -1;
+    }
     daemon->commands = daemon_commands(daemon);
     if (control_start(daemon->control, &daemon->commands) != 0) {
         log_error("control: cannot start: %s", strerror(errno));
@@ -240,6 +263,7 @@ void daemon_stop(struct daemon *daemon)
     farm_stop(daemon->farm);
     daemon->farm = NULL;
     prober_stop(daemon->prober);
+    rules_stop(daemon->rules);
     blocklist_stop(daemon->blocklist);
     journal_stop(daemon->journal);
 }
@@ -252,6 +276,7 @@ void daemon_free(struct daemon *daemon)
     if (daemon->slot.policy != NULL)
         policy_slot_clear(&daemon->slot);
     resolver_free(daemon->resolver);
+    rules_free(daemon->rules);
     prober_free(daemon->prober);
     blocklist_close(daemon->blocklist);
     journal_free(daemon->journal);
@@ -336,6 +361,7 @@ static int apply(struct daemon *daemon, struct config *config, config_report *re
     blocklist_configure(daemon->blocklist, config->blocklist.backups, strip_of(config));
     log_open(config->log.target, config->log.level, daemon->foreground);
     policy_slot_set(&daemon->slot, policy);
+    rules_configure(daemon->rules, config);
     prober_forget_others(daemon->prober, config);
     return 0;
 }

@@ -24,6 +24,7 @@ struct daemon {
     struct blocklist *blocklist;
     struct farm *farm; /* NULL: this host is alone */
     struct journal *journal;
+    struct rules *rules;
     struct suffix_list *suffixes; /* for what an admin lists; NULL: there is none */
     struct policy_slot slot;
     struct dns_budget budget; /* of rblctl's users who may only read */

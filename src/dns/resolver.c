@@ -92,9 +92,9 @@ static bool take_work(struct resolver *r, struct query_list *work)
     return !stopping;
 }
 
-/* Sends queries in bursts: what a near server's socket cannot hold is lost, and waits for
- * the next attempt. */
-static void send_queries(struct resolver *r, struct query_list *work, int64_t now_ms)
+/* Takes over what was handed over, and gives credit. Queries leave in bursts: what a near
+ * server's socket cannot hold is lost, and waits for the next attempt. */
+static void take_queries(struct resolver *r, struct query_list *work, int64_t now_ms)
 {
     int burst = r->queries.near > QUERIES_NEAR / 2 ? BURST_NEAR : BURST_FAR;
     struct dns_query *q;
@@ -108,7 +108,6 @@ static void send_queries(struct resolver *r, struct query_list *work, int64_t no
         r->burst_ms = now_ms;
         r->queries.credit = burst;
     }
-    queries_send_waiting(&r->queries, now_ms);
 }
 
 static void tick(struct resolver *r, int64_t now_ms)
@@ -170,8 +169,9 @@ static void *run(void *arg)
         bool busy = !TAILQ_EMPTY(&work);
         int64_t now_ms = clock_ms();
 
-        send_queries(r, &work, now_ms);
-        tick(r, now_ms);
+        take_queries(r, &work, now_ms);
+        tick(r, now_ms); /* what was lost leaves first: new queries take all credit */
+        queries_send_waiting(&r->queries, now_ms);
         wait_for_sockets(r, busy ? 0 : idle_ms(r, now_ms));
     }
     return NULL;

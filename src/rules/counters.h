@@ -7,12 +7,14 @@
  * invent senders evict nobody. Any thread may call all of it; a lock is held for some
  * hundred nanoseconds, each of 64 for its share of the keys.
  *
- * A window is a ring of COUNTER_BUCKETS buckets, each the window's span divided by their
+ * A window is a ring of WINDOW_BUCKETS buckets, each the window's span divided by their
  * number wide, and aligned to the clock: the same on all hosts. Its value is the sum of
  * the buckets of the last span, so it is exact to a bucket, and never more than what
- * happened in the span. A distinct count (networks, senders, recipients, domains) keeps two halves
- * of the span instead, each a handful of hashes, or, where there are more, a bitmap of 2,048 bits whose
- * union is estimated by linear counting; it covers between half the span and the whole. */
+ * happened in the span. A distinct count (networks, senders,
+ * recipients, domains) keeps two halves of the span instead: of up to 64 elements each it is
+ * exact; beyond that each half is a bitmap of 2,048 bits, whose union is estimated by linear
+ * counting (off by 1.6 to 2.1 % up to 3,000, root mean square). It covers between half the
+ * span and the whole. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +23,6 @@
 
 #include "config/config.h"
 
-#define COUNTER_BUCKETS     12
 #define COUNTER_WINDOWS_MAX 24 /* of one kind of key */
 #define COUNTER_KEY_SIZE    600
 
@@ -48,10 +49,12 @@ struct counters *counters_new(size_t max_keys,
 void counters_free(struct counters *counters); /* NULL is fine */
 
 /* Other rules are in force: windows of the same count and span go on with what they have,
- * the others begin now. Returns 0, or -1 without memory, when nothing has changed. */
-int counters_configure(struct counters *counters, size_t max_keys,
-                       const struct counter_layout layouts[static RULE_BY_COUNT],
-                       int64_t now_s);
+ * the others begin now. Keys of a kind that nothing counts by any more go, and beyond
+ * max_keys those idle longest; so does a key that there is no memory for. One thread at a
+ * time. */
+void counters_configure(struct counters *counters, size_t max_keys,
+                        const struct counter_layout layouts[static RULE_BY_COUNT],
+                        int64_t now_s);
 
 /* Whether anything is counted by this, or this count of it is. */
 bool counters_want(const struct counters *counters, enum rule_by by);
@@ -81,7 +84,7 @@ bool counters_add(struct counters *counters, enum rule_by by, const char *key,
                   bool by_stranger, const struct counter_event *events, size_t count,
                   int64_t now_s, struct counter_reading *out);
 
-/* The key as it is, or false where it is not counted. */
+/* The key as it is (out may be NULL), or false where it is not counted. */
 bool counters_read(struct counters *counters, enum rule_by by, const char *key,
                    int64_t now_s, struct counter_reading *out);
 

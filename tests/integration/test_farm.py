@@ -282,15 +282,16 @@ def test_a_host_with_an_old_backup(farm):
     one, two, three = farm
     done(one.rblctl("add", "a.example", "b.example", "--wait"))
     three.stop()
-    copy = (three.dir / "blocklist.db").read_bytes()
+    copy = {file.name: file.read_bytes() for file in three.dir.glob("blocklist.db*")}
     three.start()
     three.wait_sync()
     done(two.rblctl("remove", "a.example", "--wait"))
     done(three.rblctl("add", "c.example", "--wait"))
     three.stop()
-    (three.dir / "blocklist.db").write_bytes(copy)
-    for name in ("blocklist.db-wal", "blocklist.db-shm"):
-        (three.dir / name).unlink(missing_ok=True)
+    for file in three.dir.glob("blocklist.db*"):
+        file.unlink()
+    for name, data in copy.items():
+        (three.dir / name).write_bytes(data)
     three.start()
     assert [e[0] for e in farm.wait_equal()] == ["b.example", "c.example"]
 
