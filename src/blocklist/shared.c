@@ -12,6 +12,7 @@
 
 #define JOIN_ROWS     20000
 #define FORGET_ROWS   "2000"
+#define MANY_ROWS     1000
 #define NOBODY        65534      /* the uid of who is on another host */
 #define SECOND_MAX    9000000000 /* as schema_check.c has it */
 #define REFUSED_MAX   10000      /* rows of the table refused */
@@ -327,6 +328,20 @@ static int keep_cursor(struct blocklist *blocklist, const struct shared_state *s
                            : rc;
 }
 
+/* Many rows touch many pages, each of which is written once if there is room for it until the
+ * commit. */
+static int set_cache(struct blocklist *blocklist, bool large)
+{
+    int rc = SQLITE_OK;
+
+    if (blocklist->versions.large_cache != large)
+        rc = sql_exec(blocklist->writing.db,
+                      large ? "PRAGMA cache_size = -49152" : "PRAGMA cache_size = -8192");
+    if (rc == SQLITE_OK)
+        blocklist->versions.large_cache = large;
+    return rc;
+}
+
 enum blocklist_result shared_merge(struct blocklist *blocklist,
                                    const struct shared_row *rows, size_t count,
                                    const struct shared_state *state, bool quiet,
@@ -340,7 +355,9 @@ enum blocklist_result shared_merge(struct blocklist *blocklist,
     if (result != BLOCKLIST_OK)
         return result;
     blocklist->versions.merging = true;
-    rc = prepare(&merge);
+    rc = set_cache(blocklist, count >= MANY_ROWS);
+    if (rc == SQLITE_OK)
+        rc = prepare(&merge);
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++)
         rc = merge_row(&merge, &rows[i], counts);
     if (rc == SQLITE_OK && state != NULL)
