@@ -29,6 +29,8 @@ static const char schema[] =
     /* rowid: decision.n. It keeps no texts, so that it costs little */
     "CREATE VIRTUAL TABLE IF NOT EXISTS find USING fts5 ("
     "  tokens, content = '', detail = none, columnsize = 0, tokenize = 'ascii');"
+    /* segments are merged 16 at once, not 4: each row is written again less often */
+    "INSERT INTO find (find, rank) VALUES ('automerge', 16);"
     "CREATE TABLE IF NOT EXISTS configuration ("
     "  number INTEGER PRIMARY KEY,"
     "  lists TEXT NOT NULL,"

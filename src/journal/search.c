@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "journal/journal_parts.h"
 
-#define FLUSH_MS    1000
+#define FLUSH_MS    3000
 #define RECENT_S    3600 /* a message that is not over is hardly older */
 #define READER_OPEN 64 /* files that stay open between searches: 30 days of both kinds */
 
