@@ -21,9 +21,10 @@ static const char counting[] =
     "INSERT INTO temp.actor VALUES (0, '', 0, '', '');"
     "CREATE TEMP TRIGGER count_added AFTER INSERT ON main.listing BEGIN"
     "  SELECT listing_changed(1, new.kind, new.allow, new.entry); END;"
-    "CREATE TEMP TRIGGER audit_changed AFTER UPDATE ON main.listing BEGIN"
+    "CREATE TEMP TRIGGER audit_changed AFTER UPDATE OF tempfail, reason, expires"
+    " ON main.listing BEGIN"
     "  SELECT listing_changed(0, new.kind, new.allow, new.entry);" INTO_AUDIT
-    "  iif(action = 'add', 'change', action), new.entry, new.source, new.allow,"
+    "  iif(action IN ('add', ''), 'change', action), new.entry, new.source, new.allow,"
     "  new.tempfail, reason, " JSON_OF("old") ", " JSON_OF(
         "new") " FROM temp.actor; END;"
                "CREATE TEMP TRIGGER audit_removed AFTER DELETE ON main.listing BEGIN"
@@ -33,7 +34,8 @@ static const char counting[] =
                                          "  FROM temp.actor; END;";
 
 static const char auditing_additions[] =
-    "CREATE TEMP TRIGGER audit_added AFTER INSERT ON main.listing BEGIN " INTO_AUDIT
+    "CREATE TEMP TRIGGER audit_added AFTER INSERT ON main.listing"
+    " WHEN (SELECT action <> '' FROM temp.actor) BEGIN " INTO_AUDIT
     "  action, new.entry, new.source, new.allow, new.tempfail, reason, NULL, " JSON_OF(
         "new") "  FROM temp.actor; END;";
 

@@ -78,7 +78,7 @@ static void build_rule(struct build *b, cfg_t *sec, const struct list *list,
         rule->where = where_is_weight(b, sec);
 }
 
-static void build_rules(struct build *b, cfg_t *sec, struct list *list)
+static void build_code_rules(struct build *b, cfg_t *sec, struct list *list)
 {
     unsigned count = cfg_size(sec, codes_section.name);
 
@@ -421,7 +421,7 @@ static int build_list(struct build *b, cfg_t *sec, struct list *list)
     check_name_of(b, list->name, sec);
     build_options(b, sec, &list_section, list);
     list->where = where_is_weight(b, sec);
-    build_rules(b, sec, list);
+    build_code_rules(b, sec, list);
     return 0;
 }
 

@@ -11,7 +11,7 @@ struct ctl_command {
     const char *name;
     const char *words; /* as the usage line shows them */
     int words_min, words_max;
-    unsigned options; /* TAKES(…) | … */
+    uint64_t options; /* TAKES(…) | … */
     const char *summary;
     enum outcome (*run)(struct ctl *ctl, const struct arguments *arguments);
 };

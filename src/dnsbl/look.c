@@ -196,6 +196,7 @@ void look_begin(struct look *look, const struct look_at *at)
         probe->lookup = (struct dns_lookup){.done = on_answer,
                                             .is_refusal = result_is_refusal,
                                             .timeout_ms = at->timeout_ms,
+                                            .retry_ms = at->retry_ms,
                                             .context = list};
         answer = resolver_query(at->resolver, at->upstream, DNS_A, probe->name,
                                 DNS_PRIVATE | DNS_ONCE, &probe->lookup);

@@ -55,6 +55,7 @@ struct look_at {
     bool lying[2]; /* the half was found to ([1]: IPv6): an eighth is too much */
     bool any_name; /* a list without test points has to answer something */
     int timeout_ms;
+    int retry_ms; /* when a silent server is queried again first; 0: see dns_lookup */
 };
 
 /* Sends the queries; look is zeroed but for bell. open falls to 0 when all is answered;

@@ -249,7 +249,8 @@ static void begin_look(struct prober *prober, struct watched *w)
                          .witnesses = prober->witnesses,
                          .lying = {is_lying(w, 0), is_lying(w, 1)},
                          .any_name = health != HEALTH_UNCHECKED && !health_counts(health),
-                         .timeout_ms = patience_ms(w)};
+                         .timeout_ms = patience_ms(w),
+                         .retry_ms = atomic_load(&w->stats.retry_ms)};
 
     /* what was found to list too much is to be shown not to */
     at.too_much = questions & QUESTION_LISTS_TOO_MUCH || at.lying[0] || at.lying[1] ||

@@ -10,6 +10,7 @@
 #include "policy/reply.h"
 
 #define ALLOW_LISTS_MS 500
+#define LATER_PART     5 /* of the deadline: kept for MAIL, and for headers */
 
 struct session *session_new(struct policy *policy, bool is_admin)
 {
@@ -33,6 +34,7 @@ void session_free(struct session *session)
         return;
     free(session->kept.octets.bytes);
     free(session->headers);
+    free(session->usage);
     lookups_free(session->lookups);
     policy_unref(session->policy);
     free(session);
@@ -51,15 +53,32 @@ static void ask_blocklist(struct session *session)
     };
 
     session->listed = BLOCKLIST_NONE;
-    if (session->policy->blocklist != NULL)
-        session->listed =
-            blocklist_ask(session->policy->blocklist, &subjects, &session->match);
+    if (session->policy->blocklist == NULL)
+        return;
+    session->blocklist_changes = blocklist_changes(session->policy->blocklist);
+    session->listed =
+        blocklist_ask(session->policy->blocklist, &subjects, &session->match);
+}
+
+bool session_recheck(struct session *session)
+{
+    if (session->policy->blocklist == NULL || session->listed != BLOCKLIST_NONE ||
+        session->blocklist_changes == blocklist_changes(session->policy->blocklist))
+        return false;
+    ask_blocklist(session);
+    if (session->listed == BLOCKLIST_NONE)
+        return false;
+    session->decided = false;
+    return true;
 }
 
 /* New envelope are there: asks the blocklist, and, where it has not decided and nothing
  * exempts, the lists. */
 static int ask_lists(struct session *session, enum stage stage)
 {
+    if (stage == STAGE_CONNECT || session->stage >= STAGE_MAIL)
+        session->waited_ms = 0; /* another message */
+    session->stage = stage;
     session->decided = false;
     ask_blocklist(session);
     if (!session->is_admin &&
@@ -88,7 +107,6 @@ int session_mail(struct session *session, const char *sender, const char *login)
 {
     lookups_forget(session->lookups, STAGE_MAIL);
     envelope_mail(&session->envelope, sender, login);
-    session->deadline_ms = 0;
     session->id = 0;
     if (session->headers != NULL)
         session->headers->from_count = session->headers->reply_to_count = 0;
@@ -145,8 +163,8 @@ int session_headers_end(struct session *session)
         session->listed != BLOCKLIST_NONE)
         return 0;
     session->envelope.headers = h;
+    session->stage = STAGE_EOM;
     session->decided = false;
-    session->deadline_ms = 0;
     ask_blocklist_about_from(session);
     if (session->listed != BLOCKLIST_NONE ||
         exempt_reason(session->policy->config, &session->envelope) != NULL)
@@ -246,6 +264,18 @@ static void decide_by_score(struct session *session, const struct wait *wait)
     reply_for_list(session, d->reply);
 }
 
+/* How long the current message may still wait at this stage. */
+static int patience_ms(const struct session *session)
+{
+    int most_ms = session->policy->config->resolver.deadline_ms;
+    int later = (session->stage < STAGE_MAIL) +
+                (session->policy->judges_headers && session->stage < STAGE_EOM);
+
+    if (!session->is_admin)
+        most_ms -= later * most_ms / LATER_PART;
+    return most_ms > session->waited_ms ? most_ms - session->waited_ms : 0;
+}
+
 const struct decision *session_decide(struct session *session,
                                       int (*on_wait)(void *context), void *context)
 {
@@ -259,9 +289,7 @@ const struct decision *session_decide(struct session *session,
 
     if (session->decided)
         return d;
-    if (session->deadline_ms == 0)
-        session->deadline_ms = began_ms + config->resolver.deadline_ms;
-    wait.deadline_ms = session->deadline_ms;
+    wait.deadline_ms = began_ms + patience_ms(session);
     *d = (struct decision){.verdict = VERDICT_ACCEPT, .listed = session->listed};
     if (session->id == 0 && !session->is_admin && session->policy->journal != NULL)
         session->id = journal_draw(session->policy->journal);
@@ -286,6 +314,7 @@ const struct decision *session_decide(struct session *session,
         break;
     }
     d->took_ms = (int)(clock_ms() - began_ms);
+    session->waited_ms += d->took_ms;
     session->decided = true;
     return d;
 }
@@ -322,11 +351,13 @@ void session_accepted(const struct session *session)
 void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),
                                void *context)
 {
-    struct wait wait = {.deadline_ms = clock_ms() + ALLOW_LISTS_MS,
-                        .what = WAIT_ALLOW_LISTS,
-                        .envelope = &session->envelope,
-                        .on_wait = on_wait,
-                        .context = context};
+    int left_ms = patience_ms(session);
+    struct wait wait = {
+        .deadline_ms = clock_ms() + (left_ms < ALLOW_LISTS_MS ? left_ms : ALLOW_LISTS_MS),
+        .what = WAIT_ALLOW_LISTS,
+        .envelope = &session->envelope,
+        .on_wait = on_wait,
+        .context = context};
 
     if (dnsbl_set_has_allow_list(&session->policy->lists))
         lookups_wait(session->lookups, &wait);

@@ -50,11 +50,13 @@ struct session {
     struct message_headers *headers; /* owned; NULL: there were none */
     unsigned from_listed; /* of headers->from: what match is about (BLOCKLIST_BY_FROM) */
     bool decided;         /* about the current message */
-    int64_t deadline_ms;  /* CLOCK_MONOTONIC: of the current message's verdict, from the
-                            first stage at which it is due; 0: none yet */
+    enum stage stage;     /* of what the MTA said last; RCPT says nothing new */
+    int waited_ms;        /* of the current message's deadline, over all stages */
     struct decision decision;
     journal_id id; /* of the current message's decision; 0: none yet, or no journal */
     struct kept kept;
+    struct usage_message *usage; /* owned; NULL: nothing of the message is counted yet */
+    uint64_t blocklist_changes;  /* as of the last look at the blocklist */
 };
 
 /* Takes a reference to policy of its own. is_admin: see lookups_new; every list is then
@@ -75,16 +77,21 @@ int session_mail(struct session *session, const char *sender, const char *login)
 void session_header(struct session *session, const char *name, const char *value);
 
 /* The end of the headers, at the end of the message: what lists and the blocklist say of
- * them is looked up, and the decision is made anew, with a deadline of its own, where there
- * is something to look up. An entry about a From: may block, never allow: anyone can write
+ * them is looked up, and the decision is made again where there is something to look up. An entry about a From: may block, never allow: anyone can write
  * one. Returns as the others. */
 int session_headers_end(struct session *session);
 
-/* Decides with what is known at this stage, waiting for what is open no longer than the
- * configured deadline. on_wait and context: see struct wait. The decision stands until
+/* Decides with what is known at this stage, waiting for what is open. All stages of a
+ * message together wait no longer than the configured deadline; those before
+ * MAIL leave a fifth of it, those before headers that are judged another. on_wait and context: see struct wait. The decision stands until
  * the next fact comes; calling again repeats it. */
 const struct decision *session_decide(struct session *session,
                                       int (*on_wait)(void *context), void *context);
+
+/* Looks at the blocklist again where it has changed since the last look, for a message with
+ * many recipients. Returns whether an entry decides now that did not: the next decision is
+ * another one then. */
+bool session_recheck(struct session *session);
 
 /* Whether the DNS lists' verdict may be given at this stage: not before MAIL where the
  * sender or a login may exempt the message. */

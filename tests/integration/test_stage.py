@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """reject-at: the stage at which Postfix is told."""
 
+import time
+
 import pytest
 
 from harness.conf import dnsbl
 from harness.dns import listed
+from harness.milterclient import MilterClient
 from harness.rblctl import Rblctl
 from harness.smtp import Smtp
 
 CLIENT = "192.0.2.1"
+GOOD, BAD = "good.example", "bad.example"
 TEXT = f"554 5.7.1 Service unavailable; Client host [{CLIENT}] blocked using bl; why"
 
 
@@ -143,3 +147,47 @@ def test_exempt_recipient_saves_no_other_message(lab):
             smtp.mail()
             assert smtp.rcpt(recipient).code == 250
             assert smtp.data("Subject: test\n\nHello\n").startswith(reply)
+
+
+@pytest.mark.parametrize(
+    "sender,author",
+    [(GOOD, GOOD), (GOOD, BAD), (BAD, GOOD)],
+    ids=["clean", "author", "sender"],
+)
+@pytest.mark.parametrize("stage", ["connect", "rcpt"])
+def test_one_deadline_a_message(lab, stage, sender, author):
+    """However many stages look up what is silent; and lists that answer at a later one
+    count all the same."""
+    dns = lab.dns(
+        [{"suffix": "quiet.test", "silent": True}]
+        + listed(BAD, "sd.test")
+        + listed(BAD, "fd.test")
+    )
+    checks = ["client", "helo", "sender-domain", "from-domain"]
+    points = {"weight": 8, "test_listed": "", "test_unlisted": ""}
+    daemon = lab.daemon(
+        dns,
+        lists=[
+            dnsbl("quiet", "quiet.test", check=checks, **points),
+            dnsbl("sd", "sd.test", check=["sender-domain"], **points),
+            dnsbl("fd", "fd.test", check=["from-domain"], **points),
+        ],
+        milter={"reject_at": stage},
+        exempt={"authenticated": False},
+        resolver={"deadline": "2s", "timeout": "2s"},
+    )
+    with MilterClient(daemon.milter_socket) as mta:
+        mta.negotiate()
+        began = time.monotonic()
+        replies = [mta.connect(), mta.helo(), mta.mail(f"<a@{sender}>")]
+        if sender == GOOD:
+            replies.append(mta.rcpt())
+            mta.header("From", f"a@{author}")
+            replies.append(mta.end_of_message())
+        elif stage == "rcpt":
+            replies.append(mta.rcpt())
+        seconds = time.monotonic() - began
+    assert replies[-1].kind == ("reply" if BAD in (sender, author) else "continue")
+    assert seconds < 2.5
+    if (stage, sender) != ("rcpt", BAD):
+        assert seconds > 1, "else there was nothing to wait for"

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #include "asker.h"
 #include "base/clock.h"
 
-/* as src/dns/thread.c has them */
+/* as src/dns/resolver.c has them */
 #define BURST_NEAR 64
 #define BURST_FAR  256
 #define BURST_MS   10
@@ -36,12 +37,14 @@ static const struct resolver_settings settings = {
     .max_queries = 100000,
 };
 
-/* A name server that has no such name, and says nothing of those under "silent". */
+/* A name server that has no such name. It says nothing of those that begin with an s, and
+ * the first packet about one that begins with an l is lost on it. */
 static void *serve(void *arg)
 {
     int fd = *(int *)arg;
     unsigned char packet[512];
     struct sockaddr_in client;
+    int lost = 0;
 
     for (;;) {
         socklen_t size = sizeof client;
@@ -51,6 +54,8 @@ static void *serve(void *arg)
         if (n < 14) /* no question: the end */
             return NULL;
         if (packet[13] == 's') /* the first label, behind its length */
+            continue;
+        if (packet[13] == 'l' && lost++ == 0)
             continue;
         packet[2] |= 0x80; /* an answer */
         packet[3] = 0x83;  /* NXDOMAIN */
@@ -123,12 +128,8 @@ static uint64_t count_sent(struct world *w)
     return stats.asked;
 }
 
-/* Asks for so many names at once. Returns the time until all have left, ms. */
-static int ask_many(struct world *w, const char *what, int count)
+static void ask(struct world *w, const char *what, int count)
 {
-    uint64_t before = count_sent(w);
-    int64_t began_ms = clock_ms();
-
     for (int i = 0; i < count; i++) {
         struct dns_lookup *lookup = calloc(1, sizeof *lookup);
         char name[32];
@@ -138,6 +139,15 @@ static int ask_many(struct world *w, const char *what, int count)
         snprintf(name, sizeof name, "%s%d.t", what, w->asked++);
         assert_null(resolver_query(w->resolver, w->upstream, DNS_A, name, 0, lookup));
     }
+}
+
+/* Asks for so many names at once. Returns the time until all have left, ms. */
+static int ask_many(struct world *w, const char *what, int count)
+{
+    uint64_t before = count_sent(w);
+    int64_t began_ms = clock_ms();
+
+    ask(w, what, count);
     while (count_sent(w) < before + (uint64_t)count) {
         assert_true(clock_ms() - began_ms < 20000);
         usleep(500);
@@ -200,12 +210,50 @@ static void test_answers_let_more_leave(void **state)
     end(&w);
 }
 
+/* The names in the order of their answers: by the resolver's thread, one after another. */
+static atomic_int answers;
+
+struct noted {
+    struct dns_lookup lookup; /* first */
+    atomic_int place;
+};
+
+static void note(struct dns_lookup *lookup, struct dns_answer *answer)
+{
+    (void)answer;
+    atomic_store(&((struct noted *)lookup)->place, atomic_fetch_add(&answers, 1) + 1);
+}
+
+/* What was lost does not wait for the end of a queue of new ones. */
+static void test_lost_goes_first(void **state)
+{
+    struct noted lost = {.lookup = {.done = note, .retry_ms = 50}},
+                 last = {.lookup = {.done = note}};
+    int64_t began_ms = clock_ms();
+    struct world w;
+
+    (void)state;
+    begin(&w);
+    come_near(&w);
+    assert_null(resolver_query(w.resolver, w.upstream, DNS_A, "lost.t", 0, &lost.lookup));
+    ask(&w, "silent", 40 * BURST_NEAR); /* 400 ms, at the least */
+    assert_null(
+        resolver_query(w.resolver, w.upstream, DNS_A, "answered.t", 0, &last.lookup));
+    while (atomic_load(&last.place) == 0 || atomic_load(&lost.place) == 0) {
+        assert_true(clock_ms() - began_ms < 20000);
+        usleep(500);
+    }
+    assert_int_equal(atomic_load(&lost.place), 1);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_far),
         cmocka_unit_test(test_near),
         cmocka_unit_test(test_answers_let_more_leave),
+        cmocka_unit_test(test_lost_goes_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
