@@ -30,7 +30,7 @@ EXTRA_DIST += tests/bench/benchlib.py tests/bench/blocklist.py tests/bench/burst
 	tests/bench/growth.py tests/bench/journal.py tests/bench/soak.py \
 	tests/bench/memory.py tests/bench/postfix.py tests/bench/postfixlib.py \
 	tests/bench/report.py tests/bench/rspamdlib.py tests/bench/rules.py tests/bench/svgplot.py \
-	tests/bench/uncached_rspamd.py
+	tests/bench/uncached_rspamd.py tests/bench/why.py
 
 
 # What the judgement of lists promises, on a simulated clock (docs/health.md).
