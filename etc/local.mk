@@ -5,7 +5,9 @@ confdir = $(sysconfdir)/rblmilter
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 
-conf_files = etc/rblmilter.conf $(presets)
+EXTRA_DIST += etc/farm.sql
+
+conf_files = etc/rblmilter.conf $(presets) $(rule_files)
 presets = \
 	etc/lists.d/abusix-combined.conf \
 	etc/lists.d/abusix-dblack.conf \
@@ -40,20 +42,38 @@ presets = \
 	etc/lists.d/uribl.conf \
 	etc/lists.d/virusfree.conf
 
+rule_files = \
+	etc/rules.d/bulk.conf \
+	etc/rules.d/complained.conf \
+	etc/rules.d/dirty-list.conf \
+	etc/rules.d/hijacked.conf \
+	etc/rules.d/prober.conf \
+	etc/rules.d/repeat.conf \
+	etc/rules.d/trapped.conf \
+	etc/rules.d/young.conf
+
 dist_sysusers_DATA = etc/sysusers.d/rblmilter.conf
 dist_tmpfiles_DATA = etc/tmpfiles.d/rblmilter.conf
 if SYSTEMD_UNIT
-nodist_systemdsystemunit_DATA = etc/systemd/rblmilter.service
+nodist_systemdsystemunit_DATA = etc/systemd/rblmilter.service \
+	etc/systemd/rblmilter-watch.service
 endif
 
-EXTRA_DIST += $(conf_files) etc/systemd/rblmilter.service.in
-CLEANFILES += etc/systemd/rblmilter.service
+dist_pkglibexec_SCRIPTS = etc/rblmilter-mail-events
+
+EXTRA_DIST += $(conf_files) etc/systemd/rblmilter.service.in etc/systemd/rblmilter-watch.service.in
+CLEANFILES += etc/systemd/rblmilter.service etc/systemd/rblmilter-watch.service
 
 # By make, not by configure, where the paths still hold ${prefix} unexpanded.
 etc/systemd/rblmilter.service: etc/systemd/rblmilter.service.in Makefile
 	@$(MKDIR_P) $(@D)
 	$(AM_V_GEN)sed -e 's|@sbindir[@]|$(sbindir)|' -e 's|@sysconfdir[@]|$(sysconfdir)|' \
 		$(srcdir)/etc/systemd/rblmilter.service.in >$@.tmp && mv $@.tmp $@
+
+etc/systemd/rblmilter-watch.service: etc/systemd/rblmilter-watch.service.in Makefile
+	@$(MKDIR_P) $(@D)
+	$(AM_V_GEN)sed -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|' \
+		$(srcdir)/etc/systemd/rblmilter-watch.service.in >$@.tmp && mv $@.tmp $@
 
 # etc/lists.d/x.conf -> $(confdir)/lists.d/x.conf
 install-data-local:
@@ -68,7 +88,7 @@ uninstall-local:
 		to="$(DESTDIR)$(confdir)/$${f#etc/}"; \
 		if cmp -s "$(srcdir)/$$f" "$$to"; then rm -f "$$to"; fi; \
 	done
-	-@rmdir "$(DESTDIR)$(confdir)/lists.d" "$(DESTDIR)$(confdir)" 2>/dev/null
+	-@rmdir "$(DESTDIR)$(confdir)/lists.d" "$(DESTDIR)$(confdir)/rules.d" "$(DESTDIR)$(confdir)" 2>/dev/null
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = etc/completion/rblctl

@@ -21,25 +21,25 @@ static const struct command {
     const char *name;
     const char *words; /* as the usage line shows them */
     int words_min, words_max;
-    unsigned options; /* TAKES(…) | … */
+    uint64_t options; /* TAKES(…) | … */
     const char *summary;
     enum outcome (*run)(struct ctl *ctl, const struct arguments *arguments);
 } commands[] = {
     {"add", "ENTRY…", 1, MANY,
      TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
-         TAKES(OPTION_FORCE),
+         TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT),
      "list senders; on disk when it returns", ctl_add},
     {"tempfail", "ENTRY…", 1, MANY,
      TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
-         TAKES(OPTION_FORCE),
+         TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT),
      "put senders off (451): a delay, no loss", ctl_tempfail},
     {"allow", "ENTRY…", 1, MANY,
      TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
-         TAKES(OPTION_FORCE),
+         TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT),
      "let senders pass, whatever is listed", ctl_allow},
     {"remove", "ENTRY… | --source NAME --since SPAN", 0, MANY,
      TAKES(OPTION_REASON) | TAKES(OPTION_SOURCE) | TAKES(OPTION_SINCE) |
-         TAKES(OPTION_DRY_RUN),
+         TAKES(OPTION_DRY_RUN) | TAKES(OPTION_WAIT),
      "take entries off; their history stays", ctl_remove},
     {"list", "[ENTRY-PATTERN]", 0, 1,
      TAKES(OPTION_KIND) | TAKES(OPTION_SOURCE) | TAKES(OPTION_REASON) |
@@ -68,8 +68,18 @@ static const struct command {
      ctl_log},
     {"whatif", "-c FILE", 0, 0, TAKES(OPTION_CONF) | TAKES(OPTION_SINCE),
      "kept decisions, judged by another conf file", ctl_whatif},
+    {"rules", "[resume NAME]", 0, 2, 0, "what lists by itself, or would", ctl_rules},
+    {"proposals", "[accept NO… | dismiss NO…]", 0, MANY,
+     TAKES(OPTION_ALL) | TAKES(OPTION_REASON), "what rules would list", ctl_proposals},
+    {"usage", "[ENTRY]", 0, 1, TAKES(OPTION_TOP) | TAKES(OPTION_RESET),
+     "what senders do, beside the limits of rules", ctl_usage},
+    {"event", "bounce|complaint|auth-failure|list-mail ENTRY", 2, 2,
+     TAKES(OPTION_COUNTED), "count what another program has seen", ctl_event},
+    {"watch", "", 0, 0, TAKES(OPTION_CURSOR), "what rules do, as it happens", ctl_watch},
     {"dnsbl", "[suspend|resume|test NAME | try ZONE]", 0, 2, TAKES(OPTION_OUTPUT),
      "each DNS list: health, hits, latency", ctl_dnsbl},
+    {"farm", "[init CONNECTION | compare | forget NODE]", 0, 2, TAKES(OPTION_OUTPUT),
+     "the hosts that share this list", ctl_farm},
     {"status", "", 0, 0, 0, "how the daemon is, and what is wrong with it", ctl_status},
     {"stats", "", 0, 0, 0, "what it has counted since its start", ctl_stats},
     {"doctor", "", 0, 0, 0, "what is wrong around it, and what to do", ctl_doctor},

@@ -7,9 +7,15 @@ include tests/unit/dnsbl.mk
 include tests/unit/blocklist.mk
 include tests/unit/presets.mk
 include tests/unit/journal.mk
+include tests/unit/rules.mk
 include tests/unit/policy.mk
 include tests/unit/control.mk
 include tests/fuzz/local.mk
+
+# For tests/integration/test_rules.py.
+noinst_PROGRAMS += tests/integration/rules_aged
+tests_integration_rules_aged_SOURCES = tests/integration/rules_aged.c
+tests_integration_rules_aged_LDADD = $(rblmilter_libs)
 include tests/bench/local.mk
 
 # What the tests reach, line by line, as coverage/index.html: in a tree configured with

@@ -178,6 +178,19 @@ void buffer_add(struct buffer *buffer, const char *format, ...)
     buffer->used += (size_t)n;
 }
 
+/* FNV-1a, with the last step of MurmurHash3 to spread it over all bits. */
+uint64_t octets_hash(const void *octets, size_t size, uint64_t start)
+{
+    const unsigned char *bytes = octets;
+    uint64_t hash = start;
+
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+    hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdULL;
+    hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+    return hash ^ (hash >> 33);
+}
+
 static bool is_ascii(const char *text)
 {
     for (; *text != '\0'; text++)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Copies in to out: control characters and 8-bit ones become \xNN. What does not fit
  * is left out at a whole character. Returns false when something was left out.
@@ -45,6 +46,11 @@ struct buffer buffer_over(char *memory, size_t size);
 
 void buffer_add(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* A hash of octets behind what start is the hash of: the same on all hosts. Strangers can
+ * make octets that collide. */
+#define OCTETS_HASH_START 0xcbf29ce484222325ULL
+uint64_t octets_hash(const void *octets, size_t size, uint64_t start);
 
 /* Text beyond ASCII, as SMTPUTF8 (RFC 6531) brings it. Any thread. */
 

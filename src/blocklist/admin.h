@@ -20,7 +20,7 @@
 #include "blocklist/entry.h"
 
 #define BLOCKLIST_WAIT_S      10
-#define BLOCKLIST_SOURCE_SIZE 65 /* letters, digits, "-", "_", "." */
+#define BLOCKLIST_SOURCE_SIZE 65 /* letters, digits, "-", "_", ".", ":" */
 #define BLOCKLIST_ADMIN_REASON                                                           \
     1000 /* bytes; longer ones and control characters are refused */
 #define BLOCKLIST_DEFAULT_SOURCE "manual"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
@@ -22,9 +23,10 @@ static const char counting[] =
     "INSERT INTO temp.actor VALUES (0, '', 0, '', '');"
     "CREATE TEMP TRIGGER count_added AFTER INSERT ON main.listing BEGIN"
     "  SELECT listing_changed(1, new.kind, new.allow, new.entry); END;"
-    "CREATE TEMP TRIGGER audit_changed AFTER UPDATE ON main.listing BEGIN"
+    "CREATE TEMP TRIGGER audit_changed AFTER UPDATE OF tempfail, reason, expires"
+    " ON main.listing BEGIN"
     "  SELECT listing_changed(0, new.kind, new.allow, new.entry);" INTO_AUDIT
-    "  iif(action = 'add', 'change', action), new.entry, new.source, new.allow,"
+    "  iif(action IN ('add', ''), 'change', action), new.entry, new.source, new.allow,"
     "  new.tempfail, reason, " JSON_OF("old") ", " JSON_OF(
         "new") " FROM temp.actor; END;"
                "CREATE TEMP TRIGGER audit_removed AFTER DELETE ON main.listing BEGIN"
@@ -34,7 +36,8 @@ static const char counting[] =
                                          "  FROM temp.actor; END;";
 
 static const char auditing_additions[] =
-    "CREATE TEMP TRIGGER audit_added AFTER INSERT ON main.listing BEGIN " INTO_AUDIT
+    "CREATE TEMP TRIGGER audit_added AFTER INSERT ON main.listing"
+    " WHEN (SELECT action <> '' FROM temp.actor) BEGIN " INTO_AUDIT
     "  action, new.entry, new.source, new.allow, new.tempfail, reason, NULL, " JSON_OF(
         "new") "  FROM temp.actor; END;";
 
@@ -76,15 +79,13 @@ int audit_attach(struct audit *audit, sqlite3 *db, struct bloom *bloom,
     rc = sqlite3_create_function(db, "listing_changed", 4, SQLITE_UTF8, audit,
                                  listing_changed, NULL, NULL);
     if (rc == SQLITE_OK)
-        rc = schema_exec(db, counting);
+        rc = sql_exec(db, counting);
     if (rc == SQLITE_OK && mode == AUDIT_ALL)
-        rc = schema_exec(db, auditing_additions);
+        rc = sql_exec(db, auditing_additions);
     if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v2(
-            db,
-            "UPDATE temp.actor SET at = ?, login = ?, uid = ?, action = ?,"
-            " reason = ?",
-            -1, &audit->set_actor, NULL);
+        rc = sql_prepare(
+            db, &audit->set_actor,
+            "UPDATE temp.actor SET at = ?, login = ?, uid = ?, action = ?, reason = ?");
     return rc;
 }
 
@@ -196,11 +197,8 @@ enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pat
         return BLOCKLIST_REFUSED;
     }
     pthread_mutex_lock(&blocklist->looker.lock);
-    rc = sqlite3_prepare_v2(blocklist->looker.db, exact ? events_of_entry : events_of_all,
-                            -1, &stmt, NULL);
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, exact ? "it" : "i", *before_id == 0 ? INT64_MAX : *before_id,
-                      lower);
+    rc = sql_query(blocklist->looker.db, &stmt, exact ? events_of_entry : events_of_all,
+                   exact ? "it" : "i", *before_id == 0 ? INT64_MAX : *before_id, lower);
     if (rc == SQLITE_OK)
         rc = show_events(stmt, pattern != NULL && !exact ? lower : NULL, since, before_id,
                          limit > 0 ? limit : 1, each, context);

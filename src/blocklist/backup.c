@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 
@@ -77,15 +78,15 @@ static int copy_to(sqlite3 *from, const char *path, backup_go_on *go_on, void *c
     /* A half copy is thrown away, so it needs no journal. What it is made of is that one
      * moment's: the transaction keeps other writers' pages out of it. */
     if (rc == SQLITE_OK)
-        rc = schema_exec(to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL");
+        rc = sql_exec(to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL");
     if (rc == SQLITE_OK)
-        rc = schema_exec(from, "BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1");
+        rc = sql_exec(from, "BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1");
     if (rc == SQLITE_OK) {
         rc = copy_pages(from, to, go_on, context);
-        (void)schema_exec(from, "COMMIT"); /* it only read */
+        (void)sql_exec(from, "COMMIT"); /* it only read */
     }
     if (rc == SQLITE_OK)
-        rc = schema_exec(to, "PRAGMA journal_mode = DELETE");
+        rc = sql_exec(to, "PRAGMA journal_mode = DELETE");
     if (rc != SQLITE_OK)
         text_sentence(error, error_size, "%s: %s", path,
                       rc == SQLITE_ABORT ? "not finished" : sqlite3_errstr(rc));
@@ -253,7 +254,7 @@ static int restore_from(const char *backup, const char *database, char *error,
     int rc = -1;
 
     if (sqlite3_open_v2(backup, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
-        schema_harden(db) != SQLITE_OK)
+        sql_harden(db) != SQLITE_OK)
         text_sentence(error, error_size, "%s: %s", backup,
                       db != NULL ? sqlite3_errmsg(db) : "no memory");
     else if (schema_check(db, error, error_size) == SCHEMA_OK)

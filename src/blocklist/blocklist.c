@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/transaction.h"
@@ -41,16 +42,13 @@ static int take_lock(struct blocklist *blocklist, char *error)
 
 static time_t read_last_seen(sqlite3 *db)
 {
-    sqlite3_stmt *stmt = NULL;
-    time_t seen = 0;
+    int64_t seen;
 
-    if (sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE name = 'last_seen'", -1,
-                           &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW)
-        seen = (time_t)sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
+    if (sql_number(db, &seen, "SELECT value FROM meta WHERE name = 'last_seen'", "") !=
+        SQLITE_OK)
+        return 0;
     /* Damage that a large file's start does not look for; nanoseconds must not overflow */
-    return seen >= 0 && seen <= LAST_SEEN_MAX ? seen : 0;
+    return seen >= 0 && seen <= LAST_SEEN_MAX ? (time_t)seen : 0;
 }
 
 static int open_connections(struct blocklist *blocklist,
@@ -62,12 +60,12 @@ static int open_connections(struct blocklist *blocklist,
         sqlite3_close(db);
         return -1;
     }
-    if (transaction_open(&blocklist->writing, db, &blocklist->bloom) != SQLITE_OK) {
+    walltime_init(&blocklist->walltime, options->clock, read_last_seen(db));
+    if (transaction_open(db, blocklist) != SQLITE_OK) {
         text_sentence(error, BLOCKLIST_OPEN_ERROR_SIZE, "%s: %s", blocklist->path,
                       sqlite3_errmsg(db));
         return -1;
     }
-    walltime_init(&blocklist->walltime, options->clock, read_last_seen(db));
     for (int i = 0; i < STORE_READERS; i++)
         if (reader_open(&blocklist->readers[i], blocklist->path, error,
                         BLOCKLIST_OPEN_ERROR_SIZE) != 0)
@@ -86,7 +84,11 @@ static struct blocklist *allocate(const struct blocklist_options *options)
     struct blocklist *blocklist = calloc(1, sizeof *blocklist);
 
     if (blocklist == NULL || (blocklist->path = strdup(options->database)) == NULL ||
+        versions_init(&blocklist->versions, options->farm, options->keep_local,
+                      options->keep_local_count) != 0 ||
         bloom_init(&blocklist->bloom) != 0) {
+        if (blocklist != NULL)
+            versions_destroy(&blocklist->versions);
         free(blocklist != NULL ? blocklist->path : NULL);
         free(blocklist);
         return NULL;
@@ -166,6 +168,7 @@ void blocklist_close(struct blocklist *blocklist)
         transaction_close(&blocklist->writing);
     if (blocklist->lock_fd >= 0)
         close(blocklist->lock_fd);
+    versions_destroy(&blocklist->versions);
     hits_destroy(&blocklist->hits);
     bloom_destroy(&blocklist->bloom);
     pthread_mutex_destroy(&blocklist->import_lock);
@@ -224,4 +227,9 @@ void blocklist_status(struct blocklist *blocklist, struct blocklist_status *out)
     out->last_backup = blocklist->last_backup;
     memcpy(out->error, blocklist->error, sizeof out->error);
     pthread_mutex_unlock(&blocklist->state_lock);
+}
+
+uint64_t blocklist_changes(const struct blocklist *blocklist)
+{
+    return atomic_load_explicit(&blocklist->changes, memory_order_relaxed);
 }

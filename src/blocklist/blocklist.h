@@ -32,6 +32,9 @@ struct blocklist_options {
     enum blocklist_on_damage on_damage;
     int backups;    /* daily ones kept beside it, NAME.backup-YYYYMMDD; 0 none */
     unsigned strip; /* BLOCKLIST_STRIP_… */
+    bool farm; /* other hosts share the list: changes get versions (shared.h) */
+    const char *const *keep_local; /* sources that are not shared */
+    size_t keep_local_count;
     const struct blocklist_clock *clock; /* NULL: the system's; others for tests */
 };
 
@@ -105,6 +108,10 @@ struct blocklist_match {
 enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
                                      const struct blocklist_subjects *subjects,
                                      struct blocklist_match *match);
+
+/* How many changes were made since the start: where it is the same as before, so is what
+ * blocklist_ask says, but for ends. Any thread. */
+uint64_t blocklist_changes(const struct blocklist *blocklist);
 
 /* Notes that an entry decided a message: counted and written later, in batches. Any
  * thread; never blocks. */

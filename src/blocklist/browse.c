@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
@@ -333,9 +334,9 @@ static enum blocklist_result read_page(struct blocklist *blocklist,
         begin(cursor, path, search->prefix);
     (void)snprintf(behind, sizeof behind, "%s%s", search->prefix, LAST_CHARACTER);
     pthread_mutex_lock(&blocklist->looker.lock);
-    rc = sqlite3_prepare_v2(db, path_sql[path], -1, &stmt, NULL);
+    rc = sql_query(db, &stmt, path_sql[path], "");
     if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v2(db, HITS_SQL, -1, &hits, NULL);
+        rc = sql_query(db, &hits, HITS_SQL, "");
     if (rc == SQLITE_OK)
         rc = bind_cursor(stmt, path, search, cursor, behind);
     if (rc == SQLITE_OK)
@@ -380,11 +381,10 @@ static enum blocklist_result read_entry(struct blocklist *blocklist,
     struct blocklist_row row;
     int rc;
 
-    rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+    rc =
+        sql_query(db, &stmt, sql, "ti", entry->text, (int64_t)blocklist_ended(blocklist));
     if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v2(db, HITS_SQL, -1, &hits, NULL);
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, "ti", entry->text, (int64_t)blocklist_ended(blocklist));
+        rc = sql_query(db, &hits, HITS_SQL, "");
     while (rc == SQLITE_OK && !audience->stopped &&
            (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         rc = read_row(stmt, &row) ? show_row(hits, &row, audience) : SQLITE_MISMATCH;

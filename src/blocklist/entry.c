@@ -378,25 +378,11 @@ int entry_network(const struct entry *entry, struct network *out)
     return entry->kind == ENTRY_NETWORK ? network_parse(entry->text, out) : -1;
 }
 
-/* FNV-1a, with the last step of MurmurHash3 to spread it over all bits. Strangers can
- * make texts that collide; all that wins them is a look into the database. */
-static uint64_t hash_bytes(const void *data, size_t length, uint64_t hash)
-{
-    const unsigned char *bytes = data;
-
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
-    hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdULL;
-    hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53ULL;
-    return hash ^ (hash >> 33);
-}
-
-#define HASH_START 0xcbf29ce484222325ULL
-
+/* Strangers can make texts that collide; all that wins them is a look into the database. */
 uint64_t entry_hash_network(const struct network *network)
 {
-    return hash_bytes(network->base.octets, network->base.family == 4 ? 4 : 16,
-                      HASH_START + network->prefix + 256u * network->base.family);
+    return octets_hash(network->base.octets, network->base.family == 4 ? 4 : 16,
+                       OCTETS_HASH_START + network->prefix + 256u * network->base.family);
 }
 
 uint64_t entry_hash(const struct entry *entry)
@@ -405,5 +391,5 @@ uint64_t entry_hash(const struct entry *entry)
 
     if (entry_network(entry, &network) == 0)
         return entry_hash_network(&network);
-    return hash_bytes(entry->text, strlen(entry->text), HASH_START);
+    return octets_hash(entry->text, strlen(entry->text), OCTETS_HASH_START);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/sql.h"
 #include "blocklist/schema.h"
 #include "blocklist/transaction.h"
 

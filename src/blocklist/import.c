@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/transaction.h"
@@ -35,7 +36,8 @@ int import_connect(struct blocklist_import *import, char *error)
         return -1;
     if (audit_attach(&import->audit, import->db, &blocklist->bloom, AUDIT_NO_ADDITION) ==
             SQLITE_OK &&
-        schema_exec(import->db, "PRAGMA cache_size = -32768") == SQLITE_OK)
+        versions_attach(&blocklist->versions, import->db) == SQLITE_OK &&
+        sql_exec(import->db, "PRAGMA cache_size = -32768") == SQLITE_OK)
         return 0;
     (void)transaction_failed(blocklist, import->db, error);
     return -1;
@@ -54,10 +56,10 @@ static int open_stage(struct blocklist_import *import, char *error)
 
     if (import_connect(import, error) != 0)
         return -1;
-    if (schema_exec(import->db, sql) == SQLITE_OK &&
-        sqlite3_prepare_v2(import->db,
-                           "INSERT INTO temp.staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)", -1,
-                           &import->stage, NULL) == SQLITE_OK)
+    if (sql_exec(import->db, sql) == SQLITE_OK &&
+        sql_prepare(import->db, &import->stage,
+                    "INSERT INTO temp.staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)") ==
+            SQLITE_OK)
         return 0;
     (void)transaction_failed(blocklist, import->db, error);
     return -1;

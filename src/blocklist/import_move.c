@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/backup.h"
 #include "blocklist/schema.h"
@@ -63,8 +64,8 @@ static int move_rows(struct blocklist_import *import, int64_t from, int64_t to)
 {
     static const char sql[] =
         "INSERT INTO listing (entry, kind, allow, tempfail, source, reason, who, since,"
-        " expires) SELECT entry, kind, allow, tempfail, source, reason, ?1,"
-        " coalesce(since, ?2), expires"
+        " expires, at, version) SELECT entry, kind, allow, tempfail, source, reason, ?1,"
+        " coalesce(since, ?2), expires, version_at(), version_id()"
         " FROM sorted.row WHERE rowid > ?3 AND rowid <= ?4 ORDER BY "
         "rowid" SCHEMA_ON_CONFLICT;
 
@@ -114,14 +115,17 @@ static enum blocklist_result change_locked(struct blocklist_import *import,
 
     if (transaction_check_file(blocklist, error) != BLOCKLIST_OK)
         return BLOCKLIST_FAILED;
+    versions_begin(&blocklist->versions);
     if (audit_begin(audit, "import", &actor, import->reason, blocklist_now(blocklist)) !=
             SQLITE_OK ||
-        schema_exec(import->db, "BEGIN IMMEDIATE") != SQLITE_OK ||
+        sql_exec(import->db, "BEGIN IMMEDIATE") != SQLITE_OK ||
         step(import, from, to) != SQLITE_OK ||
-        schema_exec(import->db, import->dry_run ? "ROLLBACK" : "COMMIT") != SQLITE_OK) {
+        (!import->dry_run &&
+         versions_note(&blocklist->versions, import->db) != SQLITE_OK) ||
+        sql_exec(import->db, import->dry_run ? "ROLLBACK" : "COMMIT") != SQLITE_OK) {
         (void)transaction_failed(blocklist, import->db, error);
         if (!sqlite3_get_autocommit(import->db))
-            (void)schema_exec(import->db, "ROLLBACK");
+            (void)sql_exec(import->db, "ROLLBACK");
         return BLOCKLIST_FAILED;
     }
     import->added += audit->added;
@@ -196,22 +200,6 @@ static enum blocklist_result end_what_is_over(struct blocklist_import *import,
     return result;
 }
 
-static int read_number(struct blocklist_import *import, const char *sql,
-                       const char *types, int64_t *out)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(import->db, sql, -1, &stmt, NULL);
-
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, types, import->source);
-    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        *out = sqlite3_column_int64(stmt, 0);
-        rc = SQLITE_OK;
-    }
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
 /* Whether --replace would take away so much that the file was rather cut, or is another:
  * REFUSED, with a sentence. */
 static enum blocklist_result look_at_replace(struct blocklist_import *import, char *error)
@@ -224,9 +212,10 @@ static enum blocklist_result look_at_replace(struct blocklist_import *import, ch
 
     if (!import->replace)
         return BLOCKLIST_OK;
-    if (read_number(import, "SELECT count(*) FROM listing WHERE source = ?", "t",
-                    &import->before) != SQLITE_OK ||
-        read_number(import, others, "t", &removed) != SQLITE_OK)
+    if (sql_number(import->db, &import->before,
+                   "SELECT count(*) FROM listing WHERE source = ?", "t",
+                   import->source) != SQLITE_OK ||
+        sql_number(import->db, &removed, others, "t", import->source) != SQLITE_OK)
         return transaction_failed(import->blocklist, import->db, error);
     if (import->limits == NULL || import->before < REPLACE_GUARD_ROWS ||
         removed * 3 <= import->before)
@@ -252,16 +241,15 @@ static int sort_rows(struct blocklist_import *import, const char *path)
     int rc = sql_run_once(import->db, "ATTACH ? AS sorted", "t", path);
 
     if (rc == SQLITE_OK)
-        rc = schema_exec(import->db, "PRAGMA sorted.journal_mode = OFF;"
-                                     "PRAGMA sorted.synchronous = FULL; BEGIN");
+        rc = sql_exec(import->db, "PRAGMA sorted.journal_mode = OFF;"
+                                  "PRAGMA sorted.synchronous = FULL; BEGIN");
     if (rc == SQLITE_OK)
-        rc = schema_exec(import->db, rows);
+        rc = sql_exec(import->db, rows);
     if (rc == SQLITE_OK)
         rc = sql_run_once(import->db, about, "tttiii", import->source, import->reason,
                           import->login, (int64_t)import->uid, (int64_t)import->replace,
                           (int64_t)import->rows);
-    return rc == SQLITE_OK ? schema_exec(import->db, "COMMIT; DROP TABLE temp.staged")
-                           : rc;
+    return rc == SQLITE_OK ? sql_exec(import->db, "COMMIT; DROP TABLE temp.staged") : rc;
 }
 
 static enum blocklist_result file_failed(const char *path, char *error)
@@ -286,7 +274,7 @@ static enum blocklist_result make_file(const char *path, char *error)
 static enum blocklist_result decide(struct blocklist_import *import, const char *part,
                                     const char *path, char *error)
 {
-    if (schema_exec(import->db, "DETACH sorted") != SQLITE_OK)
+    if (sql_exec(import->db, "DETACH sorted") != SQLITE_OK)
         return transaction_failed(import->blocklist, import->db, error);
     if (rename(part, path) != 0)
         return file_failed(path, error);
@@ -309,16 +297,16 @@ static enum blocklist_result move_many(struct blocklist_import *import, const ch
     enum blocklist_result result;
     int64_t last_id = 0, took_ms;
 
-    if (read_number(import, "SELECT max(id) FROM listing WHERE source = ?", "t",
-                    &last_id) != SQLITE_OK ||
-        schema_exec(import->db, "PRAGMA main.synchronous = NORMAL") != SQLITE_OK)
+    if (sql_number(import->db, &last_id, "SELECT max(id) FROM listing WHERE source = ?",
+                   "t", import->source) != SQLITE_OK ||
+        sql_exec(import->db, "PRAGMA main.synchronous = NORMAL") != SQLITE_OK)
         return transaction_failed(blocklist, import->db, error);
     result = change_in_chunks(import, move_rows, (int64_t)import->rows, error);
     if (result == BLOCKLIST_OK && import->replace)
         result = change_in_chunks(import, remove_others, last_id, error);
     if (result != BLOCKLIST_OK)
         return result;
-    if (schema_exec(import->db, "PRAGMA main.synchronous = FULL") != SQLITE_OK)
+    if (sql_exec(import->db, "PRAGMA main.synchronous = FULL") != SQLITE_OK)
         return transaction_failed(blocklist, import->db, error);
     result = change(import, note_import, 0, 0, &took_ms, error);
     if (result == BLOCKLIST_OK && !import->dry_run && unlink(path) != 0)
@@ -354,10 +342,9 @@ static enum blocklist_result move(struct blocklist_import *import, const char *p
 static int read_about(struct blocklist_import *import)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(import->db,
-                                "SELECT source, reason, login, uid, replace, rows"
-                                " FROM sorted.about",
-                                -1, &stmt, NULL);
+    int rc = sql_query(
+        import->db, &stmt,
+        "SELECT source, reason, login, uid, replace, rows FROM sorted.about", "");
 
     if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
         rc =
@@ -469,7 +456,7 @@ enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
     import->stage = NULL;
     if (lists_too_much(import, error))
         result = BLOCKLIST_REFUSED;
-    else if (schema_exec(import->db, "COMMIT") != SQLITE_OK)
+    else if (sql_exec(import->db, "COMMIT") != SQLITE_OK)
         result = transaction_failed(import->blocklist, import->db, error);
     else
         result = sort_and_move(import, error);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/rewritten.h"
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
@@ -63,7 +64,7 @@ static enum blocklist_verdict find(struct blocklist *blocklist, const struct ent
                       sql_text(reader->find, 2)); /* cut where longer */
         match->since = (time_t)sqlite3_column_int64(reader->find, 3);
     } else if (rc != SQLITE_DONE) {
-        lookup_failed(blocklist, sqlite3_errmsg(reader->db), schema_is_damage(rc));
+        lookup_failed(blocklist, sqlite3_errmsg(reader->db), sql_is_damage(rc));
     }
     sqlite3_reset(reader->find);
     reader_release(reader);

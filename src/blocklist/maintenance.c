@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/backup.h"
 #include "blocklist/schema.h"
@@ -38,34 +39,23 @@ static void set_counts(struct blocklist *blocklist, const struct counts *scanned
     pthread_mutex_unlock(&blocklist->state_lock);
 }
 
-static uint64_t count_rows(sqlite3 *db)
-{
-    sqlite3_stmt *stmt = NULL;
-    uint64_t rows = 0;
-
-    if (sqlite3_prepare_v2(db, "SELECT count(*) FROM listing", -1, &stmt, NULL) ==
-            SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW)
-        rows = (uint64_t)sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt); /* a wrong number makes the filter too small, not wrong */
-    return rows;
-}
-
 /* Begins the successor and a snapshot, with no change under way: what was committed
  * before is in the snapshot, what comes later adds itself to the successor. */
 static bool start_build(struct blocklist *blocklist, struct counts *before)
 {
     sqlite3 *db = blocklist->maintenance_db;
-    uint64_t rows = count_rows(db);
+    int64_t rows;
     char error[BLOCKLIST_ERROR_SIZE];
     bool ok;
 
-    if (bloom_build_start(&blocklist->bloom, rows + rows / 4) != 0)
+    /* a wrong number makes the filter too small, not wrong */
+    (void)sql_number(db, &rows, "SELECT count(*) FROM listing", "");
+    if (bloom_build_start(&blocklist->bloom, (uint64_t)(rows + rows / 4)) != 0)
         return false;
     if (transaction_lock(blocklist, LOCK_WAIT_MS, error) != BLOCKLIST_OK)
         return false;
     read_counts(blocklist, before);
-    ok = schema_exec(db, "BEGIN; SELECT 1 FROM listing LIMIT 1") == SQLITE_OK;
+    ok = sql_exec(db, "BEGIN; SELECT 1 FROM listing LIMIT 1") == SQLITE_OK;
     transaction_unlock(blocklist);
     return ok;
 }
@@ -75,9 +65,8 @@ static int scan(struct blocklist *blocklist, struct counts *scanned)
 {
     sqlite3_stmt *stmt = NULL;
     struct entry entry;
-    int rc =
-        sqlite3_prepare_v2(blocklist->maintenance_db,
-                           "SELECT entry, kind, allow FROM listing", -1, &stmt, NULL);
+    int rc = sql_query(blocklist->maintenance_db, &stmt,
+                       "SELECT entry, kind, allow FROM listing", "");
 
     while (rc == SQLITE_OK || rc == SQLITE_ROW) {
         rc = sqlite3_step(stmt);
@@ -104,7 +93,7 @@ static void build_filter(struct blocklist *blocklist)
     bool ok = start_build(blocklist, &before) && scan(blocklist, &scanned) == SQLITE_DONE;
 
     if (!sqlite3_get_autocommit(blocklist->maintenance_db))
-        (void)schema_exec(blocklist->maintenance_db, "COMMIT"); /* it only read */
+        (void)sql_exec(blocklist->maintenance_db, "COMMIT"); /* it only read */
     if (ok) {
         set_counts(blocklist, &scanned, &before);
         bloom_build_finish(&blocklist->bloom);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "blocklist/schema.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "base/sql.h"
 #include "base/text.h"
 
 /* Nobody writes but one thread at a time, and readers are not held up by it: these are
@@ -69,17 +67,51 @@ static const char *const migrations[SCHEMA_VERSION] = {
      * no part of its key. */
     ("ALTER TABLE listing ADD COLUMN tempfail INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE audit ADD COLUMN tempfail INTEGER NOT NULL DEFAULT 0;"),
+    /* 4: the same list on many hosts (versions.h). What a host that is alone has is empty. */
+    ("ALTER TABLE listing ADD COLUMN at INTEGER;" /* of its version; NULL: none yet */
+     "ALTER TABLE listing ADD COLUMN version INTEGER;" /* the other half of it */
+     "CREATE TABLE gone (" /* removed and ended rows, and marks */
+     "  entry TEXT NOT NULL,"
+     "  allow INTEGER NOT NULL," /* 0, 1; -1: the mark that all of the entry was removed */
+     "  source TEXT NOT NULL,"
+     "  at INTEGER NOT NULL,"
+     "  version INTEGER NOT NULL,"
+     "  until INTEGER NOT NULL," /* ms: the later of at and its end */
+     "  reason TEXT NOT NULL,"
+     "  who TEXT NOT NULL,"
+     "  PRIMARY KEY (entry, allow, source)"
+     ") STRICT, WITHOUT ROWID;"
+     "CREATE INDEX gone_until ON gone (until);"
+     "CREATE TABLE outbox (" /* keys of rows that the farm has not confirmed yet */
+     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+     "  entry TEXT NOT NULL,"
+     "  allow INTEGER NOT NULL,"
+     "  source TEXT NOT NULL,"
+     "  person INTEGER NOT NULL," /* 0: of an import; sent behind the others */
+     "  answered INTEGER"         /* the farm's number when it was sent; NULL: unsent */
+     ") STRICT;"
+     "CREATE UNIQUE INDEX outbox_entry ON outbox (entry, allow, source);"
+     "CREATE INDEX outbox_unsent ON outbox (person, id) WHERE answered IS NULL;"
+     "CREATE INDEX outbox_answered ON outbox (answered) WHERE answered IS NOT NULL;"
+     "CREATE TABLE refused ("     /* rows of the farm that are none */
+     "  key INTEGER PRIMARY KEY," /* a hash of entry, allow and source */
+     "  at INTEGER NOT NULL,"
+     "  version INTEGER NOT NULL,"
+     "  name TEXT NOT NULL,"
+     "  why TEXT NOT NULL"
+     ") STRICT;"
+     "CREATE TABLE farm (" /* one row, from the first join on */
+     "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+     "  last_at INTEGER NOT NULL," /* the greatest at given or taken */
+     "  joined INTEGER NOT NULL,"  /* 1: all rows of listing have a version */
+     "  epoch TEXT NOT NULL,"
+     "  seq INTEGER NOT NULL," /* the last change read, and its stamp */
+     "  stamp INTEGER NOT NULL,"
+     "  read_at INTEGER NOT NULL," /* the engine's clock at the last read, ms */
+     "  keep_local TEXT NOT NULL," /* as it was then */
+     "  program TEXT NOT NULL"     /* the version of rblmilter that looked at refused */
+     ") STRICT;"),
 };
-
-bool schema_is_damage(int rc)
-{
-    return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
-}
-
-int schema_exec(sqlite3 *db, const char *sql)
-{
-    return sqlite3_exec(db, sql, NULL, NULL, NULL);
-}
 
 enum schema_result schema_failed(sqlite3 *db, const char *path, char *error, size_t size)
 {
@@ -87,24 +119,7 @@ enum schema_result schema_failed(sqlite3 *db, const char *path, char *error, siz
 
     text_sentence(error, size, "%s: %s", path,
                   db != NULL ? sqlite3_errmsg(db) : "no memory");
-    return schema_is_damage(rc) ? SCHEMA_DAMAGED : SCHEMA_REFUSED;
-}
-
-int schema_harden(sqlite3 *db)
-{
-    static const struct {
-        int option, on;
-    } settings[] = {
-        {SQLITE_DBCONFIG_DEFENSIVE, 1}, /* no SQL can spoil the file itself */
-        {SQLITE_DBCONFIG_TRUSTED_SCHEMA,
-         0},                              /* what is in it calls no functions of ours */
-        {SQLITE_DBCONFIG_ENABLE_VIEW, 0}, /* there are none of ours */
-    };
-    int rc = SQLITE_OK;
-
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof settings / sizeof settings[0]; i++)
-        rc = sqlite3_db_config(db, settings[i].option, settings[i].on, NULL);
-    return rc;
+    return sql_is_damage(rc) ? SCHEMA_DAMAGED : SCHEMA_REFUSED;
 }
 
 enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlite3 **out,
@@ -125,7 +140,7 @@ enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlit
                              NULL);
 
     if (rc == SQLITE_OK)
-        rc = schema_harden(*out);
+        rc = sql_harden(*out);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(*out,
                                   mode == SCHEMA_WRITE ? BUSY_WRITE_MS : BUSY_READ_MS);
@@ -135,7 +150,7 @@ enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlit
         return SCHEMA_REFUSED;
     }
     if (rc == SQLITE_OK)
-        rc = schema_exec(*out, settings[mode]);
+        rc = sql_exec(*out, settings[mode]);
     return rc == SQLITE_OK ? SCHEMA_OK : schema_failed(*out, path, error, error_size);
 }
 
@@ -145,11 +160,11 @@ int schema_migrate(sqlite3 *db, const char *const *steps, int from, int to)
     int rc = SQLITE_OK;
 
     for (int i = from; i < to && rc == SQLITE_OK; i++)
-        rc = schema_exec(db, steps[i]);
+        rc = sql_exec(db, steps[i]);
     (void)snprintf(sql, sizeof sql,
                    "PRAGMA application_id = %d; PRAGMA user_version = %d;",
                    SCHEMA_APPLICATION_ID, to); /* fits */
-    return rc == SQLITE_OK ? schema_exec(db, sql) : rc;
+    return rc == SQLITE_OK ? sql_exec(db, sql) : rc;
 }
 
 int schema_make(sqlite3 *db, int version)
@@ -175,87 +190,12 @@ enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size)
     const char *path = sqlite3_db_filename(db, "main");
     enum schema_result result;
 
-    if (schema_exec(db, "BEGIN IMMEDIATE") != SQLITE_OK)
+    if (sql_exec(db, "BEGIN IMMEDIATE") != SQLITE_OK)
         return schema_failed(db, path, error, error_size);
     result = adopt(db, path, error, error_size);
-    if (result == SCHEMA_OK && schema_exec(db, "COMMIT") != SQLITE_OK)
+    if (result == SCHEMA_OK && sql_exec(db, "COMMIT") != SQLITE_OK)
         result = schema_failed(db, path, error, error_size);
     if (!sqlite3_get_autocommit(db))
-        (void)schema_exec(db, "ROLLBACK"); /* what failed is told already */
+        (void)sql_exec(db, "ROLLBACK"); /* what failed is told already */
     return result;
-}
-
-static int bind_text(sqlite3_stmt *stmt, int index, const char *text)
-{
-    return sqlite3_bind_text(stmt, index, text != NULL ? text : "", -1, SQLITE_STATIC);
-}
-
-static int bind_nonzero(sqlite3_stmt *stmt, int index, int64_t number)
-{
-    return number != 0 ? sqlite3_bind_int64(stmt, index, number)
-                       : sqlite3_bind_null(stmt, index);
-}
-
-static int bind_all(sqlite3_stmt *stmt, const char *types, va_list args)
-{
-    int rc = SQLITE_OK;
-
-    for (int i = 0; types[i] != '\0' && rc == SQLITE_OK; i++) {
-        switch (types[i]) {
-        case 't':
-            rc = bind_text(stmt, i + 1, va_arg(args, const char *));
-            break;
-        case 'i':
-            rc = sqlite3_bind_int64(stmt, i + 1, va_arg(args, int64_t));
-            break;
-        case 'z':
-            rc = bind_nonzero(stmt, i + 1, va_arg(args, int64_t));
-            break;
-        default:
-            abort(); /* an error in the caller's types */
-        }
-    }
-    return rc;
-}
-
-int sql_bind(sqlite3_stmt *stmt, const char *types, ...)
-{
-    va_list args;
-    int rc;
-
-    va_start(args, types);
-    rc = bind_all(stmt, types, args);
-    va_end(args);
-    return rc;
-}
-
-int sql_run(sqlite3_stmt *stmt)
-{
-    int rc = sqlite3_step(stmt);
-
-    sqlite3_reset(stmt); /* gives the same code again */
-    return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
-}
-
-int sql_run_once(sqlite3 *db, const char *sql, const char *types, ...)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-    va_list args;
-
-    va_start(args, types);
-    if (rc == SQLITE_OK)
-        rc = bind_all(stmt, types, args);
-    va_end(args);
-    if (rc == SQLITE_OK)
-        rc = sql_run(stmt);
-    sqlite3_finalize(stmt);
-    return rc;
-}
-
-const char *sql_text(sqlite3_stmt *stmt, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(stmt, column);
-
-    return text != NULL ? text : "";
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #define SCHEMA_APPLICATION_ID 0x52424c4d /* "RBLM" */
-#define SCHEMA_VERSION        3
+#define SCHEMA_VERSION        4
 
 enum schema_result {
     SCHEMA_OK,
@@ -24,10 +24,6 @@ enum schema_mode { SCHEMA_WRITE, SCHEMA_READ };
  * it, also after a failure (*out may be NULL). error gets a sentence. */
 enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlite3 **out,
                                   char *error, size_t error_size);
-
-/* What a file from elsewhere may do to us is switched off: for every connection to one.
- * Returns SQLite's code. */
-int schema_harden(sqlite3 *db);
 
 /* Checks that the file is ours (schema_inspect) and makes the tables or migrates them, in one
  * transaction. */
@@ -54,33 +50,13 @@ enum schema_result schema_check(sqlite3 *db, char *error, size_t error_size);
 /* Writes what SQLite says of its last call into error: DAMAGED or REFUSED. */
 enum schema_result schema_failed(sqlite3 *db, const char *path, char *error, size_t size);
 
-/* Whether a result code of SQLite says that the file is broken. */
-bool schema_is_damage(int rc);
-
-/* Runs statements that give no rows. Returns SQLite's code. */
-int schema_exec(sqlite3 *db, const char *sql);
-
 /* What becomes of a row that the same source has already: it is changed, and keeps its
  * since. */
 #define SCHEMA_ON_CONFLICT                                                               \
     " ON CONFLICT (entry, allow, source) DO UPDATE SET tempfail = excluded.tempfail,"    \
-    " reason = excluded.reason, expires = excluded.expires"                              \
+    " reason = excluded.reason, expires = excluded.expires, at = excluded.at,"           \
+    " version = excluded.version"                                                        \
     " WHERE tempfail <> excluded.tempfail OR reason <> excluded.reason"                  \
     " OR expires IS NOT excluded.expires"
-
-/* Short ways to say what is said to SQLite again and again. */
-
-/* Binds the parameters 1 … in order: 't' const char *, borrowed until the next bind
- * (NULL: ""), 'i' int64_t, 'z' int64_t of which 0 is NULL. Returns SQLite's code. */
-int sql_bind(sqlite3_stmt *stmt, const char *types, ...);
-
-/* Steps a statement that gives no row and resets it. Returns SQLITE_OK, or the code. */
-int sql_run(sqlite3_stmt *stmt);
-
-/* Prepares, binds as sql_bind, runs as sql_run. Returns SQLite's code. */
-int sql_run_once(sqlite3 *db, const char *sql, const char *types, ...);
-
-/* The text of a column, "" for NULL; lives until the next step. */
-const char *sql_text(sqlite3_stmt *stmt, int column);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/admin.h"
 #include "blocklist/schema.h"
@@ -25,21 +26,6 @@ __attribute__((format(printf, 4, 5))) static enum schema_result damaged(
     va_end(args);
     text_sentence(error, size, "%s: damaged: %s", sqlite3_db_filename(db, "main"), text);
     return SCHEMA_DAMAGED;
-}
-
-/* Reads one whole number that sql gives. Returns SQLite's code. */
-static int read_number(sqlite3 *db, const char *sql, int64_t *out)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-
-    *out = 0;
-    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        *out = sqlite3_column_int64(stmt, 0);
-        rc = SQLITE_OK;
-    }
-    sqlite3_finalize(stmt);
-    return rc;
 }
 
 /* Whether two definitions are the same but for their blanks. */
@@ -121,13 +107,13 @@ static enum schema_result check_definitions(sqlite3 *db, int version, char *erro
 
     if (sqlite3_open(":memory:", &own) != SQLITE_OK ||
         schema_make(own, version) != SQLITE_OK ||
-        sqlite3_prepare_v2(own, LIST_SQL, -1, &list[0], NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(own, FIND_SQL, -1, &find[0], NULL) != SQLITE_OK) {
+        sql_query(own, &list[0], LIST_SQL, "") != SQLITE_OK ||
+        sql_query(own, &find[0], FIND_SQL, "") != SQLITE_OK) {
         result = schema_failed(own, sqlite3_db_filename(db, "main"), error, size);
         goto out;
     }
-    if (sqlite3_prepare_v2(db, LIST_SQL, -1, &list[1], NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(db, FIND_SQL, -1, &find[1], NULL) != SQLITE_OK) {
+    if (sql_query(db, &list[1], LIST_SQL, "") != SQLITE_OK ||
+        sql_query(db, &find[1], FIND_SQL, "") != SQLITE_OK) {
         result = schema_failed(db, sqlite3_db_filename(db, "main"), error, size);
         goto out;
     }
@@ -150,9 +136,9 @@ enum schema_result schema_inspect(sqlite3 *db, int *version, char *error,
     int64_t id, number, tables;
 
     *version = 0;
-    if (read_number(db, "PRAGMA application_id", &id) != SQLITE_OK ||
-        read_number(db, "PRAGMA user_version", &number) != SQLITE_OK ||
-        read_number(db, "SELECT count(*) FROM sqlite_schema", &tables) != SQLITE_OK)
+    if (sql_number(db, &id, "PRAGMA application_id", "") != SQLITE_OK ||
+        sql_number(db, &number, "PRAGMA user_version", "") != SQLITE_OK ||
+        sql_number(db, &tables, "SELECT count(*) FROM sqlite_schema", "") != SQLITE_OK)
         return schema_failed(db, path, error, error_size);
     if (tables > 0 && id != SCHEMA_APPLICATION_ID) {
         text_sentence(error, error_size, "%s: this is the database of another program",
@@ -181,7 +167,7 @@ static enum schema_result check_pages(sqlite3 *db, char *error, size_t size)
 {
     enum schema_result result = SCHEMA_OK;
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+    int rc = sql_query(db, &stmt, "PRAGMA quick_check(1)", "");
 
     if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         const char *text = sql_text(stmt, 0);
@@ -244,6 +230,15 @@ static const struct {
         " WHERE value NOT BETWEEN 0 AND " SECOND_MAX " LIMIT 1"},
     {3, "SELECT entry, " TEMPFAIL_CHECK " FROM listing" TEMPFAIL_WRONG},
     {3, "SELECT 'line ' || id, " TEMPFAIL_CHECK " FROM audit" TEMPFAIL_WRONG},
+    {4, "SELECT entry, 'a version of ' || at || ', ' || version FROM listing WHERE"
+        " (at IS NULL) <> (version IS NULL) OR at NOT BETWEEN 0 AND " NUMBER_MAX
+        " OR version < 0 LIMIT 1"},
+    {4, "SELECT entry, CASE WHEN allow NOT BETWEEN -1 AND 1 OR at NOT BETWEEN 0 "
+        "AND " NUMBER_MAX " OR until < at OR version < 0 OR (allow = -1) <> (source = '')"
+        " THEN 'a version out of range'" TEXT_RULE(
+            "entry", "?2") " END AS wrong FROM gone WHERE wrong IS NOT NULL LIMIT 1"},
+    {4, "SELECT entry, 'allow ' || allow || ': expected -1 to 1' FROM outbox"
+        " WHERE allow NOT BETWEEN -1 AND 1 LIMIT 1"},
 };
 
 static void is_text(sqlite3_context *context, int argc, sqlite3_value **argv)
@@ -266,7 +261,7 @@ static enum schema_result check_values(sqlite3 *db, const char *sql, char *error
                                      NULL, is_text, NULL, NULL);
 
     if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+        rc = sql_query(db, &stmt, sql, "");
     for (int i = 0; rc == SQLITE_OK && i < sqlite3_bind_parameter_count(stmt); i++)
         rc = sqlite3_bind_int(stmt, i + 1, limits[i]);
     if (rc == SQLITE_OK)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 
@@ -53,7 +54,7 @@ void store_trouble(struct blocklist *blocklist, const char *error, bool damage)
 enum blocklist_result store_look_failed(struct blocklist *blocklist, sqlite3 *db, int rc,
                                         char *error)
 {
-    bool damage = rc == SQLITE_MISMATCH || schema_is_damage(rc);
+    bool damage = rc == SQLITE_MISMATCH || sql_is_damage(rc);
 
     text_sentence(error, BLOCKLIST_ERROR_SIZE,
                   "the blocklist's database cannot be read: %s",
@@ -113,12 +114,10 @@ int reader_open(struct reader *reader, const char *path, char *error, size_t siz
 {
     if (schema_connect(path, SCHEMA_READ, &reader->db, error, size) != SCHEMA_OK)
         return -1;
-    if (sqlite3_prepare_v3(
-            reader->db,
-            "SELECT allow, tempfail, reason, since FROM listing WHERE entry = ?"
-            " AND (expires IS NULL OR expires > ?)"
-            " ORDER BY allow DESC, tempfail, since LIMIT 1",
-            -1, SQLITE_PREPARE_PERSISTENT, &reader->find, NULL) != SQLITE_OK) {
+    if (sql_prepare(reader->db, &reader->find,
+                    "SELECT allow, tempfail, reason, since FROM listing WHERE entry = ?"
+                    " AND (expires IS NULL OR expires > ?)"
+                    " ORDER BY allow DESC, tempfail, since LIMIT 1") != SQLITE_OK) {
         text_sentence(error, size, "%s: %s", path, sqlite3_errmsg(reader->db));
         return -1;
     }

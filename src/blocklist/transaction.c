@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
 
@@ -13,15 +14,20 @@
 
 const struct blocklist_actor blocklist_self = {"rblmilter", 0};
 
-int transaction_open(struct transaction *writing, sqlite3 *db, struct bloom *bloom)
+int transaction_open(sqlite3 *db, struct blocklist *blocklist)
 {
+    struct transaction *writing = &blocklist->writing;
     const struct {
         sqlite3_stmt **stmt;
         const char *sql;
     } statements[] = {
         {&writing->put,
          "INSERT INTO listing (entry, kind, allow, tempfail, source, reason, who, since,"
-         " expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)" SCHEMA_ON_CONFLICT},
+         " expires, at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+         "version_at(),"
+         " version_id())" SCHEMA_ON_CONFLICT},
+        {&writing->touch, "UPDATE listing SET at = version_at(), version = version_id()"
+                          " WHERE entry = ? AND allow = ? AND source = ?"},
         {&writing->end_one, "DELETE FROM listing WHERE entry = ? AND expires <= ?"},
         {&writing->end_many, "DELETE FROM listing WHERE id IN"
                              " (SELECT id FROM listing WHERE expires <= ? LIMIT ?)"},
@@ -33,13 +39,16 @@ int transaction_open(struct transaction *writing, sqlite3 *db, struct bloom *blo
                             " DO UPDATE SET hits = hits + ?2, last = max(last, ?3)"},
         {&writing->put_meta, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},
     };
-    int rc = audit_attach(&writing->audit, db, bloom, AUDIT_ALL);
+    int rc = audit_attach(&writing->audit, db, &blocklist->bloom, AUDIT_ALL);
 
     writing->db = db;
+    if (rc == SQLITE_OK)
+        rc = versions_open(&blocklist->versions, db, blocklist->walltime.clock);
+    if (rc == SQLITE_OK)
+        rc = versions_attach(&blocklist->versions, db);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof statements / sizeof statements[0];
          i++)
-        rc = sqlite3_prepare_v3(db, statements[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
-                                statements[i].stmt, NULL);
+        rc = sql_prepare(db, statements[i].stmt, statements[i].sql);
     return rc;
 }
 
@@ -76,7 +85,7 @@ enum blocklist_result transaction_failed(struct blocklist *blocklist, sqlite3 *d
     text_sentence(error, BLOCKLIST_ERROR_SIZE,
                   "the blocklist's database cannot be changed: %s (%d)%s",
                   sqlite3_errmsg(db), rc, hint);
-    store_trouble(blocklist, error, schema_is_damage(rc));
+    store_trouble(blocklist, error, sql_is_damage(rc));
     return BLOCKLIST_FAILED;
 }
 
@@ -157,8 +166,8 @@ static int set_sync(struct transaction *writing, enum transaction_sync sync)
 
     if (writing->lazy == (sync == TRANSACTION_LAZY))
         return SQLITE_OK;
-    rc = schema_exec(writing->db, sync == TRANSACTION_LAZY ? "PRAGMA synchronous = NORMAL"
-                                                           : "PRAGMA synchronous = FULL");
+    rc = sql_exec(writing->db, sync == TRANSACTION_LAZY ? "PRAGMA synchronous = NORMAL"
+                                                        : "PRAGMA synchronous = FULL");
     if (rc == SQLITE_OK)
         writing->lazy = sync == TRANSACTION_LAZY;
     return rc;
@@ -177,14 +186,15 @@ enum blocklist_result transaction_begin(struct blocklist *blocklist,
         return result;
     result = transaction_check_file(blocklist, error);
     /* temp.actor is no part of the transaction: a row of it may be set before */
-    if (result == BLOCKLIST_OK &&
-        (set_sync(writing, sync) != SQLITE_OK ||
-         audit_begin(&writing->audit, action, actor, reason, blocklist_now(blocklist)) !=
-             SQLITE_OK ||
-         schema_exec(writing->db, "BEGIN IMMEDIATE") != SQLITE_OK))
+    if (result == BLOCKLIST_OK && (set_sync(writing, sync) != SQLITE_OK ||
+                                   audit_begin(&writing->audit, action, actor, reason,
+                                               blocklist_now(blocklist)) != SQLITE_OK ||
+                                   sql_exec(writing->db, "BEGIN IMMEDIATE") != SQLITE_OK))
         result = transaction_failed(blocklist, writing->db, error);
     if (result != BLOCKLIST_OK)
         transaction_unlock(blocklist);
+    else
+        versions_begin(&blocklist->versions);
     return result;
 }
 
@@ -192,7 +202,7 @@ void transaction_cancel(struct blocklist *blocklist)
 {
     /* SQLITE_FULL and its like may have rolled back already (pitfalls, D5) */
     if (!sqlite3_get_autocommit(blocklist->writing.db))
-        (void)schema_exec(blocklist->writing.db, "ROLLBACK");
+        (void)sql_exec(blocklist->writing.db, "ROLLBACK");
     transaction_unlock(blocklist);
 }
 
@@ -203,6 +213,7 @@ void transaction_count(struct blocklist *blocklist, const struct audit *audit)
         blocklist->kinds[i] += audit->kinds[i];
     blocklist->allow += audit->allow;
     pthread_mutex_unlock(&blocklist->state_lock);
+    atomic_fetch_add(&blocklist->changes, 1);
     if (bloom_is_full(&blocklist->bloom))
         store_rebuild(blocklist);
 }
@@ -212,7 +223,8 @@ enum blocklist_result transaction_commit(struct blocklist *blocklist,
 {
     struct transaction *writing = &blocklist->writing;
 
-    if (schema_exec(writing->db, "COMMIT") != SQLITE_OK) {
+    if (versions_note(&blocklist->versions, writing->db) != SQLITE_OK ||
+        sql_exec(writing->db, "COMMIT") != SQLITE_OK) {
         enum blocklist_result result = transaction_failed(blocklist, writing->db, error);
 
         transaction_cancel(blocklist);
@@ -230,7 +242,7 @@ static bool source_is_fine(const char *source)
 
     return length > 0 && length < BLOCKLIST_SOURCE_SIZE &&
            strspn(source,
-                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") ==
                length;
 }
 
@@ -241,7 +253,7 @@ bool transaction_texts_are_fine(const char *source, const char *reason,
     if (!source_is_fine(source))
         text_sentence(
             error, BLOCKLIST_ERROR_SIZE,
-            "bad source: expected 1 to %d letters, digits, \"-\", \"_\" or \".\"",
+            "bad source: expected 1 to %d letters, digits, \"-\", \"_\", \".\" or \":\"",
             BLOCKLIST_SOURCE_SIZE - 1);
     else if (strlen(reason) > BLOCKLIST_ADMIN_REASON)
         text_sentence(error, BLOCKLIST_ERROR_SIZE,

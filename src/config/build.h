@@ -24,6 +24,10 @@ void build_lists(struct build *build);
 void complete_lists(struct build *build);
 void list_clear(struct list *list); /* frees what it owns */
 
+/* rule.c: the rule sections, and the traps of the automatic section. */
+void build_rules(struct build *build);
+void rule_clear(struct rule *rule); /* frees what it owns */
+
 /* check.c: warnings about what a postmaster would regret. */
 void check_config(struct build *build);
 

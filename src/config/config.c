@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/build.h"
 #include "config/options.h"
@@ -59,6 +60,7 @@ static struct config *load(const char *path, const char *text, struct report *re
     if (parse.cfg != NULL) {
         build_file(&b);
         build_lists(&b);
+        build_rules(&b);
     }
     if (parse.complete) { /* else what seems to be missing may only stand behind */
         complete_lists(&b);
@@ -120,9 +122,29 @@ void config_unref(struct config *config)
     for (size_t i = 0; i < config->list_count; i++)
         list_clear(&config->lists[i]);
     free(config->lists);
+    for (size_t i = 0; i < config->rule_count; i++)
+        rule_clear(&config->rules[i]);
+    free(config->rules);
+    exempt_addresses_free(config->automatic.trap_addresses,
+                          config->automatic.trap_address_count);
     suffix_list_free(config->suffixes);
     free(config->path);
     free(config);
+}
+
+bool exempt_addresses_have(const struct exempt_address *list, size_t count,
+                           const struct mail_address *address)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct exempt_address *e = &list[i];
+
+        if (e->local != NULL && strcasecmp(e->local, address->local) != 0)
+            continue;
+        if (e->domain != NULL && strcmp(e->domain, address->domain) != 0)
+            continue;
+        return true;
+    }
+    return false;
 }
 
 static void print_after(const struct config *config, const struct list *list, FILE *out)
@@ -181,12 +203,24 @@ static void print_list(const struct config *config, const struct list *list, FIL
     fputs("}\n", out);
 }
 
+static void print_rule(const struct config *config, const struct rule *rule, FILE *out)
+{
+    print_title("", rule_section.name, rule->name, out);
+    print_options(config, &rule_section, rule, "  ", out);
+    fputs("}\n", out);
+}
+
 int config_print(const struct config *config, FILE *out)
 {
     print_options(config, &file_section, config, "", out);
     for (size_t i = 0; file_section.sections[i] != NULL; i++) {
         const struct section *section = file_section.sections[i];
 
+        if (section == &rule_section) {
+            for (size_t k = 0; k < config->rule_count; k++)
+                print_rule(config, &config->rules[k], out);
+            continue;
+        }
         if (section->titled) {
             for (size_t k = 0; k < config->list_count; k++)
                 print_list(config, &config->lists[k], out);

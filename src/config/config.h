@@ -45,6 +45,74 @@ enum on_damage { ON_DAMAGE_STOP, ON_DAMAGE_RESTORE, ON_DAMAGE_EMPTY };
 enum shown_local_parts { LOCAL_PARTS_ALL, LOCAL_PARTS_WRITE };
 enum hash_kind { HASH_NONE, HASH_SHA1, HASH_SHA256, HASH_MD5 };
 
+/* What a rule counts by. */
+enum rule_by {
+    RULE_BY_LOGIN,
+    RULE_BY_SENDER,
+    RULE_BY_CLIENT,
+    RULE_BY_NETWORK,
+    RULE_BY_SENDER_DOMAIN
+};
+#define RULE_BY_COUNT 5
+
+/* What is counted. */
+enum rule_count {
+    COUNT_MESSAGES,   /* accepted as a whole */
+    COUNT_RECIPIENTS, /* accepted */
+    COUNT_OUTSIDE,    /* of them, those elsewhere */
+    COUNT_DISTINCT,   /* different recipients */
+    COUNT_UNKNOWN,    /* recipients that do not exist */
+    COUNT_RELAYING,   /* recipients that the MTA does not relay to */
+    COUNT_TRAPS,      /* recipients that nobody should write to */
+    COUNT_REFUSED,    /* messages that the DNS lists refused or put off */
+    COUNT_NETWORKS,   /* different networks of clients */
+    COUNT_SENDERS,    /* different senders */
+    COUNT_BOUNCES,    /* reported by other programs, as the following */
+    COUNT_COMPLAINTS,
+    COUNT_AUTH_FAILURES,
+    COUNT_LIST_MAIL, /* recipients of mailing lists: they do not count as recipients */
+    /* of no rule's own: */
+    COUNT_TRIED,   /* recipients, accepted or not */
+    COUNT_DOMAINS, /* different sender domains */
+};
+#define RULE_COUNT_NAMED 14 /* that a rule may name */
+#define RULE_COUNT_COUNT 16
+
+enum rule_match { RULE_MATCH_ANY, RULE_MATCH_ALL };
+enum rule_mode { RULE_OFF, RULE_PROPOSE, RULE_ENFORCE };
+enum rule_action { RULE_TEMPFAIL, RULE_BLOCK };
+#define RULE_STEPS_S (90 * 86400) /* the 1st, 2nd, 3rd time within so long */
+
+/* "500 recipients in 1h" */
+struct rule_limit {
+    int number;
+    enum rule_count count;
+    int span_s;
+};
+
+/* What a rule lists. */
+#define RULE_LISTS_LOGIN  1u
+#define RULE_LISTS_SENDER 2u
+#define RULE_LISTS_CLIENT 4u
+
+/* A rule section. */
+struct rule {
+    char *name;
+    enum rule_by by;
+    struct rule_limit *over;
+    size_t over_count;
+    enum rule_match match;
+    int share;           /* per mille of the key's recipients; 0: no share */
+    int first_seen_s;    /* only keys first seen less than so long ago; 0: all */
+    int none_accepted_s; /* only keys of which nothing was accepted for so long; 0: all */
+    unsigned lists;      /* RULE_LISTS_… */
+    int *actions;        /* enum rule_action, of the 1st, 2nd, 3rd time … */
+    size_t action_count;
+    int *for_s; /* how long each holds; 0: forever */
+    size_t for_count;
+    enum rule_mode mode;
+};
+
 /* The variables of reply templates, for reply_template_expand's values. */
 enum reply_variable {
     REPLY_CLASS,  /* "Client host", "Sender domain" … */
@@ -70,6 +138,7 @@ struct code_rule {
     struct codes codes;
     char *label; /* "" without one */
     int weight;
+    char *where; /* FILE:LINE of the weight; NULL: it has none of its own */
 };
 
 /* A list section. */
@@ -84,6 +153,7 @@ struct list {
     unsigned checks;  /* 1u << CHECK_… */
     bool ipv6;
     int weight;
+    char *where; /* FILE:LINE of the weight, or of the section */
     struct code_rule *rules;
     size_t rule_count;
     struct network *error_codes;
@@ -107,6 +177,10 @@ struct exempt_address {
     char *local;  /* NULL: any; compared without regard to case */
     char *domain; /* NULL: any; canonical, matched exactly */
 };
+
+/* Whether an address is one of them. */
+bool exempt_addresses_have(const struct exempt_address *list, size_t count,
+                           const struct mail_address *address);
 
 struct config {
     atomic_uint refs;
@@ -159,6 +233,19 @@ struct config {
         int node;
     } journal;
     struct {
+        enum rule_mode mode; /* the most that a rule may do */
+        char **own_domains;
+        size_t own_domain_count;
+        int max_per_hour, max_per_day; /* entries of all rules */
+        int max_keys;
+        char **traps;
+        size_t trap_count;
+        struct exempt_address *trap_addresses; /* that traps name, read from files too */
+        size_t trap_address_count;
+    } automatic;
+    struct rule *rules;
+    size_t rule_count;
+    struct {
         enum log_target target;
         enum log_level level;
     } log;
@@ -171,6 +258,12 @@ struct config {
         struct exempt_address *senders;
         size_t sender_count;
     } exempt;
+    struct {
+        char *database;   /* a libpq connection string; NULL or "": this host is alone */
+        char *node;       /* "": the host's name */
+        char **keep_local; /* sources that are not shared */
+        size_t keep_local_count;
+    } farm;
     struct {
         char *socket;
         enum shown_local_parts local_parts; /* who sees them in decisions */
@@ -212,6 +305,13 @@ const char *check_name(enum check check);
 enum stage check_stage(enum check check);
 
 const char *stage_name(enum stage stage);
+const char *rule_by_name(enum rule_by by);
+const char *rule_count_name(enum rule_count count); /* also of those no rule names */
+const char *rule_mode_name(enum rule_mode mode);
+
+/* Writes "500 recipients in 1h". */
+#define RULE_LIMIT_SIZE 80
+void rule_limit_text(const struct rule_limit *limit, char out[static RULE_LIMIT_SIZE]);
 const char *list_mode_name(enum list_mode mode);
 
 #endif

@@ -7,6 +7,7 @@ librblmilter_a_SOURCES += \
 	src/config/file.c src/config/file.h \
 	src/config/list.c \
 	src/config/options.c src/config/options.h \
+	src/config/rule.c \
 	src/config/parse.c src/config/parse.h \
 	src/config/value_read.c \
 	src/config/values.c src/config/values.h

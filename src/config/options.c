@@ -19,6 +19,18 @@ static const char *const whens[] = {"any", "null-sender", NULL};
 static const char *const on_limits[] = {"off", "cache-only", NULL};
 static const char *const on_damages[] = {"stop", "restore", "empty", NULL};
 static const char *const hashes[] = {"", "sha1", "sha256", "md5", NULL};
+static const char *const rule_bys[] = {"login",   "sender",        "client",
+                                       "network", "sender-domain", NULL};
+static const char *const rule_modes[] = {"off", "propose", "enforce", NULL};
+static const char *const rule_matches[] = {"any", "all", NULL};
+static const char *const rule_lists[] = {"login", "sender", "client", NULL};
+static const char *const rule_actions[] = {"tempfail", "block", NULL};
+const char *const rule_count_names[] = {
+    "messages", "recipients", "outside",       "distinct",  "unknown",
+    "relaying", "traps",      "refused",       "networks",  "senders",
+    "bounces",  "complaints", "auth-failures", "list-mail", NULL};
+const int rule_spans_s[] = {300, 900, 3600, 3 * 3600, DAY_S, 7 * DAY_S};
+const size_t rule_span_count = sizeof rule_spans_s / sizeof rule_spans_s[0];
 static const char *const local_parts[] = {"all", "write", NULL};
 static const char *const log_targets[] = {"auto", "journal", "syslog", "stderr", NULL};
 static const char *const log_levels[] = {"error", "warning", "notice",
@@ -43,6 +55,7 @@ static const char *const url_variable_names[REPLY_URL + 1] = {
 #define IN_CONFIG(field)  offsetof(struct config, field)
 #define IN_LIST(field)    offsetof(struct list, field)
 #define IN_CODES(field)   offsetof(struct code_rule, field)
+#define IN_RULE(field)    offsetof(struct rule, field)
 #define ROW(name, value, kind, field)              {name, value, kind, field, 0, 0, 0, NULL}
 #define BOUND(name, value, kind, field, min, max)  {name, value, kind, field, 0, min, max, NULL}
 #define CHOICE(name, value, kind, field, choices)  {name, value, kind, field, 0, 0, 0, choices}
@@ -158,6 +171,30 @@ static const struct option journal_rows[] = {
     BOUND("node", "0", KIND_NUMBER, IN_CONFIG(journal.node), 0, 63),
 };
 
+static const struct option automatic_rows[] = {
+    CHOICE("mode", "propose", KIND_CHOICE, IN_CONFIG(automatic.mode), rule_modes),
+    COUNTED("own-domains", "", KIND_DOMAINS, IN_CONFIG(automatic.own_domains),
+            IN_CONFIG(automatic.own_domain_count)),
+    BOUND("max-per-hour", "20", KIND_NUMBER, IN_CONFIG(automatic.max_per_hour), 0, 1000000),
+    BOUND("max-per-day", "100", KIND_NUMBER, IN_CONFIG(automatic.max_per_day), 0, 1000000),
+    BOUND("max-keys", "100000", KIND_NUMBER, IN_CONFIG(automatic.max_keys), 100, 10000000),
+    COUNTED("traps", "\"file:" DEFAULT_TRAPS "\"", KIND_TEXTS, IN_CONFIG(automatic.traps),
+            IN_CONFIG(automatic.trap_count)),
+};
+
+static const struct option rule_rows[] = {
+    CHOICE("by", "login", KIND_CHOICE, IN_RULE(by), rule_bys),
+    COUNTED("over", "", KIND_LIMITS, IN_RULE(over), IN_RULE(over_count)),
+    CHOICE("match", "any", KIND_CHOICE, IN_RULE(match), rule_matches),
+    ROW("share", "0", KIND_SHARE, IN_RULE(share)),
+    BOUND("first-seen", "0", KIND_SPAN_S, IN_RULE(first_seen_s), 0, 90 * DAY_S),
+    BOUND("none-accepted", "0", KIND_SPAN_S, IN_RULE(none_accepted_s), 0, 7 * DAY_S),
+    CHOICE("list", "", KIND_CHOICES, IN_RULE(lists), rule_lists),
+    {"action", "tempfail, tempfail, block", KIND_STEPS, IN_RULE(actions), IN_RULE(action_count), 0, 0, rule_actions},
+    COUNTED("for", "1h, 24h, forever", KIND_STEP_SPANS, IN_RULE(for_s), IN_RULE(for_count)),
+    CHOICE("mode", "propose", KIND_CHOICE, IN_RULE(mode), rule_modes),
+};
+
 static const struct option log_rows[] = {
     CHOICE("target", "auto", KIND_CHOICE, IN_CONFIG(log.target), log_targets),
     CHOICE("level", "info", KIND_CHOICE, IN_CONFIG(log.level), log_levels),
@@ -173,6 +210,14 @@ static const struct option exempt_rows[] = {
             IN_CONFIG(exempt.sender_count)),
 };
 
+/* the connection string may have a password in it */
+static const struct option farm_rows[] = {
+    ROW("database", "", KIND_SECRET, IN_CONFIG(farm.database)),
+    ROW("node", "", KIND_TEXT, IN_CONFIG(farm.node)),
+    COUNTED("keep-local", "", KIND_TEXTS, IN_CONFIG(farm.keep_local),
+            IN_CONFIG(farm.keep_local_count)),
+};
+
 static const struct option control_rows[] = {
     ROW("socket", "/run/rblmilter/control.sock", KIND_PATH, IN_CONFIG(control.socket)),
     CHOICE("local-parts", "all", KIND_CHOICE, IN_CONFIG(control.local_parts), local_parts),
@@ -182,6 +227,8 @@ const struct section codes_section = SECTION("codes", true, codes_rows, NULL);
 static const struct section *const list_sections[] = {&codes_section, NULL};
 const struct section list_section = SECTION("list", true, list_rows, list_sections);
 
+const struct section rule_section = SECTION("rule", true, rule_rows, NULL);
+
 static const struct section milter_section = SECTION("milter", false, milter_rows, NULL);
 static const struct section resolver_section = SECTION("resolver", false, resolver_rows, NULL);
 static const struct section health_section = SECTION("health", false, health_rows, NULL);
@@ -189,12 +236,14 @@ static const struct section verdict_section = SECTION("verdict", false, verdict_
 static const struct section reply_section = SECTION("reply", false, reply_rows, NULL);
 static const struct section blocklist_section = SECTION("blocklist", false, blocklist_rows, NULL);
 static const struct section journal_section = SECTION("journal", false, journal_rows, NULL);
+static const struct section automatic_section = SECTION("automatic", false, automatic_rows, NULL);
 static const struct section log_section = SECTION("log", false, log_rows, NULL);
 static const struct section exempt_section = SECTION("exempt", false, exempt_rows, NULL);
+static const struct section farm_section = SECTION("farm", false, farm_rows, NULL);
 static const struct section control_section = SECTION("control", false, control_rows, NULL);
 static const struct section *const file_sections[] = {
     &milter_section, &resolver_section, &health_section, &list_section, &verdict_section,
-    &reply_section, &blocklist_section, &journal_section, &log_section, &exempt_section,
+    &reply_section, &blocklist_section, &journal_section, &automatic_section, &rule_section, &farm_section, &log_section, &exempt_section,
     &control_section, NULL};
 const struct section file_section = SECTION(NULL, false, file_rows, file_sections);
 /* clang-format on */
@@ -233,6 +282,23 @@ const char *check_name(enum check check)
 const char *stage_name(enum stage stage)
 {
     return stages[stage];
+}
+
+const char *rule_by_name(enum rule_by by)
+{
+    return rule_bys[by];
+}
+
+const char *rule_count_name(enum rule_count count)
+{
+    if (count == COUNT_TRIED)
+        return "tried";
+    return count == COUNT_DOMAINS ? "domains" : rule_count_names[count];
+}
+
+const char *rule_mode_name(enum rule_mode mode)
+{
+    return rule_modes[mode];
 }
 
 const char *list_mode_name(enum list_mode mode)

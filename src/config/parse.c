@@ -128,7 +128,10 @@ static void report_unknown_name(struct parse *p, const cfg_t *section,
 static void report_duplicate(struct parse *p, cfg_t *section, struct location here,
                              const char *title)
 {
-    const char *name = section == p->cfg ? list_section.name : codes_section.name;
+    const char *name = section != p->cfg ? codes_section.name
+                       : cfg_gettsec(section, list_section.name, title) != NULL
+                           ? list_section.name
+                           : rule_section.name;
     struct location earlier =
         parse_location(p, cfg_gettsec(section, name, title), NULL, 0);
 

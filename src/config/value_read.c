@@ -347,6 +347,129 @@ static int read_address(const char *text, struct exempt_address **field, size_t 
     return 0;
 }
 
+/* "20", "0.3": per cent, kept per mille. */
+static int read_share(const char *text, int *field, char expected[static EXPECTED_SIZE])
+{
+    size_t digits = strspn(text, "0123456789");
+    const char *tenth = text[digits] == '.' ? text + digits + 1 : "";
+    int value = 0;
+
+    for (size_t i = 0; i < digits && digits <= 3; i++)
+        value = value * 10 + (text[i] - '0');
+    value = value * 10 + (*tenth != '\0' ? *tenth - '0' : 0);
+    if (digits == 0 || digits > 3 || value > 1000 ||
+        (text[digits] != '\0' && (strspn(tenth, "0123456789") != 1 || tenth[1] != '\0')))
+        return expect(expected, "per cent, from 0 to 100, such as 20 or 0.3");
+    *field = value;
+    return 0;
+}
+
+static int add_text(const char *text, char ***field, size_t *count,
+                    char expected[static EXPECTED_SIZE])
+{
+    void *array = *field;
+    char *copy = strdup(text),
+         **added = copy != NULL ? grow(&array, count, sizeof copy) : NULL;
+
+    if (added == NULL) {
+        free(copy);
+        return expect(expected, "more memory");
+    }
+    *field = array;
+    *added = copy;
+    return 0;
+}
+
+static int read_domain(const char *text, char ***field, size_t *count,
+                       char expected[static EXPECTED_SIZE])
+{
+    char domain[DOMAIN_SIZE];
+
+    if (domain_canonical(text, domain) != 0 || domain_is_numeric(domain))
+        return expect(expected, "a domain, such as example.org");
+    return add_text(domain, field, count, expected);
+}
+
+static int expect_limit(char expected[static EXPECTED_SIZE])
+{
+    size_t used = (size_t)snprintf(expected, EXPECTED_SIZE,
+                                   "NUMBER COUNT in SPAN, such as \"500 "
+                                   "recipients in 1h\"; counts are");
+
+    for (size_t i = 0; rule_count_names[i] != NULL && used < EXPECTED_SIZE; i++)
+        used += (size_t)snprintf(expected + used, EXPECTED_SIZE - used, "%s %s",
+                                 i > 0 ? "," : "", rule_count_names[i]);
+    if (used < EXPECTED_SIZE)
+        snprintf(expected + used, EXPECTED_SIZE - used,
+                 "; spans are 5m, 15m, 1h, 3h, 24h and 7d");
+    return -1;
+}
+
+/* "500 recipients in 1h" */
+static int read_limit(const char *text, struct rule_limit **field, size_t *count,
+                      char expected[static EXPECTED_SIZE])
+{
+    struct rule_limit limit = {0}, *added;
+    char number[16], name[32], span[16], rest[2];
+    void *array = *field;
+    size_t i = 0, k = 0;
+    int64_t ms;
+    long value;
+
+    if (sscanf(text, "%15s %31s in %15s %1s", number, name, span, rest) != 3 ||
+        parse_number(number, &value) != 0 || value < 1 || value > 1000000000 ||
+        span_parse(span, &ms) != 0)
+        return expect_limit(expected);
+    while (rule_count_names[i] != NULL && strcmp(rule_count_names[i], name) != 0)
+        i++;
+    while (k < rule_span_count && (int64_t)rule_spans_s[k] * 1000 != ms)
+        k++;
+    if (rule_count_names[i] == NULL || k == rule_span_count)
+        return expect_limit(expected);
+    limit = (struct rule_limit){(int)value, (enum rule_count)i, rule_spans_s[k]};
+    added = grow(&array, count, sizeof *added);
+    if (added == NULL)
+        return expect(expected, "more memory");
+    *field = array;
+    *added = limit;
+    return 0;
+}
+
+static int add_number(int number, int **field, size_t *count,
+                      char expected[static EXPECTED_SIZE])
+{
+    void *array = *field;
+    int *added = grow(&array, count, sizeof *added);
+
+    if (added == NULL)
+        return expect(expected, "more memory");
+    *field = array;
+    *added = number;
+    return 0;
+}
+
+static int read_step(const struct option *o, const char *text, int **field, size_t *count,
+                     char expected[static EXPECTED_SIZE])
+{
+    unsigned index;
+
+    if (find_choice(o, text, &index, expected) != 0)
+        return -1;
+    return add_number((int)index, field, count, expected);
+}
+
+static int read_step_span(const char *text, int **field, size_t *count,
+                          char expected[static EXPECTED_SIZE])
+{
+    int64_t ms = 0;
+
+    if (strcmp(text, "forever") != 0 && (span_parse(text, &ms) != 0 || ms < 60000 ||
+                                         ms % 1000 != 0 || ms > INT64_C(3660) * 86400000))
+        return expect(expected, "\"forever\", or a time span such as 1h or 30d, of a "
+                                "minute or more");
+    return add_number((int)(ms / 1000), field, count, expected);
+}
+
 static int read_socket(const char *text, char **field,
                        char expected[static EXPECTED_SIZE])
 {
@@ -402,6 +525,19 @@ int value_read(const struct option *o, const char *text, void *base,
     case KIND_ADDRESSES:
         return read_address(text, FIELD(struct exempt_address *, o, base), COUNT(o, base),
                             expected);
+    case KIND_SHARE:
+        return read_share(text, FIELD(int, o, base), expected);
+    case KIND_TEXTS:
+        return add_text(text, FIELD(char **, o, base), COUNT(o, base), expected);
+    case KIND_DOMAINS:
+        return read_domain(text, FIELD(char **, o, base), COUNT(o, base), expected);
+    case KIND_LIMITS:
+        return read_limit(text, FIELD(struct rule_limit *, o, base), COUNT(o, base),
+                          expected);
+    case KIND_STEPS:
+        return read_step(o, text, FIELD(int *, o, base), COUNT(o, base), expected);
+    case KIND_STEP_SPANS:
+        return read_step_span(text, FIELD(int *, o, base), COUNT(o, base), expected);
     case KIND_NAMES:
         return 0;
     }

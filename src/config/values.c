@@ -13,7 +13,7 @@
 #include "config/config.h"
 #include "config/endpoints.h"
 
-static void free_addresses(struct exempt_address *addresses, size_t count)
+void exempt_addresses_free(struct exempt_address *addresses, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free(addresses[i].local);
@@ -42,6 +42,7 @@ void value_free(const struct option *o, void *base)
     case KIND_SIZE:
     case KIND_BOOL:
     case KIND_CHOICE:
+    case KIND_SHARE:
     case KIND_MODE:
     case KIND_CHOICES:
         return;
@@ -50,10 +51,20 @@ void value_free(const struct option *o, void *base)
         reply_template_free(pointer);
         break;
     case KIND_ADDRESSES:
-        free_addresses(pointer, *COUNT(o, base));
+        exempt_addresses_free(pointer, *COUNT(o, base));
+        *COUNT(o, base) = 0;
+        break;
+    case KIND_TEXTS:
+    case KIND_DOMAINS:
+        for (size_t i = 0; i < *COUNT(o, base); i++)
+            free(((char **)pointer)[i]);
+        free(pointer);
         *COUNT(o, base) = 0;
         break;
     case KIND_NETWORKS:
+    case KIND_LIMITS:
+    case KIND_STEPS:
+    case KIND_STEP_SPANS:
     case KIND_NAMES:
         free(pointer);
         *COUNT(o, base) = 0;
@@ -171,6 +182,49 @@ static void write_addresses(const struct exempt_address *addresses, size_t count
     }
 }
 
+static void write_texts(char *const *texts, size_t count, FILE *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        fputs(i > 0 ? ", " : " ", out);
+        value_write_text(texts[i], out);
+    }
+}
+
+void rule_limit_text(const struct rule_limit *limit, char out[static RULE_LIMIT_SIZE])
+{
+    char span[SPAN_TEXT_SIZE];
+
+    span_text((int64_t)limit->span_s * 1000, span);
+    snprintf(out, RULE_LIMIT_SIZE, "%d %s in %s", limit->number,
+             rule_count_name(limit->count), limit->span_s == 86400 ? "24h" : span);
+}
+
+static void write_limits(const struct rule_limit *limits, size_t count, FILE *out)
+{
+    char text[RULE_LIMIT_SIZE];
+
+    for (size_t i = 0; i < count; i++) {
+        rule_limit_text(&limits[i], text);
+        fputs(i > 0 ? ", " : " ", out);
+        value_write_text(text, out);
+    }
+}
+
+/* names: NULL for spans, of which 0 is forever. */
+static void write_steps(const int *steps, size_t count, const char *const *names,
+                        FILE *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        fputs(i > 0 ? ", " : " ", out);
+        if (names != NULL)
+            value_write_text(names[steps[i]], out);
+        else if (steps[i] == 0)
+            value_write_text("forever", out);
+        else
+            write_span(steps[i], 1000, out);
+    }
+}
+
 static void write_list(const struct option *o, const void *base, FILE *out)
 {
     fputs("{", out);
@@ -181,6 +235,14 @@ static void write_list(const struct option *o, const void *base, FILE *out)
     else if (o->kind == KIND_NETWORKS)
         write_networks(*CONST_FIELD(struct network *, o, base), CONST_COUNT(o, base),
                        out);
+    else if (o->kind == KIND_TEXTS || o->kind == KIND_DOMAINS)
+        write_texts((char *const *)*CONST_FIELD(char **, o, base), CONST_COUNT(o, base),
+                    out);
+    else if (o->kind == KIND_LIMITS)
+        write_limits(*CONST_FIELD(struct rule_limit *, o, base), CONST_COUNT(o, base),
+                     out);
+    else if (o->kind == KIND_STEPS || o->kind == KIND_STEP_SPANS)
+        write_steps(*CONST_FIELD(int *, o, base), CONST_COUNT(o, base), o->choices, out);
     else
         write_addresses(*CONST_FIELD(struct exempt_address *, o, base),
                         CONST_COUNT(o, base), out);
@@ -229,6 +291,10 @@ void value_write(const struct option *o, const void *base, FILE *out)
         memcpy(&index, CONST_FIELD(void, o, base), sizeof index);
         value_write_text(o->choices[index], out);
         return;
+    case KIND_SHARE:
+        fprintf(out, *CONST_FIELD(int, o, base) % 10 != 0 ? "%d.%d" : "%d",
+                *CONST_FIELD(int, o, base) / 10, *CONST_FIELD(int, o, base) % 10);
+        return;
     case KIND_MODE:
         fprintf(out, "\"%04o\"", (unsigned)*CONST_FIELD(mode_t, o, base));
         return;
@@ -240,6 +306,11 @@ void value_write(const struct option *o, const void *base, FILE *out)
     case KIND_SERVERS:
     case KIND_NETWORKS:
     case KIND_ADDRESSES:
+    case KIND_TEXTS:
+    case KIND_DOMAINS:
+    case KIND_LIMITS:
+    case KIND_STEPS:
+    case KIND_STEP_SPANS:
         write_list(o, base, out);
         return;
     case KIND_NAMES:

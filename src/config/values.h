@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "config/config.h"
 #include "config/options.h"
 
 #define EXPECTED_SIZE 512
@@ -32,6 +33,8 @@ void value_write(const struct option *option, const void *base, FILE *out);
 
 /* Writes text in quotes, so that libconfuse reads it back. */
 void value_write_text(const char *text, FILE *out);
+
+void exempt_addresses_free(struct exempt_address *addresses, size_t count);
 
 /* Frees what the field owns; it is as empty as zeroed memory then. */
 void value_free(const struct option *option, void *base);

@@ -43,16 +43,24 @@ static const struct option_row {
     [OPTION_ALLOW_FOR] = {"allow", 0, "SPAN", "let the client, or login, in for SPAN"},
     [OPTION_UNDO] = {"undo", 0, NULL, "take the mark back"},
     [OPTION_CONF] = {"conf", 'c', "FILE", "the conf file to judge by"},
+    [OPTION_WAIT] = {"wait", 'w', NULL,
+                     "until all hosts of the farm have it; 10 s at most"},
+    [OPTION_TOP] = {"top", 0, "N", "the N that are nearest to a limit"},
+    [OPTION_RESET] = {"reset", 0, NULL, "begin again with it"},
+    [OPTION_COUNTED] = {"number", 'n', "N", "so many of them"},
+    [OPTION_CURSOR] = {"cursor", 0, "FILE", "go on after the last event seen"},
+    [OPTION_ALL] = {"all", 'a', NULL, "decided ones, too"},
+    [OPTION_RULES] = {"rules", 0, NULL, "what the file's rules would have listed"},
     [OPTION_JSON] = {"json", 'j', NULL, "print one JSON document"},
     [OPTION_SOCKET] = {"socket", 's', "PATH", "the daemon's control socket"},
     [OPTION_HELP] = {"help", 'h', NULL, "this text"},
 };
 
-static const unsigned always =
+static const uint64_t always =
     TAKES(OPTION_JSON) | TAKES(OPTION_SOCKET) | TAKES(OPTION_HELP);
 
 /* Fills getopt's two tables with the options in takes. */
-static void getopt_tables(unsigned takes, struct option *out, char *letters)
+static void getopt_tables(uint64_t takes, struct option *out, char *letters)
 {
     *letters++ = ':'; /* a missing argument is told apart */
     for (int i = 0; i < OPTION_COUNT; i++) {
@@ -73,17 +81,18 @@ static void getopt_tables(unsigned takes, struct option *out, char *letters)
     *letters = '\0';
 }
 
-static int option_of(int value)
+/* A letter may be that of several options, of other commands. */
+static int option_of(int value, uint64_t takes)
 {
     if (value >= FIRST_VALUE)
         return value - FIRST_VALUE;
     for (int i = 0; i < OPTION_COUNT; i++)
-        if (option_rows[i].letter == value)
+        if (option_rows[i].letter == value && (takes & TAKES(i)) != 0)
             return i;
     return -1;
 }
 
-int arguments_read(struct arguments *out, unsigned takes, int argc, char **argv)
+int arguments_read(struct arguments *out, uint64_t takes, int argc, char **argv)
 {
     struct option options[OPTION_COUNT + 1];
     char letters[2 * OPTION_COUNT + 2];
@@ -94,7 +103,7 @@ int arguments_read(struct arguments *out, unsigned takes, int argc, char **argv)
     opterr = 0;
     optind = 0; /* glibc: start over */
     while ((value = getopt_long(argc, argv, letters, options, NULL)) != -1) {
-        int i = option_of(value);
+        int i = option_of(value, takes | always);
 
         if (value == '?' || value == ':' || i < 0) {
             fprintf(stderr,
@@ -110,7 +119,7 @@ int arguments_read(struct arguments *out, unsigned takes, int argc, char **argv)
     return 0;
 }
 
-void arguments_help(unsigned takes)
+void arguments_help(uint64_t takes)
 {
     for (int i = 0; i < OPTION_COUNT; i++) {
         const struct option_row *row = &option_rows[i];

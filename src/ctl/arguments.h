@@ -33,14 +33,21 @@ enum option_id {
     OPTION_ALLOW_FOR,
     OPTION_UNDO,
     OPTION_CONF,
+    OPTION_WAIT,
+    OPTION_TOP,
+    OPTION_RESET,
+    OPTION_COUNTED,
+    OPTION_CURSOR,
+    OPTION_ALL,
+    OPTION_RULES,
     /* every command has these */
     OPTION_JSON,
     OPTION_SOCKET,
     OPTION_HELP
 };
-#define OPTION_COUNT 28
+#define OPTION_COUNT 35
 
-#define TAKES(option) (1u << (option))
+#define TAKES(option) (UINT64_C(1) << (option))
 
 /* What stands on the command line after the command. Borrowed from argv. */
 struct arguments {
@@ -51,10 +58,10 @@ struct arguments {
 
 /* Reads argv[1] and on with the options in takes (and those that every command has).
  * Returns 0, or -1 after an error was printed. */
-int arguments_read(struct arguments *out, unsigned takes, int argc, char **argv);
+int arguments_read(struct arguments *out, uint64_t takes, int argc, char **argv);
 
 /* Prints the options in takes as a help text does. */
-void arguments_help(unsigned takes);
+void arguments_help(uint64_t takes);
 
 /* The span of an option, in whole seconds (rounded up); -1 when it was not given. Returns
  * 0, or -1 after an error was printed. */

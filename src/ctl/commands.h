@@ -26,6 +26,19 @@ enum outcome ctl_false(struct ctl *ctl, const struct arguments *arguments);
 /* whatif.c */
 enum outcome ctl_whatif(struct ctl *ctl, const struct arguments *arguments);
 
+/* farm.c */
+enum outcome ctl_farm(struct ctl *ctl, const struct arguments *arguments);
+/* Says how far a change has come, of an answer of the daemon's. NOT_ALL where not all hosts
+ * have it and it is waited for. */
+enum outcome farm_reach_show(const json_t *answer, const char *what, bool wait);
+
+/* rules.c */
+enum outcome ctl_rules(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_proposals(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_usage(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_event(struct ctl *ctl, const struct arguments *arguments);
+enum outcome ctl_watch(struct ctl *ctl, const struct arguments *arguments);
+
 /* import.c, export.c */
 enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments);

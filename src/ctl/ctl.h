@@ -15,7 +15,8 @@ enum outcome {
     OUTCOME_NO = 1, /* check: listed; show: not listed now; remove: no such entry */
     OUTCOME_USAGE = 2,
     OUTCOME_UNREACHABLE = 3,
-    OUTCOME_REFUSED = 4
+    OUTCOME_REFUSED = 4,
+    OUTCOME_NOT_ALL = 5 /* --wait: not all hosts of the farm have it */
 };
 
 struct ctl {

@@ -29,6 +29,8 @@ static json_t *entries_request(const char *command, const struct arguments *argu
     json_object_set_new(request, "entries", entries);
     ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
     ctl_set_text(&request, "source", arguments->option[OPTION_SOURCE]);
+    if (arguments->option[OPTION_WAIT] != NULL)
+        json_object_set_new(request, "wait", json_true());
     /* recorded in the audit log, as a claim */
     ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
     return request;
@@ -90,6 +92,7 @@ static void hint_ipv6(const json_t *answer)
 static enum outcome change(struct ctl *ctl, json_t *request, const char *what,
                            const char *before)
 {
+    bool wait = json_is_true(json_object_get(request, "wait"));
     enum outcome outcome = OUTCOME_DONE;
     json_t *answer = ctl_ask(ctl, request, &outcome);
 
@@ -100,6 +103,7 @@ static enum outcome change(struct ctl *ctl, json_t *request, const char *what,
         shown_json(answer, ctl->terminal);
     else
         print_entries(answer, what, before);
+    outcome = farm_reach_show(answer, ctl->json ? NULL : what, wait);
     if (before != NULL && !ctl->json)
         hint_ipv6(answer);
     if (json_is_true(json_object_get(answer, "shadowed")))
@@ -109,7 +113,7 @@ static enum outcome change(struct ctl *ctl, json_t *request, const char *what,
         ctl_error(OUTCOME_DONE, "a block of the same text, of another source, still "
                                 "refuses it: \"rblctl show\" shows both");
     json_decref(answer);
-    return OUTCOME_DONE;
+    return outcome;
 }
 
 static enum outcome add(struct ctl *ctl, const struct arguments *arguments,
@@ -359,6 +363,52 @@ static void print_covering(const json_t *covering)
     printf("%s by %s: \"rblctl show\" shows why\n", done_by(action, "blocked"), text);
 }
 
+static const char *text_of(const json_t *row, const char *name)
+{
+    const char *text = json_string_value(json_object_get(row, name));
+
+    return text != NULL ? text : "";
+}
+
+/* The mail that a finding rests on. */
+static void print_evidence(const json_t *evidence)
+{
+    const json_t *decision;
+    size_t i;
+
+    json_array_foreach (json_object_get(evidence, "decisions"), i, decision) {
+        char when[64], sender[400], client[64];
+
+        shown_time(
+            (time_t)(json_integer_value(json_object_get(decision, "at_ms")) / 1000),
+            time(NULL), when, sizeof when);
+        shown_text(text_of(decision, "sender"), sender, sizeof sender);
+        shown_text(text_of(decision, "client"), client, sizeof client);
+        printf("    %s  %s  %s  from=<%s>  recipients=%lld\n", text_of(decision, "id"),
+               when, client, sender,
+               (long long)json_integer_value(json_object_get(decision, "recipients")));
+    }
+}
+
+/* What rules have found of it, and on what grounds. */
+static void print_findings(const json_t *findings)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach (findings, i, row) {
+        char when[64], because[600], held[600];
+
+        shown_time((time_t)json_integer_value(json_object_get(row, "at")), time(NULL),
+                   when, sizeof when);
+        shown_text(text_of(row, "because"), because, sizeof because);
+        shown_text(text_of(row, "held"), held, sizeof held);
+        printf("found by rule %s, %s: %s (%s%s%s)\n", text_of(row, "rule"), when, because,
+               text_of(row, "state"), held[0] != '\0' ? "; only proposed: " : "", held);
+        print_evidence(json_object_get(row, "evidence"));
+    }
+}
+
 static int print_people(const struct ctl *ctl, const json_t *document)
 {
     const char *entry = json_string_value(json_object_get(document, "entry"));
@@ -376,6 +426,7 @@ static int print_people(const struct ctl *ctl, const json_t *document)
     print_covering(json_object_get(document, "covered_by"));
     json_array_foreach (rows, i, row)
         print_row(row);
+    print_findings(json_object_get(document, "findings"));
     if (json_array_size(history) == 0)
         return 0;
     putchar('\n');
@@ -400,10 +451,11 @@ static json_t *ask_all(struct ctl *ctl, const char *text, enum outcome *outcome)
     history = history_of(ctl, entry == NULL ? text : entry, outcome);
     if (history != NULL)
         document = json_pack(
-            "{s:O, s:O, s:b, s:O*, s:O, s:o}", "entry", json_object_get(answer, "entry"),
-            "kind", json_object_get(answer, "kind"), "listed", json_array_size(rows) > 0,
-            "covered_by", json_object_get(answer, "covered_by"), "rows", rows, "history",
-            history);
+            "{s:O, s:O, s:b, s:O*, s:O, s:o, s:O*}", "entry",
+            json_object_get(answer, "entry"), "kind", json_object_get(answer, "kind"),
+            "listed", json_array_size(rows) > 0, "covered_by",
+            json_object_get(answer, "covered_by"), "rows", rows, "history", history,
+            "findings", json_object_get(answer, "findings"));
     if (history != NULL && document == NULL)
         *outcome = ctl_error(OUTCOME_REFUSED, "the daemon's answer lacks something");
     json_decref(answer);

@@ -36,6 +36,17 @@ void import_end(struct control_session *session);
 /* commands_check.c */
 json_t *cmd_check(struct control_session *session, const json_t *request);
 
+/* commands_farm.c */
+json_t *cmd_farm(struct control_session *session, const json_t *request);
+json_t *cmd_farm_compare(struct control_session *session, const json_t *request);
+json_t *cmd_farm_forget(struct control_session *session, const json_t *request);
+
+/* Sets "farm" of an answer to how far a change has come, waiting for that as the request
+ * says; nothing where this host is alone. */
+void command_farm_reach(const struct control_session *session, const json_t *request,
+                        json_t **answer);
+json_t *farm_section(struct daemon *daemon); /* for status; NULL: alone */
+
 /* commands_journal.c */
 json_t *cmd_why(struct control_session *session, const json_t *request);
 json_t *cmd_false(struct control_session *session, const json_t *request);
@@ -55,6 +66,25 @@ json_t *cmd_whatif(struct control_session *session, const json_t *request);
 /* doctor.c: what is wrong around the daemon, each with what to do. rblctl itself adds
  * what only the MTA's configuration says (src/ctl/doctor.c). */
 json_t *cmd_doctor(struct control_session *session, const json_t *request);
+
+/* commands_rules.c */
+json_t *cmd_rules(struct control_session *session, const json_t *request);
+json_t *cmd_rules_resume(struct control_session *session, const json_t *request);
+json_t *cmd_proposals(struct control_session *session, const json_t *request);
+json_t *cmd_proposals_decide(struct control_session *session, const json_t *request);
+json_t *cmd_usage(struct control_session *session, const json_t *request);
+json_t *cmd_usage_reset(struct control_session *session, const json_t *request);
+json_t *cmd_event(struct control_session *session, const json_t *request);
+json_t *cmd_watch(struct control_session *session, const json_t *request);
+
+/* What rules have found of an entry: rows as cmd_proposals has them. */
+json_t *command_findings(struct daemon *daemon, const char *entry);
+
+/* The section of rules in status. */
+json_t *command_rules_status(struct daemon *daemon, const struct config *config);
+
+/* For rules_options.decisions: context is the daemon. */
+char *rules_evidence(void *context, const char *entry);
 
 /* commands_daemon.c */
 json_t *cmd_status(struct control_session *session, const json_t *request);
@@ -78,6 +108,12 @@ int command_dns_budget(const struct control_session *session, int tokens,
                        json_t **answer);
 
 #define ACTOR_LOGIN_SIZE 200
+
+/* Kept decisions that what (as of why) finds, the newest first, within since_s seconds (0: all)
+ * and limit: as cmd_why answers, local parts and all; NULL without memory, or where it can
+ * find none. */
+json_t *command_decisions(struct daemon *daemon, const char *what, int64_t since_s,
+                          int64_t limit);
 
 /* Who it is, for the audit log: "anna", or "root (sudo: anna)" where rblctl says so in
  * "sudo": a claim, shown as one, and no ground for any right. */

@@ -431,6 +431,19 @@ json_t *cmd_why(struct control_session *session, const json_t *request)
     return why_search(daemon, &why, since_s, limit);
 }
 
+json_t *command_decisions(struct daemon *daemon, const char *what, int64_t since_s,
+                          int64_t limit)
+{
+    struct why why = {.show_local = true, .filter.verdict = -1};
+    char error[512];
+
+    if (!journal_keeps(daemon->journal, true) ||
+        read_wanted(what, &why.filter.wanted, error, sizeof error) != 0)
+        return NULL;
+    why.decisions = json_array();
+    return why_search(daemon, &why, since_s, limit);
+}
+
 /* --- false --- */
 
 /* What a decision that is to be marked says of itself. */

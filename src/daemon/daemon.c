@@ -47,6 +47,11 @@ static unsigned strip_of(const struct config *config)
            (config->blocklist.strip_verp ? BLOCKLIST_STRIP_VERP : 0);
 }
 
+static bool has_farm(const struct config *config)
+{
+    return config->farm.database != NULL && config->farm.database[0] != '\0';
+}
+
 static int open_blocklist(struct daemon *daemon, const struct config *config)
 {
     struct blocklist_options options = {
@@ -54,6 +59,9 @@ static int open_blocklist(struct daemon *daemon, const struct config *config)
         .on_damage = on_damage_of(config),
         .backups = config->blocklist.backups,
         .strip = strip_of(config),
+        .farm = has_farm(config),
+        .keep_local = (const char *const *)config->farm.keep_local,
+        .keep_local_count = config->farm.keep_local_count,
     };
     char error[BLOCKLIST_OPEN_ERROR_SIZE];
 
@@ -76,12 +84,34 @@ static struct journal_settings journal_settings_of(const struct config *config)
     };
 }
 
+/* Its thread begins to connect; nothing waits for it. */
+static int start_farm(struct daemon *daemon, const struct config *config)
+{
+    struct farm_options options = {
+        .blocklist = daemon->blocklist,
+        .database = config->farm.database,
+        .node = config->farm.node,
+        .keep_local = (const char *const *)config->farm.keep_local,
+        .keep_local_count = config->farm.keep_local_count,
+    };
+    char error[FARM_ERROR_SIZE];
+
+    if (!has_farm(config))
+        return 0;
+    daemon->farm = farm_new(&options, error);
+    if (daemon->farm == NULL)
+        log_error("farm: %s", error);
+    return daemon->farm != NULL ? 0 : -1;
+}
+
 /* The policy of a configuration, whose decisions the journal keeps. NULL: no memory. */
 static struct policy *new_policy(struct daemon *daemon, struct config *config)
 {
     struct policy *policy =
         policy_new(config, daemon->resolver, daemon->prober, daemon->blocklist);
 
+    if (policy != NULL)
+        policy->rules = daemon->rules;
     if (policy != NULL && policy_keep_journal(policy, daemon->journal) != 0) {
         policy_unref(policy);
         return NULL;
@@ -102,19 +132,37 @@ static int open_control(struct daemon *daemon, const struct config *config,
     return daemon->control != NULL ? 0 : -1;
 }
 
-/* The lists' states are kept beside the blocklist. */
-static struct prober *new_prober(const struct config *config)
+/* Where the blocklist is: the lists' states and what rules find are kept beside it. NULL:
+ * no memory. */
+static char *state_folder(const struct config *config)
 {
     const char *database = config->blocklist.database, *slash = strrchr(database, '/');
     int length = slash != NULL ? (int)(slash - database) + 1 : 0;
-    struct prober *prober;
     char *folder;
 
-    if (asprintf(&folder, "%.*s", length, database) < 0)
-        return NULL;
-    prober = prober_new(folder);
+    return asprintf(&folder, "%.*s", length, database) < 0 ? NULL : folder;
+}
+
+/* The prober, and the rules, which need what it knows of who is in use. */
+static int new_health_and_rules(struct daemon *daemon, struct config *config)
+{
+    char *folder = state_folder(config);
+    struct rules_options options = {.folder = folder,
+                                    .blocklist = daemon->blocklist,
+                                    .suffixes = daemon->suffixes,
+                                    .config = config,
+                                    .decisions = rules_evidence,
+                                    .context = daemon,
+                                    .is_in_use = command_is_in_use};
+
+    if (folder != NULL) {
+        daemon->prober = prober_new(folder);
+        options.in_use_context =
+            daemon->prober != NULL ? prober_witnesses(daemon->prober) : NULL;
+        daemon->rules = daemon->prober != NULL ? rules_new(&options) : NULL;
+    }
     free(folder);
-    return prober;
+    return daemon->rules != NULL ? 0 : -1;
 }
 
 /* What needs no rights of root: the database, the resolver, the first policy. Nothing is
@@ -133,9 +181,8 @@ static int start_parts(struct daemon *daemon, struct config *config)
         return -1;
     }
     daemon->suffixes = suffix_list_new();
-    daemon->prober = new_prober(config);
     daemon->resolver = resolver_new(&settings);
-    if (daemon->prober == NULL || daemon->resolver == NULL) {
+    if (new_health_and_rules(daemon, config) != 0 || daemon->resolver == NULL) {
         log_error("the resolver cannot be started: %s", strerror(errno));
         return -1;
     }
@@ -175,6 +222,10 @@ static int start_asking(struct daemon *daemon)
         log_error("the prober cannot be started: %s", strerror(errno));
         return -1;
     }
+    if (rules_start(daemon->rules) != 0) {
+        log_error("the rules cannot be started: %s", strerror(errno));
+        return -1;
+    }
     daemon->commands = daemon_commands(daemon);
     if (control_start(daemon->control, &daemon->commands) != 0) {
         log_error("control: cannot start: %s", strerror(errno));
@@ -199,6 +250,8 @@ int daemon_start(struct daemon *daemon, struct config *config)
         rc = listen_on_sockets(daemon, config, &user);
     if (user_become(&user) != 0 || rc != 0)
         return -1;
+    if (start_farm(daemon, config) != 0)
+        return -1;
     return start_asking(daemon);
 }
 
@@ -207,7 +260,10 @@ void daemon_stop(struct daemon *daemon)
     atomic_store(&daemon->stopping, true);
     if (daemon->control != NULL && !control_stop(daemon->control))
         log_warning("control: stopped with commands under way");
+    farm_stop(daemon->farm);
+    daemon->farm = NULL;
     prober_stop(daemon->prober);
+    rules_stop(daemon->rules);
     blocklist_stop(daemon->blocklist);
     journal_stop(daemon->journal);
 }
@@ -220,6 +276,7 @@ void daemon_free(struct daemon *daemon)
     if (daemon->slot.policy != NULL)
         policy_slot_clear(&daemon->slot);
     resolver_free(daemon->resolver);
+    rules_free(daemon->rules);
     prober_free(daemon->prober);
     blocklist_close(daemon->blocklist);
     journal_free(daemon->journal);
@@ -232,6 +289,22 @@ void daemon_log_report(void *context, const char *text)
 {
     (void)context;
     log_error("%s", text);
+}
+
+static bool texts_differ(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") != 0;
+}
+
+static bool farm_differs(const struct config *old, const struct config *new)
+{
+    bool differs = texts_differ(old->farm.database, new->farm.database) ||
+                   texts_differ(old->farm.node, new->farm.node) ||
+                   old->farm.keep_local_count != new->farm.keep_local_count;
+
+    for (size_t i = 0; !differs && i < new->farm.keep_local_count; i++)
+        differs = texts_differ(old->farm.keep_local[i], new->farm.keep_local[i]);
+    return differs;
 }
 
 /* What can only be changed by a restart: told, so that nobody waits for it. */
@@ -255,6 +328,10 @@ static void report_unchangeable(const struct config *old, const struct config *n
     }
     if (strcmp(old->journal.directory, new->journal.directory) != 0) {
         snprintf(text, sizeof text, "journal: directory: %s", restart);
+        report(context, text);
+    }
+    if (farm_differs(old, new)) {
+        snprintf(text, sizeof text, "farm: %s", restart);
         report(context, text);
     }
     if (strcmp(old->user, new->user) != 0) {
@@ -284,6 +361,7 @@ static int apply(struct daemon *daemon, struct config *config, config_report *re
     blocklist_configure(daemon->blocklist, config->blocklist.backups, strip_of(config));
     log_open(config->log.target, config->log.level, daemon->foreground);
     policy_slot_set(&daemon->slot, policy);
+    rules_configure(daemon->rules, config);
     prober_forget_others(daemon->prober, config);
     return 0;
 }

@@ -46,7 +46,8 @@ size_t doctor_wrong(const struct doctor *doctor)
 json_t *cmd_doctor(struct control_session *session, const json_t *request)
 {
     static void (*const parts[])(struct doctor *) = {
-        doctor_resolver, doctor_lists, doctor_twins, doctor_files, doctor_state};
+        doctor_resolver, doctor_lists, doctor_twins, doctor_files, doctor_state,
+        doctor_farm};
     struct daemon *daemon = command_daemon(session);
     struct doctor doctor = {.daemon = daemon};
     json_t *all, *answer;
@@ -186,8 +187,62 @@ static void look_at_journal(struct doctor *doctor)
         doctor_say(doctor, LEVEL_OK, "", "decisions are kept");
 }
 
+static void look_at_rule(struct doctor *doctor, struct findings *findings,
+                         const struct rule *rule)
+{
+    int64_t counts[FINDING_REMOVED + 1], since = (int64_t)time(NULL) - 30 * 86400;
+    struct finding_rule state;
+
+    if (findings_rule_state(findings, rule->name, &state) != 0 ||
+        findings_counts(findings, rule->name, since, counts) != 0)
+        return;
+    if (state.tripped_at != 0) {
+        char advice[128];
+
+        snprintf(advice, sizeof advice,
+                 "look at what it has listed, then rblctl rules resume %s", rule->name);
+        doctor_say(doctor, LEVEL_WARNING, advice,
+                   "rule %s has tripped and only proposes: %s", rule->name, state.why);
+    }
+    if (counts[FINDING_OPEN] > 0)
+        doctor_say(doctor, LEVEL_OK, "",
+                   "rule %s: %lld proposals wait for a decision (rblctl proposals)",
+                   rule->name, (long long)counts[FINDING_OPEN]);
+    else if (counts[FINDING_LISTED] + counts[FINDING_ENDED] + counts[FINDING_REMOVED] +
+                 counts[FINDING_DISMISSED] >
+             0)
+        doctor_say(doctor, LEVEL_OK, "",
+                   "rule %s: in 30 days %lld listed (%lld of them removed by hand), %lld "
+                   "proposals dismissed",
+                   rule->name,
+                   (long long)(counts[FINDING_LISTED] + counts[FINDING_ENDED] +
+                               counts[FINDING_REMOVED]),
+                   (long long)counts[FINDING_REMOVED],
+                   (long long)counts[FINDING_DISMISSED]);
+}
+
+static void look_at_rules(struct doctor *doctor)
+{
+    const struct config *config = doctor->policy->config;
+    struct findings *findings = rules_findings(doctor->daemon->rules);
+    struct rules_stats stats;
+
+    if (!rules_count(doctor->daemon->rules))
+        return;
+    rules_stats(doctor->daemon->rules, &stats);
+    if (findings == NULL)
+        doctor_say(
+            doctor, LEVEL_WARNING,
+            "make room, or give the file to the daemon's user; until then nothing is "
+            "proposed or listed by rules",
+            "what rules find cannot be kept: %s", stats.error);
+    for (size_t i = 0; findings != NULL && i < config->rule_count; i++)
+        look_at_rule(doctor, findings, &config->rules[i]);
+}
+
 void doctor_state(struct doctor *doctor)
 {
+    look_at_rules(doctor);
     look_at_mta(doctor);
     look_at_descriptors(doctor);
     look_at_reply(doctor);

@@ -11,8 +11,8 @@
 
 #include "base/domain.h"
 #include "base/log.h"
+#include "base/sql.h"
 #include "base/text.h"
-#include "blocklist/schema.h"
 
 #define APPLICATION_ID 0x52424c4a /* "RBLJ" */
 #define DAY_S          86400
@@ -138,28 +138,14 @@ static enum day_result result_of(const struct day *day, int rc,
     text_sentence(error, DAY_ERROR_SIZE, "%s: %s", path != NULL ? path : "journal",
                   sqlite3_errcode(day->db) == rc ? sqlite3_errmsg(day->db)
                                                  : sqlite3_errstr(rc));
-    return schema_is_damage(rc) ? DAY_DAMAGED : DAY_FAILED;
-}
-
-static int read_number(sqlite3 *db, const char *query, int64_t *out)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(db, query, -1, &stmt, NULL);
-
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW)
-        *out = sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+    return sql_is_damage(rc) ? DAY_DAMAGED : DAY_FAILED;
 }
 
 /* The key of the file. SQLITE_NOTFOUND: it has none, so it is not ours. */
 static int read_key(struct day *day)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(day->db, "SELECT value FROM meta WHERE name = 'key'", -1,
-                                &stmt, NULL);
+    int rc = sql_query(day->db, &stmt, "SELECT value FROM meta WHERE name = 'key'", "");
 
     if (rc == SQLITE_OK)
         rc = sqlite3_step(stmt);
@@ -175,26 +161,20 @@ static int read_key(struct day *day)
 
 static int make(struct day *day, const uint8_t *key)
 {
-    sqlite3_stmt *stmt = NULL;
     char text[64];
-    int rc = schema_exec(day->db, "BEGIN IMMEDIATE");
+    int rc = sql_exec(day->db, "BEGIN IMMEDIATE");
 
     (void)snprintf(text, sizeof text, "PRAGMA application_id = %d", APPLICATION_ID);
     if (rc == SQLITE_OK)
-        rc = schema_exec(day->db, schema);
+        rc = sql_exec(day->db, schema);
     if (rc == SQLITE_OK)
-        rc = schema_exec(day->db, text);
+        rc = sql_exec(day->db, text);
     if (rc == SQLITE_OK)
-        rc = sqlite3_prepare_v2(
-            day->db, "INSERT OR IGNORE INTO meta (name, value) VALUES ('key', ?)", -1,
-            &stmt, NULL);
+        rc = sql_run_once(day->db,
+                          "INSERT OR IGNORE INTO meta (name, value) VALUES ('key', ?)",
+                          "b", key, (size_t)DAY_KEY_SIZE);
     if (rc == SQLITE_OK)
-        rc = sqlite3_bind_blob(stmt, 1, key, DAY_KEY_SIZE, SQLITE_STATIC);
-    if (rc == SQLITE_OK)
-        rc = sql_run(stmt);
-    sqlite3_finalize(stmt);
-    if (rc == SQLITE_OK)
-        rc = schema_exec(day->db, "COMMIT");
+        rc = sql_exec(day->db, "COMMIT");
     if (rc != SQLITE_OK)
         day_cancel(day);
     return rc;
@@ -215,24 +195,23 @@ static enum day_result open_file(struct day *day, const char *path, const uint8_
                              key != NULL ? flags | SQLITE_OPEN_CREATE : flags, NULL);
 
     if (rc == SQLITE_OK)
-        rc = schema_harden(day->db);
+        rc = sql_harden(day->db);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(day->db, 1000);
     if (rc == SQLITE_OK)
-        rc = read_number(day->db, "PRAGMA application_id", &application);
+        rc = sql_number(day->db, &application, "PRAGMA application_id", "");
     if (rc == SQLITE_OK && application != APPLICATION_ID && application != 0) {
         text_sentence(error, DAY_ERROR_SIZE, "%s: not a file of the journal", path);
         return DAY_DAMAGED;
     }
     if (rc == SQLITE_OK)
-        rc = schema_exec(day->db, key != NULL ? write_settings : read_settings);
+        rc = sql_exec(day->db, key != NULL ? write_settings : read_settings);
     if (rc == SQLITE_OK && key != NULL)
         rc = make(day, key);
     if (rc == SQLITE_OK)
         rc = read_key(day);
     for (int i = 0; i < STATEMENTS && rc == SQLITE_OK; i++)
-        rc = sqlite3_prepare_v3(day->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-                                &day->statements[i], NULL);
+        rc = sql_prepare(day->db, &day->statements[i], sql[i]);
     if (rc != SQLITE_NOTFOUND)
         return result_of(day, rc, error);
     text_sentence(error, DAY_ERROR_SIZE, "%s: not a file of the journal", path);
@@ -460,18 +439,18 @@ static void tokens_of(const struct day *day, const struct record *r,
 
 enum day_result day_begin(struct day *day, char error[static DAY_ERROR_SIZE])
 {
-    return result_of(day, schema_exec(day->db, "BEGIN IMMEDIATE"), error);
+    return result_of(day, sql_exec(day->db, "BEGIN IMMEDIATE"), error);
 }
 
 enum day_result day_commit(struct day *day, char error[static DAY_ERROR_SIZE])
 {
-    return result_of(day, schema_exec(day->db, "COMMIT"), error);
+    return result_of(day, sql_exec(day->db, "COMMIT"), error);
 }
 
 void day_cancel(struct day *day)
 {
     if (!sqlite3_get_autocommit(day->db))
-        (void)schema_exec(day->db, "ROLLBACK"); /* what failed is reported already */
+        (void)sql_exec(day->db, "ROLLBACK"); /* what failed is reported already */
     day->configuration = 0;
 }
 
@@ -489,7 +468,7 @@ static int run_tokens(struct day *day, const struct record *record)
     if (tokens->used == 0)
         return SQLITE_OK;
     rc = sqlite3_bind_int64(stmt, 1, sqlite3_last_insert_rowid(day->db));
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK) /* with its length: it is no string of C */
         rc = sqlite3_bind_text(stmt, 2, (const char *)tokens->bytes, (int)tokens->used,
                                SQLITE_STATIC);
     return rc == SQLITE_OK ? sql_run(stmt) : rc;
@@ -499,10 +478,8 @@ enum day_result day_add(struct day *day, journal_id id, const uint8_t *bytes, si
                         const struct record *record, char error[static DAY_ERROR_SIZE])
 {
     sqlite3_stmt *stmt = day->statements[ADD];
-    int rc = sqlite3_bind_int64(stmt, 1, (sqlite3_int64)id);
+    int rc = sql_bind(stmt, "ib", (int64_t)id, bytes, size);
 
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_blob(stmt, 2, bytes, (int)size, SQLITE_STATIC);
     if (rc == SQLITE_OK)
         rc = sql_run(stmt);
     if (rc == SQLITE_OK)
@@ -583,8 +560,8 @@ enum day_result day_remove(struct day *day, journal_id id,
 bool day_merge(struct day *day)
 {
     int before = sqlite3_total_changes(day->db);
-    int rc = schema_exec(
-        day->db, "INSERT INTO find (find, rank) VALUES ('merge', -" MERGE_PAGES ")");
+    int rc = sql_exec(day->db,
+                      "INSERT INTO find (find, rank) VALUES ('merge', -" MERGE_PAGES ")");
 
     /* as SQLite's manual of FTS5 has it: less than two changes, nothing was left to do */
     return rc == SQLITE_OK && sqlite3_total_changes(day->db) - before >= 2;
@@ -703,7 +680,7 @@ enum day_result day_find(struct day *day, const struct day_value *values, size_t
     struct octets match = {0};
     sqlite3_stmt *stmt = NULL;
     enum day_result result;
-    int rc = sqlite3_prepare_v2(day->db, query, -1, &stmt, NULL);
+    int rc = sql_query(day->db, &stmt, query, "");
 
     for (size_t i = 0; i < count; i++)
         add_match(day, &values[i], &match);
@@ -721,14 +698,11 @@ enum day_result day_walk(struct day *day, journal_id least, journal_id most,
                          bool (*found)(void *context, journal_id id), void *context)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc =
-        sqlite3_prepare_v2(day->db,
-                           "SELECT DISTINCT id FROM decision WHERE id BETWEEN ? AND ?"
-                           " ORDER BY id DESC",
-                           -1, &stmt, NULL);
+    int rc = sql_query(day->db, &stmt,
+                       "SELECT DISTINCT id FROM decision WHERE id BETWEEN ? AND ?"
+                       " ORDER BY id DESC",
+                       "ii", (int64_t)least, (int64_t)most);
 
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, "ii", (int64_t)least, (int64_t)most);
     return each_id(day, stmt, rc, found, context);
 }
 
@@ -736,10 +710,9 @@ struct day_cursor *day_cursor_new(struct day *day, journal_id least)
 {
     sqlite3_stmt *stmt = NULL;
 
-    if (sqlite3_prepare_v2(day->db,
-                           "SELECT id, parts FROM decision WHERE id >= ? ORDER BY id, n",
-                           -1, &stmt, NULL) != SQLITE_OK ||
-        sql_bind(stmt, "i", (int64_t)least) != SQLITE_OK) {
+    if (sql_query(day->db, &stmt,
+                  "SELECT id, parts FROM decision WHERE id >= ? ORDER BY id, n", "i",
+                  (int64_t)least) != SQLITE_OK) {
         sqlite3_finalize(stmt);
         return NULL;
     }
@@ -769,11 +742,9 @@ void day_cursor_free(struct day_cursor *cursor)
 int day_mark_of(struct day *day, journal_id id, struct day_mark *out)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(
-        day->db, "SELECT at, login, reason FROM mark WHERE id = ?", -1, &stmt, NULL);
+    int rc = sql_query(day->db, &stmt, "SELECT at, login, reason FROM mark WHERE id = ?",
+                       "i", (int64_t)id);
 
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, "i", (int64_t)id);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW) {
@@ -785,18 +756,21 @@ int day_mark_of(struct day *day, journal_id id, struct day_mark *out)
     return rc == SQLITE_ROW ? 0 : -1;
 }
 
-void day_each_alone(struct day *day, bool marks,
-                    void (*each)(void *context, const char *list, uint64_t count),
+void day_each_alone(struct day *day,
+                    void (*each)(void *context, const char *list, uint64_t count,
+                                 journal_id wrong),
                     void *context)
 {
-    const char *query = marks ? "SELECT alone, count(*) FROM mark WHERE alone <> ''"
-                                " GROUP BY alone"
-                              : "SELECT list, count FROM alone";
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(day->db, query, -1, &stmt, NULL);
+    int rc =
+        sql_query(day->db, &stmt,
+                  "SELECT list, count, 0 FROM alone UNION ALL SELECT * FROM"
+                  " (SELECT alone, 0, id FROM mark WHERE alone <> '' ORDER BY id DESC)",
+                  "");
 
     while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-        each(context, sql_text(stmt, 0), (uint64_t)sqlite3_column_int64(stmt, 1));
+        each(context, sql_text(stmt, 0), (uint64_t)sqlite3_column_int64(stmt, 1),
+             (journal_id)sqlite3_column_int64(stmt, 2));
     sqlite3_finalize(stmt);
 }
 
@@ -806,8 +780,7 @@ void day_each_gap(struct day *day,
                   void *context)
 {
     sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(day->db, "SELECT began_ms, ended_ms, dropped FROM gap",
-                                -1, &stmt, NULL);
+    int rc = sql_query(day->db, &stmt, "SELECT began_ms, ended_ms, dropped FROM gap", "");
 
     while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
         each(context, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
@@ -820,10 +793,10 @@ int day_configuration(struct day *day, int64_t number, char **lists, char **text
     sqlite3_stmt *stmt = NULL;
 
     *lists = *text = NULL;
-    if (sqlite3_prepare_v2(day->db,
-                           "SELECT lists, text FROM configuration WHERE number = ?", -1,
-                           &stmt, NULL) == SQLITE_OK &&
-        sql_bind(stmt, "i", number) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+    if (sql_query(day->db, &stmt,
+                  "SELECT lists, text FROM configuration WHERE number = ?", "i",
+                  number) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW) {
         *lists = strdup(sql_text(stmt, 0));
         *text = strdup(sql_text(stmt, 1));
     }

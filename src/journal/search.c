@@ -496,33 +496,17 @@ out:
     return rc;
 }
 
-struct alone {
-    void (*each)(void *context, const char *list, uint64_t alone, uint64_t marked);
-    void *context;
-    bool marks;
-};
-
-static void each_alone(void *context, const char *list, uint64_t count)
-{
-    const struct alone *alone = context;
-
-    alone->each(alone->context, list, alone->marks ? 0 : count, alone->marks ? count : 0);
-}
-
 void journal_alone(struct journal *journal,
-                   void (*each)(void *context, const char *list, uint64_t alone,
-                                uint64_t marked),
+                   void (*each)(void *context, const char *list, uint64_t count,
+                                journal_id wrong),
                    void *context)
 {
     struct journal_reader *reader = journal->reader;
 
     begin(journal);
-    for (size_t i = 0; i < reader->count; i++) {
-        struct alone alone = {each, context, reader->files[i].kind == DAY_MARKED};
-
+    for (size_t i = 0; i < reader->count; i++)
         if (day_at(reader, &reader->files[i]) != NULL)
-            day_each_alone(reader->files[i].day, alone.marks, each_alone, &alone);
-    }
+            day_each_alone(reader->files[i].day, each, context);
     end(journal);
 }
 

@@ -101,3 +101,12 @@ bool provider_is_large(const char *domain)
     return bsearch(domain, providers, sizeof providers / sizeof providers[0],
                    sizeof providers[0], compare) != NULL;
 }
+
+const char *provider_of_host(const char *name)
+{
+    while (name != NULL && !provider_is_large(name)) {
+        name = strchr(name, '.');
+        name = name != NULL ? name + 1 : NULL;
+    }
+    return name;
+}

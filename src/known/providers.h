@@ -10,4 +10,7 @@
 /* domain: canonical, lower case. */
 bool provider_is_large(const char *domain);
 
+/* The large provider that a host's name (canonical) is below, or NULL. Points into name. */
+const char *provider_of_host(const char *name);
+
 #endif

@@ -12,6 +12,7 @@
 #include "milter/state.h"
 #include "policy/decision_record.h"
 #include "policy/exempt.h"
+#include "policy/session_usage.h"
 #include "policy/verdict_log.h"
 
 /* The session, which leave is to be called for; NULL where there is none, and during a
@@ -183,6 +184,7 @@ static sfsistat early_verdict(SMFICTX *ctx, struct connection *c, enum stage sta
     account(c, d);
     verdict_log_write(c->session, NULL, false);
     decision_record_verdict(c->session, stage);
+    session_count_refused(c->session);
     return answer_refuse(ctx, d);
 }
 
@@ -237,6 +239,13 @@ sfsistat milter_helo(SMFICTX *ctx, char *helo)
     return leave(early_verdict(ctx, c, STAGE_HELO, SMFIP_NR_HELO));
 }
 
+/* The message is over, for all that is kept and counted of it. */
+static void end_message(struct connection *c, enum message_end how)
+{
+    decision_record_end(c->session, how);
+    session_count_end(c->session, how == END_MESSAGE);
+}
+
 /* What is of one message only; libmilter may leave abort out (docs/design.md). */
 static void begin_message(struct connection *c)
 {
@@ -267,7 +276,7 @@ sfsistat milter_mail(SMFICTX *ctx, char **argv)
     begin(STAGE_MAIL);
     if (c->turned_away)
         return leave(go_on(c, SMFIP_NR_MAIL));
-    decision_record_end(c->session, END_ABORTED);
+    end_message(c, END_ABORTED);
     begin_message(c);
     atomic_fetch_add(&milter.messages, 1);
     note_asked(session_mail(c->session, sender_read(ctx, argv[0]),
@@ -318,6 +327,16 @@ static void note_refused_by_mta(SMFICTX *ctx, struct connection *c, const char *
 
     decision_record_recipient(c->session, recipient, RECIPIENT_BY_MTA,
                               known ? status : "");
+    session_count_refused_by_mta(c->session, recipient, status,
+                                 smfi_getsymval(ctx, "{rcpt_addr}"));
+}
+
+static void note_accepted(SMFICTX *ctx, struct connection *c, const char *recipient)
+{
+    decision_record_recipient(c->session, recipient, RECIPIENT_ACCEPTED, "");
+    if (session_is_counted(c->session))
+        session_count_accepted(c->session, recipient,
+                               smfi_getsymval(ctx, "{rcpt_mailer}"));
 }
 
 sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
@@ -344,19 +363,22 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
         return leave(go_on(c, SMFIP_NR_RCPT));
     }
     if (!policy_is_due_at(c->session->policy, STAGE_RCPT)) {
-        decision_record_recipient(c->session, argv[0], RECIPIENT_ACCEPTED, "");
+        note_accepted(ctx, c, argv[0]);
         return leave(go_on(c, SMFIP_NR_RCPT));
     }
+    if (session_recheck(c->session))
+        c->counted = c->accept_logged = false;
     d = decide(c);
     decision_record_verdict(c->session, STAGE_RCPT);
     if (d->verdict < VERDICT_TEMPFAIL) {
         log_accept(c, argv[0]);
-        decision_record_recipient(c->session, argv[0], RECIPIENT_ACCEPTED, "");
+        note_accepted(ctx, c, argv[0]);
         return leave(go_on(c, SMFIP_NR_RCPT));
     }
     account(c, d);
     verdict_log_write(c->session, argv[0], false);
     decision_record_recipient(c->session, argv[0], RECIPIENT_REFUSED, "");
+    session_count_refused(c->session);
     return leave(answer_refuse(ctx, d));
 }
 
@@ -400,7 +422,8 @@ sfsistat milter_eom(SMFICTX *ctx)
         if (d->verdict >= VERDICT_TEMPFAIL && !c->recipient_exempt) {
             account(c, d);
             verdict_log_write(c->session, NULL, false);
-            decision_record_end(c->session, END_REFUSED);
+            session_count_refused(c->session);
+            end_message(c, END_REFUSED);
             return leave(answer_refuse(ctx, d));
         }
         log_accept(c, NULL);
@@ -409,7 +432,7 @@ sfsistat milter_eom(SMFICTX *ctx)
     await_allow_lists(c);
     end(); /* what now waits, waits for the MTA to read */
     answer_headers(ctx, c);
-    decision_record_end(c->session, END_MESSAGE);
+    end_message(c, END_MESSAGE);
     return leave(SMFIS_CONTINUE);
 }
 
@@ -419,7 +442,7 @@ sfsistat milter_abort(SMFICTX *ctx)
 
     if (c == NULL)
         return SMFIS_CONTINUE;
-    decision_record_end(c->session, END_ABORTED);
+    end_message(c, END_ABORTED);
     begin_message(c);
     return leave(SMFIS_CONTINUE);
 }
@@ -439,7 +462,7 @@ sfsistat milter_close(SMFICTX *ctx)
     smfi_setpriv(ctx, NULL);
     if (c->accounted)
         atomic_fetch_sub(&milter.open, 1);
-    decision_record_end(c->session, END_CONNECTION);
+    end_message(c, END_CONNECTION);
     session_free(c->session);
     free(c);
     has_run = true;

@@ -37,12 +37,14 @@ static bool wants_headers(const struct policy *policy)
     return policy->config->verdict.tag > 0 || policy->judges_headers;
 }
 
-/* Recipients that the MTA itself has refused are told to us, too: for the journal. */
+/* Recipients that the MTA itself has refused are reported to us, too: for the journal, and
+ * for rules. */
 static unsigned long refused_by_mta(const struct policy *policy)
 {
-    return policy->journal != NULL && journal_keeps(policy->journal, true)
-               ? SMFIP_RCPT_REJ
-               : 0;
+    bool wanted = (policy->journal != NULL && journal_keeps(policy->journal, true)) ||
+                  (policy->rules != NULL && rules_count(policy->rules));
+
+    return wanted ? SMFIP_RCPT_REJ : 0;
 }
 
 /* DATA is of no use to us. But Postfix sends its macros even where it does not send DATA
@@ -63,7 +65,7 @@ static void ask_for_macros(SMFICTX *ctx)
     } wanted[] = {
         {SMFIM_CONNECT, "j {client_name} {client_resolve}"},
         {SMFIM_ENVFROM, "i {auth_authen} {mail_addr}"},
-        {SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host}"},
+        {SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host} {rcpt_addr}"},
         {SMFIM_EOM, "i"},
     };
 

@@ -11,6 +11,7 @@ librblmilter_a_SOURCES += \
 	src/policy/replay_change.c src/policy/replay_change.h \
 	src/policy/reply.c src/policy/reply.h \
 	src/policy/session.c src/policy/session.h \
+	src/policy/session_usage.c src/policy/session_usage.h \
 	src/policy/tally.c \
 	src/policy/verdict.c src/policy/verdict.h \
 	src/policy/wait.c

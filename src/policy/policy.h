@@ -15,6 +15,7 @@
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
 #include "journal/journal.h"
+#include "rules/rules.h"
 
 struct policy {
     atomic_uint refs;
@@ -26,6 +27,7 @@ struct policy {
     struct blocklist *blocklist; /* the daemon's; NULL: none */
     struct prober *prober;       /* the daemon's */
     struct journal *journal;     /* the daemon's; NULL: none */
+    struct rules *rules;         /* the daemon's; NULL: none */
     struct journal_configuration *configuration; /* this one, as the journal knows it */
 };
 

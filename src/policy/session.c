@@ -34,6 +34,7 @@ void session_free(struct session *session)
         return;
     free(session->kept.octets.bytes);
     free(session->headers);
+    free(session->usage);
     lookups_free(session->lookups);
     policy_unref(session->policy);
     free(session);
@@ -52,9 +53,23 @@ static void ask_blocklist(struct session *session)
     };
 
     session->listed = BLOCKLIST_NONE;
-    if (session->policy->blocklist != NULL)
-        session->listed =
-            blocklist_ask(session->policy->blocklist, &subjects, &session->match);
+    if (session->policy->blocklist == NULL)
+        return;
+    session->blocklist_changes = blocklist_changes(session->policy->blocklist);
+    session->listed =
+        blocklist_ask(session->policy->blocklist, &subjects, &session->match);
+}
+
+bool session_recheck(struct session *session)
+{
+    if (session->policy->blocklist == NULL || session->listed != BLOCKLIST_NONE ||
+        session->blocklist_changes == blocklist_changes(session->policy->blocklist))
+        return false;
+    ask_blocklist(session);
+    if (session->listed == BLOCKLIST_NONE)
+        return false;
+    session->decided = false;
+    return true;
 }
 
 /* New envelope are there: asks the blocklist, and, where it has not decided and nothing

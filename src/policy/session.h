@@ -55,6 +55,8 @@ struct session {
     struct decision decision;
     journal_id id; /* of the current message's decision; 0: none yet, or no journal */
     struct kept kept;
+    struct usage_message *usage; /* owned; NULL: nothing of the message is counted yet */
+    uint64_t blocklist_changes;  /* as of the last look at the blocklist */
 };
 
 /* Takes a reference to policy of its own. is_admin: see lookups_new; every list is then
@@ -85,6 +87,11 @@ int session_headers_end(struct session *session);
  * the next fact comes; calling again repeats it. */
 const struct decision *session_decide(struct session *session,
                                       int (*on_wait)(void *context), void *context);
+
+/* Looks at the blocklist again where it has changed since the last look, for a message with
+ * many recipients. Returns whether an entry decides now that did not: the next decision is
+ * another one then. */
+bool session_recheck(struct session *session);
 
 /* Whether the DNS lists' verdict may be given at this stage: not before MAIL where the
  * sender or a login may exempt the message. */

@@ -55,3 +55,8 @@ fuzzers += tests/fuzz/fuzz_header_address
 tests_fuzz_fuzz_header_address_SOURCES = tests/fuzz/fuzz_header_address.c
 tests_fuzz_fuzz_header_address_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_header_address_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_counters
+tests_fuzz_fuzz_counters_SOURCES = tests/fuzz/fuzz_counters.c
+tests_fuzz_fuzz_counters_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_counters_LDFLAGS = $(fuzz_ldflags)

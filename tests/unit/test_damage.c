@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/sql.h"
 #include "blocklist/backup.h"
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
@@ -216,7 +217,7 @@ static void test_full(void **state)
     assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
     snprintf(sql, sizeof sql, "PRAGMA max_page_count = %d",
              (int)box_number(&box, "PRAGMA page_count") + 1);
-    assert_int_equal(schema_exec(box.blocklist->writing.db, sql), SQLITE_OK);
+    assert_int_equal(sql_exec(box.blocklist->writing.db, sql), SQLITE_OK);
     for (int i = 0; i < 2000 && !failed; i++) {
         snprintf(text, sizeof text, "d%d.example", i);
         failed = box_add(&box, text, false, NULL, 0) == BLOCKLIST_FAILED;
@@ -239,7 +240,7 @@ static void test_full(void **state)
     }
     assert_non_null(strstr(status.error, "full"));
     assert_int_equal(
-        schema_exec(box.blocklist->writing.db, "PRAGMA max_page_count = 1000000"),
+        sql_exec(box.blocklist->writing.db, "PRAGMA max_page_count = 1000000"),
         SQLITE_OK);
     assert_int_equal(box_add(&box, text, false, NULL, 0), BLOCKLIST_OK);
     blocklist_status(box.blocklist, &status);
@@ -257,7 +258,7 @@ static void test_read_only(void **state)
     box_start(&box);
     box_open(&box, false);
     assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
-    assert_int_equal(schema_exec(box.blocklist->writing.db, "PRAGMA query_only = 1"),
+    assert_int_equal(sql_exec(box.blocklist->writing.db, "PRAGMA query_only = 1"),
                      SQLITE_OK);
     assert_int_equal(box_add(&box, "b.example", false, NULL, 0), BLOCKLIST_FAILED);
     assert_int_equal(box_remove(&box, "domain.xyz", NULL), BLOCKLIST_FAILED);
@@ -266,7 +267,7 @@ static void test_read_only(void **state)
     flusher_work(box.blocklist);
     blocklist_status(box.blocklist, &status);
     assert_true(status.error[0] != '\0');
-    assert_int_equal(schema_exec(box.blocklist->writing.db, "PRAGMA query_only = 0"),
+    assert_int_equal(sql_exec(box.blocklist->writing.db, "PRAGMA query_only = 0"),
                      SQLITE_OK);
     box_close(&box); /* the hit was kept */
     assert_int_equal(box_number(&box, "SELECT hits FROM hit"), 1);
@@ -460,13 +461,13 @@ static void test_migrate(void **state)
     (void)state;
     box_start(&box);
     assert_int_equal(sqlite3_open(box.path, &db), SQLITE_OK);
-    assert_int_equal(schema_exec(db, "BEGIN IMMEDIATE"), SQLITE_OK);
+    assert_int_equal(sql_exec(db, "BEGIN IMMEDIATE"), SQLITE_OK);
     assert_int_equal(schema_migrate(db, steps, 0, 1), SQLITE_OK);
-    assert_int_equal(schema_exec(db, "COMMIT; BEGIN IMMEDIATE"), SQLITE_OK);
+    assert_int_equal(sql_exec(db, "COMMIT; BEGIN IMMEDIATE"), SQLITE_OK);
     assert_int_equal(schema_migrate(db, steps, 1, 3), SQLITE_OK);
-    assert_int_equal(schema_exec(db, "COMMIT; BEGIN IMMEDIATE"), SQLITE_OK);
+    assert_int_equal(sql_exec(db, "COMMIT; BEGIN IMMEDIATE"), SQLITE_OK);
     assert_int_not_equal(schema_migrate(db, steps, 2, 4), SQLITE_OK);
-    assert_int_equal(schema_exec(db, "ROLLBACK"), SQLITE_OK);
+    assert_int_equal(sql_exec(db, "ROLLBACK"), SQLITE_OK);
     sqlite3_close(db);
     assert_int_equal(box_number(&box, "PRAGMA user_version"), 3);
     assert_int_equal(box_number(&box, "SELECT sum(y) FROM a"), 5);

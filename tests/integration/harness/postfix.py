@@ -31,7 +31,7 @@ alias_maps =
 local_recipient_maps =
 local_transport = discard:
 default_transport = discard:
-transport_maps = inline:{{ {{ sink.test = smtp:[127.0.0.1]:{sink_port} }} }}
+transport_maps = inline:{{ {{ sink.test = smtp:[127.0.0.1]:{sink_port} }}, {{ bounce.test = local: }} }}
 smtp_dns_support_level = disabled
 smtp_host_lookup = native
 in_flow_delay = 0
@@ -120,16 +120,16 @@ class Postfix:
             ["postfix", "-c", self.dir, *words], capture_output=True, text=True, timeout=60
         )
         if done.returncode != 0:
-            raise AssertionError(f"postfix {words}: {done.stdout}{done.stderr}{self._log_text()}")
+            raise AssertionError(f"postfix {words}: {done.stdout}{done.stderr}{self.log_text()}")
 
-    def _log_text(self):
+    def log_text(self):
         path = self.log.path
         return path.read_text(errors="replace") if path.exists() else ""
 
     def _wait_until_up(self):
         wait_for_port(
             self.smtp_port,
-            lambda late: "Postfix does not listen\n" + self._log_text() if late else None,
+            lambda late: "Postfix does not listen\n" + self.log_text() if late else None,
         )
 
 

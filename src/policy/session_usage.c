@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "policy/session_usage.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+bool session_is_counted(const struct session *session)
+{
+    return session->policy->rules != NULL && rules_count(session->policy->rules);
+}
+
+/* Whether a list of good senders has the client. */
+static bool is_allow_listed(const struct session *session)
+{
+    for (const struct dnsbl_lookup *l = lookups_next(session->lookups, NULL); l != NULL;
+         l = lookups_next(session->lookups, l))
+        if (l->counted && l->check == CHECK_CLIENT && lookup_weight(l) < 0)
+            return true;
+    return false;
+}
+
+/* The message's counts, begun. NULL: there are none, or no memory. */
+static struct usage_message *message_of(struct session *session,
+                                        const struct usage *usage)
+{
+    const struct envelope *f = &session->envelope;
+    struct usage_envelope envelope = {
+        .client = f->has_client ? &f->client : NULL,
+        .client_name = f->client_name,
+        .sender = f->has_sender ? &f->sender : NULL,
+        .login = f->login,
+        .has_entry = session->listed != BLOCKLIST_NONE,
+    };
+
+    if (session->usage == NULL)
+        session->usage = calloc(1, sizeof *session->usage);
+    if (session->usage == NULL || session->usage->begun)
+        return session->usage;
+    envelope.is_allow_listed = is_allow_listed(session);
+    usage_begin(usage, session->usage, &envelope);
+    return session->usage;
+}
+
+static void count_recipient(struct session *session, const char *recipient,
+                            const char *mailer, enum usage_outcome outcome)
+{
+    struct usage usage = rules_usage(session->policy->rules, session->policy->config);
+    struct usage_message *message = message_of(session, &usage);
+
+    if (message != NULL)
+        usage_recipient(&usage, message, recipient, mailer != NULL ? mailer : "", outcome,
+                        time(NULL));
+}
+
+void session_count_accepted(struct session *session, const char *recipient,
+                            const char *mailer)
+{
+    if (session_is_counted(session))
+        count_recipient(session, recipient, mailer, USAGE_ACCEPTED);
+}
+
+void session_count_refused_by_mta(struct session *session, const char *recipient,
+                                  const char *status, const char *text)
+{
+    if (session_is_counted(session))
+        count_recipient(
+            session, recipient, "",
+            usage_outcome_of(status != NULL ? status : "", text != NULL ? text : ""));
+}
+
+void session_count_refused(struct session *session)
+{
+    struct usage usage;
+    struct usage_message *message;
+
+    if (!session_is_counted(session) || session->listed != BLOCKLIST_NONE)
+        return;
+    usage = rules_usage(session->policy->rules, session->policy->config);
+    message = message_of(session, &usage);
+    if (message != NULL)
+        usage_refused(&usage, message, time(NULL));
+}
+
+void session_count_end(struct session *session, bool accepted)
+{
+    struct usage usage;
+
+    if (session->usage == NULL)
+        return;
+    usage = rules_usage(session->policy->rules, session->policy->config);
+    usage_end(&usage, session->usage, accepted, time(NULL));
+    free(session->usage); /* connections rest for long */
+    session->usage = NULL;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef RULES_GUARD_RAILS_H
+#define RULES_GUARD_RAILS_H
+
+/* What no rule may do, whatever the conf file says: a customer locked out wrongly is the
+ * worst that can come of a rule. docs/rules.md numbers them. For the rules' thread. */
+
+#include "blocklist/admin.h"
+#include "rules/findings.h"
+#include "rules/rule_set.h"
+
+#define GUARD_WHY_SIZE 256
+
+/* What a finding is held against. All borrowed. */
+struct guard {
+    struct blocklist *blocklist;
+    struct findings *findings;
+    struct counters *counters;
+    const struct config *config;
+    struct entry_limits limits;
+    int64_t now;
+};
+
+/* The login of what rules list, in the audit log. */
+#define RULES_LOGIN "rules"
+
+enum guard_word {
+    GUARD_NEVER,   /* nothing at all */
+    GUARD_PROPOSE, /* a person is to decide */
+    GUARD_LIST
+};
+
+/* What may be made of a finding for an entry; why says what held it back, "" nothing. trip
+ * is set where the rule has listed so much that it is to list no more. */
+enum guard_word guard_judge(const struct guard *guard, const struct finding *finding,
+                            const struct entry *entry,
+                            const struct usage_subject *subject,
+                            const struct finding_history *history,
+                            const struct finding_rule *rule, bool *trip,
+                            char why[static GUARD_WHY_SIZE]);
+
+/* Whether a person has taken the entry off the list since then. */
+bool guard_was_removed(const struct guard *guard, const char *entry, int64_t since,
+                       char who[static GUARD_WHY_SIZE]);
+
+#endif

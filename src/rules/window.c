@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "rules/window.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Which of the span's parts a time is in. */
+static uint32_t part_of(int64_t at_s, int span_s, int parts)
+{
+    int64_t width_s = span_s / parts;
+
+    if (at_s < 0)
+        return 0;
+    return (uint32_t)((at_s < UINT32_MAX ? at_s : UINT32_MAX) /
+                      (width_s > 0 ? width_s : 1));
+}
+
+static uint32_t sum_of(uint32_t a, uint32_t b)
+{
+    return a <= UINT32_MAX - b ? a + b : UINT32_MAX;
+}
+
+static void ring_roll(struct ring *ring, uint32_t to)
+{
+    if (to + (int64_t)WINDOW_BUCKETS <= ring->newest ||
+        to >= ring->newest + (int64_t)WINDOW_BUCKETS) {
+        memset(ring->buckets, 0, sizeof ring->buckets);
+        ring->newest = to;
+    }
+    while (ring->newest < to)
+        ring->buckets[++ring->newest % WINDOW_BUCKETS] = 0;
+}
+
+void ring_add(struct ring *ring, int span_s, int64_t now_s, uint32_t n)
+{
+    uint32_t bucket = part_of(now_s, span_s, WINDOW_BUCKETS);
+    uint32_t *at = &ring->buckets[bucket % WINDOW_BUCKETS];
+
+    ring_roll(ring, bucket);
+    *at = sum_of(*at, n);
+}
+
+void ring_take_back(struct ring *ring, int span_s, int64_t at_s, uint32_t n)
+{
+    uint32_t bucket = part_of(at_s, span_s, WINDOW_BUCKETS);
+    uint32_t *at = &ring->buckets[bucket % WINDOW_BUCKETS];
+
+    if (bucket > ring->newest || ring->newest - bucket >= WINDOW_BUCKETS)
+        return;
+    *at -= n < *at ? n : *at;
+}
+
+uint32_t ring_value(const struct ring *ring, int span_s, int64_t now_s)
+{
+    uint32_t now = part_of(now_s, span_s, WINDOW_BUCKETS);
+    uint32_t value = 0, gone = now > ring->newest ? now - ring->newest : 0;
+
+    for (; gone < WINDOW_BUCKETS; gone++)
+        value = sum_of(value, ring->buckets[(ring->newest + 1 + gone) % WINDOW_BUCKETS]);
+    return value;
+}
+
+bool ring_is_ahead(const struct ring *ring, int span_s, int64_t now_s)
+{
+    return ring->newest > part_of(now_s, span_s, WINDOW_BUCKETS);
+}
+
+static void half_clear(struct sketch *sketch, unsigned half)
+{
+    if (sketch->count[half] > SKETCH_FEW)
+        free(sketch->halves[half].list);
+    memset(&sketch->halves[half], 0, sizeof sketch->halves[half]);
+    sketch->count[half] = 0;
+    sketch->common = 0;
+}
+
+void sketch_clear(struct sketch *sketch)
+{
+    half_clear(sketch, 0);
+    half_clear(sketch, 1);
+    sketch->newest = 0;
+}
+
+static void sketch_roll(struct sketch *sketch, uint32_t to)
+{
+    if (to + INT64_C(1) == sketch->newest) /* the clock went back a little */
+        return;
+    if (to == sketch->newest + INT64_C(1))
+        half_clear(sketch, to % 2);
+    else if (to != sketch->newest)
+        sketch_clear(sketch);
+    sketch->newest = to;
+}
+
+static void bits_set(uint8_t *bits, uint32_t hash)
+{
+    bits[hash % SKETCH_BITS / 8] |= (uint8_t)(1u << hash % 8);
+}
+
+/* The hashes of a half without a bitmap. */
+static uint32_t *half_hashes(struct sketch *sketch, unsigned half)
+{
+    return sketch->count[half] > SKETCH_FEW ? sketch->halves[half].list
+                                            : sketch->halves[half].few;
+}
+
+static bool half_has(struct sketch *sketch, unsigned half, uint32_t hash)
+{
+    const uint32_t *hashes = half_hashes(sketch, half);
+    unsigned count = sketch->count[half] != SKETCH_MANY ? sketch->count[half] : 0;
+
+    for (unsigned i = 0; i < count; i++)
+        if (hashes[i] == hash)
+            return true;
+    return false;
+}
+
+/* Makes room for one hash more than a half has: a list, then a bitmap. */
+static int half_grow(struct sketch *sketch, unsigned half)
+{
+    uint32_t hashes[SKETCH_LIST], *list = sketch->halves[half].list;
+
+    if (sketch->count[half] == SKETCH_FEW) {
+        list = malloc(SKETCH_OCTETS);
+        if (list == NULL)
+            return -1;
+        memcpy(list, sketch->halves[half].few, sizeof sketch->halves[half].few);
+        sketch->halves[half].list = list;
+    } else if (sketch->count[half] == SKETCH_LIST) {
+        memcpy(hashes, list, sizeof hashes);
+        memset(list, 0, SKETCH_OCTETS);
+        for (unsigned i = 0; i < SKETCH_LIST; i++)
+            bits_set(sketch->halves[half].bits, hashes[i]);
+        sketch->count[half] = SKETCH_MANY;
+    }
+    return 0;
+}
+
+void sketch_add(struct sketch *sketch, int span_s, int64_t now_s, uint64_t element)
+{
+    uint32_t now = part_of(now_s, span_s, 2), hash = (uint32_t)element;
+    unsigned half = now % 2;
+
+    sketch_roll(sketch, now);
+    if (half_has(sketch, half, hash) || half_grow(sketch, half) != 0)
+        return;
+    if (sketch->count[half] == SKETCH_MANY) {
+        bits_set(sketch->halves[half].bits, hash);
+        return;
+    }
+    sketch->common += half_has(sketch, 1 - half, hash);
+    sketch->count[half]++;
+    half_hashes(sketch, half)[sketch->count[half] - 1] = hash;
+}
+
+/* Linear counting (Whang, 1990): of so many bits, so many are still not set. */
+static uint32_t bits_estimate(const uint64_t bits[static SKETCH_BITS / 64])
+{
+    int zeros = SKETCH_BITS;
+
+    for (size_t i = 0; i < SKETCH_BITS / 64; i++)
+        zeros -= __builtin_popcountll(bits[i]);
+    return (uint32_t)(SKETCH_BITS * log((double)SKETCH_BITS / (zeros > 0 ? zeros : 1)) +
+                      0.5);
+}
+
+static void half_merge(uint64_t bits[static SKETCH_BITS / 64], struct sketch *sketch,
+                       unsigned half)
+{
+    uint64_t more[SKETCH_BITS / 64];
+
+    if (sketch->count[half] == SKETCH_MANY) {
+        memcpy(more, sketch->halves[half].bits, sizeof more);
+        for (size_t i = 0; i < SKETCH_BITS / 64; i++)
+            bits[i] |= more[i];
+    } else {
+        for (unsigned i = 0; i < sketch->count[half]; i++)
+            bits_set((uint8_t *)bits, half_hashes(sketch, half)[i]);
+    }
+}
+
+uint32_t sketch_value(const struct sketch *sketch, int span_s, int64_t now_s)
+{
+    struct sketch seen = *sketch;
+    uint32_t now = part_of(now_s, span_s, 2);
+    uint64_t bits[SKETCH_BITS / 64] = {0};
+
+    if (now > seen.newest + INT64_C(1))
+        return 0;
+    if (now > seen.newest) { /* the older half has gone */
+        seen.count[1 - seen.newest % 2] = 0;
+        seen.common = 0;
+    }
+    if (seen.count[0] != SKETCH_MANY && seen.count[1] != SKETCH_MANY)
+        return (uint32_t)(seen.count[0] + seen.count[1] - seen.common);
+    half_merge(bits, &seen, 0);
+    half_merge(bits, &seen, 1);
+    return bits_estimate(bits);
+}
+
+bool sketch_is_ahead(const struct sketch *sketch, int span_s, int64_t now_s)
+{
+    return sketch->newest > part_of(now_s, span_s, 2);
+}

@@ -1,0 +1,11 @@
+check_PROGRAMS += tests/unit/test_counters
+tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
+tests_unit_test_counters_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_window
+tests_unit_test_window_SOURCES = tests/unit/test_window.c
+tests_unit_test_window_LDADD = $(unit_libs) -lm
+
+check_PROGRAMS += tests/unit/test_counters_file
+tests_unit_test_counters_file_SOURCES = tests/unit/test_counters_file.c
+tests_unit_test_counters_file_LDADD = $(unit_libs)
