@@ -45,9 +45,9 @@ size_t doctor_wrong(const struct doctor *doctor)
  * "advice":"…"}]} */
 json_t *cmd_doctor(struct control_session *session, const json_t *request)
 {
-    static void (*const parts[])(struct doctor *) = {
-        doctor_resolver, doctor_lists, doctor_twins, doctor_files, doctor_state,
-        doctor_farm};
+    static void (*const parts[])(struct doctor *) = {doctor_resolver, doctor_lists,
+                                                     doctor_twins,    doctor_files,
+                                                     doctor_state,    doctor_farm};
     struct daemon *daemon = command_daemon(session);
     struct doctor doctor = {.daemon = daemon};
     json_t *all, *answer;
