@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "rules_world.h"
+#include "rules_people.h"
 
 #define FALSE_MOST 2.0 /* in 100,000 mailbox-days */
 
@@ -26,222 +26,6 @@ static int mailboxes = 5000, days = 20, seeds = 1, runs = 30;
 static uint64_t seed = 1;
 static const char *folder; /* of the rules; NULL: those that ship */
 static struct world world;
-
-/* --- honest mailboxes --- */
-
-enum habit { PERSON, TEAM, SHOP, LIST_OWNER, TOR_USER, HABITS };
-static const struct {
-    const char *name;
-    double share; /* of mailboxes: all assumed */
-} habits[HABITS] = {
-    {"person", 0},         /* the others */
-    {"team", 0.01},        /* 3 to 12 people behind one login */
-    {"shop", 0.002},       /* order mails, day and night */
-    {"list owner", 0.001}, /* a club's list, reported by list-mail events */
-    {"Tor or VPN", 0.001}, /* another network each 10 minutes */
-};
-
-struct mailbox {
-    char login[64];
-    enum habit habit;
-    double rate; /* mails a day, or orders a day */
-    int people;
-    bool has_phone;
-    uint32_t home, carrier; /* networks */
-    int members;            /* of the list */
-    int64_t first_day;      /* of a new one; -1: it has been here for long */
-};
-
-static uint32_t networks = 1; /* given out */
-
-static struct mailbox new_mailbox(int number, int64_t first_day)
-{
-    struct mailbox m = {.first_day = first_day, .people = 1};
-    double which = chance();
-
-    snprintf(m.login, sizeof m.login, "m%d.%lld@" OWN, number, (long long)first_day);
-    for (int habit = 1; habit < HABITS; habit++) {
-        if (which < habits[habit].share) {
-            m.habit = (enum habit)habit;
-            break;
-        }
-        which -= habits[habit].share;
-    }
-    m.rate = log_normal(12.8, 1.0); /* the mean: shared with rules.md; sigma assumed */
-    if (m.habit == TEAM)
-        m.people = 3 + (int)(chance() * 10);
-    if (m.habit == SHOP)
-        m.rate = log_normal(25, 1.0);       /* orders a day: assumed */
-    m.members = (int)log_between(30, 1500); /* assumed */
-    m.has_phone = chance() < 0.5;           /* assumed */
-    m.home = networks;
-    m.carrier = networks + 64;
-    networks = (networks + 1088) % (1u << 23);
-    return m;
-}
-
-/* A line's address: most have a name of their provider, which then is one network. */
-static void line(struct act *act, uint32_t network, uint32_t provider)
-{
-    act->network = network;
-    if (provider % 10 < 7) /* 70 %: assumed; the others have no name */
-        snprintf(act->client_name, sizeof act->client_name, "ip-%u.isp%u.example",
-                 (unsigned)network, (unsigned)(provider % 10));
-}
-
-/* Where a mail is sent from at a time. */
-static void place(const struct mailbox *m, struct act *act, int person, bool travels)
-{
-    int64_t at_s = act->at_s;
-    bool is_office = at_s % DAY > 8 * HOUR && at_s % DAY < 17 * HOUR;
-    uint32_t home = m->home + 1 + (uint32_t)person;
-
-    if (m->habit == TOR_USER) {
-        act->network = m->carrier + (uint32_t)(at_s / 600 * 7 % 1000);
-    } else if (m->has_phone && chance() < 0.3) { /* of a phone owner's mails: assumed */
-        /* two addresses an hour: assumed, as on a train */
-        line(act, m->carrier + (uint32_t)((at_s / (HOUR / 2) * 31 + person) % 1000),
-             m->carrier / 1088 + (uint32_t)person);
-    } else if (travels) { /* hotel, airport, train: another one each hour */
-        act->network = m->carrier + (uint32_t)((at_s / HOUR * 17 + person) % 1000);
-    } else if (is_office && (m->people == 1 || person % 10 >= 3)) {
-        act->network = m->home; /* 30 % of a team work at home: assumed */
-    } else {
-        line(act, home, home / 7);
-    }
-}
-
-/* 1.63 on average (rules.md): three in four have one; the others' number is log-normal. */
-static int mail_recipients(void)
-{
-    int more = chance() < 0.75 ? 0 : (int)(log_normal(2.5, 0.9) + 0.5);
-
-    return more < 100 ? 1 + more : 100;
-}
-
-static int64_t at_work(int64_t day_s)
-{
-    double hour = -1;
-
-    while (hour < 0 || hour >= 24)
-        hour = log_normal(13, 0.25); /* 13:00, most between 8 and 18: assumed */
-    return day_s + (int64_t)(hour * HOUR);
-}
-
-/* The same to many: one mail each, or Bcc by the hundred. */
-static void merge(const struct mailbox *m, int64_t at_s, int n, double dead)
-{
-    bool bcc = chance() < 0.33;         /* assumed */
-    double pause_s = between(0.5, 3.0); /* a mail client's merge: assumed */
-
-    for (int sent = 0; sent < n; sent += bcc ? 100 : 1) {
-        int of_one = !bcc ? 1 : n - sent < 100 ? n - sent : 100;
-
-        world_mail(&world, at_s + (int64_t)(sent * (bcc ? 0.2 : pause_s)), m->home,
-                   of_one, dead);
-    }
-}
-
-static void person_day(const struct mailbox *m, int64_t day, int person)
-{
-    int64_t day_s = BEGIN + day * DAY;
-    double share = day % 7 < 5 ? 1.34 : 0.15; /* weekends: assumed; 1 on average */
-    bool travels = chance() < 0.02;           /* assumed */
-    int mails = poisson(m->rate * share * log_normal(1, 0.5)); /* sigma assumed */
-
-    for (int i = 0; i < mails; i++) {
-        int64_t at_s = at_work(day_s);
-
-        /* 0.5 % do not exist: typing errors, people who left; assumed */
-        place(m, world_mail(&world, at_s, 0, mail_recipients(), 0.005), person, travels);
-    }
-    if (chance() < 0.003) /* 0.3 % of mailbox-days have a merge: rules.md */
-        merge(m, at_work(day_s), (int)log_between(50, 400),
-              chance() < 0.05 ? between(0.1, 0.35) : 0.01); /* an old list: assumed */
-}
-
-/* Mail of new customers in their first days. */
-static void new_day(const struct mailbox *m, int64_t day)
-{
-    int64_t day_s = BEGIN + day * DAY;
-
-    if (chance() < 0.1 / 7) /* one in ten brings a list: assumed */
-        merge(m, at_work(day_s), (int)log_between(50, 500), between(0, 0.3));
-    if (day == m->first_day && chance() < 0.3) /* tells all friends: assumed */
-        merge(m, at_work(day_s), (int)log_between(20, 150), between(0, 0.15));
-}
-
-/* Order, dispatch and invoice of each order; a campaign once in 30 days: assumed. */
-static void shop_day(const struct mailbox *m, int64_t day)
-{
-    int64_t day_s = BEGIN + day * DAY;
-    bool campaign = chance() < 1.0 / 30;
-    int orders = poisson(m->rate * log_normal(1, 0.3) * (campaign ? 6 : 1));
-
-    for (int i = 0; i < orders; i++) {
-        int64_t at_s =
-            day_s + (int64_t)(campaign && chance() < 0.6 ? between(9, 12) * HOUR
-                                                         : between(0, 24) * HOUR);
-
-        for (int k = 0; k < 3; k++)
-            world_mail(&world, at_s + (int64_t)(k * between(60, 8 * HOUR)), m->home, 1,
-                       0.01); /* typed wrongly: assumed */
-    }
-    if (campaign) { /* and its newsletter, reported by the shop's software */
-        int readers = (int)(m->rate * between(5, 30));
-
-        readers = readers < 10000 ? readers : 10000;
-        world_event(&world, day_s + 9 * HOUR, ACT_LIST_MAIL, readers);
-        for (int i = 0; i < readers; i++) /* five a second: assumed */
-            world_mail(&world, day_s + 9 * HOUR + i / 5, m->home, 1, 0.01);
-    }
-}
-
-static void list_day(const struct mailbox *m, int64_t day)
-{
-    int posts = poisson(1.5); /* assumed */
-
-    for (int i = 0; i < posts; i++) {
-        int64_t at_s = at_work(BEGIN + day * DAY);
-
-        world_event(&world, at_s, ACT_LIST_MAIL, m->members);
-        for (int sent = 0; sent < m->members; sent += 50) /* to 50 at once: assumed */
-            world_mail(&world, at_s + sent / 25, m->home,
-                       m->members - sent < 50 ? m->members - sent : 50, 0.005);
-    }
-}
-
-static void mailbox_day(const struct mailbox *m, int64_t day)
-{
-    for (int person = 0; person < m->people; person++)
-        person_day(m, day, person);
-    if (m->first_day >= 0 && day < m->first_day + 7)
-        new_day(m, day);
-    if (m->habit == SHOP)
-        shop_day(m, day);
-    if (m->habit == LIST_OWNER)
-        list_day(m, day);
-}
-
-/* --- honest servers of strangers --- */
-
-/* A day of a server elsewhere. wrongly: a DNS list has it. */
-static void server_day(int64_t day, uint32_t network, double rate, bool newsletters,
-                       bool wrongly)
-{
-    int64_t day_s = BEGIN + day * DAY;
-    int mails = poisson(rate * log_normal(1, 0.5));
-
-    for (int i = 0; i < mails; i++)
-        world_mail(&world, at_work(day_s), network, mail_recipients(), 0.02)->refused =
-            wrongly;
-    if (newsletters && day % 7 == 2) /* one address in 33 has gone: assumed */
-        for (int i = 0; i < 100; i++)
-            world_mail(&world, day_s + 10 * HOUR + i * 3, network, 1, 0.03);
-    if (chance() < 1e-4) /* returns bounces to a forged address: assumed */
-        for (int i = 0; i < 60; i++)
-            world_mail(&world, day_s + (int64_t)(i * HOUR / 30), network, 1, 0.95);
-}
 
 /* --- what was found --- */
 
@@ -274,18 +58,19 @@ static void note_day(struct alarms *a, enum habit habit, unsigned *found)
 
 static void play_mailbox(int number)
 {
-    struct mailbox m = new_mailbox(number, -1);
+    struct mailbox m = mailbox_new(number, -1);
     unsigned found = 0;
 
     world_sender(&world, m.login, m.login);
     world_mail(&world, BEGIN - 20 * DAY, m.home, 1, 0);
-    world_play(&world);
     for (int64_t day = 0; day < days; day++) {
-        if (chance() < 0.2 / 365) /* one in five a year is a new one: assumed */
-            m = new_mailbox(number, day);
-        world_sender(&world, m.login, m.login);
-        mailbox_day(&m, day);
-        world_play(&world);
+        if (chance() < 0.2 / 365) { /* one in five a year is a new one: assumed */
+            m = mailbox_new(number, day);
+            world_sender(&world, m.login, m.login);
+        }
+        mailbox_day(&world, &m, day);
+        world_forget(&world);
+        world_play(&world, BEGIN + (day + 1) * DAY);
         note_day(&alarms, m.habit, &found);
     }
 }
@@ -294,22 +79,22 @@ static void play_mailbox(int number)
 static void play_server(int number)
 {
     char address[64];
-    uint32_t network = networks;
+    uint32_t network = network_new(1);
     double rate = log_normal(6, 1.3); /* assumed */
     bool newsletters = chance() < 0.05;
     int wrong_days = 0;
     unsigned found = 0;
 
-    networks = (networks + 1) % (1u << 23);
+    snprintf(address, sizeof address, "someone@s%d.example", number);
+    world_sender(&world, "", address);
     for (int64_t day = 0; day < days; day++) {
-        snprintf(address, sizeof address, "someone@s%d.example", number);
         if (wrong_days > 0)
             wrong_days--;
         else if (chance() < 1.0 / 500) /* wrongly on a DNS list: assumed */
             wrong_days = 1 + (int)exponential(3);
-        world_sender(&world, "", address);
-        server_day(day, network, rate, newsletters, wrong_days > 0);
-        world_play(&world);
+        server_day(&world, day, network, rate, newsletters, wrong_days > 0);
+        world_forget(&world);
+        world_play(&world, BEGIN + (day + 1) * DAY);
         note_day(&server_alarms, PERSON, &found);
     }
 }
@@ -352,7 +137,7 @@ static void test_honest(void **state)
            (unsigned long long)alarms.days);
     of_mailboxes = print_alarms("mailboxes", &alarms, per);
     for (int habit = 0; habit < HABITS; habit++)
-        printf("  of a %s: %.2f\n", habits[habit].name,
+        printf("  of a %s: %.2f\n", habit_name((enum habit)habit),
                (double)alarms.of_habit[habit] * per);
     (void)print_alarms("servers of strangers", &server_alarms, per);
     fflush(stdout);
@@ -372,9 +157,9 @@ struct attack {
     double traps;               /* mails that go to a trap, too */
     bool is_new;                /* the login */
     bool is_stranger;
-    bool is_refused; /* by DNS lists */
-    bool is_forger;  /* a sender of one's own */
-    const char *client_name;
+    bool is_refused;           /* by DNS lists */
+    bool is_forger;            /* a sender of one's own */
+    const char *client_domain; /* of its confirmed name; NULL: it has none */
     bool only_proposed;
 };
 
@@ -387,13 +172,13 @@ static const struct attack attacks[] = {
     {"hijacked fast, harvested list", 1000, 1000, 6000, 1, 10, .networks = 3, .dead_low = 0.2, .dead_high = 0.5},
     {"hijacked slow, botnet", 300, 20, 60, 1, 1, .networks = 0, .dead_high = 0.1},
     {"hijacked slow, 12 proxies", 0, 20, 60, 1, 2, .networks = 12, .dead_high = 0.1},
-    {"hijacked slow, one provider's customers", 0, 20, 60, 1, 1, .networks = 0, .dead_high = 0.1, .client_name = "ip-%u.isp.example"},
+    {"hijacked slow, one provider's customers", 0, 20, 60, 1, 1, .networks = 0, .dead_high = 0.1, .client_domain = "isp.example"},
     {"hijacked slow, one host", 0, 20, 60, 1, 2, .networks = 1, .dead_high = 0.1},
     {"hijacked slow, one host, harvested list", 0, 20, 60, 1, 2, .networks = 1, .dead_low = 0.2, .dead_high = 0.5},
     {"spammer's new mailbox, 20 to 60 an hour", 0, 20, 60, 1, 5, .networks = 1, .dead_high = 0.1, .is_new = true},
     {"spammer's new mailbox, harvested list", 0, 20, 60, 1, 5, .networks = 1, .dead_low = 0.2, .dead_high = 0.5, .is_new = true},
     {"prober", 0, 60, 2000, 1, 10, .networks = 1, .dead_low = 0.85, .dead_high = 1, .is_stranger = true},
-    {"prober behind a shared provider", 0, 60, 2000, 1, 10, .networks = 1, .dead_low = 0.85, .dead_high = 1, .is_stranger = true, .client_name = "mail-%u.google.com", .only_proposed = true},
+    {"prober behind a shared provider", 0, 60, 2000, 1, 10, .networks = 1, .dead_low = 0.85, .dead_high = 1, .is_stranger = true, .client_domain = "google.com", .only_proposed = true},
     {"spammer's host, 5 % to traps", 0, 20, 500, 1, 5, .networks = 1, .traps = 0.05, .is_stranger = true},
     {"host that DNS lists refuse", 0, 5, 60, 1, 1, .networks = 1, .is_stranger = true, .is_refused = true},
     {"forger of own senders, botnet", 0, 100, 2000, 1, 5, .networks = 0, .is_stranger = true, .is_forger = true},
@@ -430,12 +215,9 @@ static void attack_hour(const struct attack *a, int64_t begin_s, double rate, do
         act = world_mail(&world, begin_s + (int64_t)at_s, of_mail, n, dead);
         act->refused = a->is_refused;
         act->traps = chance() < a->traps;
-        if (a->client_name != NULL) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-            snprintf(act->client_name, sizeof act->client_name, a->client_name, of_mail);
-#pragma GCC diagnostic pop
-        }
+        if (a->client_domain != NULL)
+            snprintf(act->client_name, sizeof act->client_name, "ip-%u.%s", of_mail,
+                     a->client_domain);
     }
 }
 
@@ -475,12 +257,12 @@ static void play_attack(size_t n, int number)
     if (!a->is_stranger && !a->is_new) {
         world_sender(&world, login, login);
         world_mail(&world, BEGIN - 20 * DAY, 1, 1, 0);
-        world_play(&world);
+        world_play(&world, BEGIN);
     }
     world_sender(&world, a->is_stranger ? "" : login, login);
     for (int hour = 0; hour < 7 * 24 && world.tried < GIVE_UP; hour++) {
         attack_hour(a, begin_s + hour * HOUR, rate, dead, network);
-        world_play(&world);
+        world_play(&world, begin_s + (hour + 1) * HOUR);
     }
     note_attack(&costs[n], a);
 }

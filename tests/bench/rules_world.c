@@ -154,14 +154,19 @@ void world_end(struct world *w)
     config_unref(w->config);
 }
 
+void world_forget(struct world *w)
+{
+    memset(w->first, 0, sizeof w->first);
+    memset(w->listed, 0, sizeof w->listed);
+}
+
 void world_sender(struct world *w, const char *login, const char *address)
 {
     w->login = login;
-    w->sent = w->tried = 0;
-    w->act_count = 0;
+    w->tried = 0;
+    w->act_count = w->acts_added = 0;
     w->against_own = false;
-    memset(w->first, 0, sizeof w->first);
-    memset(w->listed, 0, sizeof w->listed);
+    world_forget(w);
     if (mail_address_parse(address, &w->from) != 0)
         abort();
 }
@@ -174,7 +179,8 @@ static struct act *add(struct world *w, int64_t at_s, int kind, int n)
 
     if (w->act_count == ACTS_MAX)
         abort();
-    *act = (struct act){.at_s = at_s, .kind = kind, .n = n, .order = w->act_count++};
+    *act = (struct act){.at_s = at_s, .kind = kind, .n = n, .order = w->acts_added++};
+    w->act_count++;
     return act;
 }
 
@@ -219,7 +225,6 @@ static void recipient(struct world *w, struct usage_message *m, const struct act
     snprintf(address, sizeof address, "<r%u@%s>", (unsigned)(chance() * 1e9),
              inside ? OWN : "elsewhere.example");
     w->tried++;
-    w->sent += outcome == USAGE_ACCEPTED;
     usage_recipient(&w->usage, m, address,
                     outcome == USAGE_UNKNOWN ? "error"
                     : inside                 ? "virtual"
@@ -261,13 +266,14 @@ static void play_mail(struct world *w, const struct act *act)
     usage_end(&w->usage, &m, true, act->at_s + 1);
 }
 
-void world_play(struct world *w)
+void world_play(struct world *w, int64_t until_s)
 {
     char user[96];
+    size_t i;
 
     snprintf(user, sizeof user, "user:%s", w->login);
     qsort(w->acts, w->act_count, sizeof w->acts[0], by_time);
-    for (size_t i = 0; i < w->act_count; i++) {
+    for (i = 0; i < w->act_count && w->acts[i].at_s < until_s; i++) {
         const struct act *act = &w->acts[i];
 
         if (act->kind == ACT_MAIL)
@@ -277,5 +283,6 @@ void world_play(struct world *w)
                               act->kind == ACT_BOUNCES ? COUNT_BOUNCES : COUNT_LIST_MAIL,
                               user, act->n, act->at_s);
     }
-    w->act_count = 0;
+    w->act_count -= i;
+    memmove(w->acts, w->acts + i, w->act_count * sizeof w->acts[0]);
 }

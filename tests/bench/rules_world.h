@@ -44,13 +44,12 @@ struct world {
     struct suffix_list *suffixes;
     struct usage usage;
     struct act acts[ACTS_MAX]; /* to be played, in any order */
-    size_t act_count;
+    size_t act_count, acts_added;
 
     const char *login;        /* of who sends now, "" a stranger */
     struct mail_address from; /* its sender */
-    uint64_t sent;            /* recipients so far that the MTA did not refuse */
-    uint64_t tried;           /* all recipients so far */
-    /* What was found since world_sender: tried at the first time; 0: never. */
+    uint64_t tried;           /* recipients so far */
+    /* What was found: tried at the first time; 0: never. */
     uint64_t first[RULES_MAX];
     uint64_t listed[RULES_MAX]; /* the same of what may be listed, not only be proposed */
     bool against_own;           /* a finding for a login or an address of one's own */
@@ -64,6 +63,9 @@ void world_end(struct world *world);
 /* Another sender: login "" for a stranger with this address; the texts are borrowed. */
 void world_sender(struct world *world, const char *login, const char *address);
 
+/* Nothing was found. */
+void world_forget(struct world *world);
+
 /* Adds a mail (its n recipients, dead of which do not exist), with a bounce for each dead
  * one elsewhere; the MTA knows those of its own domains. */
 struct act *world_mail(struct world *world, int64_t at_s, uint32_t network, int n,
@@ -71,7 +73,7 @@ struct act *world_mail(struct world *world, int64_t at_s, uint32_t network, int 
 /* Adds a report of another program. */
 void world_event(struct world *world, int64_t at_s, int kind, int n);
 
-/* Plays what was added, in the order of the times. */
-void world_play(struct world *world);
+/* Plays what was added and is before until_s, in the order of the times; the rest stays. */
+void world_play(struct world *world, int64_t until_s);
 
 #endif
