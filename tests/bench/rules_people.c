@@ -53,9 +53,10 @@ struct mailbox mailbox_new(int number, int64_t first_day)
     for (int person = 0; person < m.people; person++) /* sigma: assumed */
         m.rate += log_normal(MAILS_A_DAY, 1.0) / m.people;
     if (m.habit == SHOP)
-        m.rate = log_normal(25, 1.0);       /* orders a day: assumed */
-    m.members = (int)log_between(30, 1500); /* assumed */
-    m.has_phone = chance() < 0.5;           /* assumed */
+        m.rate = log_normal(25, 1.0);         /* orders a day: assumed */
+    m.members = (int)log_between(30, 1500);   /* assumed */
+    m.dead_members = log_between(0.002, 0.1); /* assumed */
+    m.has_phone = chance() < 0.5;             /* assumed */
     m.home = network_new(1088);
     m.carrier = m.home + 64;
     return m;
@@ -196,7 +197,7 @@ static void list_day(struct world *w, const struct mailbox *m, int64_t day)
         world_event(w, at_s, ACT_LIST_MAIL, m->members);
         for (int sent = 0; sent < m->members; sent += 50) /* to 50 at once: assumed */
             world_mail(w, at_s + sent / 25, m->home,
-                       m->members - sent < 50 ? m->members - sent : 50, 0.005);
+                       m->members - sent < 50 ? m->members - sent : 50, m->dead_members);
     }
 }
 

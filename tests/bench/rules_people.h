@@ -18,6 +18,7 @@ struct mailbox {
     bool has_phone;
     uint32_t home, carrier; /* networks */
     int members;            /* of the list */
+    double dead_members;    /* the share that is gone */
     int64_t first_day;      /* of a new one; -1: it has been here for long */
 };
 

@@ -149,7 +149,7 @@ static void test_honest(void **state)
 
 struct attack {
     const char *name;
-    double most;                /* recipients until it is found; 0: no promise */
+    double most;                /* recipients until it is found, of each; 0: no promise */
     double rate_low, rate_high; /* recipients an hour */
     int batch_low, batch_high;  /* recipients of a mail */
     unsigned networks;          /* 0: another one for each mail */
@@ -177,10 +177,10 @@ static const struct attack attacks[] = {
     {"hijacked slow, one host, harvested list", 0, 20, 60, 1, 2, .networks = 1, .dead_low = 0.2, .dead_high = 0.5},
     {"spammer's new mailbox, 20 to 60 an hour", 0, 20, 60, 1, 5, .networks = 1, .dead_high = 0.1, .is_new = true},
     {"spammer's new mailbox, harvested list", 0, 20, 60, 1, 5, .networks = 1, .dead_low = 0.2, .dead_high = 0.5, .is_new = true},
-    {"prober", 0, 60, 2000, 1, 10, .networks = 1, .dead_low = 0.85, .dead_high = 1, .is_stranger = true},
-    {"prober behind a shared provider", 0, 60, 2000, 1, 10, .networks = 1, .dead_low = 0.85, .dead_high = 1, .is_stranger = true, .client_domain = "google.com", .only_proposed = true},
-    {"spammer's host, 5 % to traps", 0, 20, 500, 1, 5, .networks = 1, .traps = 0.05, .is_stranger = true},
-    {"host that DNS lists refuse", 0, 5, 60, 1, 1, .networks = 1, .is_stranger = true, .is_refused = true},
+    {"prober", 1000, 60, 2000, 1, 10, .networks = 1, .dead_low = 0.85, .dead_high = 1, .is_stranger = true},
+    {"prober behind a shared provider", 1000, 60, 2000, 1, 10, .networks = 1, .dead_low = 0.85, .dead_high = 1, .is_stranger = true, .client_domain = "google.com", .only_proposed = true},
+    {"spammer's host, 5 % to traps", 1000, 20, 500, 1, 5, .networks = 1, .traps = 0.05, .is_stranger = true},
+    {"host that DNS lists refuse", 100, 5, 60, 1, 1, .networks = 1, .is_stranger = true, .is_refused = true},
     {"forger of own senders, botnet", 0, 100, 2000, 1, 5, .networks = 0, .is_stranger = true, .is_forger = true},
     {"forger of own senders, one host", 0, 100, 2000, 1, 5, .networks = 1, .dead_high = 0.1, .is_stranger = true, .is_forger = true},
 };
