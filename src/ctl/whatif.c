@@ -229,15 +229,14 @@ static json_t *shown_finding(const json_t *finding)
 {
     const json_t *ids = json_object_get(finding, "ids"), *id;
     json_t *shown = json_deep_copy(finding);
-    char examples[128] = "", would[320], span[SPAN_TEXT_SIZE] = "forever";
+    char examples[128] = "", would[320], span[SPAN_TEXT_SIZE];
     size_t i, used = 0;
 
     json_array_foreach (ids, i, id)
         if (json_is_string(id) && used < sizeof examples)
             used += (size_t)snprintf(examples + used, sizeof examples - used, "%s%s",
                                      i > 0 ? " " : "", json_string_value(id));
-    if (number(finding, "for_s") > 0)
-        span_text((int64_t)number(finding, "for_s") * 1000, span);
+    shown_span((int64_t)number(finding, "for_s"), span);
     if (strcmp(member(finding, "would"), "list") == 0)
         snprintf(would, sizeof would, "%s %s", member(finding, "action"), span);
     else

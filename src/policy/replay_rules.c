@@ -197,7 +197,16 @@ static int steps_of(const struct replay_rules *r, size_t previous)
     return steps;
 }
 
-static struct replay_finding *add_finding(struct replay_rules *r)
+/* Until when nothing else is made of it: as long as it is listed, or proposed. */
+static int64_t until_of(const struct replay_rules *r,
+                        const struct replay_finding *finding)
+{
+    if (finding->word != GUARD_LIST)
+        return r->now_s + PROPOSAL_S;
+    return finding->for_s > 0 ? r->now_s + finding->for_s : INT64_MAX;
+}
+
+static int add_finding(struct replay_rules *r, const struct replay_finding *finding)
 {
     struct replay_finding *grown;
     size_t room = r->room > 0 ? 2 * r->room : 64;
@@ -207,24 +216,24 @@ static struct replay_finding *add_finding(struct replay_rules *r)
             r->count < FINDINGS_MAX ? realloc(r->findings, room * sizeof *grown) : NULL;
         if (grown == NULL) {
             r->failed = true;
-            return NULL;
+            return -1;
         }
         r->findings = grown;
         r->room = room;
     }
-    return &r->findings[r->count++];
+    r->findings[r->count++] = *finding;
+    return 0;
 }
 
 static void decide(struct replay_rules *r, const struct finding *finding,
                    const struct usage_subject *subject, const char *text)
 {
     size_t rule = (size_t)(finding->rule - r->config->rules);
-    char error[ENTRY_ERROR_SIZE], key[32 + ENTRY_TEXT_SIZE], why[GUARD_WHY_SIZE];
+    char error[ENTRY_ERROR_SIZE], key[32 + ENTRY_TEXT_SIZE];
     const struct replay_finding *last;
-    struct replay_finding *made;
+    struct replay_finding made = {
+        .rule = rule, .at_s = r->now_s, .ids = {r->id}, .id_count = 1};
     struct entry entry;
-    enum guard_word word;
-    size_t previous;
     int step;
 
     if (entry_parse(text, &entry, error) != 0)
@@ -233,30 +242,18 @@ static void decide(struct replay_rules *r, const struct finding *finding,
     last = held_of(r, r->by_rule, key);
     if ((last != NULL && last->until_s > r->now_s) || listed(r, entry.text) != NULL)
         return;
-    previous = last != NULL ? (size_t)(last - r->findings) + 1 : 0;
-    step = steps_of(r, previous);
-    word = judge(r, rule, &entry, subject, why);
-    made = add_finding(r);
-    if (made == NULL)
+    made.previous = last != NULL ? (size_t)(last - r->findings) + 1 : 0;
+    step = steps_of(r, made.previous);
+    made.action = rule_action_of(finding->rule, step);
+    made.for_s = rule_span_of(finding->rule, step);
+    made.word = judge(r, rule, &entry, subject, made.why);
+    made.until_s = until_of(r, &made);
+    text_copy(entry.text, made.entry, sizeof made.entry);
+    text_copy(finding->because, made.because, sizeof made.because);
+    if (add_finding(r, &made) != 0)
         return;
-    *made = (struct replay_finding){
-        .rule = rule,
-        .at_s = r->now_s,
-        .word = word,
-        .action = rule_action_of(finding->rule, step),
-        .for_s = rule_span_of(finding->rule, step),
-        .ids = {r->id},
-        .id_count = 1,
-        .previous = previous,
-    };
-    text_copy(entry.text, made->entry, sizeof made->entry);
-    text_copy(finding->because, made->because, sizeof made->because);
-    text_copy(why, made->why, sizeof made->why);
-    made->until_s = word != GUARD_LIST ? r->now_s + PROPOSAL_S
-                    : made->for_s > 0  ? r->now_s + made->for_s
-                                       : INT64_MAX;
     hold(r, &r->by_rule, key, r->count - 1);
-    if (word == GUARD_LIST)
+    if (made.word == GUARD_LIST)
         hold(r, &r->by_entry, entry.text, r->count - 1);
 }
 
