@@ -136,6 +136,7 @@ def test_a_mailbox_is_put_off_in_the_middle_of_a_message(lab):
     mta = host.session("anna")
     passed = 0
     for i in range(5000):
+        time.sleep(0.001)  # Postfix is no faster
         if host.rcpt(mta, f"<r{i}@e.f>").kind != "continue":
             break
         passed += 1
