@@ -13,8 +13,6 @@
 #include "rules/guard_rails.h"
 #include "rules/rules_parts.h"
 
-#define PROPOSAL_S (7 * 86400)
-
 /* --- what is made of a finding --- */
 
 static void note(struct rules *rules, int64_t no, const char *kind, const char *rule,
@@ -129,11 +127,6 @@ static char *evidence_of(struct rules *rules, enum rule_by by, const char *key,
     return text;
 }
 
-static int step_of(const int *steps, size_t count, int step)
-{
-    return steps[(size_t)step < count ? (size_t)step : count - 1];
-}
-
 static int rule_state(struct rules *rules, const struct rule *rule, int64_t now,
                       struct finding_rule *out)
 {
@@ -192,8 +185,8 @@ static void decide(struct rules *rules, const struct config *config,
         .because = finding->because,
         .state = word == GUARD_LIST ? FINDING_PENDING : FINDING_OPEN,
         .by_rule = word == GUARD_LIST,
-        .block = step_of(rule->actions, rule->action_count, history.steps) == RULE_BLOCK,
-        .for_s = step_of(rule->for_s, rule->for_count, history.steps),
+        .block = rule_action_of(rule, history.steps) == RULE_BLOCK,
+        .for_s = rule_span_of(rule, history.steps),
         .held = why,
         .evidence = "{}",
         .who = "",
@@ -214,20 +207,14 @@ static void decide(struct rules *rules, const struct config *config,
     free(evidence);
 }
 
-/* Of a stranger's sender the client is listed: anyone can write a sender. */
 static void decide_all(struct rules *rules, const struct config *config,
                        const struct finding *finding, const struct usage_subject *subject)
 {
-    unsigned lists = finding->rule->lists;
+    const char *texts[RULE_ENTRIES];
+    size_t count = rule_entries(finding->rule, subject, texts);
 
-    if (lists & RULE_LISTS_SENDER && subject->sender[0] == '\0')
-        lists |= RULE_LISTS_CLIENT;
-    if (lists & RULE_LISTS_LOGIN && subject->login[0] != '\0')
-        decide(rules, config, finding, subject, subject->login);
-    if (lists & RULE_LISTS_SENDER && subject->sender[0] != '\0')
-        decide(rules, config, finding, subject, subject->sender);
-    if (lists & RULE_LISTS_CLIENT && subject->client[0] != '\0')
-        decide(rules, config, finding, subject, subject->client);
+    for (size_t i = 0; i < count; i++)
+        decide(rules, config, finding, subject, texts[i]);
 }
 
 static const struct rule *find_rule(const struct config *config, const char *name)

@@ -15,6 +15,7 @@
 struct findings;
 
 #define FINDINGS_ERROR_SIZE 512
+#define PROPOSAL_S          (7 * 86400) /* so long a proposal waits for a person */
 
 /* Opens the database, or makes it. A damaged one is put aside (NAME.damaged-TIME), which is
  * logged. NULL with a sentence in error. */

@@ -200,6 +200,58 @@ void rule_set_judge(const struct config *config, enum rule_by by, const char *ke
     }
 }
 
+size_t rule_entries(const struct rule *rule, const struct usage_subject *subject,
+                    const char *out[static RULE_ENTRIES])
+{
+    unsigned lists = rule->lists;
+    size_t count = 0;
+
+    if (lists & RULE_LISTS_SENDER && subject->sender[0] == '\0')
+        lists |= RULE_LISTS_CLIENT;
+    if (lists & RULE_LISTS_LOGIN && subject->login[0] != '\0')
+        out[count++] = subject->login;
+    if (lists & RULE_LISTS_SENDER && subject->sender[0] != '\0')
+        out[count++] = subject->sender;
+    if (lists & RULE_LISTS_CLIENT && subject->client[0] != '\0')
+        out[count++] = subject->client;
+    return count;
+}
+
+static int step_of(const int *steps, size_t count, int step)
+{
+    return steps[(size_t)step < count ? (size_t)step : count - 1];
+}
+
+enum rule_action rule_action_of(const struct rule *rule, int step)
+{
+    return (enum rule_action)step_of(rule->actions, rule->action_count, step);
+}
+
+int rule_span_of(const struct rule *rule, int step)
+{
+    return step_of(rule->for_s, rule->for_count, step);
+}
+
+static int greater(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+int rule_blind_s(const struct rule *rule)
+{
+    int least = rule->over_count > 0 ? rule->over[0].span_s : 0, most = 0;
+
+    for (size_t i = 0; i < rule->over_count; i++) {
+        most = greater(most, rule->over[i].span_s);
+        least = least < rule->over[i].span_s ? least : rule->over[i].span_s;
+    }
+    if (rule->match != RULE_MATCH_ALL)
+        most = least;
+    if (rule->none_accepted_s > 0)
+        most = greater(most, span_for(rule->none_accepted_s));
+    return greater(most, rule->first_seen_s);
+}
+
 char *rule_set_text(const struct rule *rule)
 {
     char *text = NULL, limit[RULE_LIMIT_SIZE];

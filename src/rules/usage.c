@@ -50,11 +50,12 @@ static void login_key(struct usage_message *m, const char *login)
 
 /* A stranger's sender, or domain, is a key only together with its network: anyone can write
  * one, and nobody is to be locked out by what others write. */
-static void stranger_key(const struct usage_message *m, const char *text,
-                         char out[static COUNTER_KEY_SIZE])
+static void stranger_key(const struct usage *usage, struct usage_message *m,
+                         enum rule_by by, const char *text)
 {
-    if (m->keys[RULE_BY_NETWORK][0] != '\0')
-        text_sentence(out, COUNTER_KEY_SIZE, "%s %s", text, m->keys[RULE_BY_NETWORK]);
+    if (m->keys[RULE_BY_NETWORK][0] != '\0' && counters_want(usage->counters, by))
+        text_sentence(m->keys[by], COUNTER_KEY_SIZE, "%s %s", text,
+                      m->keys[RULE_BY_NETWORK]);
 }
 
 static void sender_keys(const struct usage *usage, struct usage_message *m,
@@ -76,8 +77,8 @@ static void sender_keys(const struct usage *usage, struct usage_message *m,
         text_copy(sender->domain, m->keys[RULE_BY_SENDER_DOMAIN], COUNTER_KEY_SIZE);
         m->subject.sender = m->keys[RULE_BY_SENDER];
     } else {
-        stranger_key(m, entry.text, m->keys[RULE_BY_SENDER]);
-        stranger_key(m, sender->domain, m->keys[RULE_BY_SENDER_DOMAIN]);
+        stranger_key(usage, m, RULE_BY_SENDER, entry.text);
+        stranger_key(usage, m, RULE_BY_SENDER_DOMAIN, sender->domain);
     }
 }
 

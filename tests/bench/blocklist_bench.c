@@ -349,7 +349,7 @@ static double import_more(struct blocklist *blocklist, uint64_t count)
 
     for (uint64_t i = 0; import != NULL && i < count / 10; i++) {
         struct entry entry;
-        struct blocklist_row_in row = {&entry, false, NULL, NULL, 0, 0};
+        struct blocklist_row_in row = {.entry = &entry};
 
         row_text(count + i, "", text);
         if (entry_parse(text, &entry, why) == 0)
