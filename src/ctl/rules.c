@@ -74,13 +74,10 @@ static enum outcome print_rows(struct ctl *ctl, json_t *request, const char *nam
 /* --- rules --- */
 
 static const struct column rule_columns[] = {
-    {"rule", "RULE", COLUMN_TEXT},
-    {"mode", "MODE", COLUMN_TEXT},
-    {"now", "NOW", COLUMN_NUMBER},
-    {"findings", "FINDINGS", COLUMN_NUMBER},
-    {"open", "OPEN", COLUMN_NUMBER},
-    {"listed", "LISTED", COLUMN_NUMBER},
-    {"dismissed", "DISMISSED", COLUMN_NUMBER},
+    {"rule", "RULE", COLUMN_TEXT},           {"mode", "MODE", COLUMN_TEXT},
+    {"now", "NOW", COLUMN_NUMBER},           {"findings", "FINDINGS", COLUMN_NUMBER},
+    {"open", "OPEN", COLUMN_NUMBER},         {"listed", "LISTED", COLUMN_NUMBER},
+    {"accepted", "ACCEPTED", COLUMN_NUMBER}, {"dismissed", "DISMISSED", COLUMN_NUMBER},
     {"removed", "REMOVED", COLUMN_NUMBER},
 };
 

@@ -190,11 +190,12 @@ static void look_at_journal(struct doctor *doctor)
 static void look_at_rule(struct doctor *doctor, struct findings *findings,
                          const struct rule *rule)
 {
-    int64_t counts[FINDING_REMOVED + 1], since = (int64_t)time(NULL) - 30 * 86400;
+    int64_t accepted = 0, counts[FINDING_REMOVED + 1],
+            since = (int64_t)time(NULL) - 30 * 86400;
     struct finding_rule state;
 
     if (findings_rule_state(findings, rule->name, &state) != 0 ||
-        findings_counts(findings, rule->name, since, counts) != 0)
+        findings_counts(findings, rule->name, since, counts, &accepted) != 0)
         return;
     if (state.tripped_at != 0) {
         char advice[128];
@@ -211,14 +212,15 @@ static void look_at_rule(struct doctor *doctor, struct findings *findings,
     else if (counts[FINDING_LISTED] + counts[FINDING_ENDED] + counts[FINDING_REMOVED] +
                  counts[FINDING_DISMISSED] >
              0)
-        doctor_say(doctor, LEVEL_OK, "",
-                   "rule %s: in 30 days %lld listed (%lld of them removed by hand), %lld "
-                   "proposals dismissed",
-                   rule->name,
-                   (long long)(counts[FINDING_LISTED] + counts[FINDING_ENDED] +
-                               counts[FINDING_REMOVED]),
-                   (long long)counts[FINDING_REMOVED],
-                   (long long)counts[FINDING_DISMISSED]);
+        doctor_say(
+            doctor, LEVEL_OK, "",
+            "rule %s: in 30 days %lld listed, %lld of them accepted and %lld removed by "
+            "hand; %lld proposals dismissed",
+            rule->name,
+            (long long)(counts[FINDING_LISTED] + counts[FINDING_ENDED] +
+                        counts[FINDING_REMOVED]),
+            (long long)accepted, (long long)counts[FINDING_REMOVED],
+            (long long)counts[FINDING_DISMISSED]);
 }
 
 static void look_at_rules(struct doctor *doctor)

@@ -393,7 +393,7 @@ int findings_resume(struct findings *f, const char *name)
 }
 
 int findings_counts(struct findings *f, const char *rule, int64_t since,
-                    int64_t counts[static FINDING_REMOVED + 1])
+                    int64_t counts[static FINDING_REMOVED + 1], int64_t *accepted)
 {
     sqlite3_stmt *stmt = NULL;
     int rc;
@@ -411,7 +411,12 @@ int findings_counts(struct findings *f, const char *rule, int64_t since,
             counts[state] = sqlite3_column_int64(stmt, 1);
         rc = SQLITE_OK;
     }
-    rc = failed(f, rc == SQLITE_DONE ? SQLITE_OK : rc);
+    if (rc == SQLITE_DONE)
+        rc = sql_number(f->db, accepted,
+                        "SELECT count(*) FROM finding WHERE rule = ? AND at >= ?"
+                        " AND NOT by_rule AND state IN (2, 5, 6)",
+                        "ti", rule, since);
+    rc = failed(f, rc);
     sqlite3_finalize(stmt);
     pthread_mutex_unlock(&f->lock);
     return rc;

@@ -98,9 +98,9 @@ int findings_trip(struct findings *findings, const char *name, const char *why,
 /* Returns 1 where it was not tripped. */
 int findings_resume(struct findings *findings, const char *name);
 
-/* Findings of a rule by their state, since then. */
+/* Findings of a rule by their state, since then; accepted: those whose entry a person made. */
 int findings_counts(struct findings *findings, const char *rule, int64_t since,
-                    int64_t counts[static FINDING_REMOVED + 1]);
+                    int64_t counts[static FINDING_REMOVED + 1], int64_t *accepted);
 
 /* --- what happened, for rblctl watch --- */
 

@@ -5,9 +5,12 @@ test is about one that has not."""
 
 import json
 import pathlib
+import socket
 import sqlite3
+import struct
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -167,6 +170,8 @@ def test_the_default_proposes_and_a_person_decides(lab):
     assert host.proposals() == []
     shown = host.rblctl("show", "user:anna").out
     assert "found by rule bulk" in shown and "192.0.2.9" in shown
+    (one,) = [r for r in host.rblctl("rules", "--json").json if r["rule"] == "bulk"]
+    assert (one["findings"], one["listed"], one["accepted"]) == (1, 1, 1)
     states = {p["rule"]: p["state"] for p in host.proposals("--all")}
     assert states == {"bulk": "listed", "other": "dismissed"}
 
@@ -617,6 +622,40 @@ def test_a_real_postfix_puts_a_mailbox_off(lab):
         assert (reply.code, str(reply)[4:9]) == (451, "4.7.1"), reply
     row = host.listed()["user:anna"]
     assert row["reason"].startswith("4 unknown in 1h: 4, 80 % of 5")
+
+
+class Refuser(threading.Thread):
+    """Another milter, behind ours: it refuses each message at its end."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.start()
+
+    def run(self):
+        while True:
+            connection, _ = self.listener.accept()
+            threading.Thread(target=self.serve, args=[connection], daemon=True).start()
+
+    @staticmethod
+    def serve(connection):
+        with connection, connection.makefile("rwb") as peer:
+            while head := peer.read(4):
+                (length,) = struct.unpack(">I", head)
+                command = peer.read(length)[:1]
+                answer = {b"O": b"O" + struct.pack(">III", 6, 0, 0), b"E": b"r"}.get(command, b"c")
+                if command not in b"DAQ":
+                    peer.write(struct.pack(">I", len(answer)) + answer)
+                    peer.flush()
+
+
+def test_another_milter_that_refuses_at_the_end(lab):
+    """It comes after us, and nobody tells us: what was sent counts (docs/rules.md)."""
+    host = Host(lab, [bulk(over=["900 recipients in 1h", "900 messages in 1h"])])
+    Refuser(lab.postfix.other_milter_port)
+    attempt = lab.send(port=lab.postfix.two_milters_port, login="anna", recipients=("d@e.f", "x@e.f"))
+    assert attempt.stage == "data" and attempt.reply.startswith("550"), attempt.replies
+    assert counts(host, "user:anna") == {"recipients": 2, "messages": 1}
 
 
 def follower():
