@@ -5,7 +5,6 @@ librblmilter_a_SOURCES += \
 	src/blocklist/blocklist.c src/blocklist/blocklist.h \
 	src/blocklist/bloom.c src/blocklist/bloom.h \
 	src/blocklist/browse.c \
-	src/blocklist/browse_log.c \
 	src/blocklist/change.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
 	src/blocklist/entry_limits.c \

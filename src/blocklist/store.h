@@ -9,7 +9,7 @@
  *   lookup.c   blocklist_ask
  *   hits.c     what matched, kept until the flusher writes it
  *   change.c   add and remove; import.c, import_move.c an import
- *   browse.c   list and show; browse_log.c log
+ *   browse.c   list and show; audit.c log
  *   flusher.c  the thread that writes hits and ends, and does the checkpoints
  *   maintenance.c   the thread that builds the filter, checks the file, makes backups
  *   versions.c   versions of rows and what waits for the farm; shared.c the farm's side

@@ -259,8 +259,8 @@ struct config {
         size_t sender_count;
     } exempt;
     struct {
-        char *database;   /* a libpq connection string; NULL or "": this host is alone */
-        char *node;       /* "": the host's name */
+        char *database;    /* a libpq connection string; NULL or "": this host is alone */
+        char *node;        /* "": the host's name */
         char **keep_local; /* sources that are not shared */
         size_t keep_local_count;
     } farm;

@@ -214,7 +214,7 @@ static bool check_key(struct build *b, const struct list *list, cfg_t *sec)
     if (list->zone_text[0] == '\0') {
         option_error(b, sec, "zone",
                      "list \"%s\" has no zone, expected zone = \"NAME\", the name that "
-                     "the list is asked under",
+                     "the list is queried under",
                      list->name);
         return false;
     }

@@ -261,7 +261,7 @@ static void write_string(const char *text, FILE *out)
 
 static void write_secret(const char *text, FILE *out)
 {
-    value_write_text(text != NULL && text[0] != '\0' ? "***" : "", out);
+    write_string(text != NULL && text[0] != '\0' ? "***" : "", out);
 }
 
 void value_write(const struct option *o, const void *base, FILE *out)

@@ -2,7 +2,7 @@
 #ifndef CTL_COMMANDS_H
 #define CTL_COMMANDS_H
 
-/* The functions behind the table of command.c, by file. Each returns the exit status. */
+/* The functions behind the table of rblctl.c, by file. Each returns the exit status. */
 
 #include "ctl/arguments.h"
 #include "ctl/ctl.h"

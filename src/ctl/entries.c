@@ -3,6 +3,7 @@
  * audit log. */
 
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,6 @@
 #include <time.h>
 
 #include "base/ipaddr.h"
-#include "ctl/pages.h"
 #include "ctl/shown.h"
 #include "ctl/table.h"
 

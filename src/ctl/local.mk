@@ -3,7 +3,6 @@ rblctl_SOURCES = src/rblctl.c \
 	src/ctl/arguments.c src/ctl/arguments.h \
 	src/ctl/check.c \
 	src/ctl/client.c src/ctl/client.h \
-	src/ctl/command.c src/ctl/command.h \
 	src/ctl/commands.h \
 	src/ctl/ctl.c src/ctl/ctl.h \
 	src/ctl/decision.c src/ctl/decision.h \
@@ -13,7 +12,6 @@ rblctl_SOURCES = src/rblctl.c \
 	src/ctl/import.c \
 	src/ctl/mta.c src/ctl/mta.h \
 	src/ctl/rules.c \
-	src/ctl/pages.c src/ctl/pages.h \
 	src/ctl/shown.c src/ctl/shown.h \
 	src/ctl/status.c \
 	src/ctl/table.c src/ctl/table.h \

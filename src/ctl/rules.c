@@ -30,17 +30,6 @@ static json_int_t number(const json_t *row, const char *name)
     return json_integer_value(json_object_get(row, name));
 }
 
-/* "1h", "24h", "forever" */
-static void span_of(json_int_t seconds, char out[static SPAN_TEXT_SIZE])
-{
-    if (seconds == 0)
-        snprintf(out, SPAN_TEXT_SIZE, "forever");
-    else if (seconds == 86400)
-        snprintf(out, SPAN_TEXT_SIZE, "24h");
-    else
-        span_text((int64_t)seconds * 1000, out);
-}
-
 /* How long ago: "4m". */
 static void age_of(json_int_t at, char *out, size_t size)
 {
@@ -85,13 +74,10 @@ static enum outcome print_rows(struct ctl *ctl, json_t *request, const char *nam
 /* --- rules --- */
 
 static const struct column rule_columns[] = {
-    {"rule", "RULE", COLUMN_TEXT},
-    {"mode", "MODE", COLUMN_TEXT},
-    {"now", "NOW", COLUMN_NUMBER},
-    {"findings", "FINDINGS", COLUMN_NUMBER},
-    {"open", "OPEN", COLUMN_NUMBER},
-    {"listed", "LISTED", COLUMN_NUMBER},
-    {"dismissed", "DISMISSED", COLUMN_NUMBER},
+    {"rule", "RULE", COLUMN_TEXT},           {"mode", "MODE", COLUMN_TEXT},
+    {"now", "NOW", COLUMN_NUMBER},           {"findings", "FINDINGS", COLUMN_NUMBER},
+    {"open", "OPEN", COLUMN_NUMBER},         {"listed", "LISTED", COLUMN_NUMBER},
+    {"accepted", "ACCEPTED", COLUMN_NUMBER}, {"dismissed", "DISMISSED", COLUMN_NUMBER},
     {"removed", "REMOVED", COLUMN_NUMBER},
 };
 
@@ -145,7 +131,7 @@ static json_t *shown_proposal(const json_t *row)
     json_t *shown = json_deep_copy(row);
     char span[SPAN_TEXT_SIZE], age[32], would[96];
 
-    span_of(number(row, "for_s"), span);
+    shown_span(number(row, "for_s"), span);
     age_of(number(row, "at"), age, sizeof age);
     if (strcmp(member(row, "state"), "open") == 0)
         snprintf(would, sizeof would, "%s %s", member(row, "action"), span);
@@ -224,7 +210,7 @@ static void add_usage(json_t **rows, const json_t *one)
     json_array_foreach (json_object_get(one, "counts"), i, count) {
         if (number(count, "value") == 0)
             continue;
-        span_of(number(count, "span_s"), span);
+        shown_span(number(count, "span_s"), span);
         snprintf(text, sizeof text, "%s in %s", member(count, "count"), span);
         snprintf(limit, sizeof limit, "%lld", (long long)number(count, "limit"));
         snprintf(rule, sizeof rule, "%s%s", member(count, "rule"),

@@ -42,6 +42,16 @@ void shown_text(const char *in, char *out, size_t size)
     out[used] = '\0';
 }
 
+void shown_span(int64_t seconds, char out[static SPAN_TEXT_SIZE])
+{
+    if (seconds == 0)
+        snprintf(out, SPAN_TEXT_SIZE, "forever");
+    else if (seconds == 86400)
+        snprintf(out, SPAN_TEXT_SIZE, "24h");
+    else
+        span_text(seconds * 1000, out);
+}
+
 void shown_distance(time_t at, time_t now, char *out, size_t size)
 {
     static const struct {

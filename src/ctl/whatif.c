@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/span.h"
 #include "config/config.h"
 #include "control/protocol.h"
 #include "ctl/shown.h"
@@ -174,9 +175,160 @@ static int print_whatif(const json_t *whatif, const char *path, bool terminal)
                : -1;
 }
 
+/* --- what rules would have listed --- */
+
+static const struct column rule_columns[] = {
+    {"rule", "RULE", COLUMN_TEXT},
+    {"entries", "ENTRIES", COLUMN_NUMBER},
+    {"proposals", "PROPOSALS", COLUMN_NUMBER},
+    {"never", "NEVER", COLUMN_NUMBER},
+    {"messages", "MESSAGES", COLUMN_NUMBER},
+    {"recipients", "RECIPIENTS", COLUMN_NUMBER},
+    {"from", "POSSIBLE FROM", COLUMN_TEXT},
+};
+
+static const struct column finding_columns[] = {
+    {"at", "WHEN", COLUMN_TEXT},
+    {"rule", "RULE", COLUMN_TEXT},
+    {"entry", "ENTRY", COLUMN_TEXT},
+    {"would", "WOULD", COLUMN_TEXT},
+    {"messages", "MESSAGES", COLUMN_NUMBER},
+    {"recipients", "RECIPIENTS", COLUMN_NUMBER},
+    {"because", "BECAUSE", COLUMN_TEXT},
+    {"examples", "EXAMPLES", COLUMN_TEXT},
+};
+
+static json_int_t number(const json_t *row, const char *name)
+{
+    return json_integer_value(json_object_get(row, name));
+}
+
+/* "2026-11-24 05:54" */
+static json_t *minute_of(json_int_t at)
+{
+    time_t time = (time_t)at;
+    char text[32] = "-";
+    struct tm tm;
+
+    if (localtime_r(&time, &tm) != NULL)
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M", &tm);
+    return json_string(text);
+}
+
+static json_t *shown_rule(const json_t *rule, json_int_t counted_from)
+{
+    json_t *shown = json_deep_copy(rule);
+
+    protocol_set(&shown, "from",
+                 counted_from > 0 ? minute_of(number(rule, "possible_from"))
+                                  : json_string("-"));
+    return shown;
+}
+
+static json_t *shown_finding(const json_t *finding)
+{
+    const json_t *ids = json_object_get(finding, "ids"), *id;
+    json_t *shown = json_deep_copy(finding);
+    char examples[128] = "", would[320], span[SPAN_TEXT_SIZE];
+    size_t i, used = 0;
+
+    json_array_foreach (ids, i, id)
+        if (json_is_string(id) && used < sizeof examples)
+            used += (size_t)snprintf(examples + used, sizeof examples - used, "%s%s",
+                                     i > 0 ? " " : "", json_string_value(id));
+    shown_span((int64_t)number(finding, "for_s"), span);
+    if (strcmp(member(finding, "would"), "list") == 0)
+        snprintf(would, sizeof would, "%s %s", member(finding, "action"), span);
+    else
+        snprintf(would, sizeof would, "%s: %s", member(finding, "would"),
+                 member(finding, "held"));
+    protocol_set(&shown, "at", minute_of(number(finding, "at")));
+    protocol_set(&shown, "would", protocol_text(would));
+    protocol_set(&shown, "examples", json_string(examples));
+    return shown;
+}
+
+static void print_counted(const json_t *whatif)
+{
+    json_int_t from = number(whatif, "counted_from"),
+               kept = number(whatif, "accepted_kept_s");
+    char since[64], span[SPAN_TEXT_SIZE];
+    time_t now = time(NULL);
+
+    if (from == 0) {
+        puts("no accepted mail is kept of that time: nothing was counted");
+    } else {
+        shown_time((time_t)from, now, since, sizeof since);
+        printf("counted %lld decisions since %s\n",
+               (long long)number(whatif, "decisions"), since);
+    }
+    if (number(whatif, "since_at") < (json_int_t)now - kept - 86400) {
+        span_text((int64_t)kept * 1000, span);
+        printf("accepted mail is kept for %s: what is older was not counted\n", span);
+    }
+    if (number(whatif, "gaps") > 0)
+        printf("%lld times decisions were not kept: no finding over them\n",
+               (long long)number(whatif, "gaps"));
+    if (!json_is_true(json_object_get(whatif, "complete"))) {
+        shown_time((time_t)number(whatif, "until_at"), now, since, sizeof since);
+        printf("not all: it was stopped at those of %s\n", since);
+    }
+    putchar('\n');
+}
+
+static void print_notes(const json_t *rules)
+{
+    const json_t *rule, *note;
+    bool begun = false;
+    size_t i, k;
+
+    json_array_foreach (rules, i, rule) {
+        if (number(rule, "tripped_at") > 0) {
+            printf("%s%s: it would have tripped, and only proposed from then on\n",
+                   begun ? "" : "\n", member(rule, "rule"));
+            begun = true;
+        }
+        json_array_foreach (json_object_get(rule, "not_known"), k, note) {
+            printf("%s%s: %s\n", begun ? "" : "\n", member(rule, "rule"),
+                   json_string_value(note));
+            begun = true;
+        }
+    }
+}
+
+static int print_rules(const json_t *whatif, bool terminal)
+{
+    const json_t *rules = json_object_get(whatif, "rules"), *one;
+    const json_t *findings = json_object_get(whatif, "findings");
+    json_t *rows = json_array(), *found = json_array();
+    size_t i;
+    int rc;
+
+    print_counted(whatif);
+    json_array_foreach (rules, i, one)
+        protocol_append(&rows, shown_rule(one, number(whatif, "counted_from")));
+    json_array_foreach (findings, i, one)
+        protocol_append(&found, shown_finding(one));
+    rc = table_of(rule_columns, sizeof rule_columns / sizeof rule_columns[0], NULL, NULL,
+                  terminal, rows);
+    if (rc == 0 && json_array_size(found) > 0) {
+        putchar('\n');
+        rc = table_of(finding_columns, sizeof finding_columns / sizeof finding_columns[0],
+                      NULL, NULL, terminal, found);
+    }
+    if ((size_t)number(whatif, "finding_count") > json_array_size(findings))
+        printf("and %lld more\n", (long long)number(whatif, "finding_count") -
+                                      (long long)json_array_size(findings));
+    print_notes(rules);
+    json_decref(rows);
+    json_decref(found);
+    return rc;
+}
+
 enum outcome ctl_whatif(struct ctl *ctl, const struct arguments *arguments)
 {
     const char *path = arguments->option[OPTION_CONF];
+    bool rules = arguments->option[OPTION_RULES] != NULL;
     enum outcome outcome = OUTCOME_DONE;
     const json_t *whatif;
     json_t *request, *answer;
@@ -184,7 +336,8 @@ enum outcome ctl_whatif(struct ctl *ctl, const struct arguments *arguments)
     char *text;
 
     if (path == NULL)
-        return ctl_error(OUTCOME_USAGE, "usage: rblctl whatif -c FILE [--since SPAN]");
+        return ctl_error(OUTCOME_USAGE,
+                         "usage: rblctl whatif [--rules] -c FILE [--since SPAN]");
     if (arguments_span(arguments, OPTION_SINCE, &since_s) != 0)
         return OUTCOME_USAGE;
     text = read_conf(path);
@@ -194,7 +347,7 @@ enum outcome ctl_whatif(struct ctl *ctl, const struct arguments *arguments)
         free(text);
         return ctl_error(OUTCOME_REFUSED, "%s: too large to be sent to the daemon", path);
     }
-    request = ctl_request("whatif");
+    request = ctl_request(rules ? "whatif-rules" : "whatif");
     ctl_set_text(&request, "configuration", text);
     ctl_set_number(&request, "since_s", since_s);
     free(text);
@@ -204,7 +357,8 @@ enum outcome ctl_whatif(struct ctl *ctl, const struct arguments *arguments)
     whatif = json_object_get(answer, "whatif");
     if (ctl->json)
         shown_json(whatif, ctl->terminal);
-    else if (print_whatif(whatif, path, ctl->terminal) != 0)
+    else if ((rules ? print_rules(whatif, ctl->terminal)
+                    : print_whatif(whatif, path, ctl->terminal)) != 0)
         outcome = OUTCOME_REFUSED;
     json_decref(answer);
     return outcome;

@@ -31,6 +31,7 @@ static const struct command commands[] = {
     {"reload", RIGHT_WRITE, true, cmd_reload},
     {"flush-cache", RIGHT_WRITE, false, cmd_flush_cache},
     {"whatif", RIGHT_READ, true, cmd_whatif},
+    {"whatif-rules", RIGHT_READ, true, cmd_whatif_rules},
     {"doctor", RIGHT_READ, true, cmd_doctor},
     {"rules", RIGHT_READ, true, cmd_rules},
     {"rules-resume", RIGHT_WRITE, true, cmd_rules_resume},

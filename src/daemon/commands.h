@@ -10,6 +10,7 @@
 #include "blocklist/admin.h"
 #include "control/control.h"
 #include "daemon/daemon.h"
+#include "journal/search.h"
 
 /* The table; its context is the daemon, which is borrowed. */
 struct command_table daemon_commands(struct daemon *daemon);
@@ -63,6 +64,9 @@ json_t *cmd_dnsbl_try(struct control_session *session, const json_t *request);
 /* commands_whatif.c: at low priority, bounded in time; one at a time. */
 json_t *cmd_whatif(struct control_session *session, const json_t *request);
 
+/* commands_whatif_rules.c: the same of rules. */
+json_t *cmd_whatif_rules(struct control_session *session, const json_t *request);
+
 /* doctor.c: what is wrong around the daemon, each with what to do. rblctl itself adds
  * what only the MTA's configuration says (src/ctl/doctor.c). */
 json_t *cmd_doctor(struct control_session *session, const json_t *request);
@@ -106,6 +110,21 @@ json_t *command_error(enum blocklist_result result, const char *error);
  * with the answer. */
 int command_dns_budget(const struct control_session *session, int tokens,
                        json_t **answer);
+
+/* The conf file of a whatif, and since when (unix time) it is about. Returns 0, or -1 with
+ * the answer. */
+int command_conf_of(const json_t *request, struct config **config, int64_t *since,
+                    json_t **answer);
+
+/* journal_walk at low priority. each sees to it that it takes no longer than that. Returns
+ * NULL, or the answer of what failed. */
+#define COMMAND_WALK_MS 300000
+json_t *command_walk(struct daemon *daemon, int64_t since,
+                     bool (*each)(void *context, const struct journal_found *found),
+                     void *context);
+
+/* Whether who asks is shown local parts of decisions (control.local-parts). */
+bool command_shows_local_parts(const struct control_session *session);
 
 #define ACTOR_LOGIN_SIZE 200
 

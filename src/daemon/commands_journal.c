@@ -289,7 +289,7 @@ static int read_filter(const json_t *request, struct filter *out, json_t **answe
     return 0;
 }
 
-static bool may_see_local_parts(const struct control_session *session)
+bool command_shows_local_parts(const struct control_session *session)
 {
     struct policy *policy = policy_slot_get(&command_daemon(session)->slot);
     bool all = policy->config->control.local_parts == LOCAL_PARTS_ALL;
@@ -395,7 +395,7 @@ static bool has_decisions(const json_t *answer)
 json_t *cmd_why(struct control_session *session, const json_t *request)
 {
     struct daemon *daemon = command_daemon(session);
-    struct why why = {.show_local = may_see_local_parts(session)};
+    struct why why = {.show_local = command_shows_local_parts(session)};
     int64_t since_s = 0, limit = LIMIT_DEFAULT;
     char error[512];
     const char *text;

@@ -101,14 +101,14 @@ static void judge_key(void *context, const char *key,
 static json_t *rule_value_of(struct findings *findings, const struct config *config,
                              const struct rule *rule, size_t would_list)
 {
-    int64_t counts[FINDING_REMOVED + 1], found = 0, now = time(NULL);
+    int64_t counts[FINDING_REMOVED + 1], accepted = 0, found = 0, now = time(NULL);
     struct finding_rule state = {0};
     char limit[RULE_LIMIT_SIZE];
     json_t *over = json_array();
     enum rule_mode mode =
         rule->mode < config->automatic.mode ? rule->mode : config->automatic.mode;
 
-    (void)findings_counts(findings, rule->name, now - COUNTED_S, counts);
+    (void)findings_counts(findings, rule->name, now - COUNTED_S, counts, &accepted);
     (void)findings_rule_state(findings, rule->name, &state);
     for (int i = 0; i <= FINDING_REMOVED; i++)
         found += counts[i];
@@ -117,20 +117,21 @@ static json_t *rule_value_of(struct findings *findings, const struct config *con
         protocol_append(&over, json_string(limit));
     }
     return json_pack(
-        "{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "rule",
+        "{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "rule",
         rule->name, "mode", rule_mode_name(mode), "by", rule_by_name(rule->by), "over",
         over, "now", (json_int_t)would_list, "findings", (json_int_t)found, "open",
         (json_int_t)counts[FINDING_OPEN], "listed",
         (json_int_t)(counts[FINDING_LISTED] + counts[FINDING_ENDED] +
                      counts[FINDING_REMOVED] + counts[FINDING_PENDING]),
-        "dismissed", (json_int_t)counts[FINDING_DISMISSED], "removed",
+        "accepted", (json_int_t)accepted, "dismissed",
+        (json_int_t)counts[FINDING_DISMISSED], "removed",
         (json_int_t)counts[FINDING_REMOVED], "since", (json_int_t)state.since,
         "tripped_at", (json_int_t)state.tripped_at, "tripped_why", state.why);
 }
 
 /* {"command":"rules"} -> {"ok":true,"mode":the most that a rule may do,"rules":[{"rule",
  *  "mode","by","over":[…],"now":keys that are over it now,"findings","open","listed",
- *  "dismissed","removed" of the last 30 days,"since":unchanged,"tripped_at","tripped_why"},
+ *  "accepted" (of those listed, by a person),"dismissed","removed" of the last 30 days,"since":unchanged,"tripped_at","tripped_why"},
  *  …]} */
 json_t *cmd_rules(struct control_session *session, const json_t *request)
 {

@@ -16,12 +16,11 @@
 #include "journal/search.h"
 #include "policy/replay_change.h"
 
-#define SINCE_S    INT64_C(604800) /* 7 days, unless told otherwise */
-#define LONGEST_MS 300000          /* then it says how far it came */
-#define NICE       10              /* mail goes first */
-#define EXAMPLES   3
-#define ROWS_MAX   500
-#define TEXT_SIZE  (REPLAY_CHANGE_SIZE + 64)
+#define SINCE_S   INT64_C(604800) /* 7 days, unless told otherwise */
+#define NICE      10              /* mail goes first */
+#define EXAMPLES  3
+#define ROWS_MAX  500
+#define TEXT_SIZE (REPLAY_CHANGE_SIZE + 64)
 
 /* A configuration of the records, held against the new one. */
 struct past {
@@ -57,8 +56,6 @@ struct whatif {
     uint64_t records, decisions, unknown, was[VERDICT_REJECT + 1],
         now[VERDICT_REJECT + 1];
     bool stopped; /* before the end: time, memory, or the daemon's stop */
-    int result;
-    char error[DAY_ERROR_SIZE];
 };
 
 /* --- configurations of then --- */
@@ -169,7 +166,7 @@ static void unknown_text(const struct replayed *r, char out[static TEXT_SIZE])
         text_sentence(out, TEXT_SIZE, "%s was queried under another zone then", list);
         return;
     case UNKNOWN_BLOCKLIST:
-        text_sentence(out, TEXT_SIZE, "the blocklist was not asked so then");
+        text_sentence(out, TEXT_SIZE, "the blocklist was not queried like this then");
         return;
     case UNKNOWN_NOT_JUDGED:
         text_sentence(out, TEXT_SIZE, "not judged then: its recipients were exempt");
@@ -284,16 +281,6 @@ static bool take(void *context, const struct journal_found *found)
 
 /* --- the whole --- */
 
-/* A thread of its own: its niceness is not to stay with one that serves others later. */
-static void *run(void *context)
-{
-    struct whatif *w = context;
-
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-    w->result = journal_walk(w->daemon->journal, w->since, take, w, w->error);
-    return NULL;
-}
-
 static int most_first(const void *a, const void *b)
 {
     const struct row *x = a, *y = b;
@@ -345,17 +332,49 @@ static json_t *report(struct whatif *w)
                      (json_int_t)w->unknown, "changed", changed, "unknown", unknown);
 }
 
-static json_t *replay(struct whatif *w)
+/* journal_walk on a thread of its own: its niceness is not to stay with one that serves
+ * others later. */
+struct walk {
+    struct daemon *daemon;
+    int64_t since;
+    bool (*each)(void *context, const struct journal_found *found);
+    void *context;
+    int result;
+    char error[DAY_ERROR_SIZE];
+};
+
+static void *run(void *context)
 {
+    struct walk *walk = context;
+
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    walk->result = journal_walk(walk->daemon->journal, walk->since, walk->each,
+                                walk->context, walk->error);
+    return NULL;
+}
+
+json_t *command_walk(struct daemon *daemon, int64_t since,
+                     bool (*each)(void *context, const struct journal_found *found),
+                     void *context)
+{
+    struct walk walk = {
+        .daemon = daemon, .since = since, .each = each, .context = context};
     pthread_t thread;
 
-    w->deadline_ms = clock_ms() + LONGEST_MS;
-    if (pthread_create(&thread, NULL, run, w) != 0)
+    if (pthread_create(&thread, NULL, run, &walk) != 0)
         return protocol_error_answer(PROTOCOL_FAILED, "no thread for it");
     pthread_join(thread, NULL);
-    if (w->result != 0)
-        return protocol_error_answer(PROTOCOL_FAILED, "%s", w->error);
-    return command_answer("whatif", report(w));
+    return walk.result != 0 ? protocol_error_answer(PROTOCOL_FAILED, "%s", walk.error)
+                            : NULL;
+}
+
+static json_t *replay(struct whatif *w)
+{
+    json_t *error;
+
+    w->deadline_ms = clock_ms() + COMMAND_WALK_MS;
+    error = command_walk(w->daemon, w->since, take, w);
+    return error != NULL ? error : command_answer("whatif", report(w));
 }
 
 static void append_message(void *context, const char *text)
@@ -363,8 +382,8 @@ static void append_message(void *context, const char *text)
     protocol_append(context, protocol_text(text));
 }
 
-/* Reads the request's conf file. Returns 0, or -1 with the answer. */
-static int read_file(struct whatif *w, const json_t *request, json_t **answer)
+int command_conf_of(const json_t *request, struct config **config, int64_t *since,
+                    json_t **answer)
 {
     int64_t since_s = SINCE_S;
     json_t *messages;
@@ -374,10 +393,10 @@ static int read_file(struct whatif *w, const json_t *request, json_t **answer)
         request_optional_number(request, "since_s", PROTOCOL_SPAN_MAX_S, &since_s,
                                 answer) != 0)
         return -1;
-    w->since = (int64_t)time(NULL) - since_s;
+    *since = (int64_t)time(NULL) - since_s;
     messages = json_array();
-    w->config = config_of_text("the file", text, append_message, &messages);
-    if (w->config != NULL) {
+    *config = config_of_text("the file", text, append_message, &messages);
+    if (*config != NULL) {
         json_decref(messages);
         return 0;
     }
@@ -398,7 +417,7 @@ json_t *cmd_whatif(struct control_session *session, const json_t *request)
     if (atomic_exchange(&daemon->replaying, true))
         return protocol_error_answer(PROTOCOL_BUSY,
                                      "another whatif is running: try again later");
-    if (read_file(&w, request, &answer) == 0)
+    if (command_conf_of(request, &w.config, &w.since, &answer) == 0)
         answer = replay(&w);
     for (struct past *past = w.pasts, *next; past != NULL; past = next) {
         next = past->next;

@@ -28,19 +28,26 @@ bool decision_list_name(const char *lists, unsigned index,
     return true;
 }
 
-#define SHOWN_SIZE 512
-
 /* An address or login as this reader may see it. */
 static const char *shown(const char *text, bool with_local_parts,
-                         char out[static SHOWN_SIZE])
+                         char out[static DECISION_SHOWN_SIZE])
 {
     const char *at = strrchr(text, '@');
 
     if (with_local_parts || text[0] == '\0')
-        text_sentence(out, SHOWN_SIZE, "%s", text);
+        text_sentence(out, DECISION_SHOWN_SIZE, "%s", text);
     else
-        text_sentence(out, SHOWN_SIZE, "*%s", at != NULL ? at : "");
+        text_sentence(out, DECISION_SHOWN_SIZE, "*%s", at != NULL ? at : "");
     return out;
+}
+
+const char *decision_entry(const char *entry, bool with_local_parts,
+                           char out[static DECISION_SHOWN_SIZE])
+{
+    bool is_user = strncmp(entry, "user:", 5) == 0;
+
+    return shown(entry, with_local_parts || (!is_user && strchr(entry, '@') == NULL),
+                 out);
 }
 
 static const char *outcome_name(enum recipient_outcome outcome)
@@ -72,7 +79,7 @@ static const char *subject_name(uint8_t check)
 /* What the list was asked about. */
 static const char *what(const struct record *r, const struct record_answer *a,
                         const char *client, bool with_local_parts,
-                        char out[static SHOWN_SIZE])
+                        char out[static DECISION_SHOWN_SIZE])
 {
     const char *at;
 
@@ -157,7 +164,7 @@ static json_t *answer_json(const struct journal_found *found,
                            const struct record_answer *a, const char *client,
                            bool with_local_parts)
 {
-    char name[DECISION_LIST_SIZE], text[SHOWN_SIZE], noted[128];
+    char name[DECISION_LIST_SIZE], text[DECISION_SHOWN_SIZE], noted[128];
     const struct record *r = found->record;
 
     if (!decision_list_name(found->lists, a->list, name))
@@ -177,7 +184,7 @@ static json_t *answer_json(const struct journal_found *found,
 static json_t *recipients_json(const struct record *r, bool with_local_parts)
 {
     json_t *rows = json_array();
-    char text[SHOWN_SIZE];
+    char text[DECISION_SHOWN_SIZE];
 
     for (size_t i = 0; i < r->recipient_count; i++)
         protocol_append(
@@ -196,14 +203,10 @@ static void set_entry(json_t **json, const struct record *r, bool with_local_par
     static const char *const actions[] = {"", "allow", "block", "tempfail"};
     size_t action_count = sizeof actions / sizeof actions[0];
     size_t count = sizeof subjects / sizeof subjects[0];
-    char text[SHOWN_SIZE];
-    bool is_user = strncmp(r->entry, "user:", 5) == 0;
+    char text[DECISION_SHOWN_SIZE];
 
     protocol_set(json, "entry",
-                 protocol_text(shown(r->entry,
-                                     with_local_parts ||
-                                         (!is_user && strchr(r->entry, '@') == NULL),
-                                     text)));
+                 protocol_text(decision_entry(r->entry, with_local_parts, text)));
     if (r->entry_action == BLOCKLIST_NONE)
         return;
     protocol_set(
@@ -218,7 +221,7 @@ static void set_entry(json_t **json, const struct record *r, bool with_local_par
 static void set_envelope(json_t **json, const struct record *r, const char *client,
                          bool with_local_parts)
 {
-    char text[SHOWN_SIZE];
+    char text[DECISION_SHOWN_SIZE];
 
     protocol_set(json, "client", json_string(client));
     protocol_set(json, "client_name", protocol_text(r->client_name));

@@ -20,6 +20,11 @@
  * NULL without memory. */
 json_t *decision_json(const struct journal_found *found, bool with_local_parts);
 
+/* An entry as this reader may see it: out, with "*" in place of a login or a local part. */
+#define DECISION_SHOWN_SIZE 512
+const char *decision_entry(const char *entry, bool with_local_parts,
+                           char out[static DECISION_SHOWN_SIZE]);
+
 #define DECISION_LIST_SIZE 256
 
 /* The name of a configuration's list, from its names one a line. Returns whether there is

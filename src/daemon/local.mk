@@ -10,6 +10,7 @@ librblmilter_a_SOURCES += \
 	src/daemon/commands_journal.c \
 	src/daemon/commands_rules.c \
 	src/daemon/commands_whatif.c \
+	src/daemon/commands_whatif_rules.c \
 	src/daemon/daemon.c src/daemon/daemon.h \
 	src/daemon/decision_json.c src/daemon/decision_json.h \
 	src/daemon/dns_budget.c src/daemon/dns_budget.h \

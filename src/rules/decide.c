@@ -13,8 +13,6 @@
 #include "rules/guard_rails.h"
 #include "rules/rules_parts.h"
 
-#define PROPOSAL_S (7 * 86400)
-
 /* --- what is made of a finding --- */
 
 static void note(struct rules *rules, int64_t no, const char *kind, const char *rule,
@@ -53,6 +51,25 @@ static struct guard guard_of(struct rules *rules, const struct config *config)
     };
 }
 
+static const struct rule *find_rule(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->rule_count; i++)
+        if (strcmp(config->rules[i].name, name) == 0)
+            return &config->rules[i];
+    return NULL;
+}
+
+/* Who was listed begins again: else what led to it would still be in the windows when the
+ * entry ends, and the next mail would be taken for the second time. */
+static void begin_again(struct rules *rules, const struct config *config,
+                        const struct finding_row *row)
+{
+    const struct rule *rule = find_rule(config, row->rule);
+
+    if (rule != NULL)
+        (void)counters_reset(rules->counters, rule->by, row->key);
+}
+
 /* Makes the entry of a finding that is on disk as pending, and marks it. It may be made a
  * second time after a kill: it is the same row then. Actor NULL: the rule itself. */
 static enum blocklist_result make_entry(struct rules *rules, const struct config *config,
@@ -86,6 +103,7 @@ static enum blocklist_result make_entry(struct rules *rules, const struct config
         (void)findings_decide(rules->findings, row->no, FINDING_LISTED,
                               actor != NULL ? actor->login : "", "", row->expires,
                               guard.now);
+        begin_again(rules, config, row);
     } else if (result == BLOCKLIST_REFUSED) {
         (void)findings_decide(rules->findings, row->no, FINDING_DISMISSED, RULES_LOGIN,
                               error, 0, guard.now);
@@ -96,13 +114,11 @@ static enum blocklist_result make_entry(struct rules *rules, const struct config
     return result;
 }
 
-/* What the counters say of the key, and what is kept of its mail: a JSON object. */
-static char *evidence_of(struct rules *rules, enum rule_by by, const char *key,
-                         const char *entry)
+/* What the counters say of the key: a JSON object. */
+static json_t *evidence_of(struct rules *rules, enum rule_by by, const char *key)
 {
     struct counter_reading reading;
-    json_t *evidence = json_object(), *counts = json_array(), *decisions = NULL;
-    char *text, *kept;
+    json_t *evidence = json_object(), *counts = json_array();
 
     if (counters_read(rules->counters, by, key, time(NULL), &reading)) {
         json_object_set_new(evidence, "first_seen",
@@ -115,23 +131,28 @@ static char *evidence_of(struct rules *rules, enum rule_by by, const char *key,
                                                 "span_s", reading.windows[i].span_s,
                                                 "value", (json_int_t)reading.values[i]));
     }
-    kept = rules->options.decisions != NULL
-               ? rules->options.decisions(rules->options.context, entry)
-               : NULL;
-    if (kept != NULL)
-        decisions = json_loads(kept, 0, NULL);
-    free(kept);
     json_object_set_new(evidence, "counts", counts);
+    return evidence;
+}
+
+/* Adds what is kept of its mail, and keeps all of it beside the finding. Takes evidence. */
+static void keep_evidence(struct rules *rules, int64_t no, const char *entry,
+                          json_t *evidence)
+{
+    char *kept = rules->options.decisions != NULL
+                     ? rules->options.decisions(rules->options.context, entry)
+                     : NULL;
+    json_t *decisions = kept != NULL ? json_loads(kept, 0, NULL) : NULL;
+    char *text;
+
     json_object_set_new(evidence, "decisions",
                         decisions != NULL ? decisions : json_array());
     text = json_dumps(evidence, JSON_COMPACT);
+    if (text != NULL)
+        (void)findings_evidence(rules->findings, no, text);
+    free(text);
+    free(kept);
     json_decref(evidence);
-    return text;
-}
-
-static int step_of(const int *steps, size_t count, int step)
-{
-    return steps[(size_t)step < count ? (size_t)step : count - 1];
 }
 
 static int rule_state(struct rules *rules, const struct rule *rule, int64_t now,
@@ -169,7 +190,7 @@ static void decide(struct rules *rules, const struct config *config,
     struct entry entry;
     enum guard_word word;
     struct finding_row row;
-    char *evidence;
+    json_t *evidence;
     bool tripped;
 
     if (entry_parse(text, &entry, error) != 0 ||
@@ -192,8 +213,8 @@ static void decide(struct rules *rules, const struct config *config,
         .because = finding->because,
         .state = word == GUARD_LIST ? FINDING_PENDING : FINDING_OPEN,
         .by_rule = word == GUARD_LIST,
-        .block = step_of(rule->actions, rule->action_count, history.steps) == RULE_BLOCK,
-        .for_s = step_of(rule->for_s, rule->for_count, history.steps),
+        .block = rule_action_of(rule, history.steps) == RULE_BLOCK,
+        .for_s = rule_span_of(rule, history.steps),
         .held = why,
         .evidence = "{}",
         .who = "",
@@ -203,39 +224,23 @@ static void decide(struct rules *rules, const struct config *config,
         row.expires = blocklist_now(rules->options.blocklist) + row.for_s;
     if (findings_add(rules->findings, &row) != 0)
         return;
+    evidence = evidence_of(rules, rule->by, finding->key);
     if (row.state == FINDING_OPEN)
         note(rules, row.no, "proposed", row.rule, row.entry, row.because, "");
     else
         (void)make_entry(rules, config, &row, NULL, ignored);
     /* after the entry: the journal is some hundred milliseconds behind */
-    evidence = evidence_of(rules, rule->by, finding->key, entry.text);
-    if (evidence != NULL)
-        (void)findings_evidence(rules->findings, row.no, evidence);
-    free(evidence);
+    keep_evidence(rules, row.no, entry.text, evidence);
 }
 
-/* Of a stranger's sender the client is listed: anyone can write a sender. */
 static void decide_all(struct rules *rules, const struct config *config,
                        const struct finding *finding, const struct usage_subject *subject)
 {
-    unsigned lists = finding->rule->lists;
+    const char *texts[RULE_ENTRIES];
+    size_t count = rule_entries(finding->rule, subject, texts);
 
-    if (lists & RULE_LISTS_SENDER && subject->sender[0] == '\0')
-        lists |= RULE_LISTS_CLIENT;
-    if (lists & RULE_LISTS_LOGIN && subject->login[0] != '\0')
-        decide(rules, config, finding, subject, subject->login);
-    if (lists & RULE_LISTS_SENDER && subject->sender[0] != '\0')
-        decide(rules, config, finding, subject, subject->sender);
-    if (lists & RULE_LISTS_CLIENT && subject->client[0] != '\0')
-        decide(rules, config, finding, subject, subject->client);
-}
-
-static const struct rule *find_rule(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->rule_count; i++)
-        if (strcmp(config->rules[i].name, name) == 0)
-            return &config->rules[i];
-    return NULL;
+    for (size_t i = 0; i < count; i++)
+        decide(rules, config, finding, subject, texts[i]);
 }
 
 void rules_decide(struct rules *rules, struct queued *q)
@@ -257,7 +262,8 @@ void rules_decide(struct rules *rules, struct queued *q)
 /* A row to look at, without the findings' lock. */
 struct seen {
     struct finding_row row;
-    char rule[64], entry[ENTRY_TEXT_SIZE], because[FINDING_TEXT_SIZE];
+    char rule[64], entry[ENTRY_TEXT_SIZE], because[FINDING_TEXT_SIZE],
+        key[FINDING_KEY_SIZE];
 };
 
 struct seen_all {
@@ -284,6 +290,7 @@ static void see_row(void *context, const struct finding_row *row)
     text_copy(row->rule, one->rule, sizeof one->rule);
     text_copy(row->entry, one->entry, sizeof one->entry);
     text_copy(row->because, one->because, sizeof one->because);
+    text_copy(row->key, one->key, sizeof one->key);
 }
 
 static struct seen_all see(struct rules *rules, unsigned states)
@@ -295,6 +302,7 @@ static struct seen_all see(struct rules *rules, unsigned states)
         seen.all[i].row.rule = seen.all[i].rule;
         seen.all[i].row.entry = seen.all[i].entry;
         seen.all[i].row.because = seen.all[i].because;
+        seen.all[i].row.key = seen.all[i].key;
     }
     return seen;
 }

@@ -15,6 +15,7 @@
 struct findings;
 
 #define FINDINGS_ERROR_SIZE 512
+#define PROPOSAL_S          (7 * 86400) /* so long a proposal waits for a person */
 
 /* Opens the database, or makes it. A damaged one is put aside (NAME.damaged-TIME), which is
  * logged. NULL with a sentence in error. */
@@ -48,7 +49,7 @@ struct finding_row {
     int64_t decided_at;
 };
 
-/* Adds one, on disk when it returns; its number is in row->no. */
+/* Adds one, which a kill does not lose; its number is in row->no. */
 int findings_add(struct findings *findings, struct finding_row *row);
 
 /* Another state of one, decided by who ("" the rule); expires is the entry's. */
@@ -97,9 +98,9 @@ int findings_trip(struct findings *findings, const char *name, const char *why,
 /* Returns 1 where it was not tripped. */
 int findings_resume(struct findings *findings, const char *name);
 
-/* Findings of a rule by their state, since then. */
+/* Findings of a rule by their state, since then; accepted: those whose entry a person made. */
 int findings_counts(struct findings *findings, const char *rule, int64_t since,
-                    int64_t counts[static FINDING_REMOVED + 1]);
+                    int64_t counts[static FINDING_REMOVED + 1], int64_t *accepted);
 
 /* --- what happened, for rblctl watch --- */
 

@@ -94,22 +94,32 @@ static bool is_private(const struct entry *entry)
     return entry_network(entry, &network) == 0 && ipaddr_is_local(&network.base);
 }
 
-static enum guard_word judge_entry(const struct guard *guard, const struct entry *entry,
-                                   char why[static GUARD_WHY_SIZE])
+enum guard_word guard_entry(const struct config *config,
+                            const struct entry_limits *limits, const struct entry *entry,
+                            char why[static GUARD_WHY_SIZE])
 {
-    struct blocklist_match match;
     char too_wide[ENTRY_ERROR_SIZE] = "";
 
     if (entry->kind == ENTRY_DOMAIN || entry->kind == ENTRY_HOST || is_wide(entry))
         return never(why, "it is more than one sender, which no rule lists");
     if (is_private(entry))
         return never(why, "it is a private network, or a proxy's");
-    if ((entry->kind == ENTRY_ADDRESS && is_exempt_address(guard->config, entry->text)) ||
+    if ((entry->kind == ENTRY_ADDRESS && is_exempt_address(config, entry->text)) ||
         (entry->kind == ENTRY_USER &&
-         is_exempt_address(guard->config, entry->text + strlen("user:"))))
+         is_exempt_address(config, entry->text + strlen("user:"))))
         return never(why, "it is exempt, or a role that everybody has");
-    if (entry_too_wide(entry, false, &guard->limits, too_wide))
+    if (entry_too_wide(entry, false, limits, too_wide))
         return never(why, too_wide);
+    return GUARD_LIST;
+}
+
+static enum guard_word judge_entry(const struct guard *guard, const struct entry *entry,
+                                   char why[static GUARD_WHY_SIZE])
+{
+    struct blocklist_match match;
+
+    if (guard_entry(guard->config, &guard->limits, entry, why) == GUARD_NEVER)
+        return GUARD_NEVER;
     switch (blocklist_ask_entry(guard->blocklist, entry, &match)) {
     case BLOCKLIST_ALLOW:
         text_sentence(why, GUARD_WHY_SIZE, "it is allowed by %s", match.key);
@@ -126,31 +136,49 @@ static enum guard_word judge_entry(const struct guard *guard, const struct entry
 
 /* --- 6: how much rules may list --- */
 
-static bool is_over_caps(const struct guard *guard, const struct entry *entry,
-                         char why[static GUARD_WHY_SIZE])
+bool guard_over_caps(const struct config *config, const struct entry *entry,
+                     const struct guard_made *made, char why[static GUARD_WHY_SIZE])
 {
-    int64_t hour = 0, day = 0, of_logins = 0, active;
-
-    if (findings_made(guard->findings, guard->now - 3600, entry->text, &hour,
-                      &of_logins) != 0 ||
-        findings_made(guard->findings, guard->now - DAY_S, entry->text, &day,
-                      &of_logins) != 0)
-        return true;
-    active = (int64_t)counters_active(guard->counters, RULE_BY_LOGIN, guard->now - DAY_S);
-    if (hour >= guard->config->automatic.max_per_hour)
+    if (made->hour >= config->automatic.max_per_hour)
         text_sentence(why, GUARD_WHY_SIZE, "rules have listed %lld within an hour",
-                      (long long)hour);
-    else if (day >= guard->config->automatic.max_per_day)
+                      (long long)made->hour);
+    else if (made->day >= config->automatic.max_per_day)
         text_sentence(why, GUARD_WHY_SIZE, "rules have listed %lld within a day",
-                      (long long)day);
-    else if (entry->kind == ENTRY_USER && of_logins * LOGINS_SHARE >= active &&
-             of_logins > 0)
+                      (long long)made->day);
+    else if (entry->kind == ENTRY_USER && made->logins * LOGINS_SHARE >= made->active &&
+             made->logins > 0)
         text_sentence(why, GUARD_WHY_SIZE,
                       "rules have listed %lld of the %lld logins that were active within "
                       "a day: more than 1 %%",
-                      (long long)of_logins, (long long)active);
+                      (long long)made->logins, (long long)made->active);
     else
         return false;
+    return true;
+}
+
+static bool is_over_caps(const struct guard *guard, const struct entry *entry,
+                         char why[static GUARD_WHY_SIZE])
+{
+    struct guard_made made = {0};
+
+    if (findings_made(guard->findings, guard->now - 3600, entry->text, &made.hour,
+                      &made.logins) != 0 ||
+        findings_made(guard->findings, guard->now - DAY_S, entry->text, &made.day,
+                      &made.logins) != 0)
+        return true;
+    made.active =
+        (int64_t)counters_active(guard->counters, RULE_BY_LOGIN, guard->now - DAY_S);
+    return guard_over_caps(guard->config, entry, &made, why);
+}
+
+/* --- 4: clients of many --- */
+
+bool guard_is_shared(const struct entry *entry, const struct usage_subject *subject,
+                     char why[static GUARD_WHY_SIZE])
+{
+    if (entry->kind != ENTRY_NETWORK || !subject->is_shared)
+        return false;
+    text_sentence(why, GUARD_WHY_SIZE, "others may use it: %s", subject->shared);
     return true;
 }
 
@@ -161,7 +189,7 @@ enum guard_word guard_judge(const struct guard *guard, const struct finding *fin
                             const struct finding_rule *rule, bool *trip,
                             char why[static GUARD_WHY_SIZE])
 {
-    char who[GUARD_WHY_SIZE], shared[GUARD_WHY_SIZE];
+    char who[GUARD_WHY_SIZE];
     const struct config *config = guard->config;
 
     *trip = false;
@@ -182,10 +210,8 @@ enum guard_word guard_judge(const struct guard *guard, const struct finding *fin
         return GUARD_PROPOSE;
     if (rule->since > guard->now - TRIAL_S)
         return propose(why, "the rule is new, or was changed, within 7 days");
-    if (entry->kind == ENTRY_NETWORK && subject->is_shared) {
-        text_sentence(shared, sizeof shared, "others may use it: %s", subject->shared);
-        return propose(why, shared);
-    }
+    if (guard_is_shared(entry, subject, why))
+        return GUARD_PROPOSE;
     if (rule->tripped_at != 0)
         return propose(why, "the rule has tripped");
     if (is_over_caps(guard, entry, why)) {

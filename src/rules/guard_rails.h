@@ -39,6 +39,23 @@ enum guard_word guard_judge(const struct guard *guard, const struct finding *fin
                             const struct finding_rule *rule, bool *trip,
                             char why[static GUARD_WHY_SIZE]);
 
+/* Parts of it, for mail that is played again (policy/replay_rules.h): whether an entry is one
+ * that no rule lists (GUARD_NEVER; else GUARD_LIST), whether it is a client of many users,
+ * and whether rules have listed too much. */
+enum guard_word guard_entry(const struct config *config,
+                            const struct entry_limits *limits, const struct entry *entry,
+                            char why[static GUARD_WHY_SIZE]);
+bool guard_is_shared(const struct entry *entry, const struct usage_subject *subject,
+                     char why[static GUARD_WHY_SIZE]);
+
+/* What rules have listed within an hour, a day, and of logins but the one at hand; and the
+ * logins that were active within a day. */
+struct guard_made {
+    int64_t hour, day, logins, active;
+};
+bool guard_over_caps(const struct config *config, const struct entry *entry,
+                     const struct guard_made *made, char why[static GUARD_WHY_SIZE]);
+
 /* Whether a person has taken the entry off the list since then. */
 bool guard_was_removed(const struct guard *guard, const char *entry, int64_t since,
                        char who[static GUARD_WHY_SIZE]);

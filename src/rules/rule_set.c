@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-/* What a count's share is of. */
+/* What a count's share is of: list mail, which bounces too, is a part of it. */
 static enum rule_count whole_of(enum rule_count count)
 {
     switch (count) {
@@ -116,7 +116,7 @@ static int64_t times_of(const struct rule *rule, const struct rule_limit *limit,
     if (value < limit->number)
         return 0;
     if (rule->share > 0 && has_share(limit->count)) {
-        whole = rule_value(reading, whole_of(limit->count), limit->span_s, now_s);
+        whole = raw_value(reading, whole_of(limit->count), limit->span_s, now_s);
         if (whole < 0 || value * 1000 < rule->share * whole)
             return 0;
     }
@@ -140,7 +140,7 @@ static void write_because(const struct rule *rule, const struct counter_reading 
         buffer_add(&text, "%s%s: %lld", text.used > 0 ? "; " : "", limit_text,
                    (long long)value);
         whole = rule->share > 0 && has_share(limit->count)
-                    ? rule_value(reading, whole_of(limit->count), limit->span_s, now_s)
+                    ? raw_value(reading, whole_of(limit->count), limit->span_s, now_s)
                     : 0;
         if (whole > 0)
             buffer_add(&text, ", %lld %% of %lld", (long long)(value * 100 / whole),
@@ -198,6 +198,58 @@ void rule_set_judge(const struct config *config, enum rule_by by, const char *ke
         write_because(rule, reading, now_s, finding.because, sizeof finding.because);
         found(context, &finding);
     }
+}
+
+size_t rule_entries(const struct rule *rule, const struct usage_subject *subject,
+                    const char *out[static RULE_ENTRIES])
+{
+    unsigned lists = rule->lists;
+    size_t count = 0;
+
+    if (lists & RULE_LISTS_SENDER && subject->sender[0] == '\0')
+        lists |= RULE_LISTS_CLIENT;
+    if (lists & RULE_LISTS_LOGIN && subject->login[0] != '\0')
+        out[count++] = subject->login;
+    if (lists & RULE_LISTS_SENDER && subject->sender[0] != '\0')
+        out[count++] = subject->sender;
+    if (lists & RULE_LISTS_CLIENT && subject->client[0] != '\0')
+        out[count++] = subject->client;
+    return count;
+}
+
+static int step_of(const int *steps, size_t count, int step)
+{
+    return steps[(size_t)step < count ? (size_t)step : count - 1];
+}
+
+enum rule_action rule_action_of(const struct rule *rule, int step)
+{
+    return (enum rule_action)step_of(rule->actions, rule->action_count, step);
+}
+
+int rule_span_of(const struct rule *rule, int step)
+{
+    return step_of(rule->for_s, rule->for_count, step);
+}
+
+static int greater(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+int rule_blind_s(const struct rule *rule)
+{
+    int least = rule->over_count > 0 ? rule->over[0].span_s : 0, most = 0;
+
+    for (size_t i = 0; i < rule->over_count; i++) {
+        most = greater(most, rule->over[i].span_s);
+        least = least < rule->over[i].span_s ? least : rule->over[i].span_s;
+    }
+    if (rule->match != RULE_MATCH_ALL)
+        most = least;
+    if (rule->none_accepted_s > 0)
+        most = greater(most, span_for(rule->none_accepted_s));
+    return greater(most, rule->first_seen_s);
 }
 
 char *rule_set_text(const struct rule *rule)

@@ -48,6 +48,19 @@ void rule_set_judge(const struct config *config, enum rule_by by, const char *ke
 int64_t rule_value(const struct counter_reading *reading, enum rule_count count,
                    int span_s, int64_t now_s);
 
+/* The texts that a rule lists of a subject, borrowed from it: RULE_ENTRIES at most. Of a
+ * stranger's sender it is the client: anyone can write a sender. Returns how many. */
+#define RULE_ENTRIES 3
+size_t rule_entries(const struct rule *rule, const struct usage_subject *subject,
+                    const char *out[static RULE_ENTRIES]);
+
+/* What is done, and for how many seconds (0: forever), the first time (0), the second … */
+enum rule_action rule_action_of(const struct rule *rule, int step);
+int rule_span_of(const struct rule *rule, int step);
+
+/* For how many seconds all must have been counted before the rule can find anything. */
+int rule_blind_s(const struct rule *rule);
+
 /* A rule but its mode, as a text: where it is another one, the rule was changed. NULL: no
  * memory. The caller frees. */
 char *rule_set_text(const struct rule *rule);

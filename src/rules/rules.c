@@ -22,7 +22,6 @@
 #define RETRY_MS          10000
 #define JUMP_S            30
 #define GAP_S             600 /* without us, for a window that still counts as wholly observed */
-#define PROPOSAL_S        (7 * 86400)
 #define SNAPSHOT_NAME     "rules.counters"
 #define DATABASE_NAME     "rules.db"
 

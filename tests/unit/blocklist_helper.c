@@ -45,7 +45,8 @@ struct blocklist *box_try_open(struct box *box, enum blocklist_on_damage on_dama
                                         .on_damage = on_damage,
                                         .farm = box->farm,
                                         .keep_local = box->keep_local,
-        .keep_local_count = box->keep_local != NULL ? 1 : 0,
+                                        .keep_local_count =
+                                            box->keep_local != NULL ? 1 : 0,
                                         .clock = &box->clock};
 
     box->blocklist = blocklist_open(&options, box->error);

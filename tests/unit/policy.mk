@@ -26,3 +26,7 @@ tests_unit_test_header_address_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_replay
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_replay_rules
+tests_unit_test_replay_rules_SOURCES = tests/unit/test_replay_rules.c
+tests_unit_test_replay_rules_LDADD = $(unit_libs)

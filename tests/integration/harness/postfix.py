@@ -59,6 +59,8 @@ MASTER_CF = """
 127.0.0.1:{access_port} inet n - n - 500 smtpd
   -o smtpd_milters=
   -o smtpd_sender_restrictions=check_sender_access,texthash:{dir}/access
+127.0.0.1:{two_milters_port} inet n - n - 500 smtpd
+  -o smtpd_milters=inet:127.0.0.1:{milter_port},inet:127.0.0.1:{other_milter_port}
 postlog   unix-dgram n - n - 1 postlogd
 pickup    unix n - n 60 1 pickup
 cleanup   unix n - n - 0 cleanup
@@ -82,8 +84,8 @@ scache    unix - - n - 1 scache
 
 class Postfix:
     """One running Postfix. `milter_port` is where it looks for the daemon; mail sent to
-    plain_port meets no milter, and on lenient_port a milter that fails is left out; on
-    access_port there is no milter, but the sender table that a test has put into dir/access.
+    plain_port meets no milter, and on lenient_port a milter that fails is left out; at
+    two_milters_port one at other_milter_port comes behind ours; at access_port there is none, but the sender table that a test has put into dir/access.
     (A port for each, as a reload soon after the start can block master and postlogd on
     each other permanently.)"""
 
@@ -93,6 +95,8 @@ class Postfix:
         self.plain_port = free_port()
         self.lenient_port = free_port()
         self.access_port = free_port()
+        self.two_milters_port = free_port()
+        self.other_milter_port = free_port()
         self.milter_port = free_port()
         self.sink_port = sink_port
         self.log = LogFile(self.dir / "maillog")
