@@ -87,6 +87,8 @@ static void print_versions(void)
     printf("rblmilter %s\nlibmilter %s\nc-ares %s\nlibconfuse %s\nSQLite %s\n",
            PACKAGE_VERSION, milter_library_version(libmilter), resolver_library_version(),
            config_library_version(), blocklist_library_version());
+    if (farm_is_built_in())
+        printf("libpq %s\n", farm_library_version());
 }
 
 static void report_to_stderr(void *context, const char *text)
