@@ -258,10 +258,9 @@ int daemon_start(struct daemon *daemon, struct config *config)
 void daemon_stop(struct daemon *daemon)
 {
     atomic_store(&daemon->stopping, true);
+    farm_stop(daemon->farm); /* first: commands may wait for it */
     if (daemon->control != NULL && !control_stop(daemon->control))
         log_warning("control: stopped with commands under way");
-    farm_stop(daemon->farm);
-    daemon->farm = NULL;
     prober_stop(daemon->prober);
     rules_stop(daemon->rules);
     blocklist_stop(daemon->blocklist);
@@ -272,6 +271,7 @@ void daemon_free(struct daemon *daemon)
 {
     daemon_stop(daemon);
     control_free(daemon->control);
+    farm_free(daemon->farm);
     recent_free(daemon->slot.recent);
     if (daemon->slot.policy != NULL)
         policy_slot_clear(&daemon->slot);

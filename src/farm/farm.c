@@ -338,7 +338,6 @@ static void *farm_main(void *context)
         rest(farm, backoff_ms / 2 + (int)random() % (backoff_ms / 2 + 1));
         backoff_ms = backoff_ms * 2 < BACKOFF_MOST_MS ? backoff_ms * 2 : BACKOFF_MOST_MS;
     }
-    atomic_store(&farm->ended, true);
     return NULL;
 }
 
@@ -352,7 +351,7 @@ static void wake(struct farm *farm)
         log_error("farm: %s", strerror(errno));
 }
 
-static void farm_free(struct farm *farm)
+static void release(struct farm *farm)
 {
     if (farm->wake_fd >= 0)
         close(farm->wake_fd);
@@ -410,7 +409,7 @@ struct farm *farm_new(const struct farm_options *options,
     farm->status.read_ms = -1;
     if (farm->database == NULL || farm->keep_local == NULL || farm->wake_fd < 0 ||
         name_node(farm, options->node != NULL ? options->node : "", error) != 0) {
-        farm_free(farm);
+        release(farm);
         return NULL;
     }
     pthread_mutex_init(&farm->lock, NULL);
@@ -418,10 +417,11 @@ struct farm *farm_new(const struct farm_options *options,
     if (pthread_create(&farm->thread, NULL, farm_main, farm) == 0)
         return farm;
     text_sentence(error, FARM_ERROR_SIZE, "no thread can be started");
-    farm_free(farm);
+    release(farm);
     return NULL;
 }
 
+/* Who waits for the farm is let go. */
 void farm_stop(struct farm *farm)
 {
     struct timespec until = clock_timespec(clock_ms() + STOP_MS);
@@ -429,13 +429,24 @@ void farm_stop(struct farm *farm)
     if (farm == NULL || atomic_exchange(&farm->stopping, true))
         return;
     wake(farm);
-    if (pthread_clockjoin_np(farm->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+    pthread_mutex_lock(&farm->lock);
+    pthread_cond_broadcast(&farm->news);
+    pthread_mutex_unlock(&farm->lock);
+    farm->joined = pthread_clockjoin_np(farm->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+    if (!farm->joined)
         (void)pthread_detach(farm->thread); /* it waits for the network */
+}
+
+void farm_free(struct farm *farm)
+{
+    if (farm == NULL)
         return;
-    }
+    farm_stop(farm);
+    if (!farm->joined)
+        return; /* its thread may still use it; the process ends */
     pthread_mutex_destroy(&farm->lock);
     pthread_cond_destroy(&farm->news);
-    farm_free(farm);
+    release(farm);
 }
 
 /* Under the lock. */
@@ -467,7 +478,8 @@ void farm_reach(struct farm *farm, int wait_ms, struct farm_reach *out)
         out->hosts = farm->status.host_count;
         out->have = out->reached ? hosts_that_have(farm, seq) : 0;
         if ((out->reached && out->hosts > 0 && out->have == out->hosts) ||
-            (!out->reached && farm->failed_round >= round) || rc != 0)
+            (!out->reached && farm->failed_round >= round) || rc != 0 ||
+            atomic_load(&farm->stopping))
             break;
         rc = pthread_cond_clockwait(&farm->news, &farm->lock, CLOCK_MONOTONIC, &until);
     }
@@ -522,7 +534,7 @@ int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
     pthread_mutex_lock(&farm->lock);
     asked = ++farm->compares_asked;
     wake(farm);
-    while (farm->compares_done < asked && rc == 0 &&
+    while (farm->compares_done < asked && rc == 0 && !atomic_load(&farm->stopping) &&
            (farm->status.connected || farm->status.error[0] == '\0'))
         rc = pthread_cond_clockwait(&farm->news, &farm->lock, CLOCK_MONOTONIC, &until);
     if (farm->compares_done < asked)
@@ -551,7 +563,7 @@ int farm_forget(struct farm *farm, const char *node, int wait_ms,
     }
     farm->forgotten = 2;
     wake(farm);
-    while (farm->forgotten == 2 && rc == 0 &&
+    while (farm->forgotten == 2 && rc == 0 && !atomic_load(&farm->stopping) &&
            (farm->status.connected || farm->status.error[0] == '\0'))
         rc = pthread_cond_clockwait(&farm->news, &farm->lock, CLOCK_MONOTONIC, &until);
     done = farm->forgotten;

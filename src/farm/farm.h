@@ -30,9 +30,13 @@ struct farm_options {
 struct farm *farm_new(const struct farm_options *options,
                       char error[static FARM_ERROR_SIZE]);
 
-/* Ends the thread, which is not waited for longer than a second: where it still waits for
- * the network, the process has to end, and nothing is freed. NULL is fine. */
+/* Ends the thread, which is not waited for longer than a second, and whoever waits in a call
+ * below. Frees nothing, as they may still be under way. NULL is fine. */
 void farm_stop(struct farm *farm);
+
+/* Does the same where it is not done yet, and frees, unless the thread still waits for the
+ * network: then the process has to end. Nobody may use it any more. */
+void farm_free(struct farm *farm);
 
 /* Whether what this host changed until now is in force elsewhere. */
 struct farm_reach {

@@ -20,7 +20,8 @@ struct farm {
     char instance[33];
     pthread_t thread;
     int wake_fd;
-    atomic_bool stopping, ended;
+    atomic_bool stopping;
+    bool joined; /* the thread has ended; set by farm_stop */
 
     /* the thread's own */
     struct connection connection;
