@@ -207,7 +207,7 @@ static void look_at_rule(struct doctor *doctor, struct findings *findings,
     }
     if (counts[FINDING_OPEN] > 0)
         doctor_say(doctor, LEVEL_OK, "",
-                   "rule %s: %lld proposals wait for a decision (rblctl proposals)",
+                   "proposals of rule %s that wait for a decision: %lld (rblctl proposals)",
                    rule->name, (long long)counts[FINDING_OPEN]);
     else if (counts[FINDING_LISTED] + counts[FINDING_ENDED] + counts[FINDING_REMOVED] +
                  counts[FINDING_DISMISSED] >
