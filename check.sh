@@ -18,7 +18,7 @@ cd "$(dirname "$0")" || exit 1
 
 # shellcheck source=tests/packages.sh
 . tests/packages.sh
-packages=("${build_packages[@]}" libcmocka-dev postfix rbldnsd swaks valgrind mandoc clang
+packages=("${build_packages[@]}" libcmocka-dev postfix rbldnsd swaks valgrind mandoc postgresql-15 clang
     libclang-rt-14-dev clang-format-14 shellcheck python3 python3-pytest python3-pytest-xdist
     sqlite3 git systemd-container fail2ban)
 # What sendmail needs, which is unpacked only: m4 makes its sendmail.cf.

@@ -4,6 +4,7 @@ dist_doc_DATA = README.md
 dist_docs_DATA = \
 	docs/control-protocol.md \
 	docs/design.md \
+	docs/farm.md \
 	docs/health.md \
 	docs/import.md \
 	docs/lists.md \

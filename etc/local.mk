@@ -5,6 +5,8 @@ confdir = $(sysconfdir)/rblmilter
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 
+EXTRA_DIST += etc/farm.sql
+
 conf_files = etc/rblmilter.conf $(presets) $(rule_files)
 presets = \
 	etc/lists.d/abusix-combined.conf \

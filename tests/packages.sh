@@ -5,7 +5,7 @@
 # shellcheck disable=SC2034 # for those who source this file
 build_packages=(build-essential autoconf automake autoconf-archive pkg-config libmilter-dev
     libc-ares-dev libconfuse-dev libsqlite3-dev libjansson-dev libsmartcols-dev uthash-dev
-    libpsl-dev libidn2-dev nettle-dev libsystemd-dev publicsuffix)
+    libpsl-dev libidn2-dev nettle-dev libsystemd-dev libpq-dev publicsuffix)
 
 # Installs what is missing; the words of apt-get go to LOG. No service that a package
 # brings is started, and Postfix stays unconfigured: whoever needs one starts their own.

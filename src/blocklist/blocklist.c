@@ -60,12 +60,12 @@ static int open_connections(struct blocklist *blocklist,
         sqlite3_close(db);
         return -1;
     }
-    if (transaction_open(&blocklist->writing, db, &blocklist->bloom) != SQLITE_OK) {
+    walltime_init(&blocklist->walltime, options->clock, read_last_seen(db));
+    if (transaction_open(db, blocklist) != SQLITE_OK) {
         text_sentence(error, BLOCKLIST_OPEN_ERROR_SIZE, "%s: %s", blocklist->path,
                       sqlite3_errmsg(db));
         return -1;
     }
-    walltime_init(&blocklist->walltime, options->clock, read_last_seen(db));
     for (int i = 0; i < STORE_READERS; i++)
         if (reader_open(&blocklist->readers[i], blocklist->path, error,
                         BLOCKLIST_OPEN_ERROR_SIZE) != 0)
@@ -84,7 +84,11 @@ static struct blocklist *allocate(const struct blocklist_options *options)
     struct blocklist *blocklist = calloc(1, sizeof *blocklist);
 
     if (blocklist == NULL || (blocklist->path = strdup(options->database)) == NULL ||
+        versions_init(&blocklist->versions, options->farm, options->keep_local,
+                      options->keep_local_count) != 0 ||
         bloom_init(&blocklist->bloom) != 0) {
+        if (blocklist != NULL)
+            versions_destroy(&blocklist->versions);
         free(blocklist != NULL ? blocklist->path : NULL);
         free(blocklist);
         return NULL;
@@ -164,6 +168,7 @@ void blocklist_close(struct blocklist *blocklist)
         transaction_close(&blocklist->writing);
     if (blocklist->lock_fd >= 0)
         close(blocklist->lock_fd);
+    versions_destroy(&blocklist->versions);
     hits_destroy(&blocklist->hits);
     bloom_destroy(&blocklist->bloom);
     pthread_mutex_destroy(&blocklist->import_lock);

@@ -32,6 +32,9 @@ struct blocklist_options {
     enum blocklist_on_damage on_damage;
     int backups;    /* daily ones kept beside it, NAME.backup-YYYYMMDD; 0 none */
     unsigned strip; /* BLOCKLIST_STRIP_… */
+    bool farm;      /* other hosts share the list: changes get versions (shared.h) */
+    const char *const *keep_local; /* sources that are not shared */
+    size_t keep_local_count;
     const struct blocklist_clock *clock; /* NULL: the system's; others for tests */
 };
 

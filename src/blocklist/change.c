@@ -92,6 +92,7 @@ static int put(struct blocklist *blocklist, const struct blocklist_row_in *row,
 {
     struct transaction *writing = &blocklist->writing;
     int rc = end_old(blocklist, row->entry, actor, "add", or_empty(row->reason));
+    uint64_t changes;
 
     if (rc == SQLITE_OK)
         rc = look_beside(writing, row, beside);
@@ -101,7 +102,17 @@ static int put(struct blocklist *blocklist, const struct blocklist_row_in *row,
                       (int64_t)row->tempfail, or_default(row->source),
                       or_empty(row->reason), actor->login,
                       (int64_t)blocklist_now(blocklist), (int64_t)row->expires);
-    return rc == SQLITE_OK ? sql_run(writing->put) : rc;
+    changes = writing->audit.added + writing->audit.changed;
+    if (rc == SQLITE_OK)
+        rc = sql_run(writing->put);
+    /* "already listed" must beat a removal that is on its way from another host, too */
+    if (rc == SQLITE_OK && blocklist->versions.on &&
+        changes == writing->audit.added + writing->audit.changed)
+        rc = sql_bind(writing->touch, "tit", row->entry->text, (int64_t)row->allow,
+                      or_default(row->source)) == SQLITE_OK
+                 ? sql_run(writing->touch)
+                 : SQLITE_ERROR;
+    return rc;
 }
 
 enum blocklist_result blocklist_add(struct blocklist *blocklist,
@@ -146,8 +157,13 @@ static enum blocklist_result take(struct blocklist *blocklist, const struct entr
 
     if (rc == SQLITE_OK)
         rc = sql_bind(stmt, source != NULL ? "tt" : "t", entry->text, source);
+    blocklist->versions.marking = source == NULL; /* one mark for all of its rows */
     if (rc == SQLITE_OK)
         rc = sql_run(stmt);
+    blocklist->versions.marking = false;
+    if (rc == SQLITE_OK && source == NULL && writing->audit.removed > before)
+        rc = versions_mark(&blocklist->versions, writing->db, entry->text, reason,
+                           actor->login);
     if (rc != SQLITE_OK)
         return transaction_failed(blocklist, writing->db, error);
     *removed += writing->audit.removed - before;

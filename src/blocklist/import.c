@@ -36,6 +36,7 @@ int import_connect(struct blocklist_import *import, char *error)
         return -1;
     if (audit_attach(&import->audit, import->db, &blocklist->bloom, AUDIT_NO_ADDITION) ==
             SQLITE_OK &&
+        versions_attach(&blocklist->versions, import->db) == SQLITE_OK &&
         sql_exec(import->db, "PRAGMA cache_size = -32768") == SQLITE_OK)
         return 0;
     (void)transaction_failed(blocklist, import->db, error);

@@ -64,8 +64,8 @@ static int move_rows(struct blocklist_import *import, int64_t from, int64_t to)
 {
     static const char sql[] =
         "INSERT INTO listing (entry, kind, allow, tempfail, source, reason, who, since,"
-        " expires) SELECT entry, kind, allow, tempfail, source, reason, ?1,"
-        " coalesce(since, ?2), expires"
+        " expires, at, version) SELECT entry, kind, allow, tempfail, source, reason, ?1,"
+        " coalesce(since, ?2), expires, version_at(), version_id()"
         " FROM sorted.row WHERE rowid > ?3 AND rowid <= ?4 ORDER BY "
         "rowid" SCHEMA_ON_CONFLICT;
 
@@ -115,10 +115,13 @@ static enum blocklist_result change_locked(struct blocklist_import *import,
 
     if (transaction_check_file(blocklist, error) != BLOCKLIST_OK)
         return BLOCKLIST_FAILED;
+    versions_begin(&blocklist->versions);
     if (audit_begin(audit, "import", &actor, import->reason, blocklist_now(blocklist)) !=
             SQLITE_OK ||
         sql_exec(import->db, "BEGIN IMMEDIATE") != SQLITE_OK ||
         step(import, from, to) != SQLITE_OK ||
+        (!import->dry_run &&
+         versions_note(&blocklist->versions, import->db) != SQLITE_OK) ||
         sql_exec(import->db, import->dry_run ? "ROLLBACK" : "COMMIT") != SQLITE_OK) {
         (void)transaction_failed(blocklist, import->db, error);
         if (!sqlite3_get_autocommit(import->db))

@@ -5,7 +5,6 @@ librblmilter_a_SOURCES += \
 	src/blocklist/blocklist.c src/blocklist/blocklist.h \
 	src/blocklist/bloom.c src/blocklist/bloom.h \
 	src/blocklist/browse.c \
-	src/blocklist/browse_log.c \
 	src/blocklist/change.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
 	src/blocklist/entry_limits.c \
@@ -18,6 +17,9 @@ librblmilter_a_SOURCES += \
 	src/blocklist/open.c \
 	src/blocklist/schema.c src/blocklist/schema.h \
 	src/blocklist/schema_check.c \
+	src/blocklist/shared.c src/blocklist/shared.h \
+	src/blocklist/shared_look.c \
 	src/blocklist/store.c src/blocklist/store.h \
 	src/blocklist/transaction.c src/blocklist/transaction.h \
+	src/blocklist/versions.c src/blocklist/versions.h \
 	src/blocklist/walltime.c src/blocklist/walltime.h

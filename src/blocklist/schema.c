@@ -67,6 +67,50 @@ static const char *const migrations[SCHEMA_VERSION] = {
      * no part of its key. */
     ("ALTER TABLE listing ADD COLUMN tempfail INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE audit ADD COLUMN tempfail INTEGER NOT NULL DEFAULT 0;"),
+    /* 4: the same list on many hosts (versions.h). What a host that is alone has is empty. */
+    ("ALTER TABLE listing ADD COLUMN at INTEGER;" /* of its version; NULL: none yet */
+     "ALTER TABLE listing ADD COLUMN version INTEGER;" /* the other half of it */
+     "CREATE TABLE gone (" /* removed and ended rows, and marks */
+     "  entry TEXT NOT NULL,"
+     "  allow INTEGER NOT NULL," /* 0, 1; -1: the mark that all of the entry was removed */
+     "  source TEXT NOT NULL,"
+     "  at INTEGER NOT NULL,"
+     "  version INTEGER NOT NULL,"
+     "  until INTEGER NOT NULL," /* ms: the later of at and its end */
+     "  reason TEXT NOT NULL,"
+     "  who TEXT NOT NULL,"
+     "  PRIMARY KEY (entry, allow, source)"
+     ") STRICT, WITHOUT ROWID;"
+     "CREATE INDEX gone_until ON gone (until);"
+     "CREATE TABLE outbox (" /* keys of rows that the farm has not confirmed yet */
+     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+     "  entry TEXT NOT NULL,"
+     "  allow INTEGER NOT NULL,"
+     "  source TEXT NOT NULL,"
+     "  person INTEGER NOT NULL," /* 0: of an import; sent behind the others */
+     "  answered INTEGER"         /* the farm's number when it was sent; NULL: unsent */
+     ") STRICT;"
+     "CREATE UNIQUE INDEX outbox_entry ON outbox (entry, allow, source);"
+     "CREATE INDEX outbox_unsent ON outbox (person, id) WHERE answered IS NULL;"
+     "CREATE INDEX outbox_answered ON outbox (answered) WHERE answered IS NOT NULL;"
+     "CREATE TABLE refused ("     /* rows of the farm that are none */
+     "  key INTEGER PRIMARY KEY," /* a hash of entry, allow and source */
+     "  at INTEGER NOT NULL,"
+     "  version INTEGER NOT NULL,"
+     "  name TEXT NOT NULL,"
+     "  why TEXT NOT NULL"
+     ") STRICT;"
+     "CREATE TABLE farm (" /* one row, from the first join on */
+     "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+     "  last_at INTEGER NOT NULL," /* the greatest at given or taken */
+     "  joined INTEGER NOT NULL,"  /* 1: all rows of listing have a version */
+     "  epoch TEXT NOT NULL,"
+     "  seq INTEGER NOT NULL," /* the last change read, and its stamp */
+     "  stamp INTEGER NOT NULL,"
+     "  read_at INTEGER NOT NULL," /* the engine's clock at the last read, ms */
+     "  keep_local TEXT NOT NULL," /* as it was then */
+     "  program TEXT NOT NULL"     /* the version of rblmilter that looked at refused */
+     ") STRICT;"),
 };
 
 enum schema_result schema_failed(sqlite3 *db, const char *path, char *error, size_t size)

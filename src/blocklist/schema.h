@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #define SCHEMA_APPLICATION_ID 0x52424c4d /* "RBLM" */
-#define SCHEMA_VERSION        3
+#define SCHEMA_VERSION        4
 
 enum schema_result {
     SCHEMA_OK,
@@ -54,7 +54,8 @@ enum schema_result schema_failed(sqlite3 *db, const char *path, char *error, siz
  * since. */
 #define SCHEMA_ON_CONFLICT                                                               \
     " ON CONFLICT (entry, allow, source) DO UPDATE SET tempfail = excluded.tempfail,"    \
-    " reason = excluded.reason, expires = excluded.expires"                              \
+    " reason = excluded.reason, expires = excluded.expires, at = excluded.at,"           \
+    " version = excluded.version"                                                        \
     " WHERE tempfail <> excluded.tempfail OR reason <> excluded.reason"                  \
     " OR expires IS NOT excluded.expires"
 

@@ -230,6 +230,15 @@ static const struct {
         " WHERE value NOT BETWEEN 0 AND " SECOND_MAX " LIMIT 1"},
     {3, "SELECT entry, " TEMPFAIL_CHECK " FROM listing" TEMPFAIL_WRONG},
     {3, "SELECT 'line ' || id, " TEMPFAIL_CHECK " FROM audit" TEMPFAIL_WRONG},
+    {4, "SELECT entry, 'a version of ' || at || ', ' || version FROM listing WHERE"
+        " (at IS NULL) <> (version IS NULL) OR at NOT BETWEEN 0 AND " NUMBER_MAX
+        " OR version < 0 LIMIT 1"},
+    {4, "SELECT entry, CASE WHEN allow NOT BETWEEN -1 AND 1 OR at NOT BETWEEN 0 "
+        "AND " NUMBER_MAX " OR until < at OR version < 0 OR (allow = -1) <> (source = '')"
+        " THEN 'a version out of range'" TEXT_RULE(
+            "entry", "?2") " END AS wrong FROM gone WHERE wrong IS NOT NULL LIMIT 1"},
+    {4, "SELECT entry, 'allow ' || allow || ': expected -1 to 1' FROM outbox"
+        " WHERE allow NOT BETWEEN -1 AND 1 LIMIT 1"},
 };
 
 static void is_text(sqlite3_context *context, int argc, sqlite3_value **argv)

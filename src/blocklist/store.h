@@ -9,9 +9,10 @@
  *   lookup.c   blocklist_ask
  *   hits.c     what matched, kept until the flusher writes it
  *   change.c   add and remove; import.c, import_move.c an import
- *   browse.c   list and show; browse_log.c log
+ *   browse.c   list and show; audit.c log
  *   flusher.c  the thread that writes hits and ends, and does the checkpoints
  *   maintenance.c   the thread that builds the filter, checks the file, makes backups
+ *   versions.c   versions of rows and what waits for the farm; shared.c the farm's side
  *   reader.c   the connections that read; transaction.c the one that writes
  *   store.c    what all of them share; it calls none of them
  *
@@ -30,6 +31,7 @@
 #include "blocklist/blocklist.h"
 #include "blocklist/bloom.h"
 #include "blocklist/hits.h"
+#include "blocklist/versions.h"
 #include "blocklist/walltime.h"
 
 #define STORE_READERS 8
@@ -52,7 +54,7 @@ struct transaction {
     bool lazy; /* commits do not wait for the disk at present */
     struct audit audit;
     sqlite3_stmt *put, *end_one, *end_many, *take, *take_from, *standing, *put_hit,
-        *put_meta;
+        *put_meta, *touch;
 };
 
 struct blocklist {
@@ -69,6 +71,7 @@ struct blocklist {
     atomic_uint next_reader;
     struct reader looker; /* list and log, which may take long; find is not used */
     struct transaction writing;
+    struct versions versions;    /* of whoever has taken writing */
     pthread_mutex_t import_lock; /* of the file that many rows are moved from */
     struct hits hits;
     struct log_limit lookup_errors;

@@ -14,15 +14,20 @@
 
 const struct blocklist_actor blocklist_self = {"rblmilter", 0};
 
-int transaction_open(struct transaction *writing, sqlite3 *db, struct bloom *bloom)
+int transaction_open(sqlite3 *db, struct blocklist *blocklist)
 {
+    struct transaction *writing = &blocklist->writing;
     const struct {
         sqlite3_stmt **stmt;
         const char *sql;
     } statements[] = {
         {&writing->put,
          "INSERT INTO listing (entry, kind, allow, tempfail, source, reason, who, since,"
-         " expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)" SCHEMA_ON_CONFLICT},
+         " expires, at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+         "version_at(),"
+         " version_id())" SCHEMA_ON_CONFLICT},
+        {&writing->touch, "UPDATE listing SET at = version_at(), version = version_id()"
+                          " WHERE entry = ? AND allow = ? AND source = ?"},
         {&writing->end_one, "DELETE FROM listing WHERE entry = ? AND expires <= ?"},
         {&writing->end_many, "DELETE FROM listing WHERE id IN"
                              " (SELECT id FROM listing WHERE expires <= ? LIMIT ?)"},
@@ -34,9 +39,13 @@ int transaction_open(struct transaction *writing, sqlite3 *db, struct bloom *blo
                             " DO UPDATE SET hits = hits + ?2, last = max(last, ?3)"},
         {&writing->put_meta, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},
     };
-    int rc = audit_attach(&writing->audit, db, bloom, AUDIT_ALL);
+    int rc = audit_attach(&writing->audit, db, &blocklist->bloom, AUDIT_ALL);
 
     writing->db = db;
+    if (rc == SQLITE_OK)
+        rc = versions_open(&blocklist->versions, db, blocklist->walltime.clock);
+    if (rc == SQLITE_OK)
+        rc = versions_attach(&blocklist->versions, db);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof statements / sizeof statements[0];
          i++)
         rc = sql_prepare(db, statements[i].stmt, statements[i].sql);
@@ -184,6 +193,8 @@ enum blocklist_result transaction_begin(struct blocklist *blocklist,
         result = transaction_failed(blocklist, writing->db, error);
     if (result != BLOCKLIST_OK)
         transaction_unlock(blocklist);
+    else
+        versions_begin(&blocklist->versions);
     return result;
 }
 
@@ -212,7 +223,8 @@ enum blocklist_result transaction_commit(struct blocklist *blocklist,
 {
     struct transaction *writing = &blocklist->writing;
 
-    if (sql_exec(writing->db, "COMMIT") != SQLITE_OK) {
+    if (versions_note(&blocklist->versions, writing->db) != SQLITE_OK ||
+        sql_exec(writing->db, "COMMIT") != SQLITE_OK) {
         enum blocklist_result result = transaction_failed(blocklist, writing->db, error);
 
         transaction_cancel(blocklist);

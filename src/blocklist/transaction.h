@@ -16,7 +16,7 @@ extern const struct blocklist_actor blocklist_self;
 
 /* Takes db over as the connection that writes, with its triggers and statements. Returns
  * SQLite's code; transaction_close is to be called in either case. */
-int transaction_open(struct transaction *writing, sqlite3 *db, struct bloom *bloom);
+int transaction_open(sqlite3 *db, struct blocklist *blocklist);
 void transaction_close(struct transaction *writing);
 
 /* Waits for the lock for wait_ms. Returns OK, BUSY, or FAILED (gone, read-only, …). */

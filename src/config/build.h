@@ -14,7 +14,7 @@ struct build {
     struct config *config;
 };
 
-/* Fills the fields of base from the options of one section. */
+/* config.c: fills the fields of base from the options of one section. */
 void build_options(struct build *build, cfg_t *sec, const struct section *section,
                    void *base);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a file may say, but a postmaster would regret. */
 
+#include <config.h> /* not our own */
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -259,8 +261,39 @@ static void check_exempt(struct build *b)
     }
 }
 
+/* A source as the blocklist takes it; and what the daemon can do at all. */
+static void check_farm(struct build *b)
+{
+    cfg_t *sec = cfg_getsec(b->parse->cfg, "farm");
+    const struct config *c = b->config;
+
+    for (size_t i = 0; i < c->farm.keep_local_count; i++) {
+        const char *source = c->farm.keep_local[i];
+        size_t length = strlen(source);
+
+        if (length == 0 || length > 64 ||
+            strspn(source, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                           "0123456789-_.") != length)
+            option_error(b, sec, "keep-local",
+                         "keep-local = \"%.200s\": expected a source: 1 to 64 letters, "
+                         "digits, \"-\", \"_\" or \".\"",
+                         source);
+    }
+    if (c->farm.keep_local_count > 7)
+        option_error(b, sec, "keep-local", "keep-local: expected at most 7 sources");
+    if (strlen(c->farm.node != NULL ? c->farm.node : "") > 200)
+        option_error(b, sec, "node", "node: expected at most 200 bytes");
+#ifndef WITH_FARM
+    if (c->farm.database != NULL && c->farm.database[0] != '\0')
+        option_error(b, sec, "database",
+                     "database: this rblmilter was built without the farm "
+                     "(--without-farm)");
+#endif
+}
+
 void check_config(struct build *b)
 {
+    check_farm(b);
     check_exempt(b);
     check_verdict(b);
     check_reject_at(b);

@@ -138,6 +138,7 @@ struct code_rule {
     struct codes codes;
     char *label; /* "" without one */
     int weight;
+    char *where; /* FILE:LINE of the weight; NULL: it has none of its own */
 };
 
 /* A list section. */
@@ -152,6 +153,7 @@ struct list {
     unsigned checks;  /* 1u << CHECK_… */
     bool ipv6;
     int weight;
+    char *where; /* FILE:LINE of the weight, or of the section */
     struct code_rule *rules;
     size_t rule_count;
     struct network *error_codes;
@@ -256,6 +258,12 @@ struct config {
         struct exempt_address *senders;
         size_t sender_count;
     } exempt;
+    struct {
+        char *database;    /* a libpq connection string; NULL or "": this host is alone */
+        char *node;        /* "": the host's name */
+        char **keep_local; /* sources that are not shared */
+        size_t keep_local_count;
+    } farm;
     struct {
         char *socket;
         enum shown_local_parts local_parts; /* who sees them in decisions */

@@ -47,6 +47,19 @@ static void check_name_of(struct build *b, const char *name, cfg_t *sec)
             name, NAME_MAX_LENGTH);
 }
 
+/* FILE:LINE of a section's weight, or of the section. */
+static char *where_is_weight(struct build *b, cfg_t *sec)
+{
+    struct location at = parse_location(b->parse, sec, "weight", 0);
+    char *where;
+
+    if (asprintf(&where, "%s:%d", at.file, at.line) < 0) {
+        option_error(b, sec, NULL, "out of memory");
+        return NULL;
+    }
+    return where;
+}
+
 static void build_rule(struct build *b, cfg_t *sec, const struct list *list,
                        struct code_rule *rule)
 {
@@ -61,6 +74,8 @@ static void build_rule(struct build *b, cfg_t *sec, const struct list *list,
     if (codes_parse(rule->text, &rule->codes, error, sizeof error) != 0)
         option_error(b, sec, NULL, "codes %s", error);
     build_options(b, sec, &codes_section, rule);
+    if (cfg_size(sec, "weight") > 0)
+        rule->where = where_is_weight(b, sec);
 }
 
 static void build_code_rules(struct build *b, cfg_t *sec, struct list *list)
@@ -199,7 +214,7 @@ static bool check_key(struct build *b, const struct list *list, cfg_t *sec)
     if (list->zone_text[0] == '\0') {
         option_error(b, sec, "zone",
                      "list \"%s\" has no zone, expected zone = \"NAME\", the name that "
-                     "the list is asked under",
+                     "the list is queried under",
                      list->name);
         return false;
     }
@@ -405,6 +420,7 @@ static int build_list(struct build *b, cfg_t *sec, struct list *list)
         return -1;
     check_name_of(b, list->name, sec);
     build_options(b, sec, &list_section, list);
+    list->where = where_is_weight(b, sec);
     build_code_rules(b, sec, list);
     return 0;
 }
@@ -526,9 +542,11 @@ void list_clear(struct list *list)
             value_free(&codes_section.options[k], &list->rules[i]);
         codes_free(&list->rules[i].codes);
         free(list->rules[i].text);
+        free(list->rules[i].where);
     }
     free(list->rules);
     free(list->name);
+    free(list->where);
     free(list->zone);
     free(list->zone_shown);
 }

@@ -1,5 +1,5 @@
 librblmilter_a_SOURCES += \
-	src/config/build.c src/config/build.h \
+	src/config/build.h \
 	src/config/check.c \
 	src/config/codes.c src/config/codes.h \
 	src/config/config.c src/config/config.h \

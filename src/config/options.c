@@ -210,6 +210,14 @@ static const struct option exempt_rows[] = {
             IN_CONFIG(exempt.sender_count)),
 };
 
+/* the connection string may have a password in it */
+static const struct option farm_rows[] = {
+    ROW("database", "", KIND_SECRET, IN_CONFIG(farm.database)),
+    ROW("node", "", KIND_TEXT, IN_CONFIG(farm.node)),
+    COUNTED("keep-local", "", KIND_TEXTS, IN_CONFIG(farm.keep_local),
+            IN_CONFIG(farm.keep_local_count)),
+};
+
 static const struct option control_rows[] = {
     ROW("socket", "/run/rblmilter/control.sock", KIND_PATH, IN_CONFIG(control.socket)),
     CHOICE("local-parts", "all", KIND_CHOICE, IN_CONFIG(control.local_parts), local_parts),
@@ -231,10 +239,11 @@ static const struct section journal_section = SECTION("journal", false, journal_
 static const struct section automatic_section = SECTION("automatic", false, automatic_rows, NULL);
 static const struct section log_section = SECTION("log", false, log_rows, NULL);
 static const struct section exempt_section = SECTION("exempt", false, exempt_rows, NULL);
+static const struct section farm_section = SECTION("farm", false, farm_rows, NULL);
 static const struct section control_section = SECTION("control", false, control_rows, NULL);
 static const struct section *const file_sections[] = {
     &milter_section, &resolver_section, &health_section, &list_section, &verdict_section,
-    &reply_section, &blocklist_section, &journal_section, &automatic_section, &rule_section, &log_section, &exempt_section,
+    &reply_section, &blocklist_section, &journal_section, &automatic_section, &rule_section, &farm_section, &log_section, &exempt_section,
     &control_section, NULL};
 const struct section file_section = SECTION(NULL, false, file_rows, file_sections);
 /* clang-format on */

@@ -259,6 +259,11 @@ static void write_string(const char *text, FILE *out)
     value_write_text(text != NULL ? text : "", out);
 }
 
+static void write_secret(const char *text, FILE *out)
+{
+    write_string(text != NULL && text[0] != '\0' ? "***" : "", out);
+}
+
 void value_write(const struct option *o, const void *base, FILE *out)
 {
     unsigned index;
@@ -270,7 +275,7 @@ void value_write(const struct option *o, const void *base, FILE *out)
         write_string(*CONST_FIELD(char *, o, base), out);
         return;
     case KIND_SECRET:
-        write_string(*CONST_FIELD(char *, o, base) != NULL ? "***" : "", out);
+        write_secret(*CONST_FIELD(char *, o, base), out);
         return;
     case KIND_NUMBER:
         fprintf(out, "%d", *CONST_FIELD(int, o, base));

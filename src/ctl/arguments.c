@@ -43,6 +43,8 @@ static const struct option_row {
     [OPTION_ALLOW_FOR] = {"allow", 0, "SPAN", "let the client, or login, in for SPAN"},
     [OPTION_UNDO] = {"undo", 0, NULL, "take the mark back"},
     [OPTION_CONF] = {"conf", 'c', "FILE", "the conf file to judge by"},
+    [OPTION_WAIT] = {"wait", 'w', NULL,
+                     "until all hosts of the farm have it; 10 s at most"},
     [OPTION_TOP] = {"top", 0, "N", "the N that are nearest to a limit"},
     [OPTION_RESET] = {"reset", 0, NULL, "begin again with it"},
     [OPTION_COUNTED] = {"number", 'n', "N", "so many of them"},

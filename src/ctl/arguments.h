@@ -33,6 +33,7 @@ enum option_id {
     OPTION_ALLOW_FOR,
     OPTION_UNDO,
     OPTION_CONF,
+    OPTION_WAIT,
     OPTION_TOP,
     OPTION_RESET,
     OPTION_COUNTED,
@@ -44,7 +45,7 @@ enum option_id {
     OPTION_SOCKET,
     OPTION_HELP
 };
-#define OPTION_COUNT 34
+#define OPTION_COUNT 35
 
 #define TAKES(option) (UINT64_C(1) << (option))
 

@@ -68,7 +68,7 @@ static void print_not_given(const json_t *check)
         const char *one = json_string_value(name);
 
         shown_text(one == NULL ? "" : one, text, sizeof text);
-        printf("%s%s", i == 0 ? "not given, so not asked about: " : ", ", text);
+        printf("%s%s", i == 0 ? "not given, so not looked up: " : ", ", text);
     }
     if (json_array_size(names) > 0)
         putchar('\n');

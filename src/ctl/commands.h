@@ -2,7 +2,7 @@
 #ifndef CTL_COMMANDS_H
 #define CTL_COMMANDS_H
 
-/* The functions behind the table of command.c, by file. Each returns the exit status. */
+/* The functions behind the table of rblctl.c, by file. Each returns the exit status. */
 
 #include "ctl/arguments.h"
 #include "ctl/ctl.h"
@@ -25,6 +25,12 @@ enum outcome ctl_false(struct ctl *ctl, const struct arguments *arguments);
 
 /* whatif.c */
 enum outcome ctl_whatif(struct ctl *ctl, const struct arguments *arguments);
+
+/* farm.c */
+enum outcome ctl_farm(struct ctl *ctl, const struct arguments *arguments);
+/* Says how far a change has come, of an answer of the daemon's. NOT_ALL where not all hosts
+ * have it and it is waited for. */
+enum outcome farm_reach_show(const json_t *answer, const char *what, bool wait);
 
 /* rules.c */
 enum outcome ctl_rules(struct ctl *ctl, const struct arguments *arguments);

@@ -15,7 +15,8 @@ enum outcome {
     OUTCOME_NO = 1, /* check: listed; show: not listed now; remove: no such entry */
     OUTCOME_USAGE = 2,
     OUTCOME_UNREACHABLE = 3,
-    OUTCOME_REFUSED = 4
+    OUTCOME_REFUSED = 4,
+    OUTCOME_NOT_ALL = 5 /* --wait: not all hosts of the farm have it */
 };
 
 struct ctl {
@@ -58,5 +59,32 @@ enum outcome ctl_error(enum outcome outcome, const char *format, ...)
 
 /* Closes the connection. */
 void ctl_end(struct ctl *ctl);
+
+/* --- long answers, page by page --- */
+
+/* What is done with a page. Returns DONE to go on. */
+typedef enum outcome pages_each(void *context, const json_t *rows);
+
+/* Asks with request (whose reference it takes) until there is no more or limit rows were
+ * given (-1: no limit): rows is the name of the answer's array, cursor that of the member
+ * that is handed back to get the next page. */
+enum outcome pages_ask(struct ctl *ctl, json_t *request, const char *rows,
+                       const char *cursor, int64_t limit, pages_each *each,
+                       void *context);
+
+/* How the pages of a command are printed: a table, or one JSON document. */
+struct column;
+struct pages_output {
+    const char *name; /* of the JSON document's array */
+    const struct column *columns;
+    size_t column_count;
+    const char *chosen; /* columns of the table: see table.h */
+    const char *(*color)(const json_t *row);
+};
+
+/* As pages_ask, and prints them. */
+enum outcome pages_print(struct ctl *ctl, json_t *request, const char *rows,
+                         const char *cursor, int64_t limit,
+                         const struct pages_output *output);
 
 #endif

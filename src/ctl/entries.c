@@ -3,6 +3,7 @@
  * audit log. */
 
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,6 @@
 #include <time.h>
 
 #include "base/ipaddr.h"
-#include "ctl/pages.h"
 #include "ctl/shown.h"
 #include "ctl/table.h"
 
@@ -29,6 +29,8 @@ static json_t *entries_request(const char *command, const struct arguments *argu
     json_object_set_new(request, "entries", entries);
     ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
     ctl_set_text(&request, "source", arguments->option[OPTION_SOURCE]);
+    if (arguments->option[OPTION_WAIT] != NULL)
+        json_object_set_new(request, "wait", json_true());
     /* recorded in the audit log, as a claim */
     ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
     return request;
@@ -90,6 +92,7 @@ static void hint_ipv6(const json_t *answer)
 static enum outcome change(struct ctl *ctl, json_t *request, const char *what,
                            const char *before)
 {
+    bool wait = json_is_true(json_object_get(request, "wait"));
     enum outcome outcome = OUTCOME_DONE;
     json_t *answer = ctl_ask(ctl, request, &outcome);
 
@@ -100,6 +103,7 @@ static enum outcome change(struct ctl *ctl, json_t *request, const char *what,
         shown_json(answer, ctl->terminal);
     else
         print_entries(answer, what, before);
+    outcome = farm_reach_show(answer, ctl->json ? NULL : what, wait);
     if (before != NULL && !ctl->json)
         hint_ipv6(answer);
     if (json_is_true(json_object_get(answer, "shadowed")))
@@ -109,7 +113,7 @@ static enum outcome change(struct ctl *ctl, json_t *request, const char *what,
         ctl_error(OUTCOME_DONE, "a block of the same text, of another source, still "
                                 "refuses it: \"rblctl show\" shows both");
     json_decref(answer);
-    return OUTCOME_DONE;
+    return outcome;
 }
 
 static enum outcome add(struct ctl *ctl, const struct arguments *arguments,

@@ -2,13 +2,13 @@
 /* export: the whole list in one of the formats. */
 
 #include "ctl/commands.h"
+#include "ctl/ctl.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "ctl/pages.h"
 #include "formats/format.h"
 
 struct exporting {

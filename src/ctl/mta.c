@@ -139,7 +139,7 @@ static bool postfix_findings(const char *socket, json_t *findings)
         return seen.any;
     if (!seen.smtpd)
         add_finding(findings, "warning",
-                    "Postfix does not ask this milter: it is not among its smtpd_milters",
+                    "Postfix does not use this milter: it is not among its smtpd_milters",
                     ADVICE_MILTERS);
     else
         say_postfix_action(findings, &seen);
@@ -282,12 +282,12 @@ static void sendmail_findings(const char *socket, json_t *findings)
     fclose(in);
     if (filter.name[0] == '\0')
         add_finding(findings, "warning",
-                    "sendmail does not ask this milter: no filter in " CONF
+                    "sendmail does not use this milter: no filter in " CONF
                     " has its socket",
                     ADVICE_LINE);
     else if (!asked)
         add_finding(findings, "warning",
-                    "sendmail does not ask this milter: it is in " CONF
+                    "sendmail does not use this milter: it is in " CONF
                     ", but not among the InputMailFilters",
                     ADVICE_LINE);
     else

@@ -105,20 +105,53 @@ static const char *health_color(const json_t *row)
     return strcmp(health, "slow") == 0 ? "yellow" : "red";
 }
 
+static void print_proposal(const json_t *list, const json_t *proposal)
+{
+    const json_t *changes = json_object_get(proposal, "changes"), *change, *id;
+    json_int_t alone = json_integer_value(json_object_get(list, "refused_alone"));
+    json_int_t wrong = json_integer_value(json_object_get(list, "false"));
+    char text[1024];
+    size_t i;
+
+    shown_text(json_string_value(json_object_get(list, "list")), text, sizeof text);
+    change = json_array_get(changes, 0);
+    printf(
+        "%s: weight %lld -> %lld, it should not refuse alone: of %lld that it did, %lld "
+        "are marked as wrong:\n    rblctl why",
+        text, (long long)json_integer_value(json_object_get(change, "from")),
+        (long long)json_integer_value(json_object_get(change, "to")),
+        /* those that are marked are kept longer than what is counted */
+        (long long)(alone > wrong ? alone : wrong), (long long)wrong);
+    json_array_foreach (json_object_get(proposal, "ids"), i, id)
+        printf(" %s", json_string_value(id));
+    putchar('\n');
+    json_array_foreach (changes, i, change) {
+        const char *codes = json_string_value(json_object_get(change, "codes"));
+
+        shown_text(json_string_value(json_object_get(change, "where")), text,
+                   sizeof text);
+        printf("    %s: ", text);
+        shown_text(codes, text, sizeof text);
+        if (codes != NULL && codes[0] != '\0')
+            printf("codes \"%s\" ", text);
+        printf("weight = %lld\n",
+               (long long)json_integer_value(json_object_get(change, "to")));
+    }
+    puts("    what last week's mail would have met with: rblctl whatif -c FILE, a copy "
+         "of the "
+         "conf file with that change");
+}
+
 static void print_proposals(const json_t *lists)
 {
     const json_t *list;
-    char name[256], text[512];
     size_t i;
 
     json_array_foreach (lists, i, list) {
-        const char *proposal = json_string_value(json_object_get(list, "proposal"));
+        const json_t *proposal = json_object_get(list, "proposal");
 
-        if (proposal == NULL || proposal[0] == '\0')
-            continue;
-        shown_text(json_string_value(json_object_get(list, "list")), name, sizeof name);
-        shown_text(proposal, text, sizeof text);
-        printf("%s: %s\n", name, text);
+        if (json_is_object(proposal))
+            print_proposal(list, proposal);
     }
 }
 

@@ -84,7 +84,7 @@ static void because(const json_t *decision, char *out, size_t size)
                    (long long)json_integer_value(json_object_get(decision, "score")),
                    (long long)json_integer_value(json_object_get(decision, "threshold")));
     if (json_integer_value(json_object_get(decision, "folded")) > 0)
-        buffer_add(&text, "; stands for %lld more",
+        buffer_add(&text, "; represents %lld more",
                    (long long)json_integer_value(json_object_get(decision, "folded")));
     if (json_is_object(json_object_get(decision, "false")))
         buffer_add(&text, "; marked as wrong");
@@ -283,7 +283,7 @@ static enum outcome print_whole(struct ctl *ctl, json_t *d)
         return OUTCOME_DONE;
     }
     if (json_is_true(json_object_get(d, "stands_for")))
-        puts("One of a flood; this one stands for all of it:");
+        puts("One of a flood; this one represents all of it:");
     printf("%-10s %s\n", "id", text_of(d, "id"));
     print_head(d);
     print_recipients(d);

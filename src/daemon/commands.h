@@ -37,6 +37,17 @@ void import_end(struct control_session *session);
 /* commands_check.c */
 json_t *cmd_check(struct control_session *session, const json_t *request);
 
+/* commands_farm.c */
+json_t *cmd_farm(struct control_session *session, const json_t *request);
+json_t *cmd_farm_compare(struct control_session *session, const json_t *request);
+json_t *cmd_farm_forget(struct control_session *session, const json_t *request);
+
+/* Sets "farm" of an answer to how far a change has come, waiting for that as the request
+ * says; nothing where this host is alone. */
+void command_farm_reach(const struct control_session *session, const json_t *request,
+                        json_t **answer);
+json_t *farm_section(struct daemon *daemon); /* for status; NULL: alone */
+
 /* commands_journal.c */
 json_t *cmd_why(struct control_session *session, const json_t *request);
 json_t *cmd_false(struct control_session *session, const json_t *request);

@@ -99,6 +99,8 @@ json_t *cmd_status(struct control_session *session, const json_t *request)
         "sessions", "open", (json_int_t)milter_now.open, "waiting",
         (json_int_t)milter_now.waiting, "resolver", resolver_section(daemon), "blocklist",
         blocklist_section(daemon), "journal", journal_section(daemon));
+    if (daemon->farm != NULL)
+        protocol_set(&out, "farm", farm_section(daemon));
     if (rules_count(daemon->rules))
         protocol_set(&out, "rules", command_rules_status(daemon, policy->config));
     if (log_lost() > 0)

@@ -4,6 +4,7 @@
 #include "daemon/commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -83,7 +84,8 @@ static json_t *row_of(const struct dnsbl *dnsbl)
 
 #define WRONG_ONE_IN                                                                     \
     2500 /* what a list alone may refuse of honest mail: SpamAssassin's aim */
-#define FEW_ALONE 50
+#define FEW_ALONE   50
+#define SHOWN_WRONG 5 /* ids */
 
 /* Whether the share of wrong ones is above 1 in WRONG_ONE_IN, by the lower bound of
  * Wilson's interval (95 %): center - t (1 + z2/n) > z sqrt(p (1-p)/n + z2/4n2), squared. */
@@ -97,60 +99,94 @@ static bool is_wrong_too_often(double wrong, double alone)
            left * left > z2 * (p * (1 - p) / alone + z2 / (4 * alone * alone));
 }
 
-static void add_alone(void *context, const char *list, uint64_t alone, uint64_t wrong)
+/* What a list alone refused, and what of it was marked as wrong. */
+struct alone {
+    const struct list *list;
+    uint64_t count, wrong;
+    json_t *ids; /* of the newest that are marked */
+};
+
+struct alones {
+    struct alone *of; /* one for each list of the policy */
+    size_t count;
+};
+
+static void add_alone(void *context, const char *list, uint64_t count, journal_id wrong)
 {
-    json_t *rows = context, *row;
-    size_t i;
+    const struct alones *alones = context;
+    char text[JOURNAL_ID_SIZE];
 
-    json_array_foreach (rows, i, row) {
-        const char *name = json_string_value(json_object_get(row, "list"));
+    for (size_t i = 0; i < alones->count; i++) {
+        struct alone *alone = &alones->of[i];
 
-        if (name == NULL || strcmp(name, list) != 0)
+        if (strcmp(alone->list->name, list) != 0)
             continue;
-        alone += (uint64_t)json_integer_value(json_object_get(row, "refused_alone"));
-        wrong += (uint64_t)json_integer_value(json_object_get(row, "false"));
-        json_object_set_new(row, "refused_alone", json_integer((json_int_t)alone));
-        json_object_set_new(row, "false", json_integer((json_int_t)wrong));
+        alone->count += count;
+        if (wrong == 0)
+            continue;
+        journal_id_text(wrong, text);
+        if (alone->wrong++ < SHOWN_WRONG)
+            protocol_append(&alone->ids, json_string(text));
     }
 }
 
-/* A list that should not refuse alone any more. */
-static void propose(json_t *row, const struct config *config)
+static void add_change(json_t **changes, const char *where, const char *codes, int weight,
+                       int reject)
 {
-    json_int_t alone = json_integer_value(json_object_get(row, "refused_alone"));
-    json_int_t wrong = json_integer_value(json_object_get(row, "false"));
-    const char *name = json_string_value(json_object_get(row, "list"));
-
-    /* those that are marked are kept longer than what is counted */
-    if (alone < wrong)
-        alone = wrong;
-    if (wrong == 0 || name == NULL ||
-        (alone >= FEW_ALONE && !is_wrong_too_often((double)wrong, (double)alone)))
+    if (where == NULL || weight < reject)
         return;
-    json_object_set_new(
-        row, "proposal",
-        json_sprintf(
-            "it should not refuse alone: of %lld that it did, %lld are marked as "
-            "wrong; set its weights below %d (list \"%s\")",
-            (long long)alone, (long long)wrong, config->verdict.reject, name));
+    protocol_append(changes,
+                    json_pack("{s:o, s:s, s:i, s:i}", "where", protocol_text(where),
+                              "codes", codes, "from", weight, "to", reject - 1));
 }
 
-static void add_wrong_refusals(struct daemon *daemon, const struct config *config,
+/* What to change where a list should not refuse alone any more; null where it may, or
+ * cannot. */
+static json_t *proposal(const struct alone *alone, int reject)
+{
+    const struct list *list = alone->list;
+    json_t *changes;
+    /* those that are marked are kept longer than what is counted */
+    uint64_t count = alone->count > alone->wrong ? alone->count : alone->wrong;
+
+    if (alone->wrong == 0 || reject <= 1 ||
+        (count >= FEW_ALONE && !is_wrong_too_often((double)alone->wrong, (double)count)))
+        return json_null();
+    changes = json_array();
+    add_change(&changes, list->where, "", list->weight, reject);
+    for (size_t i = 0; i < list->rule_count; i++)
+        add_change(&changes, list->rules[i].where, list->rules[i].text,
+                   list->rules[i].weight, reject);
+    if (json_array_size(changes) > 0)
+        return json_pack("{s:o, s:O}", "changes", changes, "ids", alone->ids);
+    json_decref(changes);
+    return json_null();
+}
+
+/* Adds to each row, which are in the order of lists, what its list alone refused. */
+static void add_wrong_refusals(struct daemon *daemon, const struct policy *policy,
                                json_t *rows)
 {
+    struct alones alones = {.of = calloc(policy->lists.count + 1, sizeof *alones.of)};
     json_t *row;
     size_t i;
 
-    json_array_foreach (rows, i, row) {
-        json_object_set_new(row, "refused_alone", json_integer(0));
-        json_object_set_new(row, "false", json_integer(0));
-        json_object_set_new(row, "proposal", json_string(""));
-    }
-    if (!journal_keeps(daemon->journal, true))
+    if (alones.of == NULL)
         return;
-    journal_alone(daemon->journal, add_alone, rows);
-    json_array_foreach (rows, i, row)
-        propose(row, config);
+    for (; alones.count < policy->lists.count; alones.count++)
+        alones.of[alones.count] = (struct alone){
+            .list = policy->lists.items[alones.count].list, .ids = json_array()};
+    if (journal_keeps(daemon->journal, true))
+        journal_alone(daemon->journal, add_alone, &alones);
+    json_array_foreach (rows, i, row) {
+        struct alone *alone = &alones.of[i];
+
+        protocol_set(&row, "refused_alone", json_integer((json_int_t)alone->count));
+        protocol_set(&row, "false", json_integer((json_int_t)alone->wrong));
+        protocol_set(&row, "proposal", proposal(alone, policy->config->verdict.reject));
+        json_decref(alone->ids);
+    }
+    free(alones.of);
 }
 
 /* {"command":"dnsbl"} -> {"ok":true,"lists":[{…}]} */
@@ -164,7 +200,7 @@ json_t *cmd_dnsbl(struct control_session *session, const json_t *request)
     for (size_t i = 0; i < policy->lists.count; i++)
         protocol_append(&rows, row_of(&policy->lists.items[i]));
     if (rows != NULL)
-        add_wrong_refusals(daemon, policy->config, rows);
+        add_wrong_refusals(daemon, policy, rows);
     policy_unref(policy);
     return command_answer("lists", rows);
 }

@@ -143,6 +143,7 @@ static json_t *add(struct control_session *session, const json_t *request, bool 
     if (entries == NULL)
         return answer;
     answer = add_rows(session, &actor, &addition, entries, count);
+    command_farm_reach(session, request, &answer);
     free(entries);
     return answer;
 }
@@ -240,6 +241,8 @@ json_t *cmd_remove(struct control_session *session, const json_t *request)
         answer = command_error(result, error);
     if (result == BLOCKLIST_OK)
         protocol_set(&answer, "removed", json_integer((json_int_t)removed));
+    if (result == BLOCKLIST_OK && !dry_run)
+        command_farm_reach(session, request, &answer);
     free(entries);
     return answer;
 }

@@ -166,7 +166,7 @@ static void unknown_text(const struct replayed *r, char out[static TEXT_SIZE])
         text_sentence(out, TEXT_SIZE, "%s was queried under another zone then", list);
         return;
     case UNKNOWN_BLOCKLIST:
-        text_sentence(out, TEXT_SIZE, "the blocklist was not asked so then");
+        text_sentence(out, TEXT_SIZE, "the blocklist was not queried like this then");
         return;
     case UNKNOWN_NOT_JUDGED:
         text_sentence(out, TEXT_SIZE, "not judged then: its recipients were exempt");

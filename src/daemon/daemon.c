@@ -47,6 +47,11 @@ static unsigned strip_of(const struct config *config)
            (config->blocklist.strip_verp ? BLOCKLIST_STRIP_VERP : 0);
 }
 
+static bool has_farm(const struct config *config)
+{
+    return config->farm.database != NULL && config->farm.database[0] != '\0';
+}
+
 static int open_blocklist(struct daemon *daemon, const struct config *config)
 {
     struct blocklist_options options = {
@@ -54,6 +59,9 @@ static int open_blocklist(struct daemon *daemon, const struct config *config)
         .on_damage = on_damage_of(config),
         .backups = config->blocklist.backups,
         .strip = strip_of(config),
+        .farm = has_farm(config),
+        .keep_local = (const char *const *)config->farm.keep_local,
+        .keep_local_count = config->farm.keep_local_count,
     };
     char error[BLOCKLIST_OPEN_ERROR_SIZE];
 
@@ -74,6 +82,26 @@ static struct journal_settings journal_settings_of(const struct config *config)
         .local_parts = config->journal.local_parts,
         .node = (unsigned)config->journal.node,
     };
+}
+
+/* Its thread begins to connect; nothing waits for it. */
+static int start_farm(struct daemon *daemon, const struct config *config)
+{
+    struct farm_options options = {
+        .blocklist = daemon->blocklist,
+        .database = config->farm.database,
+        .node = config->farm.node,
+        .keep_local = (const char *const *)config->farm.keep_local,
+        .keep_local_count = config->farm.keep_local_count,
+    };
+    char error[FARM_ERROR_SIZE];
+
+    if (!has_farm(config))
+        return 0;
+    daemon->farm = farm_new(&options, error);
+    if (daemon->farm == NULL)
+        log_error("farm: %s", error);
+    return daemon->farm != NULL ? 0 : -1;
 }
 
 /* The policy of a configuration, whose decisions the journal keeps. NULL: no memory. */
@@ -222,6 +250,8 @@ int daemon_start(struct daemon *daemon, struct config *config)
         rc = listen_on_sockets(daemon, config, &user);
     if (user_become(&user) != 0 || rc != 0)
         return -1;
+    if (start_farm(daemon, config) != 0)
+        return -1;
     return start_asking(daemon);
 }
 
@@ -230,6 +260,8 @@ void daemon_stop(struct daemon *daemon)
     atomic_store(&daemon->stopping, true);
     if (daemon->control != NULL && !control_stop(daemon->control))
         log_warning("control: stopped with commands under way");
+    farm_stop(daemon->farm);
+    daemon->farm = NULL;
     prober_stop(daemon->prober);
     rules_stop(daemon->rules);
     blocklist_stop(daemon->blocklist);
@@ -259,6 +291,22 @@ void daemon_log_report(void *context, const char *text)
     log_error("%s", text);
 }
 
+static bool texts_differ(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") != 0;
+}
+
+static bool farm_differs(const struct config *old, const struct config *new)
+{
+    bool differs = texts_differ(old->farm.database, new->farm.database) ||
+                   texts_differ(old->farm.node, new->farm.node) ||
+                   old->farm.keep_local_count != new->farm.keep_local_count;
+
+    for (size_t i = 0; !differs && i < new->farm.keep_local_count; i++)
+        differs = texts_differ(old->farm.keep_local[i], new->farm.keep_local[i]);
+    return differs;
+}
+
 /* What can only be changed by a restart: told, so that nobody waits for it. */
 static void report_unchangeable(const struct config *old, const struct config *new,
                                 config_report *report, void *context)
@@ -280,6 +328,10 @@ static void report_unchangeable(const struct config *old, const struct config *n
     }
     if (strcmp(old->journal.directory, new->journal.directory) != 0) {
         snprintf(text, sizeof text, "journal: directory: %s", restart);
+        report(context, text);
+    }
+    if (farm_differs(old, new)) {
+        snprintf(text, sizeof text, "farm: %s", restart);
         report(context, text);
     }
     if (strcmp(old->user, new->user) != 0) {

@@ -11,6 +11,7 @@
 #include "daemon/dns_budget.h"
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
+#include "farm/farm.h"
 #include "policy/policy.h"
 
 struct daemon {
@@ -21,6 +22,7 @@ struct daemon {
     struct resolver *resolver;
     struct prober *prober;
     struct blocklist *blocklist;
+    struct farm *farm; /* NULL: this host is alone */
     struct journal *journal;
     struct rules *rules;
     struct suffix_list *suffixes; /* for what an admin lists; NULL: there is none */

@@ -45,8 +45,9 @@ size_t doctor_wrong(const struct doctor *doctor)
  * "advice":"…"}]} */
 json_t *cmd_doctor(struct control_session *session, const json_t *request)
 {
-    static void (*const parts[])(struct doctor *) = {
-        doctor_resolver, doctor_lists, doctor_twins, doctor_files, doctor_state};
+    static void (*const parts[])(struct doctor *) = {doctor_resolver, doctor_lists,
+                                                     doctor_twins,    doctor_files,
+                                                     doctor_state,    doctor_farm};
     struct daemon *daemon = command_daemon(session);
     struct doctor doctor = {.daemon = daemon};
     json_t *all, *answer;
@@ -95,11 +96,11 @@ static void look_at_mta(struct doctor *doctor)
                    "sendmail: add {client_resolve}, {client_name} to "
                    "confMILTER_MACROS_CONNECT",
                    "macros do not arrive: %llu of %llu sessions came without "
-                   "{client_name}, so the client's name is never asked about",
+                   "{client_name}, so the client's name is never looked up",
                    (unsigned long long)stats.unnamed,
                    (unsigned long long)stats.connections);
     else
-        doctor_say(doctor, LEVEL_OK, "", "the MTA comes, with its macros");
+        doctor_say(doctor, LEVEL_OK, "", "the MTA connects, with its macros");
     if (stats.turned_away > 0)
         doctor_say(doctor, LEVEL_WARNING,
                    "raise LimitNOFILE (systemd) and the memory of the host; the log says "
@@ -296,7 +297,7 @@ static void look_at_control(struct doctor *doctor)
     struct stat st;
 
     if (look_at(doctor, path, &st) && (st.st_mode & OTHERS_MAY_DO_ANYTHING) != 0)
-        doctor_say(doctor, LEVEL_WARNING, "chmod 660, and look who changed it",
+        doctor_say(doctor, LEVEL_WARNING, "chmod 660, and find out who changed it",
                    "%s: users outside of the daemon's group can connect", path);
 }
 

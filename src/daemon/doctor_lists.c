@@ -30,7 +30,7 @@ static void say_health(struct doctor *doctor, const struct dnsbl *dnsbl,
     case HEALTH_HEALTHY:
         break;
     case HEALTH_UNCHECKED:
-        doctor_say(doctor, LEVEL_WARNING, "ask again in a moment",
+        doctor_say(doctor, LEVEL_WARNING, "try again in a moment",
                    "list %s: its first test is under way", name);
         break;
     case HEALTH_SLOW:
@@ -60,10 +60,11 @@ static void say_health(struct doctor *doctor, const struct dnsbl *dnsbl,
         break;
     case HEALTH_BLOCKED:
         doctor_say(doctor, LEVEL_ERROR,
-                   has_key ? "look into your account there: the key, the subscription, "
-                             "the number of queries"
-                           : "lists refuse public and forwarding resolvers, and who asks "
-                             "too much: run a resolver of your own, or get a key",
+                   has_key
+                       ? "look into your account there: the key, the subscription, "
+                         "the number of queries"
+                       : "lists refuse public and forwarding resolvers, and who queries "
+                         "too much: run a resolver of your own, or get a key",
                    "list %s %s", name, why);
         break;
     case HEALTH_DOWN:
@@ -132,7 +133,7 @@ static void look_for_ipv6(struct doctor *doctor)
             doctor_say(doctor, LEVEL_WARNING,
                        "set ipv6 = false in it, unless its operator says that it knows "
                        "IPv6 and has no such test point",
-                       "list %s is asked about IPv6 clients, but does not list "
+                       "list %s is queried for IPv6 clients, but does not list "
                        "the test point " IPV6_POINT,
                        lists->items[i].list->name);
     asking_clear(askings, lists->count);
@@ -166,8 +167,8 @@ static void look_for_unasked(struct doctor *doctor, const struct dnsbl *dnsbl)
         doctor_say(
             doctor, LEVEL_WARNING,
             "look at its check (are names confirmed, do clients have IPv6?) and at "
-            "the exempt section; rblctl check shows what is asked",
-            "list %s was never asked in %llu messages since the start", list->name,
+            "the exempt section; rblctl check shows what is queried",
+            "list %s was never queried in %llu messages since the start", list->name,
             (unsigned long long)stats.messages);
 }
 
@@ -321,7 +322,7 @@ static void look_for_rewriting(struct doctor *doctor)
     }
     if (!answered)
         doctor_say(doctor, LEVEL_ERROR,
-                   "look whether it runs, and whether a firewall stands between "
+                   "see whether it runs, and whether a firewall is between "
                    "(dig @SERVER example.com)",
                    "the resolver does not answer: %s",
                    dns_status_name(askings[0].answer->status));
@@ -355,7 +356,7 @@ static void look_at_strays(struct doctor *doctor)
     resolver_stats(doctor->daemon->resolver, &stats);
     if (stats.strays[STRAY_WRONG_ID] >= STRAYS_MANY)
         doctor_say(doctor, LEVEL_WARNING,
-                   "none of them was believed; ask a resolver on this machine "
+                   "none of them was believed; query a resolver on this machine "
                    "(127.0.0.1), whose answers nobody else can forge",
                    "%llu answers since the start had an id that was never sent: somebody "
                    "may be forging answers",
@@ -363,7 +364,7 @@ static void look_at_strays(struct doctor *doctor)
     if (stats.strays[STRAY_GARBAGE] >= STRAYS_MANY)
         doctor_say(doctor, LEVEL_WARNING,
                    "look what answers there (tcpdump -n port 53): a firewall or a proxy "
-                   "may stand between",
+                   "may be between",
                    "%llu packets since the start came from the resolver's address and "
                    "were no answers at all",
                    (unsigned long long)stats.strays[STRAY_GARBAGE]);

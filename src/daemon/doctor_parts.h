@@ -31,6 +31,7 @@ size_t doctor_wrong(const struct doctor *doctor);
 void doctor_lists(struct doctor *doctor);
 void doctor_twins(struct doctor *doctor);
 void doctor_resolver(struct doctor *doctor);
+void doctor_farm(struct doctor *doctor); /* commands_farm.c */
 void doctor_files(struct doctor *doctor);
 void doctor_state(struct doctor *doctor);
 

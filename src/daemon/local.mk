@@ -5,6 +5,7 @@ librblmilter_a_SOURCES += \
 	src/daemon/commands_daemon.c \
 	src/daemon/commands_dnsbl.c \
 	src/daemon/commands_entries.c \
+	src/daemon/commands_farm.c \
 	src/daemon/commands_import.c \
 	src/daemon/commands_journal.c \
 	src/daemon/commands_rules.c \

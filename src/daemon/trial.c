@@ -321,7 +321,7 @@ static json_t *trial_report(const struct trial *t)
     if (!judge_points(t, &judgement))
         judge_answers(t, &judgement);
     if (t->stopped != NULL)
-        buffer_add(&judgement, "; not all were asked: %s", t->stopped);
+        buffer_add(&judgement, "; not all were queried: %s", t->stopped);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:o, s:o, s:o}",
                      "zone", t->list.zone, "judgement", text, "test points",
                      health_name(t->health), "why", t->why, "IPv6 test points",

@@ -7,7 +7,7 @@
 #include "dns/query_parts.h"
 #include "dns/reply.h"
 
-#define NEAR_MS           10   /* an answer that arrives by then is of a server nearby */
+#define QUICK_MS          10   /* an answer that arrives by then is of a server nearby */
 #define LINGER_MS         1000 /* for answers just too late: the cache wants them */
 #define UNREACHABLE_MS    150  /* a refused connection: tried again so much later */
 #define UNHEARD_MS        250 /* others gave errors, the usual server is silent: so, too */
@@ -195,16 +195,14 @@ static void take_answer(struct dns_query *q, int server, const struct reply *rep
     dns_answer_unref(answer);
 }
 
-/* A packet came: gives back the credit, and learns whether the servers are near. */
+/* A packet came: gives back the credit, and learns whether a server is near. */
 static void note_packet(struct dns_query *q, int server, int64_t now_ms)
 {
     struct queries *qs = q->queries;
 
     qs->credit++;
-    if (now_ms - q->sent_ms > NEAR_MS)
-        qs->near -= qs->near > 0;
-    else
-        qs->near += qs->near < QUERIES_NEAR;
+    if (now_ms - q->sent_ms <= QUICK_MS)
+        qs->quick_ms = now_ms;
     upstream_heard(q->upstream, server, now_ms);
 }
 

@@ -14,7 +14,7 @@ static void count(atomic_uint_fast64_t *counter)
 
 void queries_init(struct queries *qs, struct channel_set *channels, struct cache *cache)
 {
-    *qs = (struct queries){.channels = channels, .cache = cache};
+    *qs = (struct queries){.channels = channels, .cache = cache, .quick_ms = clock_ms()};
     TAILQ_INIT(&qs->open);
     for (size_t i = 0; i <= DNS_PRIORITIES; i++)
         TAILQ_INIT(&qs->waiting[i]);

@@ -21,7 +21,6 @@
 #include "dns/upstream.h"
 
 #define QUERY_ATTEMPTS 6 /* of one query that wait for an answer at once */
-#define QUERIES_NEAR   64
 
 struct attempt {
     struct channel_query query; /* must be first */
@@ -65,10 +64,10 @@ struct queries {
     struct channel_set *channels;
     struct cache *cache;
     struct resolver_settings settings;
-    int credit;    /* queries that may leave now: one each that was answered */
-    int near;      /* 0 to QUERIES_NEAR: of the last answers, how many came quickly */
-    int in_flight; /* open ones that count for max_queries */
-    size_t held;   /* not freed yet: c-ares may hold them past their end */
+    int credit;              /* queries that may leave now: one each that was answered */
+    int64_t quick_ms;        /* the last answer that came quickly; at first the start */
+    int in_flight;           /* open ones that count for max_queries */
+    size_t held;             /* not freed yet: c-ares may hold them past their end */
     atomic_size_t under_way; /* handed over or not closed: somebody waits */
     atomic_uint_fast64_t asked, joined, stale, cnames, not_asked,
         by_status[DNS_STATUS_COUNT];

@@ -24,6 +24,12 @@
 #define BURST_NEAR 64
 #define BURST_FAR  256
 #define BURST_MS   10
+#define NEAR_MS    2000 /* after a quick answer: so long a server is taken to be near */
+/* A near server that has left so many unanswered, and none quickly of late, is behind: what
+ * its socket cannot hold would be lost, and that is sent in its own time. */
+#define BEHIND          128
+#define BEHIND_AFTER_MS 20
+#define BEHIND_MS       50
 
 struct resolver {
     struct cache *cache;
@@ -92,11 +98,25 @@ static bool take_work(struct resolver *r, struct query_list *work)
     return !stopping;
 }
 
+static bool is_near(const struct resolver *r, int64_t now_ms)
+{
+    return now_ms - r->queries.quick_ms < NEAR_MS;
+}
+
+/* When the next burst may leave. */
+static int64_t next_burst_ms(const struct resolver *r, int64_t now_ms)
+{
+    bool behind = is_near(r, now_ms) && r->queries.in_flight >= BEHIND &&
+                  now_ms - r->queries.quick_ms > BEHIND_AFTER_MS;
+
+    return r->burst_ms + (behind ? BEHIND_MS : BURST_MS);
+}
+
 /* Takes over what was handed over, and gives credit. Queries leave in bursts: what a near
  * server's socket cannot hold is lost, and waits for the next attempt. */
 static void take_queries(struct resolver *r, struct query_list *work, int64_t now_ms)
 {
-    int burst = r->queries.near > QUERIES_NEAR / 2 ? BURST_NEAR : BURST_FAR;
+    int burst = is_near(r, now_ms) ? BURST_NEAR : BURST_FAR;
     struct dns_query *q;
 
     while ((q = TAILQ_FIRST(work)) != NULL) {
@@ -104,7 +124,7 @@ static void take_queries(struct resolver *r, struct query_list *work, int64_t no
         upstream_read_servers(q->upstream, now_ms, &r->lock);
         queries_take(&r->queries, q, now_ms);
     }
-    if (now_ms - r->burst_ms >= BURST_MS || r->queries.credit > burst) {
+    if (now_ms >= next_burst_ms(r, now_ms) || r->queries.credit > burst) {
         r->burst_ms = now_ms;
         r->queries.credit = burst;
     }
@@ -139,10 +159,10 @@ static bool has_server_away(struct resolver *r)
 /* How long nothing can happen but by a socket or a new query. */
 static int idle_ms(struct resolver *r, int64_t now_ms)
 {
+    int64_t burst_in_ms = next_burst_ms(r, now_ms) - now_ms;
+
     if (queries_lack_credit(&r->queries))
-        return (int)(r->burst_ms + BURST_MS - now_ms) > 0
-                   ? (int)(r->burst_ms + BURST_MS - now_ms)
-                   : 0;
+        return burst_in_ms > 0 ? (int)burst_in_ms : 0;
     return r->queries.held > 0 || has_server_away(r) ? TICK_MS : -1;
 }
 

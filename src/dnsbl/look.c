@@ -114,7 +114,9 @@ static void add_clients(struct look *look, const struct look_at *at, int family,
     struct ipaddr drawn[LOOK_WITNESSES];
     size_t count;
 
-    if (is_allow_list(at->list))
+    if (look->reserved)
+        count = 0;
+    else if (is_allow_list(at->list))
         count = witnesses_draw_named(at->witnesses, family, drawn, most);
     else
         count = witnesses_draw_clients(at->witnesses, family,
@@ -172,6 +174,10 @@ void look_begin(struct look *look, const struct look_at *at)
     bool ipv6 = may_have_ipv6_points(list);
 
     look->count = 0;
+    /* Who is named was not on the allow list: of one that lists half of the world those
+     * are the other half. What it was found lying with it has to be cleared with. */
+    if (!at->again && !at->lying[0] && !at->lying[1])
+        look->reserved = is_allow_list(list) && list->test_reserved && random() % 2;
     memcpy(look->lying, at->lying, sizeof look->lying);
     add_point(look, list, PROBE_LISTED,
               at->any_name && !health_has_points(list) ? health_stand_in(list)
@@ -196,6 +202,7 @@ void look_begin(struct look *look, const struct look_at *at)
         probe->lookup = (struct dns_lookup){.done = on_answer,
                                             .is_refusal = result_is_refusal,
                                             .timeout_ms = at->timeout_ms,
+                                            .retry_ms = at->retry_ms,
                                             .context = list};
         answer = resolver_query(at->resolver, at->upstream, DNS_A, probe->name,
                                 DNS_PRIVATE | DNS_ONCE, &probe->lookup);

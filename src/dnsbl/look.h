@@ -41,6 +41,7 @@ struct look {
     size_t count;
     atomic_size_t open;
     bool lying[2];     /* look_at's */
+    bool reserved;     /* of an allow list: reserved addresses alone; kept for the next */
     struct bell *bell; /* rung when the last answer is there */
 };
 
@@ -53,11 +54,13 @@ struct look_at {
     struct witnesses *witnesses;
     bool too_much; /* whether witnesses are asked */
     bool lying[2]; /* the half was found to ([1]: IPv6): an eighth is too much */
+    bool again;    /* it repeats a look that was not well */
     bool any_name; /* a list without test points has to answer something */
     int timeout_ms;
+    int retry_ms; /* when a silent server is queried again first; 0: see dns_lookup */
 };
 
-/* Sends the queries; look is zeroed but for bell. open falls to 0 when all is answered;
+/* Sends the queries; look is zeroed but for bell, and what look_clear keeps. open falls to 0 when all is answered;
  * it may be so when this returns. */
 void look_begin(struct look *look, const struct look_at *at);
 

@@ -11,6 +11,7 @@
 #include "base/jsonfile.h"
 #include "base/log.h"
 #include "dnsbl/look.h"
+#include "dnsbl/result.h"
 
 #define SECOND_LOOK_MS 500 /* before a list is disabled; and while no server answers */
 #define BACK_OFF                                                                         \
@@ -153,6 +154,7 @@ struct watched *prober_watch(struct prober *prober, struct config *config,
     struct watched *w;
     bool other = true;
     int64_t soon_ms;
+    int least, most;
 
     pthread_mutex_lock(&prober->bell.lock);
     w = find(prober, list->name);
@@ -177,6 +179,9 @@ out:
     pthread_mutex_unlock(&prober->bell.lock);
     if (w != NULL)
         list_state_begin(w->state, list, other);
+    result_bounds(list, &least, &most);
+    if (other && least < 0)
+        witnesses_disown(prober->witnesses, WITNESS_ALL_LISTS);
     config_unref(old);
     return w;
 }
@@ -248,8 +253,10 @@ static void begin_look(struct prober *prober, struct watched *w)
                          .config = w->config,
                          .witnesses = prober->witnesses,
                          .lying = {is_lying(w, 0), is_lying(w, 1)},
+                         .again = w->again,
                          .any_name = health != HEALTH_UNCHECKED && !health_counts(health),
-                         .timeout_ms = patience_ms(w)};
+                         .timeout_ms = patience_ms(w),
+                         .retry_ms = atomic_load(&w->stats.retry_ms)};
 
     /* what was found to list too much is to be shown not to */
     at.too_much = questions & QUESTION_LISTS_TOO_MUCH || at.lying[0] || at.lying[1] ||

@@ -230,11 +230,11 @@ void witnesses_named(struct witnesses *w, const struct ipaddr *client, uint64_t 
     pthread_mutex_unlock(&w->lock);
 }
 
-void witnesses_disown(struct witnesses *w, uint64_t list_bit)
+void witnesses_disown(struct witnesses *w, uint64_t list_bits)
 {
     pthread_mutex_lock(&w->lock);
     for (size_t i = 0; i < NAMED; i++)
-        if (w->named[i].list == list_bit)
+        if (w->named[i].list & list_bits)
             w->named[i] = (struct named){0};
     pthread_mutex_unlock(&w->lock);
 }

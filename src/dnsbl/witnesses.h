@@ -71,8 +71,10 @@ void witnesses_refused_domain(struct witnesses *witnesses, const char *domain,
 void witnesses_named(struct witnesses *witnesses, const struct ipaddr *client,
                      uint64_t list_bit);
 
-/* A list is lying: whom it has named is no witness. */
-void witnesses_disown(struct witnesses *witnesses, uint64_t list_bit);
+/* A list is lying: whom it has named is no witness. WITNESS_ALL_LISTS: nobody is, as an
+ * allow list is new, which has not been asked about them. */
+#define WITNESS_ALL_LISTS UINT64_MAX
+void witnesses_disown(struct witnesses *witnesses, uint64_t list_bits);
 
 /* A list's bit, by its name: two may share one, and then share their witnesses. */
 uint64_t witnesses_list_bit(const char *list);

@@ -1,7 +1,6 @@
 librblmilter_a_SOURCES += \
 	src/formats/csv.c \
 	src/formats/format.c src/formats/format.h src/formats/format_table.h \
-	src/formats/guess.c \
 	src/formats/json.c \
 	src/formats/lookup_table.c src/formats/lookup_table.h \
 	src/formats/plain.c \

@@ -29,6 +29,8 @@ static const char schema[] =
     /* rowid: decision.n. It keeps no texts, so that it costs little */
     "CREATE VIRTUAL TABLE IF NOT EXISTS find USING fts5 ("
     "  tokens, content = '', detail = none, columnsize = 0, tokenize = 'ascii');"
+    /* segments are merged 16 at once, not 4: each row is written again less often */
+    "INSERT INTO find (find, rank) VALUES ('automerge', 16);"
     "CREATE TABLE IF NOT EXISTS configuration ("
     "  number INTEGER PRIMARY KEY,"
     "  lists TEXT NOT NULL,"
@@ -59,7 +61,7 @@ static const char schema[] =
     "  value BLOB NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
-enum statement { ADD, TOKENS, LOAD, LEADER, FOLD, ALONE, STATEMENTS };
+enum statement { ADD, TOKENS, LOAD, LEADER, FOLD, ALONE, FIND, GAPS, STATEMENTS };
 
 static const char *const sql[STATEMENTS] = {
     [ADD] = "INSERT INTO decision (id, parts) VALUES (?, ?)",
@@ -69,6 +71,9 @@ static const char *const sql[STATEMENTS] = {
     [FOLD] = "INSERT OR IGNORE INTO folded (id, leader) VALUES (?, ?)",
     [ALONE] = ("INSERT INTO alone (list, count) VALUES (?, 1)"
                " ON CONFLICT DO UPDATE SET count = count + 1"),
+    [FIND] = ("SELECT d.id FROM find f JOIN decision d ON d.n = f.rowid"
+              " WHERE f.find MATCH ? ORDER BY f.rowid DESC"),
+    [GAPS] = "SELECT began_ms, ended_ms, dropped FROM gap",
 };
 
 struct day {
@@ -634,7 +639,6 @@ static enum day_result each_id(struct day *day, sqlite3_stmt *stmt, int rc,
         result = result_of(day, rc, error);
         log_warning("journal: %s", error);
     }
-    sqlite3_finalize(stmt);
     return result;
 }
 
@@ -675,12 +679,10 @@ static void add_match(struct day *day, const struct day_value *value,
 enum day_result day_find(struct day *day, const struct day_value *values, size_t count,
                          bool (*found)(void *context, journal_id id), void *context)
 {
-    static const char query[] = "SELECT d.id FROM find f JOIN decision d ON d.n = f.rowid"
-                                " WHERE f.find MATCH ? ORDER BY f.rowid DESC";
     struct octets match = {0};
-    sqlite3_stmt *stmt = NULL;
+    sqlite3_stmt *stmt = day->statements[FIND];
     enum day_result result;
-    int rc = sql_query(day->db, &stmt, query, "");
+    int rc = SQLITE_OK;
 
     for (size_t i = 0; i < count; i++)
         add_match(day, &values[i], &match);
@@ -690,6 +692,8 @@ enum day_result day_find(struct day *day, const struct day_value *values, size_t
         rc = sqlite3_bind_text(stmt, 1, (const char *)match.bytes, (int)match.used,
                                SQLITE_STATIC);
     result = each_id(day, stmt, rc, found, context);
+    sqlite3_reset(stmt); /* what failed is reported already */
+    sqlite3_clear_bindings(stmt);
     free(match.bytes);
     return result;
 }
@@ -702,8 +706,10 @@ enum day_result day_walk(struct day *day, journal_id least, journal_id most,
                        "SELECT DISTINCT id FROM decision WHERE id BETWEEN ? AND ?"
                        " ORDER BY id DESC",
                        "ii", (int64_t)least, (int64_t)most);
+    enum day_result result = each_id(day, stmt, rc, found, context);
 
-    return each_id(day, stmt, rc, found, context);
+    sqlite3_finalize(stmt);
+    return result;
 }
 
 struct day_cursor *day_cursor_new(struct day *day, journal_id least)
@@ -756,18 +762,21 @@ int day_mark_of(struct day *day, journal_id id, struct day_mark *out)
     return rc == SQLITE_ROW ? 0 : -1;
 }
 
-void day_each_alone(struct day *day, bool marks,
-                    void (*each)(void *context, const char *list, uint64_t count),
+void day_each_alone(struct day *day,
+                    void (*each)(void *context, const char *list, uint64_t count,
+                                 journal_id wrong),
                     void *context)
 {
-    const char *query = marks ? "SELECT alone, count(*) FROM mark WHERE alone <> ''"
-                                " GROUP BY alone"
-                              : "SELECT list, count FROM alone";
     sqlite3_stmt *stmt = NULL;
-    int rc = sql_query(day->db, &stmt, query, "");
+    int rc =
+        sql_query(day->db, &stmt,
+                  "SELECT list, count, 0 FROM alone UNION ALL SELECT * FROM"
+                  " (SELECT alone, 0, id FROM mark WHERE alone <> '' ORDER BY id DESC)",
+                  "");
 
     while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-        each(context, sql_text(stmt, 0), (uint64_t)sqlite3_column_int64(stmt, 1));
+        each(context, sql_text(stmt, 0), (uint64_t)sqlite3_column_int64(stmt, 1),
+             (journal_id)sqlite3_column_int64(stmt, 2));
     sqlite3_finalize(stmt);
 }
 
@@ -776,13 +785,12 @@ void day_each_gap(struct day *day,
                                uint64_t dropped),
                   void *context)
 {
-    sqlite3_stmt *stmt = NULL;
-    int rc = sql_query(day->db, &stmt, "SELECT began_ms, ended_ms, dropped FROM gap", "");
+    sqlite3_stmt *stmt = day->statements[GAPS];
 
-    while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+    while (sqlite3_step(stmt) == SQLITE_ROW)
         each(context, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
              (uint64_t)sqlite3_column_int64(stmt, 2));
-    sqlite3_finalize(stmt);
+    sqlite3_reset(stmt);
 }
 
 int day_configuration(struct day *day, int64_t number, char **lists, char **text)

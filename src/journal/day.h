@@ -162,10 +162,11 @@ struct day_mark {
 };
 int day_mark_of(struct day *day, journal_id id, struct day_mark *out);
 
-/* Calls each for the lists that alone refused, with their counts: of day_add_alone, or
- * (marks) of the marks. */
-void day_each_alone(struct day *day, bool marks,
-                    void (*each)(void *context, const char *list, uint64_t count),
+/* Calls each for the lists that alone refused, with how often (day_add_alone); or for each
+ * mark of such a refusal, the newest first, with its id. */
+void day_each_alone(struct day *day,
+                    void (*each)(void *context, const char *list, uint64_t count,
+                                 journal_id wrong),
                     void *context);
 
 /* Calls each for the times in which decisions could not be kept (unix ms). */

@@ -80,6 +80,7 @@ struct journal {
         jumped_at; /* seconds of CLOCK_MONOTONIC; jumped_at 0: it did not */
     struct fold *folds;
     int64_t fold_minute;
+    bool has_folded;       /* some of them have folded ones that are not written yet */
     int64_t retry_ms;      /* CLOCK_MONOTONIC: not before; 0 */
     int64_t checkpoint_ms; /* CLOCK_MONOTONIC: the next one */
 };

@@ -12,8 +12,9 @@
 #include "base/text.h"
 #include "journal/journal_parts.h"
 
-#define FLUSH_MS    1000
-#define READER_OPEN 40 /* files that stay open between searches */
+#define FLUSH_MS    3000
+#define RECENT_S    3600 /* a message that is not over is hardly older */
+#define READER_OPEN 64 /* files that stay open between searches: 30 days of both kinds */
 
 struct reader_file {
     int64_t number;
@@ -163,10 +164,17 @@ static void refresh(struct journal_reader *reader)
 
 static void begin(struct journal *journal)
 {
-    journal_flush(journal, FLUSH_MS);
     pthread_mutex_lock(&journal->reader_lock);
     journal->reader->directory = journal->directory;
     refresh(journal->reader);
+}
+
+/* What is older was written by itself; and the writer may be busy with a checkpoint. */
+static void begin_of_id(struct journal *journal, journal_id id)
+{
+    if ((int64_t)journal_id_time(id) > (int64_t)time(NULL) - RECENT_S)
+        journal_flush(journal, FLUSH_MS);
+    begin(journal);
 }
 
 /* The newest stay open; a year's would take the daemon's descriptors. */
@@ -258,7 +266,7 @@ bool journal_find_id(struct journal *journal, journal_id id,
     journal_id leader = 0;
     bool any;
 
-    begin(journal);
+    begin_of_id(journal, id);
     any = load(journal->reader, id, &octets, &record);
     day = day_in(journal->reader, day_of(journal_id_time(id)), DAY_REFUSED);
     if (!any && day != NULL)
@@ -362,6 +370,7 @@ unsigned journal_find(struct journal *journal, const struct journal_query *query
     search.hits = calloc(3 * search.wanted, sizeof *search.hits);
     if (search.hits == NULL)
         return 0;
+    journal_flush(journal, FLUSH_MS);
     begin(journal);
     for (size_t i = 0; i < reader->count && done <= query->limit;) {
         int64_t number = reader->files[i].number;
@@ -416,7 +425,7 @@ size_t journal_find_near(struct journal *journal, journal_id id,
     journal_id least, most;
 
     journal_id_range(journal_id_time(id), &least, &most);
-    begin(journal);
+    begin_of_id(journal, id);
     for (int kind = DAY_REFUSED; kind <= DAY_ACCEPTED; kind++) {
         struct day *day = day_in(journal->reader, day_of(journal_id_time(id)), kind);
 
@@ -475,6 +484,7 @@ int journal_mark(struct journal *journal, journal_id id, const char *login,
     struct day *day = NULL;
     int rc = -1;
 
+    journal_flush(journal, FLUSH_MS);
     begin(journal);
     if (!day_path(journal->directory, 0, DAY_MARKED, path) ||
         !load(reader, id, &octets, &record)) {
@@ -496,33 +506,18 @@ out:
     return rc;
 }
 
-struct alone {
-    void (*each)(void *context, const char *list, uint64_t alone, uint64_t marked);
-    void *context;
-    bool marks;
-};
-
-static void each_alone(void *context, const char *list, uint64_t count)
-{
-    const struct alone *alone = context;
-
-    alone->each(alone->context, list, alone->marks ? 0 : count, alone->marks ? count : 0);
-}
-
 void journal_alone(struct journal *journal,
-                   void (*each)(void *context, const char *list, uint64_t alone,
-                                uint64_t marked),
+                   void (*each)(void *context, const char *list, uint64_t count,
+                                journal_id wrong),
                    void *context)
 {
     struct journal_reader *reader = journal->reader;
 
+    journal_flush(journal, FLUSH_MS);
     begin(journal);
-    for (size_t i = 0; i < reader->count; i++) {
-        struct alone alone = {each, context, reader->files[i].kind == DAY_MARKED};
-
+    for (size_t i = 0; i < reader->count; i++)
         if (day_at(reader, &reader->files[i]) != NULL)
-            day_each_alone(reader->files[i].day, alone.marks, each_alone, &alone);
-    }
+            day_each_alone(reader->files[i].day, each, context);
     end(journal);
 }
 
@@ -637,6 +632,7 @@ int journal_walk(struct journal *journal, int64_t since,
     journal_id least, most;
     bool go_on = true;
 
+    journal_flush(journal, FLUSH_MS);
     begin(journal);
     numbers = calloc(journal->reader->count + 1, sizeof *numbers);
     for (size_t i = journal->reader->count; numbers != NULL && i > 0; i--) {

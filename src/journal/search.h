@@ -53,11 +53,11 @@ int journal_mark(struct journal *journal, journal_id id, const char *login,
                  const char *reason, const char *alone,
                  char error[static DAY_ERROR_SIZE]);
 
-/* For each list: how often it alone refused a message that is kept, and how many of these
- * are marked as wrong. */
+/* How often lists alone refused a message that is kept (wrong 0; once for each day), and
+ * the ids of such refusals that are marked as wrong, the newest first (count 0). */
 void journal_alone(struct journal *journal,
-                   void (*each)(void *context, const char *list, uint64_t alone,
-                                uint64_t marked),
+                   void (*each)(void *context, const char *list, uint64_t count,
+                                journal_id wrong),
                    void *context);
 
 /* The times since then (unix time) in which decisions were not kept; the one that goes on

@@ -331,6 +331,9 @@ static enum day_result write_folds(struct journal *journal,
     struct record none = {.sender = "", .login = "", .queue_id = "", .entry = ""};
     enum day_result result = DAY_OK;
 
+    if (!journal->has_folded)
+        return DAY_OK;
+    journal->has_folded = false;
     HASH_ITER (hh, journal->folds, fold, next) {
         struct octets octets = {0};
         struct open_day *day;
@@ -359,6 +362,7 @@ static enum day_result write_folded(struct journal *journal, struct day *day,
     if (result != DAY_OK)
         return result;
     fold->folded++;
+    journal->has_folded = true;
     fold->last_ms = at_ms;
     pthread_mutex_lock(&journal->lock);
     journal->stats.folded++;

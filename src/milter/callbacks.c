@@ -122,7 +122,7 @@ static void note_asked(int rc, const char *stage)
     unsigned held_back;
 
     if (rc != 0 && log_limit_pass(&limit, 10000, &held_back))
-        log_error("milter: no memory to ask the lists at %s, held-back=%u", stage,
+        log_error("milter: no memory to query the lists at %s, held-back=%u", stage,
                   held_back);
 }
 

@@ -50,8 +50,9 @@ struct lookups {
 /* Whether the list waits for another one that has not had its say yet; lock held. */
 bool tally_must_wait(const struct lookups *lookups, const struct list *list);
 
-/* The score of what is answered (or, settled, of what counted), list by list, and how far
- * the rest may move it; fills in the sums. Lock held. */
+/* The score of what is answered (or, settled, of what counted, and with the lists held that
+ * were when the wait ended), list by list, and how far the rest may move it; fills in the
+ * sums. Lock held. */
 struct tally tally_make(struct lookups *lookups, bool settled);
 
 /* Whether there is nothing more to wait for; lock held. Lists whose turn has come are

@@ -70,6 +70,11 @@ static bool is_heard(const struct dnsbl_lookup *l)
            dnsbl_believes(l->dnsbl, l->ipv6, l->result.state, l->came_ms);
 }
 
+static struct list_sum *sum_of(struct lookups *lookups, const struct dnsbl_lookup *l)
+{
+    return &lookups->sums[l->dnsbl - lookups->policy->lists.items];
+}
+
 static void add_lookup(struct list_sum *sum, const struct dnsbl_lookup *l, bool settled,
                        int64_t now_ms)
 {
@@ -81,7 +86,8 @@ static void add_lookup(struct list_sum *sum, const struct dnsbl_lookup *l, bool 
         sum->open |= l->open && now_ms < tally_overdue_ms(l);
     sum->unheard |= !has_result || !is_heard(l);
     sum->absent |= !dnsbl_counts(l->dnsbl, l->ipv6); /* it lists everybody */
-    sum->held |= dnsbl_is_held(l->dnsbl, l->ipv6);
+    if (!settled)
+        sum->held |= dnsbl_is_held(l->dnsbl, l->ipv6);
 }
 
 /* Adds a list's part: what it weighs, and between which bounds it may still move. */
@@ -117,11 +123,13 @@ struct tally tally_make(struct lookups *lookups, bool settled)
         struct list_sum *sum = &lookups->sums[i];
 
         sum->weight = 0;
-        sum->open = sum->held = sum->unheard = sum->absent = false;
+        sum->open = sum->unheard = sum->absent = false;
+        /* a question that another session raised since the wait ended changes nothing */
+        sum->held = settled && sum->held;
     }
     for (const struct dnsbl_lookup *l = lookups_next(lookups, NULL); l != NULL;
          l = lookups_next(lookups, l))
-        add_lookup(&lookups->sums[l->dnsbl - lists->items], l, settled, now_ms);
+        add_lookup(sum_of(lookups, l), l, settled, now_ms);
     for (size_t i = 0; i < lists->count; i++)
         add_sum(&tally, &lookups->sums[i], &lists->items[i], settled);
     return tally;
@@ -190,7 +198,7 @@ struct tally lookups_settle(struct lookups *lookups, const struct wait *wait)
     for (struct batch *batch = lookups->first; batch != NULL; batch = batch->next)
         for (size_t i = 0; i < batch->count && !batch->is_reason; i++)
             if (batch->items[i].counted && batch->items[i].weight != 0 &&
-                dnsbl_is_held(batch->items[i].dnsbl, batch->items[i].ipv6)) {
+                sum_of(lookups, &batch->items[i])->held) {
                 batch->items[i].weight = 0;
                 batch->items[i].skip = "unchecked";
             }

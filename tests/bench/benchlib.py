@@ -125,6 +125,8 @@ class Bench:
 
 
 JOURNAL = {True: 'journal {{ directory = "{dir}/{name}.journal" min-free = "0" }}',
+           "long": 'journal {{ directory = "{dir}/{name}.journal" min-free = "0" max-size = "0"'
+                   ' refused = "60d" accepted = "60d" }}',
            False: 'journal {{ refused = "0" }}'}
 
 CONF = """

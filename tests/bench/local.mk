@@ -1,6 +1,6 @@
 # Benchmarks: make bench-programs, then tests/bench/report.py (docs/performance.md).
 bench_programs = tests/bench/noop tests/bench/load tests/bench/dnsd \
-	tests/bench/smtpload tests/bench/blocklist_bench tests/bench/whatif_bench \
+	tests/bench/smtpload tests/bench/blocklist_bench tests/bench/journal_bench \
 	tests/bench/counters_bench
 EXTRA_PROGRAMS += $(bench_programs)
 bench-programs: $(bench_programs)
@@ -20,8 +20,8 @@ tests_bench_dnsd_SOURCES = tests/bench/dnsd.c tests/bench/zone.c tests/bench/zon
 tests_bench_smtpload_SOURCES = tests/bench/smtpload.c $(bench_common)
 tests_bench_blocklist_bench_SOURCES = tests/bench/blocklist_bench.c
 tests_bench_blocklist_bench_LDADD = $(rblmilter_libs)
-tests_bench_whatif_bench_SOURCES = tests/bench/whatif_bench.c
-tests_bench_whatif_bench_LDADD = $(rblmilter_libs)
+tests_bench_journal_bench_SOURCES = tests/bench/journal_bench.c
+tests_bench_journal_bench_LDADD = $(rblmilter_libs)
 tests_bench_counters_bench_SOURCES = tests/bench/counters_bench.c
 tests_bench_counters_bench_LDADD = $(rblmilter_libs)
 EXTRA_DIST += tests/bench/benchlib.py tests/bench/blocklist.py tests/bench/burst.py \
@@ -30,7 +30,7 @@ EXTRA_DIST += tests/bench/benchlib.py tests/bench/blocklist.py tests/bench/burst
 	tests/bench/growth.py tests/bench/journal.py tests/bench/soak.py \
 	tests/bench/memory.py tests/bench/postfix.py tests/bench/postfixlib.py \
 	tests/bench/report.py tests/bench/rspamdlib.py tests/bench/rules.py tests/bench/svgplot.py \
-	tests/bench/uncached_rspamd.py
+	tests/bench/uncached_rspamd.py tests/bench/why.py
 
 
 # What the judgement of lists promises, on a simulated clock (docs/health.md).

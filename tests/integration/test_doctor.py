@@ -234,7 +234,7 @@ def test_list_without_ipv6(doctor, lab, ipv6):
     doctor.daemon(lab.dns(listed("127.0.0.2", "bl.test")), lists=[dnsbl("bl", "bl.test", ipv6=ipv6, **POINTS)])
     examination = doctor.examine()
     if ipv6:
-        examination.only("warning", "list bl is asked about IPv6 clients")
+        examination.only("warning", "list bl is queried for IPv6 clients")
     else:
         assert examination.status == 0, examination.result
 
@@ -270,7 +270,7 @@ def test_list_that_is_never_asked(doctor, lab, messages):
     doctor.daemon(lab.dns(), lists=lists, messages=messages)
     examination = doctor.examine()
     if messages == 50:
-        examination.only("warning", "list names was never asked in 50 messages")
+        examination.only("warning", "list names was never queried in 50 messages")
     else:
         assert examination.status == 0, examination.result
 
@@ -456,7 +456,7 @@ def test_clock_that_jumps(doctor, dns, lab):
         (["smtpd_milters = { inet:127.0.0.1:1, default_action=accept } inet:127.0.0.1:PORT",
           "milter_default_action = quarantine"], "warning", "quarantine (milter_default_action)"),
         (["smtpd_milters = inet:127.0.0.1:PORT1", "milter_default_action = accept"],
-         "warning", "Postfix does not ask this milter"),
+         "warning", "Postfix does not use this milter"),
         (["smtpd_milters =", "milter_default_action = tempfail", "smtp/inet/smtpd_milters = inet:127.0.0.1:PORT",
           "smtp/inet/milter_default_action = accept"], "warning", "tempfail"),
         (["smtpd_milters = { inet:127.0.0.1:PORT, default_action=accept }", "non_smtpd_milters = inet:127.0.0.1:PORT"],

@@ -309,7 +309,7 @@ def test_wrong_refusals_count_for_the_list(lab):
     """zen alone refused; with cop each was needed. One of few marked is enough to say so."""
     alone, both = "192.0.2.20", "192.0.2.21"
     dns = lab.dns(listed(alone, "zen.test") + listed(both, "one.test") + listed(both, "two.test"))
-    lab.daemon(dns, lists=[dnsbl("zen", "zen.test"), dnsbl("one", "one.test", weight=4),
+    lab.daemon(dns, lists=[dnsbl("zen", "zen.test", weight=9), dnsbl("one", "one.test", weight=4),
                            dnsbl("two", "two.test", weight=4)], reply={"id": True})  # fmt: skip
     ctl = Rblctl(lab.dir)
     ids = {client: re.search(rf"\[({ID})\]", lab.send(addr=client).reply).group(1)
@@ -317,9 +317,13 @@ def test_wrong_refusals_count_for_the_list(lab):
     assert ctl("false", ids[both]).status == 0
     rows = {row["list"]: row for row in ctl("--json", "dnsbl").json["lists"]}
     assert [(rows[n]["refused_alone"], rows[n]["false"], rows[n]["proposal"])
-            for n in ("zen", "one", "two")] == [(1, 0, ""), (0, 0, ""), (0, 0, "")]
+            for n in ("zen", "one", "two")] == [(1, 0, None), (0, 0, None), (0, 0, None)]
     assert ctl("false", ids[alone]).status == 0
     shown = ctl("dnsbl").out
-    assert "zen: it should not refuse alone: of 1 that it did, 1 are marked" in shown
+    assert "zen: weight 9 -> 7, it should not refuse alone: of 1 that it did, 1 are marked" in shown
+    assert f"rblctl why {ids[alone]}\n" in shown
+    where, line = re.search(r"^    (\S+):(\d+): weight = 7$", shown, re.M).groups()
+    conf = open(where, encoding="utf-8").read().splitlines()
+    assert re.search(r"weight\s*=\s*9", conf[int(line) - 1])
     assert ctl("false", ids[alone], "--undo").status == 0
     assert "should not refuse alone" not in ctl("dnsbl").out

@@ -12,9 +12,12 @@ from harness.daemon import ROOT, binary, environment
 
 PAGE = (ROOT / "man/rblmilter.conf.5").read_text()
 SAMPLE = ROOT / "etc/rblmilter.conf"
-LIST = 'list "x" { zone = "x.example" codes "127.0.0.2" { } }\n'
-DEPENDS = {("list", "test-listed"), ("list", "test-unlisted"), ("codes", "weight")}
-GIVEN = {("list", "zone")}
+LIST = ('list "x" { zone = "x.example" codes "127.0.0.2" { } }\n'
+        'rule "x" { over = { "5 messages in 1h" } }\n')
+DEPENDS = {("list", "test-listed"), ("list", "test-unlisted"), ("codes", "weight"),
+           ("rule", "list")}  # fmt: skip
+TITLED = ("list", "codes", "rule")
+GIVEN = {("list", "zone"), ("rule", "over")}
 
 
 def check(path):
@@ -71,7 +74,8 @@ def defaults(tmp_path):
 @pytest.fixture
 def etc(tmp_path):
     """What examples expect below /etc/rblmilter."""
-    shutil.copytree(ROOT / "etc/lists.d", tmp_path / "lists.d")
+    for folder in ("lists.d", "rules.d"):
+        shutil.copytree(ROOT / "etc" / folder, tmp_path / folder)
     key = tmp_path / "spamhaus.key"
     key.write_text("abcdefghijklmnopqrstuvwxyz\n")
     key.chmod(0o640)
@@ -105,8 +109,8 @@ def test_sample_loads_with_the_defaults(etc):
     shutil.copy(SAMPLE, conf)
     result = check(conf)
     assert (result.returncode, result.stderr) == (0, "")
-    real = {o: v for o, v in defaults(etc).items() if o[0] not in ("list", "codes")}
-    assert options(result.stdout) == real
+    real = {o: v for o, v in defaults(etc).items() if o[0] not in TITLED}
+    assert {o: v for o, v in options(result.stdout).items() if o[0] not in TITLED} == real
 
 
 def test_what_the_sample_comments_out(etc):
@@ -118,14 +122,15 @@ def test_what_the_sample_comments_out(etc):
     conf.write_text(text)
     result = check(conf)
     assert (result.returncode, result.stderr) == (0, "")
-    real = {o: v for o, v in defaults(etc).items() if o[0] not in ("list", "codes")}
-    said = {o: v for o, v in options(text).items() if o[0] not in ("list", "codes")}
+    real = {o: v for o, v in defaults(etc).items() if o[0] not in TITLED}
+    said = {o: v for o, v in options(text).items() if o[0] not in TITLED}
     assert said == real
 
 
-def test_the_sample_list(etc):
-    """The list section in comments names every option of a list."""
-    block = re.search(r'^#list "example" \{\n(.*?)^#\}', SAMPLE.read_text(), re.M | re.S)
+@pytest.mark.parametrize("section", ["list", "rule"])
+def test_the_sample_section(etc, section):
+    """The section in comments names every option of a list, and of a rule."""
+    block = re.search(rf'^#{section} "example" \{{\n(.*?)^#\}}', SAMPLE.read_text(), re.M | re.S)
     text = re.sub(r"^#", "", block[0], flags=re.M)
     (etc / "example.key").write_text("abc\n")
     (etc / "example.key").chmod(0o640)
@@ -133,7 +138,7 @@ def test_the_sample_list(etc):
     conf.write_text(text.replace("/etc/rblmilter", str(etc)))
     result = check(conf)
     assert (result.returncode, result.stderr) == (0, "")
-    names = {o for s, o in defaults(etc) if s == "list"}
+    names = {o for s, o in defaults(etc) if s == section}
     assert names <= set(re.findall(r"([a-z0-9-]+) = ", text))
 
 

@@ -188,7 +188,7 @@ def test_both_logs_name_the_same_message(world):
 
 def test_doctor_sees_the_macros(world):
     deliver(world, CLEAN)
-    assert "the MTA comes, with its macros" in world.rblctl("doctor").out
+    assert "the MTA connects, with its macros" in world.rblctl("doctor").out
 
 
 UNASKED = LINE.replace("INPUT_", "")

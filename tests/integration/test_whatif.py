@@ -311,7 +311,7 @@ BOUNDS = [
      ["refused before sender or recipient were known"]),
     ("a weight at CONNECT", changed(milter={"reject_at": "connect"}, exempt=EARLY),
      changed(milter={"reject_at": "connect"}, exempt=EARLY, lists=lists(zen=zen(sbl=9))), []),
-    ("tags", OLD, changed(blocklist={"strip_tags": True}), ["the blocklist was not asked so then"]),
+    ("tags", OLD, changed(blocklist={"strip_tags": True}), ["the blocklist was not queried like this then"]),
     ("hidden, a recipient more", HIDDEN, {**HIDDEN, "exempt": HELP},
      ["local parts are not kept", NOT_JUDGED]),
     ("hidden, a sender more", HIDDEN,

@@ -52,3 +52,11 @@ tests_unit_test_threads_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_jumps
 tests_unit_test_jumps_SOURCES = tests/unit/test_jumps.c $(blocklist_helper)
 tests_unit_test_jumps_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_versions
+tests_unit_test_versions_SOURCES = tests/unit/test_versions.c $(blocklist_helper)
+tests_unit_test_versions_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_farm_model
+tests_unit_test_farm_model_SOURCES = tests/unit/test_farm_model.c $(blocklist_helper)
+tests_unit_test_farm_model_LDADD = $(unit_libs)

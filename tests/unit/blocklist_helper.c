@@ -41,8 +41,13 @@ void box_start(struct box *box)
 
 struct blocklist *box_try_open(struct box *box, enum blocklist_on_damage on_damage)
 {
-    struct blocklist_options options = {
-        .database = box->path, .on_damage = on_damage, .clock = &box->clock};
+    struct blocklist_options options = {.database = box->path,
+                                        .on_damage = on_damage,
+                                        .farm = box->farm,
+                                        .keep_local = box->keep_local,
+                                        .keep_local_count =
+                                            box->keep_local != NULL ? 1 : 0,
+                                        .clock = &box->clock};
 
     box->blocklist = blocklist_open(&options, box->error);
     return box->blocklist;

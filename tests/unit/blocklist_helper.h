@@ -19,6 +19,8 @@ struct box {
     char folder[64], path[96];
     _Atomic int64_t wall_ns, steady_ns; /* the store's threads read them */
     struct blocklist_clock clock;
+    bool farm;                     /* opened as of a farm */
+    const char *const *keep_local; /* one source; NULL none */
     struct blocklist *blocklist;
     char error[BLOCKLIST_ERROR_SIZE];
 };

@@ -236,7 +236,7 @@ static void test_lost_goes_first(void **state)
     begin(&w);
     come_near(&w);
     assert_null(resolver_query(w.resolver, w.upstream, DNS_A, "lost.t", 0, &lost.lookup));
-    ask(&w, "silent", 100 * BURST_NEAR); /* a second, at the least */
+    ask(&w, "silent", 40 * BURST_NEAR); /* 400 ms, at the least */
     assert_null(
         resolver_query(w.resolver, w.upstream, DNS_A, "answered.t", 0, &last.lookup));
     while (atomic_load(&last.place) == 0 || atomic_load(&lost.place) == 0) {

@@ -175,6 +175,9 @@ static void test_rights(void **state)
         {"usage-reset", RIGHT_WRITE},
         {"event", RIGHT_WRITE},
         {"watch", RIGHT_READ},
+        {"farm", RIGHT_READ},
+        {"farm-compare", RIGHT_WRITE},
+        {"farm-forget", RIGHT_WRITE},
     };
 
     struct command_table table = daemon_commands(NULL);

@@ -307,6 +307,23 @@ static void decided_before_all_is_answered(void **state)
     session_free(s);
 }
 
+/* What another session makes doubtful once the verdict is decided does not void it. */
+static void doubt_after_the_wait_changes_nothing(void **state)
+{
+    static const struct message m = {"192.0.2.1", NULL, NULL, "a@b.example", NULL};
+    struct world *w = *state;
+    struct session *s = begin(w->policy, &m);
+    struct list_half *one = &w->policy->lists.items[0].state->halves[0];
+    struct wait wait = {
+        .what = WAIT_VERDICT, .envelope = &s->envelope, .deadline_ms = clock_ms() + 2500};
+
+    lookups_wait(s->lookups, &wait);
+    atomic_store(&one->held, true);
+    assert_int_equal(lookups_settle(s->lookups, &wait).score, 8);
+    atomic_store(&one->held, false);
+    session_free(s);
+}
+
 /* A session that ends with questions open leaves nothing behind (run under ASan). */
 static void ends_with_questions_open(void **state)
 {
@@ -460,6 +477,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decisions),
         cmocka_unit_test(decided_before_all_is_answered),
+        cmocka_unit_test(doubt_after_the_wait_changes_nothing),
         cmocka_unit_test(ends_with_questions_open),
         cmocka_unit_test(second_message_is_judged_anew),
         cmocka_unit_test(helo_forgets_the_sender),

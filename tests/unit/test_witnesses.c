@@ -154,6 +154,8 @@ static void test_whom_a_liar_named(void **state)
     assert_int_equal(witnesses_draw_named(w, 4, drawn, 64), 52);
     witnesses_disown(w, 4); /* it named 200 at once: the older are still there */
     assert_int_equal(witnesses_draw_named(w, 4, drawn, 64), 8);
+    witnesses_disown(w, WITNESS_ALL_LISTS);
+    assert_int_equal(witnesses_draw_named(w, 4, drawn, 64), 0);
     witnesses_free(w);
 }
 

@@ -1,0 +1,126 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+-- The tables of a farm: one blocklist on many hosts. "rblctl farm init CONNECTION" runs this
+-- as whoever the connection is of, who may make a schema and roles; PostgreSQL 14 or newer.
+-- The daemons connect as the role rblmilter, which may read all and change by the functions
+-- below only. docs/farm.md says what is what.
+BEGIN;
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rblmilter_owner') THEN
+    CREATE ROLE rblmilter_owner NOLOGIN; END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rblmilter') THEN
+    CREATE ROLE rblmilter LOGIN; END IF;
+  IF NOT pg_has_role(current_user, 'rblmilter_owner', 'MEMBER') THEN
+    EXECUTE format('GRANT rblmilter_owner TO %I', current_user); END IF;
+END $$;
+CREATE SCHEMA farm AUTHORIZATION rblmilter_owner;
+SET LOCAL ROLE rblmilter_owner;
+SET LOCAL search_path = farm;
+
+-- seq: the number of the last change
+CREATE TABLE head (one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  schema int NOT NULL DEFAULT 1, epoch uuid NOT NULL DEFAULT gen_random_uuid(),
+  seq bigint NOT NULL DEFAULT 0, keep_days int NOT NULL DEFAULT 90 CHECK (keep_days >= 2));
+INSERT INTO head DEFAULT VALUES;
+
+-- The state: one row per entry, source and side, with its version (at, id).
+-- side: 0 mark that all of an entry was removed, 1 block or tempfail, 2 allow
+CREATE TABLE entry (at bigint NOT NULL, id bigint NOT NULL, since bigint NOT NULL, expires bigint,
+  side smallint NOT NULL CHECK (side IN (0, 1, 2) AND (side = 0) = (source = '')),
+  entry text COLLATE "C" NOT NULL CHECK (octet_length(entry) BETWEEN 1 AND 400),
+  source text COLLATE "C" NOT NULL CHECK (octet_length(source) <= 64),
+  action text NOT NULL CHECK (octet_length(action) <= 20),
+  reason text NOT NULL CHECK (octet_length(reason) <= 1000),
+  who text NOT NULL CHECK (octet_length(who) <= 320),
+  node text NOT NULL CHECK (octet_length(node) BETWEEN 1 AND 255),
+  PRIMARY KEY (entry, source, side));
+CREATE INDEX entry_dead ON entry (greatest(at, expires * 1000))
+  WHERE action = 'removed' OR expires IS NOT NULL;
+
+-- What hosts read, and the farm's log. stamp: random, one per call of publish
+CREATE TABLE change (seq bigint PRIMARY KEY, stamp bigint NOT NULL,
+  stored timestamptz NOT NULL DEFAULT clock_timestamp(), LIKE entry);
+CREATE INDEX change_stored ON change USING brin (stored);
+
+-- The hosts. What changes all the time is UNLOGGED: empty after a failover, it fills itself.
+CREATE TABLE node (name text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 255),
+  instance text NOT NULL, version text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE UNLOGGED TABLE beat (name text PRIMARY KEY, seen timestamptz NOT NULL, applied bigint NOT NULL,
+  entries bigint NOT NULL, waiting bigint NOT NULL, refused bigint NOT NULL) WITH (fillfactor = 50);
+
+CREATE TYPE item AS (side smallint, entry text, source text, action text, reason text, who text,
+  since bigint, expires bigint, at bigint, id bigint);
+
+-- Takes changes: of each row the newest version counts. Returns the number of the last change
+-- there is. One statement, in autocommit: a host that froze between two would hold the farm's
+-- lock. Plans are nested loops by the keys; marks among the call's own rows by a window.
+CREATE FUNCTION publish(p_node text, p_changes jsonb) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = farm, pg_temp SET jit = off SET enable_seqscan = off SET enable_hashjoin = off
+  SET enable_mergejoin = off AS $$
+DECLARE s bigint; fresh item[]; p item[]; st bigint := (random() * 9007199254740992)::bigint;
+BEGIN
+  SELECT array_agg(r) INTO p FROM jsonb_populate_recordset(NULL::item, p_changes) r;
+  IF EXISTS (SELECT FROM unnest(p) c WHERE c.at > extract(epoch FROM clock_timestamp()) * 1000 + 86400000) THEN
+    RAISE 'a change is dated more than a day ahead of this server' USING ERRCODE = 'RM001'; END IF;
+  SELECT seq INTO STRICT s FROM head WHERE one FOR UPDATE;        -- orders all writers until commit
+  SELECT array_agg((side, c.entry, source, action, reason, who, since, expires, at, id)::item ORDER BY at, id)
+  INTO fresh FROM (
+    SELECT w.*, max(ARRAY[at, id]) FILTER (WHERE side = 0) OVER (PARTITION BY w.entry) AS mark FROM (
+      SELECT DISTINCT ON (u.entry, source, side) * FROM unnest(p) u
+      ORDER BY u.entry, source, side, at DESC, id DESC) w) c
+  WHERE (mark IS NULL OR ARRAY[at, id] >= mark)
+    AND NOT EXISTS (SELECT FROM entry e WHERE e.entry = c.entry AND (e.at, e.id) >= (c.at, c.id)
+                    AND (e.side = 0 OR (e.source, e.side) = (c.source, c.side)));
+  IF fresh IS NULL THEN RETURN s; END IF;
+  DELETE FROM entry e USING unnest(fresh) m
+  WHERE m.side = 0 AND e.entry = m.entry AND e.side > 0 AND (e.at, e.id) < (m.at, m.id);
+  INSERT INTO entry (side, entry, source, action, reason, who, since, expires, at, id, node)
+  SELECT f.*, p_node FROM unnest(fresh) f
+  ON CONFLICT (entry, source, side) DO UPDATE SET action = excluded.action, reason = excluded.reason,
+    who = excluded.who, since = excluded.since, expires = excluded.expires, at = excluded.at,
+    id = excluded.id, node = excluded.node;
+  INSERT INTO change (seq, stamp, side, entry, source, action, reason, who, since, expires, at, id, node)
+  SELECT s + nr, st, side, entry, source, action, reason, who, since, expires, at, id, p_node
+  FROM unnest(fresh) WITH ORDINALITY AS f(side, entry, source, action, reason, who, since, expires, at, id, nr);
+  s := s + cardinality(fresh);
+  UPDATE head SET seq = s WHERE one;
+  PERFORM pg_notify('rblmilter_farm', s::text);
+  RETURN s;
+END $$;
+
+-- A host says how far it is. Returns the instance that said so before: where two have one name
+-- it is not always the caller's.
+CREATE FUNCTION beat(p_name text, p_instance text, p_version text, p_applied bigint, p_entries bigint,
+  p_waiting bigint, p_refused bigint) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = farm, pg_temp AS $$
+DECLARE was node%ROWTYPE;
+BEGIN
+  SELECT * INTO was FROM node WHERE name = p_name;
+  IF was IS NULL OR (was.instance, was.version) IS DISTINCT FROM (p_instance, p_version) THEN
+    INSERT INTO node (name, instance, version) VALUES (p_name, p_instance, p_version)
+    ON CONFLICT (name) DO UPDATE SET instance = excluded.instance, version = excluded.version; END IF;
+  INSERT INTO beat VALUES (p_name, clock_timestamp(), p_applied, p_entries, p_waiting, p_refused)
+  ON CONFLICT (name) DO UPDATE SET seen = excluded.seen, applied = excluded.applied,
+    entries = excluded.entries, waiting = excluded.waiting, refused = excluded.refused;
+  RETURN was.instance;
+END $$;
+
+CREATE FUNCTION forget_node(p_name text) RETURNS bigint LANGUAGE sql SECURITY DEFINER
+  SET search_path = farm, pg_temp AS $$
+  DELETE FROM beat WHERE name = p_name;
+  WITH d AS (DELETE FROM node WHERE name = p_name RETURNING 1) SELECT count(*) FROM d $$;
+
+-- Forgets changes, removed and ended rows older than keep_days; never the newest change.
+CREATE FUNCTION tidy() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = farm, pg_temp AS $$
+DECLARE days int; s bigint;
+BEGIN
+  SELECT keep_days, seq INTO days, s FROM head;
+  DELETE FROM change WHERE stored < clock_timestamp() - days * interval '1 day' AND seq < s;
+  DELETE FROM entry WHERE (action = 'removed' OR expires IS NOT NULL)
+    AND greatest(at, expires * 1000) < (extract(epoch FROM clock_timestamp()) - days * 86400.0) * 1000;
+END $$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA farm FROM PUBLIC;
+GRANT USAGE ON SCHEMA farm TO rblmilter;
+GRANT SELECT ON ALL TABLES IN SCHEMA farm TO rblmilter;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA farm TO rblmilter;
+COMMIT;

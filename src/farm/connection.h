@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FARM_CONNECTION_H
+#define FARM_CONNECTION_H
+
+/* A connection to the farm's database that never waits longer than its deadline, whatever
+ * the server does: stopped, gone, or sending without an end. For one thread. */
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONNECTION_DEADLINE_MS 10000
+#define CONNECTION_ERROR_SIZE  400
+
+struct connection {
+    PGconn *pg;                        /* NULL: closed */
+    int wake_fd;                       /* an eventfd that ends connection_wait; -1 none */
+    char error[CONNECTION_ERROR_SIZE]; /* of the last failure, one line, no password */
+    char state[6];                     /* its SQLSTATE, "" none */
+};
+
+/* Connects, within some seconds for each host of text (a libpq connection string). name is
+ * how the server's admin sees us. Returns 0 or -1. connection_close in either case. */
+int connection_open(struct connection *connection, const char *text, const char *name,
+                    bool any_session);
+void connection_close(struct connection *connection);
+
+/* Runs one statement, its parameters as texts. Returns what it gave, to be PQcleared; or
+ * NULL with error, where the connection is closed (pg NULL) unless it is the server that
+ * refused. */
+PGresult *connection_query(struct connection *connection, const char *sql, int count,
+                           const char *const *values);
+
+/* The same where nothing is given back. 0 or -1. */
+int connection_do(struct connection *connection, const char *sql);
+
+/* Runs a script of statements with no parameters. 0 or -1. */
+int connection_script(struct connection *connection, const char *sql);
+
+/* A whole number of a result; -1 where it is none. */
+int64_t result_number(const PGresult *result, int row, int column);
+
+/* Waits for timeout_ms, for wake_fd, or for a notification (returns true). */
+bool connection_wait(struct connection *connection, int timeout_ms);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The hosts of the farm: each says how far it is, and sees how far the others are. */
+
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "farm/parts.h"
+
+static uint64_t entries_of(struct blocklist *blocklist)
+{
+    struct blocklist_status status;
+    uint64_t entries = 0;
+
+    blocklist_status(blocklist, &status);
+    for (int i = 0; i < ENTRY_KIND_COUNT; i++)
+        entries += status.entries[i];
+    return entries;
+}
+
+static void note_twice(struct farm *farm, bool twice)
+{
+    pthread_mutex_lock(&farm->lock);
+    for (unsigned i = 0; i < farm->status.host_count; i++)
+        if (farm->status.hosts[i].own)
+            farm->status.hosts[i].twice = twice;
+    pthread_mutex_unlock(&farm->lock);
+    if (twice)
+        log_warning("farm: node=%s: another host has the same name: set node in the farm "
+                    "section",
+                    farm->node);
+}
+
+int hosts_beat(struct farm *farm)
+{
+    char applied[24], entries[24], waiting[24], refused[24];
+    const char *values[] = {farm->node, farm->instance, PACKAGE_VERSION, applied,
+                            entries,    waiting,        refused};
+    char error[BLOCKLIST_ERROR_SIZE];
+    PGresult *result;
+    int64_t keys;
+
+    if (shared_waiting(farm->blocklist, &keys, error) != BLOCKLIST_OK)
+        return farm_failed(farm, error);
+    (void)snprintf(applied, sizeof applied, "%" PRId64, farm->state.seq);
+    (void)snprintf(entries, sizeof entries, "%" PRIu64, entries_of(farm->blocklist));
+    (void)snprintf(waiting, sizeof waiting, "%" PRId64, keys);
+    pthread_mutex_lock(&farm->lock);
+    farm->status.waiting = keys;
+    (void)snprintf(refused, sizeof refused, "%" PRId64, farm->status.refused);
+    pthread_mutex_unlock(&farm->lock);
+    result = connection_query(&farm->connection,
+                              "SELECT farm.beat($1, $2, $3, $4::bigint, $5::bigint,"
+                              " $6::bigint, $7::bigint)",
+                              7, values);
+    if (result == NULL)
+        return farm_failed(farm, NULL);
+    /* the first may find our own earlier life's */
+    if (farm->beats++ > 0 && PQntuples(result) == 1)
+        note_twice(farm, strcmp(PQgetvalue(result, 0, 0), farm->instance) != 0);
+    PQclear(result);
+    farm->beaten_seq = farm->state.seq;
+    return 0;
+}
+
+static struct farm_host host_of(const struct farm *farm, const PGresult *result, int i)
+{
+    struct farm_host host = {
+        .since = result_number(result, i, 2),
+        .seen_ms = result_number(result, i, 4),
+        .entries = result_number(result, i, 5),
+        .waiting = result_number(result, i, 6),
+        .refused = result_number(result, i, 7),
+        .lag_ms = result_number(result, i, 8),
+    };
+
+    (void)text_clean(PQgetvalue(result, i, 0), host.name, sizeof host.name); /* cut */
+    (void)text_clean(PQgetvalue(result, i, 1), host.version, sizeof host.version);
+    host.own = strcmp(PQgetvalue(result, i, 0), farm->node) == 0;
+    return host;
+}
+
+int hosts_look(struct farm *farm)
+{
+    static const char sql[] =
+        "SELECT n.name, n.version, extract(epoch FROM n.since)::bigint,"
+        " coalesce(b.applied, -1), coalesce((extract(epoch FROM clock_timestamp() - "
+        "b.seen) *"
+        " 1000)::bigint, -1), coalesce(b.entries, 0), coalesce(b.waiting, 0),"
+        " coalesce(b.refused, 0), coalesce((extract(epoch FROM clock_timestamp() - "
+        "(SELECT"
+        " c.stored FROM farm.change c WHERE c.seq > b.applied ORDER BY c.seq LIMIT 1)) *"
+        " 1000)::bigint, 0) FROM farm.node n LEFT JOIN farm.beat b USING (name)"
+        " ORDER BY n.name COLLATE \"C\" LIMIT 1000";
+    PGresult *result = connection_query(&farm->connection, sql, 0, NULL);
+    struct farm_host *hosts, *old;
+    int count;
+
+    if (result == NULL)
+        return farm_failed(farm, NULL);
+    count = PQnfields(result) != 9               ? 0
+            : PQntuples(result) > FARM_HOSTS_MAX ? FARM_HOSTS_MAX
+                                                 : PQntuples(result);
+    hosts = calloc((size_t)count + 1, sizeof *hosts);
+    if (hosts == NULL) {
+        PQclear(result);
+        return farm_failed(farm, "no memory");
+    }
+    for (int i = 0; i < count; i++)
+        hosts[i] = host_of(farm, result, i);
+    pthread_mutex_lock(&farm->lock);
+    old = farm->status.hosts;
+    for (unsigned i = 0, k = 0; i < (unsigned)count; i++) {
+        while (k < farm->status.host_count && strcmp(old[k].name, hosts[i].name) < 0)
+            k++;
+        if (k < farm->status.host_count && strcmp(old[k].name, hosts[i].name) == 0)
+            hosts[i].twice = old[k].twice;
+        farm->applied[i] = result_number(result, (int)i, 3);
+    }
+    farm->status.hosts = hosts;
+    farm->status.host_count = (unsigned)count;
+    pthread_cond_broadcast(&farm->news);
+    pthread_mutex_unlock(&farm->lock);
+    free(old);
+    PQclear(result);
+    return 0;
+}
+
+int hosts_forget(struct farm *farm)
+{
+    char name[FARM_NAME_SIZE];
+    const char *values[] = {name};
+    PGresult *result;
+    int64_t count;
+
+    pthread_mutex_lock(&farm->lock);
+    memcpy(name, farm->forget, sizeof name);
+    pthread_mutex_unlock(&farm->lock);
+    if (name[0] == '\0')
+        return 0;
+    result =
+        connection_query(&farm->connection, "SELECT farm.forget_node($1)", 1, values);
+    if (result == NULL)
+        return farm_failed(farm, NULL);
+    count = result_number(result, 0, 0);
+    PQclear(result);
+    pthread_mutex_lock(&farm->lock);
+    farm->forget[0] = '\0';
+    farm->forgotten = count > 0;
+    pthread_cond_broadcast(&farm->news);
+    pthread_mutex_unlock(&farm->lock);
+    return 0;
+}

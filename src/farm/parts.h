@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FARM_PARTS_H
+#define FARM_PARTS_H
+
+/* The inside of struct farm, for this folder only. farm.c has the thread, publish.c sends,
+ * read.c takes, reconcile.c compares; hosts.c knows of the others. */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "blocklist/shared.h"
+#include "farm/connection.h"
+#include "farm/farm.h"
+
+#define FARM_SCHEMA 1
+
+struct farm {
+    struct blocklist *blocklist;
+    char *database, *node, *keep_local;
+    char instance[33];
+    pthread_t thread;
+    int wake_fd;
+    atomic_bool stopping, ended;
+
+    /* the thread's own */
+    struct connection connection;
+    struct shared_state state; /* the cursor */
+    bool compare_now;
+    int64_t head_seq;      /* of the last read; -1 unknown */
+    bool answers;          /* keys were answered since the outbox was cleared */
+    int64_t published_seq; /* the greatest that publish answered */
+    int64_t next_read_ms, next_beat_ms, next_hosts_ms, next_tidy_ms;
+    int64_t beaten_seq;
+    int keep_days;
+    unsigned beats;
+
+    pthread_mutex_t lock; /* what follows */
+    pthread_cond_t news;  /* CLOCK_MONOTONIC */
+    struct farm_status status;
+    int64_t read_at_ms;              /* steady clock */
+    int64_t applied[FARM_HOSTS_MAX]; /* of status.hosts */
+    uint64_t asked;                  /* how often farm_reach was called */
+    uint64_t sent_round, sent_seq; /* what was asked until then is sent, by that number */
+    uint64_t failed_round;         /* …, or was not, as the farm was not reached */
+    unsigned waiters;
+    uint64_t compares_asked, compares_done;
+    struct farm_comparison comparison;
+    char comparison_error[FARM_ERROR_SIZE];
+    char forget[FARM_NAME_SIZE]; /* a node; "" none */
+    int forgotten;               /* as farm_forget returns; 2: not yet */
+};
+
+/* Each returns 0, or -1: then the connection has failed, or the database, and
+ * farm_failed was told. All but farm_failed are for the thread alone. */
+int publish_all(struct farm *farm); /* what is in the outbox */
+int read_all(struct farm *farm);    /* sets compare_now where the cursor is not there */
+int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms);
+int read_note(struct farm *farm, int64_t now_ms); /* keeps the cursor, read now */
+int reconcile(struct farm *farm, struct farm_comparison *out);
+int hosts_beat(struct farm *farm);
+int hosts_look(struct farm *farm);
+int hosts_forget(struct farm *farm);
+
+/* Notes why; logs it where it is news. NULL: the connection's error. Returns -1. */
+int farm_failed(struct farm *farm, const char *why);
+
+/* Counts and names rows that were refused. */
+void farm_refused(struct farm *farm, uint64_t count, const char *name, const char *why);
+
+/* The row of a result whose columns from first on are side, entry, source, action, reason,
+ * who, since, expires, at, id. Texts live as long as result. */
+#define ROW_COLUMNS      "side, entry, source, action, reason, who, since, expires, at, id"
+#define ROW_COLUMN_COUNT 10
+struct shared_row row_of_result(const PGresult *result, int row, int first);
+
+#endif

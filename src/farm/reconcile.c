@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* All rows of this host and of the farm are compared, and what differs is repaired: newer
+ * ones of the farm are taken, own ones that it lacks are put into the outbox. One routine
+ * for a new host, one that was away for long, a database that was lost, emptied or set back.
+ * It may be cut at any point, and run at any time. */
+
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "farm/parts.h"
+
+#define BATCH_ROWS 5000
+#define DAY_MS     INT64_C(86400000)
+
+/* A comparison under way. */
+struct walk {
+    struct farm *farm;
+    struct farm_comparison *out;
+    bool wanted[SHARED_BUCKETS]; /* buckets that differ */
+    int64_t floor_ms;            /* dead rows older than that are left out */
+    int64_t drop_ms; /* own rows older than that which the farm lacks go; 0 none */
+    bool quiet;      /* a new host's first list */
+
+    const PGresult *result; /* a batch of the farm's rows, in order */
+    int at, count;
+    bool last; /* there are no more behind it */
+    struct shared_row *taken;
+    size_t taken_count;
+
+    struct shared_place place; /* how far this host's are looked at */
+    struct shared_place *own;  /* keys that the farm lacks or has older */
+    size_t own_count;
+    struct shared_place *dropped;
+    size_t dropped_count;
+};
+
+static int64_t bucket_of(int64_t id)
+{
+    return id & (SHARED_BUCKETS - 1);
+}
+
+/* As both sides sort: by bytes. */
+static int compare_keys(const struct shared_row *a, const struct shared_row *b)
+{
+    int order = strcmp(a->entry, b->entry);
+
+    if (order == 0)
+        order = (a->side > b->side) - (a->side < b->side);
+    return order != 0 ? order : strcmp(a->source, b->source);
+}
+
+static void note(struct farm_comparison *out, const struct shared_row *row,
+                 const char *what)
+{
+    char name[100];
+
+    if (out->row_count == sizeof out->rows / sizeof out->rows[0])
+        return;
+    (void)utf8_show(row->entry, name, sizeof name); /* cut */
+    (void)snprintf(out->rows[out->row_count++], sizeof out->rows[0], "%s %s %.64s: %s",
+                   name, row->side == 0 ? "removed" : row->action, row->source, what);
+}
+
+static void take(struct walk *walk, const struct shared_row *row)
+{
+    walk->taken[walk->taken_count++] = *row;
+}
+
+static void keep_key(struct shared_place *keys, size_t *count,
+                     const struct shared_row *row)
+{
+    struct shared_place *key = &keys[(*count)++];
+
+    /* they fit, as the blocklist's do */
+    (void)text_copy(row->entry, key->entry, sizeof key->entry);
+    (void)text_copy(row->source, key->source, sizeof key->source);
+    key->side = row->side;
+}
+
+static void only_here(struct walk *walk, const struct shared_row *row)
+{
+    if (!walk->wanted[bucket_of(row->version.id)])
+        return;
+    if (row->version.at < walk->drop_ms) {
+        keep_key(walk->dropped, &walk->dropped_count, row);
+        return;
+    }
+    walk->out->not_there++;
+    note(walk->out, row, "the farm does not have it");
+    keep_key(walk->own, &walk->own_count, row);
+}
+
+static void on_both(struct walk *walk, const struct shared_row *theirs,
+                    const struct shared_row *ours)
+{
+    int order = version_compare(theirs->version, ours->version);
+
+    if (order > 0) {
+        walk->out->older++;
+        note(walk->out, theirs, "it is newer in the farm");
+        take(walk, theirs);
+    } else if (order < 0) {
+        walk->out->newer++;
+        note(walk->out, ours, "it is newer here");
+        keep_key(walk->own, &walk->own_count, ours);
+    }
+}
+
+static void only_there(struct walk *walk, const struct shared_row *row)
+{
+    walk->out->missing++;
+    note(walk->out, row, "this host does not have it");
+    take(walk, row);
+}
+
+/* One row of this host, beside the farm's up to it. */
+static bool look_at_own(void *context, const struct shared_row *ours)
+{
+    struct walk *walk = context;
+    int order = 1;
+
+    if (walk->own_count == BATCH_ROWS || walk->dropped_count == BATCH_ROWS)
+        return false;
+    while (walk->at < walk->count) {
+        struct shared_row theirs = row_of_result(walk->result, walk->at, 0);
+
+        order = compare_keys(&theirs, ours);
+        if (order > 0)
+            break;
+        walk->at++;
+        if (order == 0) {
+            on_both(walk, &theirs, ours);
+            return true;
+        }
+        only_there(walk, &theirs);
+    }
+    if (walk->at == walk->count && !walk->last)
+        return false; /* the next batch may have it */
+    only_here(walk, ours);
+    return true;
+}
+
+/* --- what is done about it --- */
+
+static int put_into_outbox(struct walk *walk)
+{
+    struct shared_row *rows =
+        calloc(walk->own_count + walk->dropped_count + 1, sizeof *rows);
+    char error[BLOCKLIST_ERROR_SIZE];
+    enum blocklist_result result = BLOCKLIST_OK;
+    size_t count = 0;
+
+    if (rows == NULL)
+        return farm_failed(walk->farm, "no memory");
+    for (size_t i = 0; i < walk->own_count; i++, count++)
+        rows[count] = (struct shared_row){.entry = walk->own[i].entry,
+                                          .source = walk->own[i].source,
+                                          .side = walk->own[i].side};
+    for (size_t i = 0; i < walk->dropped_count; i++, count++)
+        rows[count] = (struct shared_row){.entry = walk->dropped[i].entry,
+                                          .source = walk->dropped[i].source,
+                                          .side = walk->dropped[i].side};
+    if (walk->own_count > 0)
+        result = shared_outbox_add(walk->farm->blocklist, rows, walk->own_count, error);
+    if (result == BLOCKLIST_OK && walk->dropped_count > 0)
+        result = shared_drop(walk->farm->blocklist, rows + walk->own_count,
+                             walk->dropped_count, error);
+    free(rows);
+    if (result != BLOCKLIST_OK)
+        return farm_failed(walk->farm, error);
+    if (walk->dropped_count > 0)
+        log_notice("farm: dropped=%zu: this host was away for longer than the farm keeps "
+                   "changes, and what the farm does not have was removed meanwhile",
+                   walk->dropped_count);
+    walk->own_count = walk->dropped_count = 0;
+    return 0;
+}
+
+static int merge_taken(struct walk *walk)
+{
+    struct shared_counts counts = {0};
+    char error[BLOCKLIST_ERROR_SIZE];
+
+    if (walk->taken_count == 0)
+        return 0;
+    if (shared_merge(walk->farm->blocklist, walk->taken, walk->taken_count, NULL,
+                     walk->quiet, &counts, error) != BLOCKLIST_OK)
+        return farm_failed(walk->farm, error);
+    walk->taken_count = 0;
+    walk->out->refused += (int64_t)counts.refused;
+    if (counts.refused > 0)
+        farm_refused(walk->farm, counts.refused, "", counts.why);
+    pthread_mutex_lock(&walk->farm->lock);
+    walk->farm->status.taken += counts.applied;
+    pthread_mutex_unlock(&walk->farm->lock);
+    return 0;
+}
+
+/* This host's rows beside a batch of the farm's. */
+static int look_at_batch(struct walk *walk)
+{
+    struct farm *farm = walk->farm;
+    char error[BLOCKLIST_ERROR_SIZE];
+    bool done = false, full;
+
+    do {
+        size_t before;
+
+        if (shared_rows(farm->blocklist, &walk->place, walk->floor_ms, BATCH_ROWS,
+                        look_at_own, walk, &done, error) != BLOCKLIST_OK)
+            return farm_failed(farm, error);
+        before = walk->own_count + walk->dropped_count;
+        full = walk->own_count == BATCH_ROWS || walk->dropped_count == BATCH_ROWS;
+        if (before > 0 && put_into_outbox(walk) != 0)
+            return -1;
+        if (atomic_load(&farm->stopping))
+            return -1;
+    } while (!done && (full || walk->at < walk->count || walk->last));
+    for (; walk->at < walk->count; walk->at++) {
+        struct shared_row theirs = row_of_result(walk->result, walk->at, 0);
+
+        only_there(walk, &theirs);
+    }
+    return merge_taken(walk);
+}
+
+static int walk_all(struct walk *walk)
+{
+    char fetch[40];
+
+    (void)snprintf(fetch, sizeof fetch, "FETCH %d FROM rows", BATCH_ROWS);
+    do {
+        PGresult *result = connection_query(&walk->farm->connection, fetch, 0, NULL);
+        int rc;
+
+        if (result == NULL)
+            return farm_failed(walk->farm, NULL);
+        if (PQnfields(result) != ROW_COLUMN_COUNT || PQntuples(result) > BATCH_ROWS) {
+            PQclear(result);
+            return farm_failed(walk->farm, "the database answers what was not asked");
+        }
+        walk->result = result;
+        walk->at = 0;
+        walk->count = PQntuples(result);
+        walk->last = walk->count < BATCH_ROWS;
+        rc = look_at_batch(walk);
+        PQclear(result);
+        if (rc != 0)
+            return -1;
+    } while (!walk->last);
+    return 0;
+}
+
+/* --- what differs at all --- */
+
+#define SHARED_ENTRIES                                                                   \
+    " FROM farm.entry WHERE source <> ALL ($1::text[]) AND NOT ((action = 'removed' OR"  \
+    " expires IS NOT NULL) AND greatest(at, expires * 1000) < $2::bigint)"
+
+/* "{a,b}" of "a,b"; sources have no other characters than names have. */
+static void local_sources(const struct farm *farm, char *out, size_t size)
+{
+    (void)snprintf(out, size, "{%s}", farm->keep_local); /* as long as shared_state's */
+}
+
+static int farm_digest(struct walk *walk, struct shared_digest *out)
+{
+    char local[520], floor[24];
+    const char *values[] = {local, floor};
+    PGresult *result;
+
+    memset(out, 0, sizeof *out);
+    local_sources(walk->farm, local, sizeof local);
+    (void)snprintf(floor, sizeof floor, "%" PRId64, walk->floor_ms);
+    result = connection_query(
+        &walk->farm->connection,
+        "SELECT (id & 4095)::int, count(*), bit_xor(id)" SHARED_ENTRIES " GROUP BY 1", 2,
+        values);
+    if (result == NULL)
+        return farm_failed(walk->farm, NULL);
+    for (int i = 0; i < PQntuples(result); i++) {
+        int64_t bucket = result_number(result, i, 0);
+
+        if (bucket < 0 || bucket >= SHARED_BUCKETS)
+            continue;
+        out->count[bucket] = result_number(result, i, 1);
+        out->ids[bucket] = result_number(result, i, 2);
+    }
+    PQclear(result);
+    return 0;
+}
+
+/* How many buckets differ. */
+static int compare_digests(struct walk *walk)
+{
+    struct shared_digest *here = malloc(sizeof *here), *there = malloc(sizeof *there);
+    char error[BLOCKLIST_ERROR_SIZE];
+    int differing = 0;
+
+    if (here == NULL || there == NULL) {
+        differing = farm_failed(walk->farm, "no memory");
+        goto out;
+    }
+    if (shared_digest(walk->farm->blocklist, walk->floor_ms, here, error) !=
+        BLOCKLIST_OK) {
+        differing = farm_failed(walk->farm, error);
+        goto out;
+    }
+    if (farm_digest(walk, there) != 0) {
+        differing = -1;
+        goto out;
+    }
+    walk->out->refused = here->refused;
+    for (int i = 0; i < SHARED_BUCKETS; i++) {
+        walk->wanted[i] =
+            here->count[i] != there->count[i] || here->ids[i] != there->ids[i];
+        differing += walk->wanted[i];
+        walk->out->here += here->count[i];
+        walk->out->there += there->count[i];
+    }
+out:
+    free(here);
+    free(there);
+    return differing;
+}
+
+/* Opens the cursor over the farm's rows of the buckets that differ. */
+static int declare(struct walk *walk, int differing)
+{
+    char local[520], floor[24], *buckets = malloc((size_t)SHARED_BUCKETS * 5 + 3);
+    const char *values[] = {local, floor, buckets};
+    PGresult *result;
+    size_t used = 0;
+
+    if (buckets == NULL)
+        return farm_failed(walk->farm, "no memory");
+    local_sources(walk->farm, local, sizeof local);
+    (void)snprintf(floor, sizeof floor, "%" PRId64, walk->floor_ms);
+    buckets[used++] = '{';
+    for (int i = 0; i < SHARED_BUCKETS && differing <= SHARED_BUCKETS / 2; i++)
+        if (walk->wanted[i])
+            used += (size_t)sprintf(buckets + used, "%s%d", used > 1 ? "," : "", i);
+    buckets[used++] = '}';
+    buckets[used] = '\0';
+    result = connection_query(
+        &walk->farm->connection,
+        "DECLARE rows NO SCROLL CURSOR FOR SELECT " ROW_COLUMNS SHARED_ENTRIES
+        " AND ($3::int[] = '{}' OR (id & 4095)::int = ANY ($3::int[]))"
+        " ORDER BY entry, side, source",
+        3, values);
+    free(buckets);
+    PQclear(result);
+    if (result == NULL)
+        return farm_failed(walk->farm, NULL);
+    if (differing > SHARED_BUCKETS / 2)
+        memset(walk->wanted, 1, sizeof walk->wanted); /* all are looked at */
+    return 0;
+}
+
+/* Where this is cut, what was taken by then stands behind no cursor: a server that is set
+ * back meanwhile would not be noticed by it. So it is no place that is there. */
+static int doubt_cursor(struct farm *farm)
+{
+    char error[BLOCKLIST_ERROR_SIZE];
+
+    farm->state.seq = farm->state.seq > 0 ? farm->state.seq : 1;
+    farm->state.stamp = -1;
+    if (shared_state_set(farm->blocklist, &farm->state, error) == BLOCKLIST_OK)
+        return 0;
+    return farm_failed(farm, error);
+}
+
+static int compare(struct walk *walk)
+{
+    struct farm *farm = walk->farm;
+    struct shared_state head = {0};
+    int64_t now_ms;
+    int differing;
+
+    if (connection_do(&farm->connection,
+                      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") != 0)
+        return farm_failed(farm, NULL);
+    if (read_head(farm, &head, &now_ms) != 0)
+        return -1;
+    walk->floor_ms = now_ms - (farm->keep_days - 1) * DAY_MS;
+    walk->quiet = strcmp(farm->state.epoch, head.epoch) != 0;
+    if (head.seq > 0 && farm->state.read_at > 0 &&
+        now_ms - farm->state.read_at > farm->keep_days * DAY_MS)
+        walk->drop_ms = now_ms - farm->keep_days * DAY_MS;
+    walk->out->seq = head.seq;
+    differing = compare_digests(walk);
+    if (differing < 0)
+        return -1;
+    if (differing > 0 &&
+        (doubt_cursor(farm) != 0 || declare(walk, differing) != 0 || walk_all(walk) != 0))
+        return -1;
+    if (connection_do(&farm->connection, "COMMIT") != 0)
+        return farm_failed(farm, NULL);
+    head.read_at = now_ms;
+    (void)text_copy(farm->keep_local, head.keep_local, sizeof head.keep_local);
+    (void)text_copy(PACKAGE_VERSION, head.program, sizeof head.program);
+    head.joined = true;
+    farm->state = head;
+    return 0;
+}
+
+static void tell(const struct farm *farm, const struct farm_comparison *out)
+{
+    int64_t taken = out->older + out->missing, sent = out->newer + out->not_there;
+
+    (void)farm;
+    if (taken > 0 || sent > 0)
+        log_notice("farm: repaired here=%" PRId64 " farm=%" PRId64 " taken=%" PRId64
+                   " to-send=%" PRId64 " refused=%" PRId64,
+                   out->here, out->there, taken, sent, out->refused);
+    else
+        log_info("farm: compared rows=%" PRId64 ": equal", out->here);
+}
+
+int reconcile(struct farm *farm, struct farm_comparison *out)
+{
+    struct walk *walk = calloc(1, sizeof *walk);
+    char error[BLOCKLIST_ERROR_SIZE];
+    int rc = -1;
+
+    memset(out, 0, sizeof *out);
+    if (walk == NULL)
+        return farm_failed(farm, "no memory");
+    walk->farm = farm;
+    walk->out = out;
+    walk->taken = calloc(BATCH_ROWS + 1, sizeof *walk->taken);
+    walk->own = calloc(BATCH_ROWS + 1, sizeof *walk->own);
+    walk->dropped = calloc(BATCH_ROWS + 1, sizeof *walk->dropped);
+    if (walk->taken == NULL || walk->own == NULL || walk->dropped == NULL)
+        (void)farm_failed(farm, "no memory");
+    else
+        rc = compare(walk);
+    if (rc == 0 && shared_state_set(farm->blocklist, &farm->state, error) != BLOCKLIST_OK)
+        rc = farm_failed(farm, error);
+    if (rc == 0) {
+        farm->compare_now = false;
+        tell(farm, out);
+        pthread_mutex_lock(&farm->lock);
+        farm->status.reconciled++;
+        pthread_mutex_unlock(&farm->lock);
+    }
+    free(walk->taken);
+    free(walk->own);
+    free(walk->dropped);
+    free(walk);
+    return rc;
+}
