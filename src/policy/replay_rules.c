@@ -253,8 +253,10 @@ static void decide(struct replay_rules *r, const struct finding *finding,
     if (add_finding(r, &made) != 0)
         return;
     hold(r, &r->by_rule, key, r->count - 1);
-    if (made.word == GUARD_LIST)
+    if (made.word == GUARD_LIST) {
         hold(r, &r->by_entry, entry.text, r->count - 1);
+        (void)counters_reset(r->counters, finding->rule->by, finding->key);
+    }
 }
 
 static void found(void *context, const struct finding *finding,

@@ -51,6 +51,25 @@ static struct guard guard_of(struct rules *rules, const struct config *config)
     };
 }
 
+static const struct rule *find_rule(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->rule_count; i++)
+        if (strcmp(config->rules[i].name, name) == 0)
+            return &config->rules[i];
+    return NULL;
+}
+
+/* Who was listed begins again: else what led to it would still be in the windows when the
+ * entry ends, and the next mail would be taken for the second time. */
+static void begin_again(struct rules *rules, const struct config *config,
+                        const struct finding_row *row)
+{
+    const struct rule *rule = find_rule(config, row->rule);
+
+    if (rule != NULL)
+        (void)counters_reset(rules->counters, rule->by, row->key);
+}
+
 /* Makes the entry of a finding that is on disk as pending, and marks it. It may be made a
  * second time after a kill: it is the same row then. Actor NULL: the rule itself. */
 static enum blocklist_result make_entry(struct rules *rules, const struct config *config,
@@ -84,6 +103,7 @@ static enum blocklist_result make_entry(struct rules *rules, const struct config
         (void)findings_decide(rules->findings, row->no, FINDING_LISTED,
                               actor != NULL ? actor->login : "", "", row->expires,
                               guard.now);
+        begin_again(rules, config, row);
     } else if (result == BLOCKLIST_REFUSED) {
         (void)findings_decide(rules->findings, row->no, FINDING_DISMISSED, RULES_LOGIN,
                               error, 0, guard.now);
@@ -94,13 +114,11 @@ static enum blocklist_result make_entry(struct rules *rules, const struct config
     return result;
 }
 
-/* What the counters say of the key, and what is kept of its mail: a JSON object. */
-static char *evidence_of(struct rules *rules, enum rule_by by, const char *key,
-                         const char *entry)
+/* What the counters say of the key: a JSON object. */
+static json_t *evidence_of(struct rules *rules, enum rule_by by, const char *key)
 {
     struct counter_reading reading;
-    json_t *evidence = json_object(), *counts = json_array(), *decisions = NULL;
-    char *text, *kept;
+    json_t *evidence = json_object(), *counts = json_array();
 
     if (counters_read(rules->counters, by, key, time(NULL), &reading)) {
         json_object_set_new(evidence, "first_seen",
@@ -113,18 +131,28 @@ static char *evidence_of(struct rules *rules, enum rule_by by, const char *key,
                                                 "span_s", reading.windows[i].span_s,
                                                 "value", (json_int_t)reading.values[i]));
     }
-    kept = rules->options.decisions != NULL
-               ? rules->options.decisions(rules->options.context, entry)
-               : NULL;
-    if (kept != NULL)
-        decisions = json_loads(kept, 0, NULL);
-    free(kept);
     json_object_set_new(evidence, "counts", counts);
+    return evidence;
+}
+
+/* Adds what is kept of its mail, and keeps all of it beside the finding. Takes evidence. */
+static void keep_evidence(struct rules *rules, int64_t no, const char *entry,
+                          json_t *evidence)
+{
+    char *kept = rules->options.decisions != NULL
+                     ? rules->options.decisions(rules->options.context, entry)
+                     : NULL;
+    json_t *decisions = kept != NULL ? json_loads(kept, 0, NULL) : NULL;
+    char *text;
+
     json_object_set_new(evidence, "decisions",
                         decisions != NULL ? decisions : json_array());
     text = json_dumps(evidence, JSON_COMPACT);
+    if (text != NULL)
+        (void)findings_evidence(rules->findings, no, text);
+    free(text);
+    free(kept);
     json_decref(evidence);
-    return text;
 }
 
 static int rule_state(struct rules *rules, const struct rule *rule, int64_t now,
@@ -162,7 +190,7 @@ static void decide(struct rules *rules, const struct config *config,
     struct entry entry;
     enum guard_word word;
     struct finding_row row;
-    char *evidence;
+    json_t *evidence;
     bool tripped;
 
     if (entry_parse(text, &entry, error) != 0 ||
@@ -196,15 +224,13 @@ static void decide(struct rules *rules, const struct config *config,
         row.expires = blocklist_now(rules->options.blocklist) + row.for_s;
     if (findings_add(rules->findings, &row) != 0)
         return;
+    evidence = evidence_of(rules, rule->by, finding->key);
     if (row.state == FINDING_OPEN)
         note(rules, row.no, "proposed", row.rule, row.entry, row.because, "");
     else
         (void)make_entry(rules, config, &row, NULL, ignored);
     /* after the entry: the journal is some hundred milliseconds behind */
-    evidence = evidence_of(rules, rule->by, finding->key, entry.text);
-    if (evidence != NULL)
-        (void)findings_evidence(rules->findings, row.no, evidence);
-    free(evidence);
+    keep_evidence(rules, row.no, entry.text, evidence);
 }
 
 static void decide_all(struct rules *rules, const struct config *config,
@@ -215,14 +241,6 @@ static void decide_all(struct rules *rules, const struct config *config,
 
     for (size_t i = 0; i < count; i++)
         decide(rules, config, finding, subject, texts[i]);
-}
-
-static const struct rule *find_rule(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->rule_count; i++)
-        if (strcmp(config->rules[i].name, name) == 0)
-            return &config->rules[i];
-    return NULL;
 }
 
 void rules_decide(struct rules *rules, struct queued *q)
@@ -244,7 +262,8 @@ void rules_decide(struct rules *rules, struct queued *q)
 /* A row to look at, without the findings' lock. */
 struct seen {
     struct finding_row row;
-    char rule[64], entry[ENTRY_TEXT_SIZE], because[FINDING_TEXT_SIZE];
+    char rule[64], entry[ENTRY_TEXT_SIZE], because[FINDING_TEXT_SIZE],
+        key[FINDING_KEY_SIZE];
 };
 
 struct seen_all {
@@ -271,6 +290,7 @@ static void see_row(void *context, const struct finding_row *row)
     text_copy(row->rule, one->rule, sizeof one->rule);
     text_copy(row->entry, one->entry, sizeof one->entry);
     text_copy(row->because, one->because, sizeof one->because);
+    text_copy(row->key, one->key, sizeof one->key);
 }
 
 static struct seen_all see(struct rules *rules, unsigned states)
@@ -282,6 +302,7 @@ static struct seen_all see(struct rules *rules, unsigned states)
         seen.all[i].row.rule = seen.all[i].rule;
         seen.all[i].row.entry = seen.all[i].entry;
         seen.all[i].row.because = seen.all[i].because;
+        seen.all[i].row.key = seen.all[i].key;
     }
     return seen;
 }

@@ -84,7 +84,9 @@ static int make_schema(sqlite3 *db)
     return rc;
 }
 
-/* Opens the file as it is. SQLITE_NOTADB: it is none of ours, or broken. */
+/* Opens the file as it is. It is written without a sync, so that a mailbox is put off soon: a
+ * kill loses nothing, and where the power goes the entry itself is on disk, which the blocklist
+ * syncs; what is lost is how it came about. SQLITE_NOTADB: it is none of ours, or broken. */
 static int open_file(const char *path, sqlite3 **db)
 {
     int64_t version = 0, application = 0, sound = 0;
@@ -97,7 +99,7 @@ static int open_file(const char *path, sqlite3 **db)
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(*db, 2000);
     if (rc == SQLITE_OK)
-        rc = sql_exec(*db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        rc = sql_exec(*db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
                            "PRAGMA journal_size_limit=4194304");
     if (rc == SQLITE_OK)
         rc = sql_number(*db, &version, "PRAGMA user_version", "");

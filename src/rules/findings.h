@@ -49,7 +49,7 @@ struct finding_row {
     int64_t decided_at;
 };
 
-/* Adds one, on disk when it returns; its number is in row->no. */
+/* Adds one, which a kill does not lose; its number is in row->no. */
 int findings_add(struct findings *findings, struct finding_row *row);
 
 /* Another state of one, decided by who ("" the rule); expires is the entry's. */

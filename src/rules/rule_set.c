@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-/* What a count's share is of. */
+/* What a count's share is of: list mail, which bounces too, is a part of it. */
 static enum rule_count whole_of(enum rule_count count)
 {
     switch (count) {
@@ -116,7 +116,7 @@ static int64_t times_of(const struct rule *rule, const struct rule_limit *limit,
     if (value < limit->number)
         return 0;
     if (rule->share > 0 && has_share(limit->count)) {
-        whole = rule_value(reading, whole_of(limit->count), limit->span_s, now_s);
+        whole = raw_value(reading, whole_of(limit->count), limit->span_s, now_s);
         if (whole < 0 || value * 1000 < rule->share * whole)
             return 0;
     }
@@ -140,7 +140,7 @@ static void write_because(const struct rule *rule, const struct counter_reading 
         buffer_add(&text, "%s%s: %lld", text.used > 0 ? "; " : "", limit_text,
                    (long long)value);
         whole = rule->share > 0 && has_share(limit->count)
-                    ? rule_value(reading, whole_of(limit->count), limit->span_s, now_s)
+                    ? raw_value(reading, whole_of(limit->count), limit->span_s, now_s)
                     : 0;
         if (whole > 0)
             buffer_add(&text, ", %lld %% of %lld", (long long)(value * 100 / whole),

@@ -44,11 +44,15 @@ void ring_add(struct ring *ring, int span_s, int64_t now_s, uint32_t n)
 void ring_take_back(struct ring *ring, int span_s, int64_t at_s, uint32_t n)
 {
     uint32_t bucket = part_of(at_s, span_s, WINDOW_BUCKETS);
-    uint32_t *at = &ring->buckets[bucket % WINDOW_BUCKETS];
 
-    if (bucket > ring->newest || ring->newest - bucket >= WINDOW_BUCKETS)
-        return;
-    *at -= n < *at ? n : *at;
+    for (; n > 0 && bucket <= ring->newest && ring->newest - bucket < WINDOW_BUCKETS;
+         bucket--) {
+        uint32_t *at = &ring->buckets[bucket % WINDOW_BUCKETS];
+        uint32_t taken = n < *at ? n : *at;
+
+        *at -= taken;
+        n -= taken;
+    }
 }
 
 uint32_t ring_value(const struct ring *ring, int span_s, int64_t now_s)

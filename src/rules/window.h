@@ -19,7 +19,8 @@ struct ring {
 /* Adds n, now. Where the clock has gone back by the whole span, the ring begins again. */
 void ring_add(struct ring *ring, int span_s, int64_t now_s, uint32_t n);
 
-/* Takes n back from the bucket of at_s, never below 0. */
+/* Takes n back from the bucket of at_s and, where it has less, from those before it: what
+ * was counted since then, and may have taken longer than a bucket. Never below 0. */
 void ring_take_back(struct ring *ring, int span_s, int64_t at_s, uint32_t n);
 
 uint32_t ring_value(const struct ring *ring, int span_s, int64_t now_s);

@@ -26,7 +26,7 @@ tests_bench_counters_bench_SOURCES = tests/bench/counters_bench.c
 tests_bench_counters_bench_LDADD = $(rblmilter_libs)
 EXTRA_DIST += tests/bench/benchlib.py tests/bench/blocklist.py tests/bench/burst.py \
 	tests/bench/cached.py \
-	tests/bench/clients.py tests/bench/delayed.py tests/bench/entries.py \
+	tests/bench/clients.py tests/bench/delayed.py tests/bench/entries.py tests/bench/farm.py \
 	tests/bench/growth.py tests/bench/journal.py tests/bench/soak.py \
 	tests/bench/memory.py tests/bench/postfix.py tests/bench/postfixlib.py \
 	tests/bench/report.py tests/bench/rspamdlib.py tests/bench/rules.py tests/bench/svgplot.py \
@@ -42,3 +42,9 @@ tests_bench_health_sim_LDADD = $(unit_libs) -lm
 tests_bench_health_sim_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime,--wrap=time \
 	-Wl,--wrap=pthread_cond_timedwait,--wrap=pthread_join,--wrap=resolver_query \
 	-Wl,--wrap=resolver_upstream,--wrap=list_state_question
+
+# What the rules that ship find, and what they find wrongly (docs/rules.md).
+check_PROGRAMS += tests/bench/rules_sim
+tests_bench_rules_sim_SOURCES = tests/bench/rules_sim.c tests/bench/rules_people.c \
+	tests/bench/rules_people.h tests/bench/rules_world.c tests/bench/rules_world.h
+tests_bench_rules_sim_LDADD = $(unit_libs) -lm

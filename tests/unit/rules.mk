@@ -9,3 +9,7 @@ tests_unit_test_window_LDADD = $(unit_libs) -lm
 check_PROGRAMS += tests/unit/test_counters_file
 tests_unit_test_counters_file_SOURCES = tests/unit/test_counters_file.c
 tests_unit_test_counters_file_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_rule_set
+tests_unit_test_rule_set_SOURCES = tests/unit/test_rule_set.c
+tests_unit_test_rule_set_LDADD = $(unit_libs)

@@ -78,39 +78,59 @@ static int load(struct counters *counters, int64_t now_s, const char *bytes, siz
     return rc;
 }
 
-struct comparison {
-    struct counters *other;
-    enum rule_by by;
-    int64_t now_s;
+struct taken {
+    char key[32];
+    struct counter_reading reading;
+};
+
+struct all_taken {
+    struct taken keys[1000];
     size_t count;
 };
 
-static void compare_key(void *context, const char *key,
-                        const struct counter_reading *reading)
+static void take_key(void *context, const char *key,
+                     const struct counter_reading *reading)
 {
-    struct comparison *with = context;
-    struct counter_reading other;
+    struct all_taken *all = context;
+    struct taken *taken = &all->keys[all->count++];
 
-    assert_true(counters_read(with->other, with->by, key, with->now_s, &other));
-    assert_int_equal(other.first_seen_s, reading->first_seen_s);
-    assert_int_equal(other.last_seen_s, reading->last_seen_s);
-    assert_int_equal(other.count, reading->count);
-    for (size_t i = 0; i < reading->count; i++) {
-        assert_int_equal(other.windows[i].since_s, reading->windows[i].since_s);
-        assert_int_equal(other.values[i], reading->values[i]);
-    }
-    with->count++;
+    assert_in_range(all->count, 1, 1000);
+    snprintf(taken->key, sizeof taken->key, "%s", key);
+    taken->reading = *reading;
 }
 
+static void compare_key(const struct taken *taken, enum rule_by by,
+                        struct counters *other, int64_t now_s)
+{
+    const struct counter_reading *reading = &taken->reading;
+    struct counter_reading others;
+
+    assert_true(counters_read(other, by, taken->key, now_s, &others));
+    assert_int_equal(others.first_seen_s, reading->first_seen_s);
+    assert_int_equal(others.last_seen_s, reading->last_seen_s);
+    assert_int_equal(others.count, reading->count);
+    for (size_t i = 0; i < reading->count; i++) {
+        assert_int_equal(others.windows[i].since_s, reading->windows[i].since_s);
+        assert_int_equal(others.values[i], reading->values[i]);
+    }
+}
+
+/* Each key of counters is in the others, too; returns their number. */
 static size_t compare(struct counters *counters, struct counters *other, int64_t now_s)
 {
-    struct comparison with = {.other = other, .now_s = now_s};
+    struct all_taken *all = calloc(1, sizeof *all);
+    size_t count = 0;
 
+    assert_non_null(all);
     for (int by = 0; by < RULE_BY_COUNT; by++) {
-        with.by = (enum rule_by)by;
-        counters_each(counters, with.by, now_s, compare_key, &with);
+        all->count = 0;
+        counters_each(counters, (enum rule_by)by, now_s, take_key, all);
+        for (size_t i = 0; i < all->count; i++)
+            compare_key(&all->keys[i], (enum rule_by)by, other, now_s);
+        count += all->count;
     }
-    return with.count;
+    free(all);
+    return count;
 }
 
 static void test_there_and_back(void **state)
