@@ -12,6 +12,7 @@
 
 #define JOIN_ROWS     20000
 #define FORGET_ROWS   "2000"
+#define MANY_ROWS     1000
 #define NOBODY        65534      /* the uid of who is on another host */
 #define SECOND_MAX    9000000000 /* as schema_check.c has it */
 #define REFUSED_MAX   10000      /* rows of the table refused */
@@ -42,8 +43,8 @@ static enum blocklist_result end(struct blocklist *blocklist, int rc,
 /* A merge under way. */
 struct merge {
     struct blocklist *blocklist;
-    sqlite3_stmt *find, *find_gone, *put, *drop, *put_gone, *drop_gone, *met, *met_mark,
-        *mark_rows, *mark_gone, *accepted;
+    sqlite3_stmt *find, *find_gone, *put, *change, *drop, *put_gone, *drop_gone, *met,
+        *met_mark, *mark_rows, *mark_gone, *accepted;
     bool quiet;
 };
 
@@ -58,12 +59,16 @@ static int prepare(struct merge *merge)
                        " listing" KEY},
         {&merge->find_gone, "SELECT allow, at, version FROM gone WHERE entry = ?1 AND"
                             " ((allow = ?2 AND source = ?3) OR allow = -1)"},
+        /* OR ROLLBACK: so no statement has to be taken back alone, and SQLite does not keep
+         * the pages of each in a file for that, which takes more than half of the time */
         {&merge->put,
-         "INSERT INTO listing (entry, kind, allow, tempfail, source, reason, who, since,"
-         " expires, at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-         " ON CONFLICT (entry, allow, source) DO UPDATE SET tempfail = excluded.tempfail,"
-         " reason = excluded.reason, who = excluded.who, since = excluded.since,"
-         " expires = excluded.expires, at = excluded.at, version = excluded.version"},
+         "INSERT OR ROLLBACK INTO listing (entry, kind, allow, tempfail, source, reason, "
+         "who, since,"
+         " expires, at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"},
+        {&merge->change, "UPDATE OR ROLLBACK listing SET tempfail = ?4, reason = ?6, who "
+                         "= ?7, since = ?8,"
+                         " expires = ?9, at = ?10, version = ?11"
+                         " WHERE entry = ?1 AND allow = ?3 AND source = ?5"},
         {&merge->drop, "DELETE FROM listing" KEY},
         {&merge->put_gone, "REPLACE INTO gone VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"},
         {&merge->drop_gone, "DELETE FROM gone" KEY},
@@ -94,9 +99,9 @@ static int prepare(struct merge *merge)
 static void finish(struct merge *merge)
 {
     sqlite3_stmt *const statements[] = {
-        merge->find,      merge->find_gone, merge->put,      merge->drop,
-        merge->put_gone,  merge->drop_gone, merge->met,      merge->met_mark,
-        merge->mark_rows, merge->mark_gone, merge->accepted,
+        merge->find,     merge->find_gone, merge->put,       merge->change,
+        merge->drop,     merge->put_gone,  merge->drop_gone, merge->met,
+        merge->met_mark, merge->mark_rows, merge->mark_gone, merge->accepted,
     };
 
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
@@ -199,16 +204,20 @@ static int apply_end(struct merge *merge, const struct shared_row *row)
 static int apply_listing(struct merge *merge, const struct shared_row *row,
                          const struct entry *entry)
 {
+    sqlite3_stmt *const ways[] = {merge->change, merge->put};
     int rc = set_actor(merge, merge->quiet ? "" : "add", row->who, row->reason);
 
-    if (rc == SQLITE_OK)
-        rc = sql_bind(merge->put, "tiiitttizii", row->entry, (int64_t)entry->kind,
+    for (size_t i = 0; rc == SQLITE_OK && i < 2; i++) {
+        rc = sql_bind(ways[i], "tiiitttizii", row->entry, (int64_t)entry->kind,
                       (int64_t)row->side - 1,
                       (int64_t)(strcmp(row->action, "tempfail") == 0), row->source,
                       row->reason, row->who, row->since, row->expires, row->version.at,
                       row->version.id);
-    if (rc == SQLITE_OK)
-        rc = sql_run(merge->put);
+        if (rc == SQLITE_OK)
+            rc = sql_run(ways[i]);
+        if (sqlite3_changes(merge->blocklist->writing.db) > 0)
+            break;
+    }
     if (rc == SQLITE_OK)
         rc = sql_bind(merge->drop_gone, "tit", row->entry, (int64_t)row->side - 1,
                       row->source);
@@ -327,6 +336,20 @@ static int keep_cursor(struct blocklist *blocklist, const struct shared_state *s
                            : rc;
 }
 
+/* Many rows touch many pages, each of which is written once if there is room for it until the
+ * commit. */
+static int set_cache(struct blocklist *blocklist, bool large)
+{
+    int rc = SQLITE_OK;
+
+    if (blocklist->versions.large_cache != large)
+        rc = sql_exec(blocklist->writing.db,
+                      large ? "PRAGMA cache_size = -49152" : "PRAGMA cache_size = -8192");
+    if (rc == SQLITE_OK)
+        blocklist->versions.large_cache = large;
+    return rc;
+}
+
 enum blocklist_result shared_merge(struct blocklist *blocklist,
                                    const struct shared_row *rows, size_t count,
                                    const struct shared_state *state, bool quiet,
@@ -340,7 +363,9 @@ enum blocklist_result shared_merge(struct blocklist *blocklist,
     if (result != BLOCKLIST_OK)
         return result;
     blocklist->versions.merging = true;
-    rc = prepare(&merge);
+    rc = set_cache(blocklist, count >= MANY_ROWS);
+    if (rc == SQLITE_OK)
+        rc = prepare(&merge);
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++)
         rc = merge_row(&merge, &rows[i], counts);
     if (rc == SQLITE_OK && state != NULL)

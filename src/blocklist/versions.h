@@ -37,11 +37,12 @@ struct versions {
     bool on;           /* fixed: of a farm, or was once */
     char **keep_local; /* fixed: sources that stay here; NULL-terminated, NULL: none */
     const struct blocklist_clock *clock;
-    int64_t last_at; /* the greatest that was ever given or taken here */
-    int64_t at;      /* what all changes of this transaction get; 0: none yet */
-    bool marking;    /* rows go by one mark, not each by its own removal */
-    bool merging;    /* rows come from the farm, with their versions */
-    bool noted;      /* last_at is in the file */
+    int64_t last_at;  /* the greatest that was ever given or taken here */
+    int64_t at;       /* what all changes of this transaction get; 0: none yet */
+    bool marking;     /* rows go by one mark, not each by its own removal */
+    bool merging;     /* rows come from the farm, with their versions */
+    bool large_cache; /* of the connection that writes */
+    bool noted;       /* last_at is in the file */
 };
 
 /* Returns 0, or -1 without memory. */
