@@ -276,23 +276,31 @@ static void print_counted(const json_t *whatif)
     putchar('\n');
 }
 
-static void print_notes(const json_t *rules)
+/* What is to be known of a rule, below the tables. */
+static void print_note(const json_t *rule, const char *note, bool *begun)
+{
+    printf("%s%s: %s\n", *begun ? "" : "\n", member(rule, "rule"), note);
+    *begun = true;
+}
+
+static void print_notes(const json_t *whatif)
 {
     const json_t *rule, *note;
     bool begun = false;
     size_t i, k;
 
-    json_array_foreach (rules, i, rule) {
-        if (number(rule, "tripped_at") > 0) {
-            printf("%s%s: it would have tripped, and only proposed from then on\n",
-                   begun ? "" : "\n", member(rule, "rule"));
-            begun = true;
-        }
-        json_array_foreach (json_object_get(rule, "not_known"), k, note) {
-            printf("%s%s: %s\n", begun ? "" : "\n", member(rule, "rule"),
-                   json_string_value(note));
-            begun = true;
-        }
+    json_array_foreach (json_object_get(whatif, "rules"), i, rule) {
+        if (number(whatif, "counted_from") > 0 &&
+            number(rule, "possible_from") > number(whatif, "until_at"))
+            print_note(rule,
+                       "its windows were not whole in that time: keep accepted mail for "
+                       "longer (journal { accepted })",
+                       &begun);
+        if (number(rule, "tripped_at") > 0)
+            print_note(rule, "it would have tripped, and only proposed from then on",
+                       &begun);
+        json_array_foreach (json_object_get(rule, "not_known"), k, note)
+            print_note(rule, json_string_value(note), &begun);
     }
 }
 
@@ -319,7 +327,7 @@ static int print_rules(const json_t *whatif, bool terminal)
     if ((size_t)number(whatif, "finding_count") > json_array_size(findings))
         printf("and %lld more\n", (long long)number(whatif, "finding_count") -
                                       (long long)json_array_size(findings));
-    print_notes(rules);
+    print_notes(whatif);
     json_decref(rows);
     json_decref(found);
     return rc;

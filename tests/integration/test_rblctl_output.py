@@ -185,7 +185,9 @@ def manual_examples():
 def test_manual_examples(lab, rblctl):
     """Each is run as it stands, in the manual's order."""
     (lab.dir / "feed.txt").write_text("a.example\n")
-    (lab.dir / "new.conf").write_text("verdict { reject = 10 }\n")
+    (lab.dir / "new.conf").write_text(
+        'verdict { reject = 10 }\nrule "bulk" { over = { "500 recipients in 1h" } }\n'
+    )
     assert len(manual_examples()) >= 15
     for example in manual_examples():
         if example.startswith("rblctl watch"):

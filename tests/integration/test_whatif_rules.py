@@ -208,6 +208,8 @@ def test_nothing_before_the_windows_are_whole(watcher):
     said = watcher.whatif([rule("day", over=["20 recipients in 7d"])])
     assert said["findings"] == []
     assert said["rules"][0]["possible_from"] > time.time()
+    out = watcher.rblctl("whatif", "--rules", "-c", watcher.file).out
+    assert "day: its windows were not whole in that time" in out, out
 
 
 def test_an_allow_entry_of_today(watcher):

@@ -167,6 +167,28 @@ static void test_a_listing_and_its_steps(void **state)
     end();
 }
 
+/* What led to an entry is in the windows still when it ends, and counts no more. */
+static void test_who_was_listed_begins_again(void **state)
+{
+    struct mail anna = {.login = "anna", .accepted = 10, .at_s = BEGUN + 2 * HOUR_S};
+
+    (void)state;
+    start("rule \"short\" { mode = \"propose\" over = { \"10 recipients in 1h\" }"
+          " action = { \"tempfail\" } for = { \"5m\" } }\n");
+    begin();
+    play(&anna);
+    anna.at_s += 360;
+    anna.accepted = 9;
+    play(&anna);
+    assert_int_equal(found(), 1);
+    anna.at_s += 1;
+    anna.accepted = 1;
+    play(&anna);
+    assert_int_equal(found(), 2);
+    assert_string_equal(finding(1)->because, "10 recipients in 1h: 10");
+    end();
+}
+
 static void test_what_counts(void **state)
 {
     const int64_t at = BEGUN + 2 * HOUR_S;
@@ -357,6 +379,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_listing_and_its_steps),
+        cmocka_unit_test(test_who_was_listed_begins_again),
         cmocka_unit_test(test_what_counts),
         cmocka_unit_test(test_nothing_before_a_window_is_whole),
         cmocka_unit_test(test_clients),
