@@ -63,8 +63,8 @@ static void note(struct farm_comparison *out, const struct shared_row *row,
     if (out->row_count == sizeof out->rows / sizeof out->rows[0])
         return;
     (void)utf8_show(row->entry, name, sizeof name); /* cut */
-    (void)snprintf(out->rows[out->row_count++], sizeof out->rows[0], "%s %s %.64s: %s",
-                   name, row->side == 0 ? "removed" : row->action, row->source, what);
+    text_sentence(out->rows[out->row_count++], sizeof out->rows[0], "%s %s %.64s: %s",
+                  name, row->side == 0 ? "removed" : row->action, row->source, what);
 }
 
 static void take(struct walk *walk, const struct shared_row *row)
