@@ -496,7 +496,7 @@ def test_a_kill_between_finding_and_entry(lab):
     assert len(host.proposals("--all")) == 1
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=60):
     deadline = time.time() + seconds
     while not condition():
         assert time.time() < deadline
