@@ -55,7 +55,11 @@
 
 #define FALSE_MOST 2.0 /* in 100,000 mailbox-days */
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+static int mailboxes = 1000, days = 20, seeds = 1, runs = 6; /* many times as slow */
+#else
 static int mailboxes = 5000, days = 20, seeds = 1, runs = 30;
+#endif
 static uint64_t seed = 1;
 static const char *folder; /* of the rules; NULL: those that ship */
 static struct world world;
