@@ -55,7 +55,7 @@
 
 #define FALSE_MOST 2.0 /* in 100,000 mailbox-days */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef __SANITIZE_ADDRESS__
 static int mailboxes = 1000, days = 20, seeds = 1, runs = 6; /* many times as slow */
 #else
 static int mailboxes = 5000, days = 20, seeds = 1, runs = 30;
@@ -368,6 +368,9 @@ int main(int argc, char **argv)
                                        cmocka_unit_test(test_attacks)};
     int *const numbers[] = {&mailboxes, &days, &seeds, &runs};
 
+#ifdef __SANITIZE_THREAD__
+    return 77; /* one thread: nothing to see; automake skips it */
+#endif
     for (int i = 1; i < argc && i < 5; i++)
         *numbers[i - 1] = (int)strtol(argv[i], NULL, 10);
     if (argc > 5)

@@ -528,7 +528,7 @@ static void history(unsigned seed)
 static void test_histories(void **state)
 {
     const char *seed = getenv("FARM_SEED"), *more = getenv("FARM_HISTORIES");
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef __SANITIZE_ADDRESS__
     const int usual = 4; /* many times as slow, and there is one thread */
 #else
     const int usual = 12;
@@ -547,5 +547,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_histories)};
 
+#ifdef __SANITIZE_THREAD__
+    return 77; /* one thread: nothing to see; automake skips it */
+#endif
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
