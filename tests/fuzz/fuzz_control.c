@@ -38,7 +38,9 @@ static void write_conf(const char *path)
 
     if (out == NULL ||
         fputs("user = \"\"\nresolver { servers = {\"127.0.0.1:9\"} }\n"
-              "log { target = \"stderr\" level = \"error\" }\n",
+              "log { target = \"stderr\" level = \"error\" }\n"
+              "rule \"r\" { over = { \"5 messages in 1h\", \"5 complaints in 7d\" } "
+              "share = 1 }\n",
               out) < 0 ||
         fclose(out) != 0)
         abort();
@@ -62,6 +64,20 @@ static struct journal *open_journal(void)
 
     snprintf(path, sizeof path, "%s/journal", directory);
     return journal_new(&settings);
+}
+
+static struct rules *open_rules(struct daemon *daemon, struct config *config)
+{
+    char folder[64];
+    struct rules_options options = {
+        .folder = folder, .blocklist = daemon->blocklist, .config = config};
+    struct rules *rules;
+
+    snprintf(folder, sizeof folder, "%s/", directory);
+    rules = rules_new(&options);
+    if (rules == NULL || rules_start(rules) != 0)
+        abort();
+    return rules;
 }
 
 static struct daemon *start(void)
@@ -89,6 +105,7 @@ static struct daemon *start(void)
         policy_slot_init(&daemon.slot, policy_new(config, daemon.resolver, daemon.prober,
                                                   daemon.blocklist)) != 0)
         abort();
+    daemon.rules = open_rules(&daemon, config);
     config_unref(config);
     daemon.commands = daemon_commands(&daemon);
     return &daemon;
@@ -143,7 +160,8 @@ static bool is_ok(json_t *answer)
 /* What asks the DNS also where there is no list, and takes its time. */
 static bool waits(const char *name)
 {
-    return strcmp(name, "doctor") == 0 || strcmp(name, "dnsbl-try") == 0;
+    return strcmp(name, "doctor") == 0 || strcmp(name, "dnsbl-try") == 0 ||
+           strcmp(name, "watch") == 0;
 }
 
 static void one_line(struct control_session *session, const char *line, size_t length)
