@@ -2,6 +2,7 @@
 #include "rules/usage.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,24 @@ static bool is_own_network(const struct config *config, const struct ipaddr *cli
     return false;
 }
 
+/* Keeps a key's text. */
+static void set_key(struct usage_message *m, enum rule_by by, const char *first,
+                    const char *second)
+{
+    size_t length = strlen(first), more = second != NULL ? strlen(second) + 1 : 0;
+    char *text = m->texts + m->used;
+
+    if (length + more >= COUNTER_KEY_SIZE || m->used + length + more >= USAGE_TEXTS_SIZE)
+        return;
+    memcpy(text, first, length + 1);
+    if (more > 0) {
+        text[length] = ' ';
+        memcpy(text + length + 1, second, more);
+    }
+    m->keys[by] = text;
+    m->used += length + more + 1;
+}
+
 static void login_key(struct usage_message *m, const char *login)
 {
     struct mail_address address;
@@ -45,7 +64,7 @@ static void login_key(struct usage_message *m, const char *login)
     if (mail_address_parse(login, &address) == 0 && is_role(address.local))
         return;
     if (entry_of_user(login, &entry) == 0)
-        text_copy(entry.text, m->keys[RULE_BY_LOGIN], COUNTER_KEY_SIZE);
+        set_key(m, RULE_BY_LOGIN, entry.text, NULL);
 }
 
 /* A stranger's sender, or domain, is a key only together with its network: anyone can write
@@ -54,8 +73,7 @@ static void stranger_key(const struct usage *usage, struct usage_message *m,
                          enum rule_by by, const char *text)
 {
     if (m->keys[RULE_BY_NETWORK][0] != '\0' && counters_want(usage->counters, by))
-        text_sentence(m->keys[by], COUNTER_KEY_SIZE, "%s %s", text,
-                      m->keys[RULE_BY_NETWORK]);
+        set_key(m, by, text, m->keys[RULE_BY_NETWORK]);
 }
 
 static void sender_keys(const struct usage *usage, struct usage_message *m,
@@ -73,8 +91,8 @@ static void sender_keys(const struct usage *usage, struct usage_message *m,
     m->sender_hash = counters_hash(entry.text, strlen(entry.text));
     m->domain_hash = counters_hash(sender->domain, strlen(sender->domain));
     if (m->is_own) {
-        text_copy(entry.text, m->keys[RULE_BY_SENDER], COUNTER_KEY_SIZE);
-        text_copy(sender->domain, m->keys[RULE_BY_SENDER_DOMAIN], COUNTER_KEY_SIZE);
+        set_key(m, RULE_BY_SENDER, entry.text, NULL);
+        set_key(m, RULE_BY_SENDER_DOMAIN, sender->domain, NULL);
         m->subject.sender = m->keys[RULE_BY_SENDER];
     } else {
         stranger_key(usage, m, RULE_BY_SENDER, entry.text);
@@ -103,14 +121,14 @@ static void client_keys(const struct usage *usage, struct usage_message *m,
 
     network_of(client, client->family == 4 ? 24 : 48, &network);
     network_text(&network, network_text_of);
-    m->network_hash = network_hash(usage, network_text_of, m->client_name);
+    m->network_hash = network_hash(usage, network_text_of, m->subject.client_name);
     /* who logged in may share the address with others: it is the login that counts */
     if (m->is_own || ipaddr_is_local(client))
         return;
-    text_copy(network_text_of, m->keys[RULE_BY_NETWORK], COUNTER_KEY_SIZE);
+    set_key(m, RULE_BY_NETWORK, network_text_of, NULL);
     network_of(client, client->family == 4 ? 32 : 64, &network);
     network_text(&network, network_text_of);
-    text_copy(network_text_of, m->keys[RULE_BY_CLIENT], COUNTER_KEY_SIZE);
+    set_key(m, RULE_BY_CLIENT, network_text_of, NULL);
     m->subject.client = m->keys[RULE_BY_CLIENT];
 }
 
@@ -136,15 +154,17 @@ void usage_begin(const struct usage *usage, struct usage_message *m,
 
     if (m->begun)
         return;
-    memset(m, 0, sizeof *m);
+    memset(m, 0, offsetof(struct usage_message, texts));
     m->begun = true;
-    m->subject = (struct usage_subject){"", "", "", m->client_name, false, ""};
+    for (int by = 0; by < RULE_BY_COUNT; by++)
+        m->keys[by] = "";
+    m->subject = (struct usage_subject){"", "", "", "", false, ""};
     if (envelope->has_entry)
         return; /* what our own entries refuse is no offence, what they allow neither */
     m->is_own = login[0] != '\0' || (envelope->client != NULL &&
                                      is_own_network(usage->config, envelope->client));
     if (envelope->client_name != NULL)
-        text_copy(envelope->client_name, m->client_name, sizeof m->client_name);
+        m->subject.client_name = envelope->client_name;
     if (login[0] != '\0')
         login_key(m, login);
     m->subject.login = m->keys[RULE_BY_LOGIN];
@@ -153,6 +173,7 @@ void usage_begin(const struct usage *usage, struct usage_message *m,
     if (envelope->sender != NULL)
         sender_keys(usage, m, envelope->sender);
     note_shared(&m->subject, envelope);
+    m->subject.client_name = ""; /* it is the envelope's */
 }
 
 /* --- what is counted --- */

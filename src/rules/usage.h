@@ -21,17 +21,22 @@ struct usage {
     void *context;
 };
 
-/* A message whose recipients are counted. Owned by its session; begins zeroed. */
+#define USAGE_TEXTS_SIZE 700
+
+/* A message whose recipients are counted. Owned by its session; begins zeroed, and is not to be
+ * moved. Small, as there is one for each message: a key that does not fit, which only a sender
+ * of hundreds of characters is too long for, is not counted by. */
 struct usage_message {
-    bool begun;   /* the keys are of this message */
-    bool is_own;  /* logged in, or from a network of one's own */
-    bool refused; /* counted as refused */
-    char keys[RULE_BY_COUNT][COUNTER_KEY_SIZE]; /* "": not counted by it */
+    bool begun;                      /* the keys are of this message */
+    bool is_own;                     /* logged in, or from a network of one's own */
+    bool refused;                    /* counted as refused */
+    const char *keys[RULE_BY_COUNT]; /* in texts; "": not counted by it */
     uint64_t sender_hash, network_hash, domain_hash;
-    struct usage_subject subject; /* its texts are those of keys, and of the session */
-    char client_name[DOMAIN_SIZE];
-    int recipients, outside; /* counted so far, to be taken back at an abort */
-    int64_t counted_s;       /* when the last of them was */
+    struct usage_subject subject; /* its texts are those of keys */
+    int recipients, outside;      /* counted so far, to be taken back at an abort */
+    int64_t counted_s;            /* when the last of them was */
+    size_t used;                  /* of texts */
+    char texts[USAGE_TEXTS_SIZE];
 };
 
 /* The message's envelope. All borrowed for the call; NULL or "" what is not known. */
