@@ -88,7 +88,7 @@ json_t *command_findings(struct daemon *daemon, const char *entry);
 json_t *command_rules_status(struct daemon *daemon, const struct config *config);
 
 /* For rules_options.decisions: context is the daemon. */
-char *rules_evidence(void *context, const char *entry);
+char *rules_evidence(void *context, const char *entry, bool wait);
 
 /* commands_daemon.c */
 json_t *cmd_status(struct control_session *session, const json_t *request);

@@ -21,14 +21,15 @@
 #define WATCH_EVENTS       200
 #define EVENT_MAX          1000000
 
-char *rules_evidence(void *context, const char *entry)
+char *rules_evidence(void *context, const char *entry, bool wait)
 {
     struct daemon *daemon = context;
     json_t *answer, *decision, *kept = json_array();
     char *text;
     size_t i;
 
-    journal_flush(daemon->journal, 500);
+    if (wait)
+        journal_flush(daemon->journal, 500);
     answer = command_decisions(daemon, entry, EVIDENCE_DAYS_S, EVIDENCE_DECISIONS);
     json_array_foreach (json_object_get(answer, "decisions"), i, decision)
         json_array_append_new(

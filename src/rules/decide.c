@@ -135,13 +135,25 @@ static json_t *evidence_of(struct rules *rules, enum rule_by by, const char *key
     return evidence;
 }
 
+/* Whether another finding waits: its entry must not wait for this one's evidence. */
+static bool has_more(struct rules *rules)
+{
+    bool more;
+
+    pthread_mutex_lock(&rules->lock);
+    more = rules->count > 0;
+    pthread_mutex_unlock(&rules->lock);
+    return more;
+}
+
 /* Adds what is kept of its mail, and keeps all of it beside the finding. Takes evidence. */
 static void keep_evidence(struct rules *rules, int64_t no, const char *entry,
                           json_t *evidence)
 {
-    char *kept = rules->options.decisions != NULL
-                     ? rules->options.decisions(rules->options.context, entry)
-                     : NULL;
+    char *kept =
+        rules->options.decisions != NULL
+            ? rules->options.decisions(rules->options.context, entry, !has_more(rules))
+            : NULL;
     json_t *decisions = kept != NULL ? json_loads(kept, 0, NULL) : NULL;
     char *text;
 
@@ -374,7 +386,11 @@ void rules_look(struct rules *rules)
     struct config *config = rules_config(rules);
     struct seen_all seen =
         see(rules, 1u << FINDING_OPEN | 1u << FINDING_PENDING | 1u << FINDING_LISTED);
+    struct finding_rule state;
 
+    /* a rule's trial begins when it is configured, not with its first finding */
+    for (size_t i = 0; i < config->rule_count; i++)
+        (void)rule_state(rules, &config->rules[i], (int64_t)time(NULL), &state);
     for (size_t i = 0; i < seen.count; i++)
         look_at(rules, config, &seen.all[i].row);
     free(seen.all);

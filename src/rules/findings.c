@@ -131,7 +131,7 @@ static void put_aside(const char *path)
             log_error("rules: cannot rename %s: %s", from, strerror(errno));
     }
     log_error("rules: %s is damaged, or of another version: it is put aside as "
-              "%s.damaged-TIME, and proposals begin anew",
+              "%s.damaged-TIME, and proposals begin again",
               path, path);
 }
 

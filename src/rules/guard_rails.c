@@ -2,9 +2,9 @@
 #include "rules/guard_rails.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
+#include "known/well_known.h"
 
 #define DAY_S        86400
 #define QUIET_S      (7 * DAY_S) /* after a person has dismissed a proposal */
@@ -57,24 +57,14 @@ bool guard_was_removed(const struct guard *guard, const char *entry, int64_t sin
     return removals.found;
 }
 
-/* --- 1, 2: whom no rule may list --- */
-
-static bool is_role(const char *local)
-{
-    static const char *const roles[] = {"postmaster", "abuse", "mailer-daemon"};
-
-    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-        if (strcasecmp(local, roles[i]) == 0)
-            return true;
-    return false;
-}
+/* --- 1, 2: what no rule may list --- */
 
 static bool is_exempt_address(const struct config *config, const char *text)
 {
     struct mail_address address;
 
     return mail_address_parse(text, &address) == 0 &&
-           (mail_address_is_null(&address) || is_role(address.local) ||
+           (mail_address_is_null(&address) || role_is_everybodys(address.local) ||
             exempt_addresses_have(config->exempt.senders, config->exempt.sender_count,
                                   &address));
 }

@@ -13,17 +13,16 @@
 #include "base/text.h"
 #include "rules/rules_parts.h"
 
-#define QUEUE_SIZE        128
-#define RULES_RECENT_SIZE 1024
-#define RECENT_S          5 /* a finding comes again with each event: once in so long is enough */
-#define LOOK_MS           60000 /* what became of entries */
-#define SNAPSHOT_MS       300000
-#define PRUNE_MS          3600000
-#define RETRY_MS          10000
-#define JUMP_S            30
-#define GAP_S             600 /* without us, for a window that still counts as wholly observed */
-#define SNAPSHOT_NAME     "rules.counters"
-#define DATABASE_NAME     "rules.db"
+#define QUEUE_SIZE    128
+#define RECENT_S      5 /* a finding comes again with each event: once in so long is enough */
+#define LOOK_MS       60000 /* what became of entries */
+#define SNAPSHOT_MS   300000
+#define PRUNE_MS      3600000
+#define RETRY_MS      10000
+#define JUMP_S        30
+#define GAP_S         600 /* without us, for a window that still counts as wholly observed */
+#define SNAPSHOT_NAME "rules.counters"
+#define DATABASE_NAME "rules.db"
 
 /* --- counting --- */
 
@@ -151,7 +150,7 @@ static void load_snapshot(struct rules *rules)
         return;
     if (own_domains_load(rules->own, in) != 0 ||
         counters_load(rules->counters, time(NULL), GAP_S, in) != 0)
-        log_error("rules: %s is damaged: counting begins anew", path);
+        log_error("rules: %s is damaged: counting begins again", path);
     fclose(in);
 }
 
@@ -220,6 +219,18 @@ static bool next(struct rules *rules, struct queued *out)
     return is_there;
 }
 
+/* Whether another configuration has come into force; once. */
+static bool take_configured(struct rules *rules)
+{
+    bool configured;
+
+    pthread_mutex_lock(&rules->lock);
+    configured = rules->configured;
+    rules->configured = false;
+    pthread_mutex_unlock(&rules->lock);
+    return configured;
+}
+
 static bool is_stopping(struct rules *rules)
 {
     bool stopping;
@@ -257,6 +268,8 @@ static void *run(void *context)
             rules_decide(rules, q);
         look_at_clock(rules, &offset);
         if (rules->findings != NULL) {
+            if (take_configured(rules))
+                look_ms = 0;
             every(&look_ms, LOOK_MS, rules_look, rules);
             every(&prune_ms, PRUNE_MS, prune, rules);
         }
@@ -330,6 +343,8 @@ void rules_configure(struct rules *rules, struct config *config)
     pthread_mutex_lock(&rules->lock);
     old = rules->config;
     rules->config = config_ref(config);
+    rules->configured = true;
+    pthread_cond_signal(&rules->wake);
     pthread_mutex_unlock(&rules->lock);
     config_unref(old);
 }

@@ -22,8 +22,8 @@ struct rules_options {
     const struct suffix_list *suffixes; /* NULL: there is none */
     struct config *config;              /* a reference is taken */
     /* Kept decisions about an entry, for a finding's evidence: a JSON array, which the
-     * rules free; NULL: there are none. */
-    char *(*decisions)(void *context, const char *entry);
+     * rules free; NULL: there are none. wait: for what is on its way to the journal. */
+    char *(*decisions)(void *context, const char *entry, bool wait);
     /* As of struct entry_limits. */
     bool (*is_in_use)(void *context, const struct entry *entry,
                       char why[static ENTRY_ERROR_SIZE]);

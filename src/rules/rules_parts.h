@@ -40,6 +40,7 @@ struct rules {
     bool busy;       /* the thread is at one */
     uint64_t events; /* noted so far */
     bool started, stopping;
+    bool configured; /* since the last look */
     pthread_t thread;
     int64_t opened_ms; /* the last attempt */
 };

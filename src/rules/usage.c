@@ -6,29 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <uthash.h>
 
 #include "base/text.h"
 #include "blocklist/entry.h"
 #include "known/providers.h"
+#include "known/well_known.h"
 
 #define SHARED_DOMAINS                                                                   \
     10 /* so many sender domains within a day: a client of many users */
 
 /* --- who a message is counted for --- */
-
-/* Whose mail is never counted against them: everybody has them, and must have them. */
-static bool is_role(const char *local)
-{
-    static const char *const roles[] = {"postmaster", "abuse", "mailer-daemon"};
-
-    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-        if (strcasecmp(local, roles[i]) == 0)
-            return true;
-    return false;
-}
 
 static bool is_own_network(const struct config *config, const struct ipaddr *client)
 {
@@ -61,7 +50,7 @@ static void login_key(struct usage_message *m, const char *login)
     struct mail_address address;
     struct entry entry;
 
-    if (mail_address_parse(login, &address) == 0 && is_role(address.local))
+    if (mail_address_parse(login, &address) == 0 && role_is_everybodys(address.local))
         return;
     if (entry_of_user(login, &entry) == 0)
         set_key(m, RULE_BY_LOGIN, entry.text, NULL);
@@ -83,7 +72,7 @@ static void sender_keys(const struct usage *usage, struct usage_message *m,
     struct entry entry;
 
     if (mail_address_is_null(sender) || sender->domain[0] == '\0' ||
-        is_role(sender->local) ||
+        role_is_everybodys(sender->local) ||
         exempt_addresses_have(config->exempt.senders, config->exempt.sender_count,
                               sender) ||
         entry_of_address(sender, &entry) != 0)
@@ -468,12 +457,23 @@ void own_domains_add(struct own_domains *own, const char *domain)
 int own_domains_save(struct own_domains *own, FILE *out)
 {
     struct own_domain *one, *next;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory =
+        open_memstream(&text, &size); /* no lock is held while a disk is waited for */
+    int rc = -1;
 
+    if (memory == NULL)
+        return -1;
     pthread_rwlock_rdlock(&own->lock);
     HASH_ITER (hh, own->all, one, next)
-        fprintf(out, "%s\n", one->name);
+        fprintf(memory, "%s\n", one->name);
     pthread_rwlock_unlock(&own->lock);
-    return fputs("\n", out) < 0 || ferror(out) ? -1 : 0;
+    fputc('\n', memory);
+    if (fclose(memory) == 0 && fwrite(text, 1, size, out) == size)
+        rc = 0;
+    free(text);
+    return rc;
 }
 
 int own_domains_load(struct own_domains *own, FILE *in)

@@ -422,6 +422,24 @@ def test_7_a_new_rule_proposes_for_seven_days(lab):
     assert host.settle() == {} and len(host.proposals()) == 2
 
 
+def test_7_a_rule_is_known_from_when_it_is_configured(lab):
+    """Not from its first finding: one that has watched for months without any is on no trial."""
+    host = Host(lab, [bulk()], aged=False)
+    began = int(time.time())
+
+    def since():
+        done = host.rblctl("rules", "--json")
+        return done.json[0]["since"] if done.status == 0 else 0
+
+    wait_for(lambda: since() >= began - 60)
+    text = host.text.replace("20 recipients", "30 recipients")
+    with sqlite3.connect(lab.dir / "rules.db", timeout=10) as db:
+        db.execute("UPDATE rule SET since = 1000")
+    (lab.dir / "rblmilter.conf").write_text(text)
+    assert host.rblctl("reload").status == 0
+    wait_for(lambda: since() >= began)
+
+
 def test_8_no_finding_from_a_window_not_wholly_observed(lab):
     host = Host(lab, [bulk(over=["2 recipients in 5m"])], aged=False)
     host.send(9, "anna")
