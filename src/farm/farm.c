@@ -108,7 +108,7 @@ static int look_for_standby(struct farm *farm)
         return farm_failed(farm, NULL);
     pthread_mutex_lock(&farm->lock);
     farm->status.has_standby =
-        PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+        PQntuples(result) == 1 && strcmp(result_text(result, 0, 0), "t") == 0;
     pthread_mutex_unlock(&farm->lock);
     PQclear(result);
     return 0;

@@ -63,7 +63,7 @@ int hosts_beat(struct farm *farm)
         return farm_failed(farm, NULL);
     /* the first may find our own earlier life's */
     if (farm->beats++ > 0 && PQntuples(result) == 1)
-        note_twice(farm, strcmp(PQgetvalue(result, 0, 0), farm->instance) != 0);
+        note_twice(farm, strcmp(result_text(result, 0, 0), farm->instance) != 0);
     PQclear(result);
     farm->beaten_seq = farm->state.seq;
     return 0;
@@ -80,9 +80,9 @@ static struct farm_host host_of(const struct farm *farm, const PGresult *result,
         .lag_ms = result_number(result, i, 8),
     };
 
-    (void)text_clean(PQgetvalue(result, i, 0), host.name, sizeof host.name); /* cut */
-    (void)text_clean(PQgetvalue(result, i, 1), host.version, sizeof host.version);
-    host.own = strcmp(PQgetvalue(result, i, 0), farm->node) == 0;
+    (void)text_clean(result_text(result, i, 0), host.name, sizeof host.name); /* cut */
+    (void)text_clean(result_text(result, i, 1), host.version, sizeof host.version);
+    host.own = strcmp(result_text(result, i, 0), farm->node) == 0;
     return host;
 }
 

@@ -19,11 +19,11 @@ struct shared_row row_of_result(const PGresult *result, int row, int first)
 
     return (struct shared_row){
         .side = side >= 0 && side <= 2 ? (int)side : -1,
-        .entry = PQgetvalue(result, row, first + 1),
-        .source = PQgetvalue(result, row, first + 2),
-        .action = PQgetvalue(result, row, first + 3),
-        .reason = PQgetvalue(result, row, first + 4),
-        .who = PQgetvalue(result, row, first + 5),
+        .entry = result_text(result, row, first + 1),
+        .source = result_text(result, row, first + 2),
+        .action = result_text(result, row, first + 3),
+        .reason = result_text(result, row, first + 4),
+        .who = result_text(result, row, first + 5),
         .since = result_number(result, row, first + 6),
         .expires = PQgetisnull(result, row, first + 7)
                        ? 0
@@ -61,7 +61,7 @@ int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms)
         PQclear(result);
         return farm_failed(farm, text);
     }
-    if (!text_copy(PQgetvalue(result, 0, 1), head->epoch, sizeof head->epoch))
+    if (!text_copy(result_text(result, 0, 1), head->epoch, sizeof head->epoch))
         head->epoch[0] = '\0'; /* none that anyone has */
     head->seq = result_number(result, 0, 2);
     head->stamp = result_number(result, 0, 3);
