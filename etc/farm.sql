@@ -47,6 +47,11 @@ CREATE TABLE node (name text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND
 CREATE UNLOGGED TABLE beat (name text PRIMARY KEY, seen timestamptz NOT NULL, applied bigint NOT NULL,
   entries bigint NOT NULL, waiting bigint NOT NULL, refused bigint NOT NULL) WITH (fillfactor = 50);
 
+-- How often each host's mail matched an entry, told by the host: its whole count each time.
+CREATE UNLOGGED TABLE hit (entry text COLLATE "C" CHECK (octet_length(entry) BETWEEN 1 AND 400),
+  node text CHECK (octet_length(node) BETWEEN 1 AND 255), hits bigint NOT NULL CHECK (hits >= 0),
+  last bigint NOT NULL, PRIMARY KEY (entry, node)) WITH (fillfactor = 70);
+
 CREATE TYPE item AS (side smallint, entry text, source text, action text, reason text, who text,
   since bigint, expires bigint, at bigint, id bigint);
 
@@ -104,8 +109,16 @@ BEGIN
   RETURN was.instance;
 END $$;
 
+CREATE FUNCTION tell_hits(p_node text, p_hits jsonb) RETURNS void LANGUAGE sql SECURITY DEFINER
+  SET search_path = farm, pg_temp AS $$
+  INSERT INTO hit SELECT DISTINCT ON (h.entry) h.entry, p_node, h.hits, h.last
+  FROM jsonb_to_recordset(p_hits) AS h(entry text, hits bigint, last bigint)
+  ON CONFLICT (entry, node) DO UPDATE SET hits = excluded.hits, last = excluded.last
+  WHERE (hit.hits, hit.last) <> (excluded.hits, excluded.last) $$;
+
 CREATE FUNCTION forget_node(p_name text) RETURNS bigint LANGUAGE sql SECURITY DEFINER
   SET search_path = farm, pg_temp AS $$
+  DELETE FROM hit WHERE node = p_name;
   DELETE FROM beat WHERE name = p_name;
   WITH d AS (DELETE FROM node WHERE name = p_name RETURNING 1) SELECT count(*) FROM d $$;
 

@@ -107,6 +107,22 @@ json_t *farm_section(struct daemon *daemon)
     return out;
 }
 
+json_t *farm_hits_value(struct daemon *daemon, const char *entry, int64_t own,
+                        int64_t own_last)
+{
+    struct farm_hits hits;
+    int64_t last;
+
+    if (daemon->farm == NULL)
+        return NULL;
+    if (farm_hits(daemon->farm, entry, REACH_MS, &hits) != 0)
+        return json_null();
+    last = hits.last > own_last ? hits.last : own_last;
+    return json_pack("{s:I, s:o, s:i}", "hits", (json_int_t)(hits.hits + own), "last_hit",
+                     last > 0 ? json_integer((json_int_t)last) : json_null(), "hosts",
+                     (int)hits.hosts + (own > 0));
+}
+
 /* {"command":"farm"} -> {"ok":true,"farm":{…},"hosts":[{…}],"wrong":something is} */
 json_t *cmd_farm(struct control_session *session, const json_t *request)
 {

@@ -90,6 +90,14 @@ struct farm_comparison {
 int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
                  char error[static FARM_ERROR_SIZE]);
 
+/* How often an entry has matched on the other hosts. Returns 0, or -1: the farm cannot say so
+ * within that time. Any thread but a message's. */
+struct farm_hits {
+    int64_t hits, last; /* last: unix time, 0 never */
+    unsigned hosts;     /* on which it has */
+};
+int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hits *out);
+
 /* Has a host's name forgotten. 1: done, 0: there is none of that name, -1 with error. */
 int farm_forget(struct farm *farm, const char *node, int wait_ms,
                 char error[static FARM_ERROR_SIZE]);

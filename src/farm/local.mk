@@ -2,6 +2,7 @@ librblmilter_a_SOURCES += src/farm/farm.h
 if FARM
 librblmilter_a_SOURCES += \
 	src/farm/connection.c src/farm/connection.h \
+	src/farm/counts.c \
 	src/farm/farm.c src/farm/parts.h \
 	src/farm/hosts.c \
 	src/farm/init.c \

@@ -55,6 +55,15 @@ int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
     return -1;
 }
 
+int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hits *out)
+{
+    (void)farm;
+    (void)entry;
+    (void)wait_ms;
+    memset(out, 0, sizeof *out);
+    return -1;
+}
+
 int farm_forget(struct farm *farm, const char *node, int wait_ms,
                 char error[static FARM_ERROR_SIZE])
 {

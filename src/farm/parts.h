@@ -3,7 +3,8 @@
 #define FARM_PARTS_H
 
 /* The inside of struct farm, for this folder only. farm.c has the thread, publish.c sends,
- * read.c takes, reconcile.c compares; hosts.c knows of the others. */
+ * read.c takes, reconcile.c compares; hosts.c knows of the others, counts.c of what they
+ * have counted. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,6 +35,9 @@ struct farm {
     int64_t beaten_seq;
     int keep_days;
     unsigned beats;
+    int64_t next_counts_ms;
+    char hits_after[ENTRY_TEXT_SIZE]; /* all hits up to there are told */
+    bool hits_walk;                   /* the others are yet to be */
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t news;  /* CLOCK_MONOTONIC */
@@ -47,8 +51,11 @@ struct farm {
     uint64_t compares_asked, compares_done;
     struct farm_comparison comparison;
     char comparison_error[FARM_ERROR_SIZE];
-    char forget[FARM_NAME_SIZE]; /* a node; "" none */
-    int forgotten;               /* as farm_forget returns; 2: not yet */
+    char forget[FARM_NAME_SIZE];   /* a node; "" none */
+    int forgotten;                 /* as farm_forget returns; 2: not yet */
+    bool hits_busy;                /* somebody is in farm_hits */
+    char hits_of[ENTRY_TEXT_SIZE]; /* what is asked for there; "" nothing, or answered */
+    struct farm_hits hits;
 };
 
 /* Each returns 0, or -1: then the connection has failed, or the database, and
@@ -61,9 +68,15 @@ int reconcile(struct farm *farm, struct farm_comparison *out);
 int hosts_beat(struct farm *farm);
 int hosts_look(struct farm *farm);
 int hosts_forget(struct farm *farm);
+int counts_answer(struct farm *farm);   /* who waits in farm_hits */
+void counts_begin(struct farm *farm);   /* at the begin of a session */
+int counts_exchange(struct farm *farm); /* what is due */
 
 /* Notes why; logs it where it is news. NULL: the connection's error. Returns -1. */
 int farm_failed(struct farm *farm, const char *why);
+
+/* Ends the thread's wait. Any thread. */
+void farm_wake(struct farm *farm);
 
 /* Counts and names rows that were refused. */
 void farm_refused(struct farm *farm, uint64_t count, const char *name, const char *why);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the hosts count adds up: each tells its own, and hears the others'. It is in tables that
+ * the server may lose at any time: a host tells all of it again in each session. */
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "farm/parts.h"
+
+#define COUNTS_MS   5000
+#define CALL_ROWS   500
+#define CALLS       10 /* a round: a flood of hits waits */
+#define ROUND_TELLS 60000
+
+/* What the server does not take is no reason to end the session: the blocklist matters more.
+ * Returns 0, or -1 where the connection is gone. */
+static int not_taken(struct farm *farm, const char *what)
+{
+    static struct log_limit limit;
+    unsigned held_back;
+
+    if (farm->connection.pg == NULL)
+        return farm_failed(farm, NULL);
+    if (log_limit_pass(&limit, ROUND_TELLS, &held_back))
+        log_warning("farm: %s: %s: are the database's tables older than this rblmilter?",
+                    what, farm->connection.error);
+    return 0;
+}
+
+/* Calls a function of this node and rows, which are taken. */
+static int tell(struct farm *farm, const char *sql, json_t *rows, const char *what)
+{
+    char *text = json_dumps(rows, JSON_COMPACT);
+    const char *values[] = {farm->node, text};
+    PGresult *result;
+
+    json_decref(rows);
+    if (text == NULL)
+        return farm_failed(farm, "no memory");
+    result = connection_query(&farm->connection, sql, 2, values);
+    free(text);
+    if (result == NULL)
+        return not_taken(farm, what);
+    PQclear(result);
+    return 0;
+}
+
+/* --- hits --- */
+
+static void add_hit(void *context, const struct shared_hit *hit)
+{
+    /* what is no UTF-8 is NULL, and stays here */
+    (void)json_array_append_new(context, json_pack("{s:s, s:I, s:I}", "entry", hit->entry,
+                                                   "hits", (json_int_t)hit->hits, "last",
+                                                   (json_int_t)hit->last));
+}
+
+static int tell_hits(struct farm *farm, bool all, bool *more)
+{
+    char error[BLOCKLIST_ERROR_SIZE];
+    json_t *rows = json_array();
+    enum blocklist_result result =
+        all ? shared_hits_all(farm->blocklist, farm->hits_after, CALL_ROWS, add_hit, rows,
+                              more, error)
+            : shared_hits_lately(farm->blocklist, CALL_ROWS, add_hit, rows, more, error);
+
+    if (result != BLOCKLIST_OK) {
+        json_decref(rows);
+        return farm_failed(farm, error);
+    }
+    if (json_array_size(rows) == 0) {
+        json_decref(rows);
+        return 0;
+    }
+    return tell(farm, "SELECT farm.tell_hits($1, $2::jsonb)", rows, "hits");
+}
+
+static int exchange_hits(struct farm *farm)
+{
+    bool more = true;
+
+    for (int i = 0; i < CALLS && more; i++)
+        if (tell_hits(farm, false, &more) != 0)
+            return -1;
+    for (int i = 0; i < CALLS && farm->hits_walk; i++)
+        if (tell_hits(farm, true, &farm->hits_walk) != 0)
+            return -1;
+    return 0;
+}
+
+int counts_answer(struct farm *farm)
+{
+    static const char sql[] =
+        "SELECT least(sum(hits), 4e18)::bigint, max(last), count(*) FROM farm.hit"
+        " WHERE entry = $1 AND node <> $2 HAVING count(*) > 0";
+    char entry[ENTRY_TEXT_SIZE];
+    const char *values[] = {entry, farm->node};
+    struct farm_hits hits = {0};
+    PGresult *result;
+
+    pthread_mutex_lock(&farm->lock);
+    memcpy(entry, farm->hits_of, sizeof entry);
+    pthread_mutex_unlock(&farm->lock);
+    if (entry[0] == '\0')
+        return 0;
+    result = connection_query(&farm->connection, sql, 2, values);
+    if (result == NULL)
+        return not_taken(farm, "hits");
+    if (PQntuples(result) == 1 && PQnfields(result) == 3) {
+        hits.hits = result_number(result, 0, 0);
+        hits.last = result_number(result, 0, 1);
+        hits.hosts = (unsigned)(result_number(result, 0, 2) & 0xffff);
+    }
+    PQclear(result);
+    pthread_mutex_lock(&farm->lock);
+    if (strcmp(entry, farm->hits_of) == 0) {
+        farm->hits = hits;
+        farm->hits_of[0] = '\0';
+        pthread_cond_broadcast(&farm->news);
+    }
+    pthread_mutex_unlock(&farm->lock);
+    return 0;
+}
+
+int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hits *out)
+{
+    struct timespec until = clock_timespec(clock_ms() + wait_ms);
+    int rc = 0;
+
+    memset(out, 0, sizeof *out);
+    pthread_mutex_lock(&farm->lock);
+    while (farm->hits_busy && rc == 0)
+        rc = pthread_cond_clockwait(&farm->news, &farm->lock, CLOCK_MONOTONIC, &until);
+    if (farm->hits_busy || !farm->status.connected ||
+        !text_copy(entry, farm->hits_of, sizeof farm->hits_of)) {
+        pthread_mutex_unlock(&farm->lock);
+        return -1;
+    }
+    farm->hits_busy = true;
+    farm_wake(farm);
+    while (farm->hits_of[0] != '\0' && rc == 0 && farm->status.connected &&
+           !atomic_load(&farm->stopping))
+        rc = pthread_cond_clockwait(&farm->news, &farm->lock, CLOCK_MONOTONIC, &until);
+    rc = farm->hits_of[0] == '\0' ? 0 : -1;
+    if (rc == 0)
+        *out = farm->hits;
+    farm->hits_of[0] = '\0';
+    farm->hits_busy = false;
+    pthread_cond_broadcast(&farm->news);
+    pthread_mutex_unlock(&farm->lock);
+    return rc;
+}
+
+/* --- all of it --- */
+
+void counts_begin(struct farm *farm)
+{
+    farm->next_counts_ms = 0;
+    farm->hits_after[0] = '\0';
+    farm->hits_walk = true;
+}
+
+int counts_exchange(struct farm *farm)
+{
+    if (clock_ms() < farm->next_counts_ms)
+        return 0;
+    farm->next_counts_ms = clock_ms() + COUNTS_MS;
+    return exchange_hits(farm);
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the hosts of a farm count together: hits, marks of wrong refusals, what senders do;
+and what is found on one is decided on all. The truth is what each host was sent."""
+
+import time
+
+import pytest
+
+from harness.postgres import Farm, programs, wait_until
+
+pytestmark = pytest.mark.skipif(programs() is None, reason="there is no PostgreSQL")
+
+
+@pytest.fixture
+def folder(session_dir):
+    path = session_dir / f"farm-rules-{time.monotonic_ns()}"
+    path.mkdir()
+    return path
+
+
+def done(result):
+    assert result.status == 0, result
+    return result
+
+
+# --- hits ---
+
+
+def farm_hits(host, entry):
+    shown = host.rblctl("show", entry, "--json").json
+    return shown.get("farm_hits"), shown["rows"][0]["hits"] if shown["rows"] else None
+
+
+def test_show_has_the_hits_of_all_hosts(folder):
+    with Farm(folder, hosts=3, keep_local=["here"]) as farm:
+        one, two, three = farm
+        done(one.rblctl("add", "anna@bad.example", "--wait"))
+        done(one.rblctl("add", "b@bad.example", "--source", "here"))
+        for host, mails in ((one, 1), (two, 2), (three, 4)):
+            for _ in range(mails):
+                host.mail("anna@bad.example")
+        one.mail("b@bad.example")
+        for host, own in ((one, 1), (two, 2), (three, 4)):
+            want = ({"hits": 7, "hosts": 3}, own)
+            wait_until(
+                lambda: (lambda f, o: f and ({k: f[k] for k in ("hits", "hosts")}, o) == want)(
+                    *farm_hits(host, "anna@bad.example")),
+                lambda: f"{host.name}: {farm_hits(host, 'anna@bad.example')}, not {want}",
+            )  # fmt: skip
+        assert "farm hits 7 on 3 hosts" in done(two.rblctl("show", "anna@bad.example")).out
+        # what stays on a host is not told
+        assert farm.postgres.sql("SELECT DISTINCT entry FROM farm.hit") == [["anna@bad.example"]]
+        # the server forgets them, as after a failover: they are told again
+        farm.postgres.kill()
+        assert farm_hits(one, "anna@bad.example") == (None, 1)
+        assert "farm hits -" in one.rblctl("show", "anna@bad.example").out
+        farm.postgres.start()
+        wait_until(lambda: farm.postgres.sql("SELECT node, hits FROM farm.hit ORDER BY 1")
+                   == [["mx1", "1"], ["mx2", "2"], ["mx3", "4"]],
+                   lambda: farm.postgres.sql("SELECT * FROM farm.hit"))  # fmt: skip
+
+
+def test_a_server_that_takes_no_hits_harms_nothing(folder):
+    with Farm(folder, hosts=2) as farm:
+        one, two = farm
+        farm.postgres.sql("DROP FUNCTION farm.tell_hits; DROP TABLE farm.hit")
+        done(one.rblctl("add", "anna@bad.example", "--wait"))
+        two.mail("anna@bad.example")
+        wait_until(lambda: "farm: hits:" in two.daemon.log.text(), "nothing is logged")
+        assert "2 of 2 hosts have it" in done(two.rblctl("add", "b.example", "--wait")).out
+        assert two.rblctl("show", "anna@bad.example", "--json").json["farm_hits"] is None
