@@ -43,7 +43,8 @@ CREATE INDEX change_stored ON change USING brin (stored);
 
 -- The hosts. What changes all the time is UNLOGGED: empty after a failover, it fills itself.
 CREATE TABLE node (name text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 255),
-  instance text NOT NULL, version text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp());
+  instance text NOT NULL, version text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp(),
+  number smallint CHECK (number BETWEEN 0 AND 63)); -- in the ids of its decisions
 CREATE UNLOGGED TABLE beat (name text PRIMARY KEY, seen timestamptz NOT NULL, applied bigint NOT NULL,
   entries bigint NOT NULL, waiting bigint NOT NULL, refused bigint NOT NULL) WITH (fillfactor = 50);
 
@@ -95,14 +96,15 @@ END $$;
 -- A host says how far it is. Returns the instance that said so before: where two have one name
 -- it is not always the caller's.
 CREATE FUNCTION beat(p_name text, p_instance text, p_version text, p_applied bigint, p_entries bigint,
-  p_waiting bigint, p_refused bigint) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
+  p_waiting bigint, p_refused bigint, p_number smallint) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = farm, pg_temp AS $$
 DECLARE was node%ROWTYPE;
 BEGIN
   SELECT * INTO was FROM node WHERE name = p_name;
-  IF was IS NULL OR (was.instance, was.version) IS DISTINCT FROM (p_instance, p_version) THEN
-    INSERT INTO node (name, instance, version) VALUES (p_name, p_instance, p_version)
-    ON CONFLICT (name) DO UPDATE SET instance = excluded.instance, version = excluded.version; END IF;
+  IF was IS NULL OR (was.instance, was.version, was.number) IS DISTINCT FROM (p_instance, p_version, p_number) THEN
+    INSERT INTO node (name, instance, version, number) VALUES (p_name, p_instance, p_version, p_number)
+    ON CONFLICT (name) DO UPDATE SET instance = excluded.instance, version = excluded.version,
+      number = excluded.number; END IF;
   INSERT INTO beat VALUES (p_name, clock_timestamp(), p_applied, p_entries, p_waiting, p_refused)
   ON CONFLICT (name) DO UPDATE SET seen = excluded.seen, applied = excluded.applied,
     entries = excluded.entries, waiting = excluded.waiting, refused = excluded.refused;

@@ -93,6 +93,7 @@ static int start_farm(struct daemon *daemon, const struct config *config)
         .node = config->farm.node,
         .keep_local = (const char *const *)config->farm.keep_local,
         .keep_local_count = config->farm.keep_local_count,
+        .number = config->journal.node,
     };
     char error[FARM_ERROR_SIZE];
 
@@ -358,6 +359,8 @@ static int apply(struct daemon *daemon, struct config *config, config_report *re
     policy_unref(old);
     resolver_configure(daemon->resolver, &settings);
     journal_configure(daemon->journal, &journal);
+    if (daemon->farm != NULL)
+        farm_renumber(daemon->farm, config->journal.node);
     blocklist_configure(daemon->blocklist, config->blocklist.backups, strip_of(config));
     log_open(config->log.target, config->log.level, daemon->foreground);
     policy_slot_set(&daemon->slot, policy);

@@ -405,6 +405,7 @@ struct farm *farm_new(const struct farm_options *options,
     if (farm == NULL)
         return NULL;
     farm->blocklist = options->blocklist;
+    atomic_init(&farm->number, options->number);
     farm->database = strdup(options->database);
     farm->keep_local = join_names(options->keep_local, options->keep_local_count);
     farm->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -422,6 +423,11 @@ struct farm *farm_new(const struct farm_options *options,
     text_sentence(error, FARM_ERROR_SIZE, "no thread can be started");
     release(farm);
     return NULL;
+}
+
+void farm_renumber(struct farm *farm, int number)
+{
+    atomic_store(&farm->number, number); /* the next beat says so */
 }
 
 /* Who waits for the farm is let go. */

@@ -24,6 +24,7 @@ struct farm_options {
     const char *node;              /* "": the host's name */
     const char *const *keep_local; /* sources that are not shared, as it was opened */
     size_t keep_local_count;
+    int number; /* of this host, 0 to 63, in the ids of its decisions (journal/id.h) */
 };
 
 /* Starts the thread. Returns NULL, with error, where it cannot be. */
@@ -37,6 +38,9 @@ void farm_stop(struct farm *farm);
 /* Does the same where it is not done yet, and frees, unless the thread still waits for the
  * network: then the process has to end. Nobody may use it any more. */
 void farm_free(struct farm *farm);
+
+/* This host has another number from now on. Any thread. */
+void farm_renumber(struct farm *farm, int number);
 
 /* Whether what this host changed until now is in force elsewhere. */
 struct farm_reach {
@@ -56,6 +60,7 @@ struct farm_host {
     int64_t seen_ms; /* ago; -1 never since the server's start */
     int64_t lag_ms;  /* age of the oldest change that it has not; 0 none */
     int64_t entries, waiting, refused;
+    int number; /* -1 unknown */
 };
 
 struct farm_status {

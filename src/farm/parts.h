@@ -21,6 +21,7 @@ struct farm {
     char instance[33];
     pthread_t thread;
     int wake_fd;
+    atomic_int number;
     atomic_bool stopping;
     bool joined; /* the thread has ended; set by farm_stop */
 

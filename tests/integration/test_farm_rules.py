@@ -2,10 +2,12 @@
 """What the hosts of a farm count together: hits, marks of wrong refusals, what senders do;
 and what is found on one is decided on all. The truth is what each host was sent."""
 
+import re
 import time
 
 import pytest
 
+from harness.conf import conf_text
 from harness.postgres import Farm, programs, wait_until
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="there is no PostgreSQL")
@@ -21,6 +23,17 @@ def folder(session_dir):
 def done(result):
     assert result.status == 0, result
     return result
+
+
+def started(farm, more=lambda number: {}):
+    """All hosts, each with what more gives of its number in its conf file."""
+    for number, host in enumerate(farm):
+        host.more = more(number)
+        host.start()
+    for host in farm:
+        host.wait_sync()
+    farm.wait(lambda h: len(h.status()["hosts"]) == len(farm.hosts), "not all see all")
+    return farm.hosts
 
 
 # --- hits ---
@@ -69,3 +82,46 @@ def test_a_server_that_takes_no_hits_harms_nothing(folder):
         wait_until(lambda: "farm: hits:" in two.daemon.log.text(), "nothing is logged")
         assert "2 of 2 hosts have it" in done(two.rblctl("add", "b.example", "--wait")).out
         assert two.rblctl("show", "anna@bad.example", "--json").json["farm_hits"] is None
+
+
+# --- why, of another host's id ---
+
+
+def refused_id(host, sender="anna@bad.example"):
+    """The id in the reply to a mail that is refused there."""
+    reply = host.mail(sender)
+    assert "is rbl blacklisted" in reply, reply
+    return re.search(r"\[([0-9A-Z-]{14})\]", reply).group(1)
+
+
+def with_ids(nodes):
+    return lambda number: {"reply": {"id": True}, "journal": {"node": nodes[number]}}
+
+
+def test_why_names_the_host(folder):
+    with Farm(folder, start=False) as farm:
+        one, two, three = started(farm, with_ids([4, 5, 5]))
+        done(one.rblctl("add", "anna@bad.example", "--wait"))
+        own, twos = refused_id(one), refused_id(two)
+        assert done(one.rblctl("why", own)).out.count(own)
+        asked = two.rblctl("why", own)
+        assert asked.status == 1 and f"{own}: this id is of mx1: ask there" in asked.out
+        document = two.rblctl("why", own, "--json")
+        assert document.status == 1
+        assert (document.json["node"], document.json["hosts"]) == (4, ["mx1"])
+        marked = two.rblctl("false", own)
+        assert marked.status == 1 and "this id is of mx1: mark it there" in marked.err
+        # two hosts of one number
+        assert "this id is of mx2 or mx3: ask there" in one.rblctl("why", twos).out
+        assert "not here; this id may be of mx2: ask there" in three.rblctl("why", twos).out
+        assert "mx2 and mx3 both have node 5" in one.rblctl("doctor").out
+        # what the farm knew holds while it is away
+        farm.postgres.stop()
+        assert "this id is of mx1: ask there" in two.rblctl("why", own).out
+        farm.postgres.start()
+        # another number, by a reload; nobody's
+        one.more["journal"]["node"] = 9
+        (one.dir / "rblmilter.conf").write_text(conf_text(one.dir, one.milter_socket, farm=one.farm, **one.more))
+        done(one.rblctl("reload"))
+        wait_until(lambda: "it is a decision of node 4" in three.rblctl("why", own).out,
+                   lambda: three.rblctl("why", own).out)  # fmt: skip
