@@ -53,6 +53,12 @@ CREATE UNLOGGED TABLE hit (entry text COLLATE "C" CHECK (octet_length(entry) BET
   node text CHECK (octet_length(node) BETWEEN 1 AND 255), hits bigint NOT NULL CHECK (hits >= 0),
   last bigint NOT NULL, PRIMARY KEY (entry, node)) WITH (fillfactor = 70);
 
+-- What a DNS list alone refused at a host, of that marked as wrong, and some ids of those.
+CREATE UNLOGGED TABLE alone (node text CHECK (octet_length(node) BETWEEN 1 AND 255),
+  list text CHECK (octet_length(list) BETWEEN 1 AND 255), refused bigint NOT NULL CHECK (refused >= 0),
+  wrong bigint NOT NULL CHECK (wrong >= 0), ids text NOT NULL CHECK (octet_length(ids) <= 100),
+  PRIMARY KEY (node, list));
+
 CREATE TYPE item AS (side smallint, entry text, source text, action text, reason text, who text,
   since bigint, expires bigint, at bigint, id bigint);
 
@@ -118,9 +124,19 @@ CREATE FUNCTION tell_hits(p_node text, p_hits jsonb) RETURNS void LANGUAGE sql S
   ON CONFLICT (entry, node) DO UPDATE SET hits = excluded.hits, last = excluded.last
   WHERE (hit.hits, hit.last) <> (excluded.hits, excluded.last) $$;
 
+CREATE FUNCTION tell_alone(p_node text, p_alone jsonb) RETURNS void LANGUAGE sql SECURITY DEFINER
+  SET search_path = farm, pg_temp AS $$
+  DELETE FROM alone WHERE node = p_node
+    AND list NOT IN (SELECT a.list FROM jsonb_to_recordset(p_alone) AS a(list text));
+  INSERT INTO alone SELECT DISTINCT ON (a.list) p_node, a.list, a.refused, a.wrong, a.ids
+  FROM jsonb_to_recordset(p_alone) AS a(list text, refused bigint, wrong bigint, ids text)
+  ON CONFLICT (node, list) DO UPDATE SET refused = excluded.refused, wrong = excluded.wrong,
+    ids = excluded.ids $$;
+
 CREATE FUNCTION forget_node(p_name text) RETURNS bigint LANGUAGE sql SECURITY DEFINER
   SET search_path = farm, pg_temp AS $$
   DELETE FROM hit WHERE node = p_name;
+  DELETE FROM alone WHERE node = p_name;
   DELETE FROM beat WHERE name = p_name;
   WITH d AS (DELETE FROM node WHERE name = p_name RETURNING 1) SELECT count(*) FROM d $$;
 

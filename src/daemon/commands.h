@@ -50,6 +50,9 @@ void command_farm_reach(const struct control_session *session, const json_t *req
  * an array; and in words: "mx3", "mx2 or mx3", "" none. */
 json_t *farm_hosts_of(struct daemon *daemon, unsigned number, char *words, size_t size);
 
+/* For struct farm_options: what DNS lists alone refused here. */
+json_t *command_alone(void *daemon);
+
 /* {"hits","last_hit","hosts"} of the whole farm for an entry that has matched so often here;
  * null where the farm cannot say so now, NULL: this host is alone. */
 json_t *farm_hits_value(struct daemon *daemon, const char *entry, int64_t own,

@@ -581,6 +581,8 @@ json_t *cmd_false(struct control_session *session, const json_t *request)
         if (allow_s > 0 && !undo)
             protocol_append(&entries, protocol_text(marked.entry));
     }
+    if (daemon->farm != NULL)
+        farm_alone_changed(daemon->farm);
     return json_pack("{s:b, s:I, s:o}", "ok", 1, "marked",
                      (json_int_t)json_array_size(ids), "entries", entries);
 }

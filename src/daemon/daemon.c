@@ -94,6 +94,8 @@ static int start_farm(struct daemon *daemon, const struct config *config)
         .keep_local = (const char *const *)config->farm.keep_local,
         .keep_local_count = config->farm.keep_local_count,
         .number = config->journal.node,
+        .alone = command_alone,
+        .context = daemon,
     };
     char error[FARM_ERROR_SIZE];
 

@@ -14,6 +14,7 @@
 #include "farm/parts.h"
 
 #define COUNTS_MS   5000
+#define ALONE_MS    30000
 #define CALL_ROWS   500
 #define CALLS       10 /* a round: a flood of hits waits */
 #define ROUND_TELLS 60000
@@ -157,19 +158,91 @@ int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hit
     return rc;
 }
 
+/* --- what DNS lists alone refused --- */
+
+static int tell_alone(struct farm *farm)
+{
+    json_t *rows = farm->tells_alone != NULL ? farm->tells_alone(farm->context) : NULL;
+
+    return rows != NULL
+               ? tell(farm, "SELECT farm.tell_alone($1, $2::jsonb)", rows, "alone")
+               : 0;
+}
+
+static int hear_alone(struct farm *farm)
+{
+    static const char sql[] =
+        "SELECT list, least(sum(refused), 1e15)::bigint, least(sum(wrong), 1e15)::bigint,"
+        " array_to_string((array_agg(ids) FILTER (WHERE ids <> ''))[1:5], ' ')"
+        " FROM farm.alone WHERE node <> $1 GROUP BY list LIMIT 1000";
+    const char *values[] = {farm->node};
+    PGresult *result = connection_query(&farm->connection, sql, 1, values);
+    json_t *rows, *old;
+
+    if (result == NULL)
+        return not_taken(farm, "alone");
+    rows = json_array();
+    for (int i = 0; i < PQntuples(result) && i < 1000 && PQnfields(result) == 4; i++) {
+        int64_t refused = result_number(result, i, 1),
+                wrong = result_number(result, i, 2);
+
+        if (refused >= 0 && wrong >= 0)
+            (void)json_array_append_new(
+                rows, json_pack("{s:s, s:I, s:I, s:s}", "list", PQgetvalue(result, i, 0),
+                                "refused", (json_int_t)refused, "wrong",
+                                (json_int_t)wrong, "ids", PQgetvalue(result, i, 3)));
+    }
+    PQclear(result);
+    pthread_mutex_lock(&farm->lock);
+    old = farm->alone;
+    farm->alone = rows;
+    pthread_mutex_unlock(&farm->lock);
+    json_decref(old);
+    return 0;
+}
+
+static int exchange_alone(struct farm *farm)
+{
+    if (atomic_load(&farm->stopping)) /* then what tells_alone needs may be gone */
+        return -1;
+    if (atomic_exchange(&farm->alone_changed, false) ||
+        clock_ms() >= farm->next_alone_ms) {
+        farm->next_alone_ms = clock_ms() + ALONE_MS;
+        if (tell_alone(farm) != 0)
+            return -1;
+    }
+    return hear_alone(farm);
+}
+
+json_t *farm_alone(struct farm *farm)
+{
+    json_t *copy;
+
+    pthread_mutex_lock(&farm->lock);
+    copy = farm->alone != NULL ? json_deep_copy(farm->alone) : json_array();
+    pthread_mutex_unlock(&farm->lock);
+    return copy;
+}
+
+void farm_alone_changed(struct farm *farm)
+{
+    atomic_store(&farm->alone_changed, true);
+    farm_wake(farm);
+}
+
 /* --- all of it --- */
 
 void counts_begin(struct farm *farm)
 {
-    farm->next_counts_ms = 0;
+    farm->next_counts_ms = farm->next_alone_ms = 0;
     farm->hits_after[0] = '\0';
     farm->hits_walk = true;
 }
 
 int counts_exchange(struct farm *farm)
 {
-    if (clock_ms() < farm->next_counts_ms)
+    if (clock_ms() < farm->next_counts_ms && !atomic_load(&farm->alone_changed))
         return 0;
     farm->next_counts_ms = clock_ms() + COUNTS_MS;
-    return exchange_hits(farm);
+    return exchange_hits(farm) != 0 || exchange_alone(farm) != 0 ? -1 : 0;
 }

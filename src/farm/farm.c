@@ -359,6 +359,7 @@ static void release(struct farm *farm)
     if (farm->wake_fd >= 0)
         close(farm->wake_fd);
     free(farm->status.hosts);
+    json_decref(farm->alone);
     free(farm->database);
     free(farm->node);
     free(farm->keep_local);
@@ -406,6 +407,8 @@ struct farm *farm_new(const struct farm_options *options,
         return NULL;
     farm->blocklist = options->blocklist;
     atomic_init(&farm->number, options->number);
+    farm->tells_alone = options->alone;
+    farm->context = options->context;
     farm->database = strdup(options->database);
     farm->keep_local = join_names(options->keep_local, options->keep_local_count);
     farm->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

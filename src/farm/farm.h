@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include <jansson.h>
+
 #include "blocklist/admin.h"
 
 struct farm;
@@ -24,6 +26,11 @@ struct farm_options {
     const char *node;              /* "": the host's name */
     const char *const *keep_local; /* sources that are not shared, as it was opened */
     size_t keep_local_count;
+    /* What DNS lists alone refused here, for the others: an array of {"list","refused","wrong"
+     * (marked as such),"ids": some of these, with blanks between}; NULL: no memory. For the
+     * farm's thread. */
+    json_t *(*alone)(void *context);
+    void *context;
     int number; /* of this host, 0 to 63, in the ids of its decisions (journal/id.h) */
 };
 
@@ -102,6 +109,12 @@ struct farm_hits {
     unsigned hosts;     /* on which it has */
 };
 int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hits *out);
+
+/* The same of all the other hosts together, as far as it was heard; NULL: no memory. Any
+ * thread. */
+json_t *farm_alone(struct farm *farm);
+/* Something was marked: the others hear of it soon. Any thread. */
+void farm_alone_changed(struct farm *farm);
 
 /* Has a host's name forgotten. 1: done, 0: there is none of that name, -1 with error. */
 int farm_forget(struct farm *farm, const char *node, int wait_ms,

@@ -70,6 +70,17 @@ int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hit
     return -1;
 }
 
+json_t *farm_alone(struct farm *farm)
+{
+    (void)farm;
+    return json_array();
+}
+
+void farm_alone_changed(struct farm *farm)
+{
+    (void)farm;
+}
+
 int farm_forget(struct farm *farm, const char *node, int wait_ms,
                 char error[static FARM_ERROR_SIZE])
 {

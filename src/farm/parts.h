@@ -36,7 +36,10 @@ struct farm {
     int64_t beaten_seq;
     int keep_days;
     unsigned beats;
-    int64_t next_counts_ms;
+    json_t *(*tells_alone)(void *context);
+    void *context;
+    atomic_bool alone_changed;
+    int64_t next_counts_ms, next_alone_ms;
     char hits_after[ENTRY_TEXT_SIZE]; /* all hits up to there are told */
     bool hits_walk;                   /* the others are yet to be */
 
@@ -57,6 +60,7 @@ struct farm {
     bool hits_busy;                /* somebody is in farm_hits */
     char hits_of[ENTRY_TEXT_SIZE]; /* what is asked for there; "" nothing, or answered */
     struct farm_hits hits;
+    json_t *alone; /* the others'; replaced, never changed; NULL none */
 };
 
 /* Each returns 0, or -1: then the connection has failed, or the database, and

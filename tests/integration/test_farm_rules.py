@@ -7,7 +7,9 @@ import time
 
 import pytest
 
-from harness.conf import conf_text
+from harness.conf import conf_text, dnsbl
+from harness.dns import NameServer, listed
+from harness.milterclient import MilterClient
 from harness.postgres import Farm, programs, wait_until
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="there is no PostgreSQL")
@@ -94,6 +96,14 @@ def refused_id(host, sender="anna@bad.example"):
     return re.search(r"\[([0-9A-Z-]{14})\]", reply).group(1)
 
 
+def refused_by_list(host, client):
+    """The id in the reply to a client that a DNS list has."""
+    with MilterClient(host.milter_socket) as mta:
+        reply = mta.negotiate().envelope(addr=client)
+    assert reply.text.startswith("554"), reply
+    return re.search(r"\[([0-9A-Z-]{14})\]", reply.text).group(1)
+
+
 def with_ids(nodes):
     return lambda number: {"reply": {"id": True}, "journal": {"node": nodes[number]}}
 
@@ -125,3 +135,46 @@ def test_why_names_the_host(folder):
         done(one.rblctl("reload"))
         wait_until(lambda: "it is a decision of node 4" in three.rblctl("why", own).out,
                    lambda: three.rblctl("why", own).out)  # fmt: skip
+
+
+# --- marks of wrong refusals ---
+
+
+def test_marks_count_on_all_hosts(folder):
+    """Each refuses by one list alone; what is marked on one is a proposal on all."""
+    clients = [f"192.0.2.{20 + i}" for i in range(3)]
+    (folder / "dns").mkdir()
+    dns = NameServer(folder / "dns", [rule for c in clients for rule in listed(c, "zen.test")])
+    zen = {"servers": dns.address, "lists": [dnsbl("zen", "zen.test", weight=9)]}
+    try:
+        with Farm(folder, hosts=3, start=False) as farm:
+            hosts = started(farm, lambda n: {**with_ids([1, 2, 3])(n), **zen})
+            ids = [refused_by_list(h, c) for h, c in zip(hosts, clients)]
+
+            def marks(host):
+                (row,) = [r for r in host.rblctl("dnsbl", "--json").json["lists"] if r["list"] == "zen"]
+                return [row[k] for k in ("refused_alone", "false", "refused_alone_here", "false_here")], row
+
+            farm.wait(lambda h: marks(h)[0] == [3, 0, 1, 0], lambda: [marks(h) for h in hosts], 90)
+            assert all(marks(h)[1]["proposal"] is None for h in hosts)
+            done(hosts[0].rblctl("false", ids[0]))
+            done(hosts[1].rblctl("false", ids[1]))
+            here = [1, 1, 0]
+            farm.wait(lambda h: marks(h)[0] == [3, 2, 1, here[hosts.index(h)]], lambda: [marks(h) for h in hosts])
+            assert set(marks(hosts[2])[1]["proposal"]["ids"]) == set(ids[:2])
+            shown = hosts[2].rblctl("dnsbl").out
+            assert "it should not refuse alone: of 3 that it did, 2 are marked" in shown
+            # the others' marks stay known while the database is away, and come back from a new one
+            farm.postgres.kill()
+            assert marks(hosts[2])[0] == [3, 2, 1, 0]
+            farm.postgres.start()
+            farm.postgres.empty()
+            farm.wait(lambda h: h.in_sync(), "not in sync")
+            done(hosts[0].rblctl("false", ids[0], "--undo"))
+            farm.wait(lambda h: marks(h)[0][:2] == [3, 1], lambda: [marks(h) for h in hosts])
+            # a host that is forgotten counts no more
+            hosts[1].stop()
+            done(hosts[0].rblctl("farm", "forget", "mx2"))
+            wait_until(lambda: marks(hosts[2])[0] == [2, 0, 1, 0], lambda: marks(hosts[2]))
+    finally:
+        dns.stop()
