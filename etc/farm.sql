@@ -59,6 +59,13 @@ CREATE UNLOGGED TABLE alone (node text CHECK (octet_length(node) BETWEEN 1 AND 2
   wrong bigint NOT NULL CHECK (wrong >= 0), ids text NOT NULL CHECK (octet_length(ids) <= 100),
   PRIMARY KEY (node, list));
 
+-- What a host has counted of a key that is near a limit of a rule. kind: login, client, …;
+-- body: its windows, for other hosts' eyes.
+CREATE UNLOGGED TABLE count (node text CHECK (octet_length(node) BETWEEN 1 AND 255),
+  kind text CHECK (octet_length(kind) <= 20), key text COLLATE "C" CHECK (octet_length(key) BETWEEN 1 AND 600),
+  stored timestamptz NOT NULL, body text NOT NULL CHECK (octet_length(body) <= 16000),
+  PRIMARY KEY (node, kind, key)) WITH (fillfactor = 50);
+
 CREATE TYPE item AS (side smallint, entry text, source text, action text, reason text, who text,
   since bigint, expires bigint, at bigint, id bigint);
 
@@ -133,10 +140,20 @@ CREATE FUNCTION tell_alone(p_node text, p_alone jsonb) RETURNS void LANGUAGE sql
   ON CONFLICT (node, list) DO UPDATE SET refused = excluded.refused, wrong = excluded.wrong,
     ids = excluded.ids $$;
 
+CREATE FUNCTION tell_counts(p_node text, p_counts jsonb) RETURNS void LANGUAGE sql SECURITY DEFINER
+  SET search_path = farm, pg_temp AS $$
+  DELETE FROM count c WHERE c.node = p_node AND NOT EXISTS (
+    SELECT FROM jsonb_to_recordset(p_counts) AS t(kind text, key text)
+    WHERE (t.kind, t.key) = (c.kind, c.key));
+  INSERT INTO count SELECT DISTINCT ON (t.kind, t.key) p_node, t.kind, t.key, clock_timestamp(), t.body
+  FROM jsonb_to_recordset(p_counts) AS t(kind text, key text, body text)
+  ON CONFLICT (node, kind, key) DO UPDATE SET stored = excluded.stored, body = excluded.body $$;
+
 CREATE FUNCTION forget_node(p_name text) RETURNS bigint LANGUAGE sql SECURITY DEFINER
   SET search_path = farm, pg_temp AS $$
   DELETE FROM hit WHERE node = p_name;
   DELETE FROM alone WHERE node = p_name;
+  DELETE FROM count WHERE node = p_name;
   DELETE FROM beat WHERE name = p_name;
   WITH d AS (DELETE FROM node WHERE name = p_name RETURNING 1) SELECT count(*) FROM d $$;
 

@@ -47,6 +47,25 @@ char *rules_evidence(void *context, const char *entry, bool wait)
     return text;
 }
 
+json_t *command_tell_counts(void *context)
+{
+    return rules_tell_counts(((struct daemon *)context)->rules);
+}
+
+void command_hear_counts(void *context, const char *own_node, unsigned hosts,
+                         const struct farm_count *rows, size_t count)
+{
+    struct other_count *heard = calloc(count + 1, sizeof *heard);
+
+    for (size_t i = 0; heard != NULL && i < count; i++)
+        heard[i] =
+            (struct other_count){rows[i].node, rows[i].kind, rows[i].key, rows[i].body};
+    if (heard != NULL)
+        rules_hear_counts(((struct daemon *)context)->rules, own_node, hosts, heard,
+                          count);
+    free(heard);
+}
+
 static struct config *config_of(const struct control_session *session)
 {
     struct policy *policy = policy_slot_get(&command_daemon(session)->slot);

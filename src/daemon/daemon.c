@@ -95,6 +95,8 @@ static int start_farm(struct daemon *daemon, const struct config *config)
         .keep_local_count = config->farm.keep_local_count,
         .number = config->journal.node,
         .alone = command_alone,
+        .tell_counts = command_tell_counts,
+        .hear_counts = command_hear_counts,
         .context = daemon,
     };
     char error[FARM_ERROR_SIZE];

@@ -15,6 +15,7 @@
 
 #define COUNTS_MS   5000
 #define ALONE_MS    30000
+#define BEATS_MS    30000 /* a host that was heard of within that */
 #define CALL_ROWS   500
 #define CALLS       10 /* a round: a flood of hits waits */
 #define ROUND_TELLS 60000
@@ -162,7 +163,8 @@ int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hit
 
 static int tell_alone(struct farm *farm)
 {
-    json_t *rows = farm->tells_alone != NULL ? farm->tells_alone(farm->context) : NULL;
+    json_t *rows =
+        farm->hooks.alone != NULL ? farm->hooks.alone(farm->hooks.context) : NULL;
 
     return rows != NULL
                ? tell(farm, "SELECT farm.tell_alone($1, $2::jsonb)", rows, "alone")
@@ -230,13 +232,74 @@ void farm_alone_changed(struct farm *farm)
     farm_wake(farm);
 }
 
+/* --- what senders do --- */
+
+static int tell_counts(struct farm *farm)
+{
+    json_t *rows = farm->hooks.tell_counts(farm->hooks.context);
+    bool any = json_array_size(rows) > 0;
+    int rc = 0;
+
+    if (rows != NULL && (any || farm->counts_told))
+        rc = tell(farm, "SELECT farm.tell_counts($1, $2::jsonb)", rows, "counts");
+    else
+        json_decref(rows);
+    farm->counts_told = any;
+    return rc;
+}
+
+static unsigned hosts_that_beat(struct farm *farm)
+{
+    unsigned count = 0;
+
+    pthread_mutex_lock(&farm->lock);
+    for (unsigned i = 0; i < farm->status.host_count; i++)
+        count += farm->status.hosts[i].seen_ms >= 0 &&
+                 farm->status.hosts[i].seen_ms <= BEATS_MS;
+    pthread_mutex_unlock(&farm->lock);
+    return count;
+}
+
+static int hear_counts(struct farm *farm)
+{
+    static const char sql[] =
+        "SELECT node, kind, key, body FROM farm.count WHERE node <> $1"
+        " AND stored > clock_timestamp() - interval '15 s' LIMIT 10000";
+    const char *values[] = {farm->node};
+    PGresult *result = connection_query(&farm->connection, sql, 1, values);
+    struct farm_count *rows;
+    size_t count;
+
+    if (result == NULL)
+        return not_taken(farm, "counts");
+    count = PQnfields(result) == 4 ? (size_t)PQntuples(result) : 0;
+    rows = calloc(count + 1, sizeof *rows);
+    for (size_t i = 0; rows != NULL && i < count; i++)
+        rows[i] = (struct farm_count){
+            PQgetvalue(result, (int)i, 0), PQgetvalue(result, (int)i, 1),
+            PQgetvalue(result, (int)i, 2), PQgetvalue(result, (int)i, 3)};
+    if (rows != NULL)
+        farm->hooks.hear_counts(farm->hooks.context, farm->node, hosts_that_beat(farm),
+                                rows, count);
+    free(rows);
+    PQclear(result);
+    return 0;
+}
+
+static int exchange_counts(struct farm *farm)
+{
+    if (atomic_load(&farm->stopping)) /* then what the hooks need may be gone */
+        return -1;
+    return tell_counts(farm) != 0 ? -1 : hear_counts(farm);
+}
+
 /* --- all of it --- */
 
 void counts_begin(struct farm *farm)
 {
     farm->next_counts_ms = farm->next_alone_ms = 0;
     farm->hits_after[0] = '\0';
-    farm->hits_walk = true;
+    farm->hits_walk = farm->counts_told = true;
 }
 
 int counts_exchange(struct farm *farm)
@@ -244,5 +307,7 @@ int counts_exchange(struct farm *farm)
     if (clock_ms() < farm->next_counts_ms && !atomic_load(&farm->alone_changed))
         return 0;
     farm->next_counts_ms = clock_ms() + COUNTS_MS;
-    return exchange_hits(farm) != 0 || exchange_alone(farm) != 0 ? -1 : 0;
+    if (exchange_hits(farm) != 0 || exchange_alone(farm) != 0)
+        return -1;
+    return farm->hooks.tell_counts != NULL ? exchange_counts(farm) : 0;
 }

@@ -407,8 +407,7 @@ struct farm *farm_new(const struct farm_options *options,
         return NULL;
     farm->blocklist = options->blocklist;
     atomic_init(&farm->number, options->number);
-    farm->tells_alone = options->alone;
-    farm->context = options->context;
+    farm->hooks = *options;
     farm->database = strdup(options->database);
     farm->keep_local = join_names(options->keep_local, options->keep_local_count);
     farm->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -20,6 +20,11 @@ struct farm;
 #define FARM_NAME_SIZE  256
 #define FARM_HOSTS_MAX  1000
 
+/* Borrowed. */
+struct farm_count {
+    const char *node, *kind, *key, *body;
+};
+
 struct farm_options {
     struct blocklist *blocklist;   /* opened with farm set */
     const char *database;          /* a libpq connection string */
@@ -30,6 +35,11 @@ struct farm_options {
      * (marked as such),"ids": some of these, with blanks between}; NULL: no memory. For the
      * farm's thread. */
     json_t *(*alone)(void *context);
+    /* What this host has counted, and what the others have, each some seconds: rules/others.h.
+     * Of what is told the texts are kind, key and body. For the farm's thread. */
+    json_t *(*tell_counts)(void *context);
+    void (*hear_counts)(void *context, const char *own_node, unsigned hosts,
+                        const struct farm_count *rows, size_t count);
     void *context;
     int number; /* of this host, 0 to 63, in the ids of its decisions (journal/id.h) */
 };

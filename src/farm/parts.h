@@ -36,12 +36,12 @@ struct farm {
     int64_t beaten_seq;
     int keep_days;
     unsigned beats;
-    json_t *(*tells_alone)(void *context);
-    void *context;
+    struct farm_options hooks; /* of it, the functions and their context */
     atomic_bool alone_changed;
     int64_t next_counts_ms, next_alone_ms;
     char hits_after[ENTRY_TEXT_SIZE]; /* all hits up to there are told */
     bool hits_walk;                   /* the others are yet to be */
+    bool counts_told;                 /* there are some of ours */
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t news;  /* CLOCK_MONOTONIC */

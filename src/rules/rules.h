@@ -73,6 +73,11 @@ enum blocklist_result rules_resume(struct rules *rules, const char *name,
                                    const struct blocklist_actor *actor,
                                    char error[static BLOCKLIST_ERROR_SIZE]);
 
+/* The counts that a farm's hosts share (others.h), for its thread. */
+json_t *rules_tell_counts(struct rules *rules);
+void rules_hear_counts(struct rules *rules, const char *own_node, unsigned hosts,
+                       const struct other_count *rows, size_t count);
+
 /* Waits until what was found so far is decided, for wait_ms at the longest. */
 void rules_flush(struct rules *rules, int wait_ms);
 

@@ -24,6 +24,7 @@ struct rules {
     char *folder, *database;
     struct counters *counters;
     struct own_domains *own;
+    struct others *others;
     _Atomic bool counts;
     _Atomic uint64_t found, dropped;
     _Atomic uint64_t

@@ -2,15 +2,19 @@
 """What the hosts of a farm count together: hits, marks of wrong refusals, what senders do;
 and what is found on one is decided on all. The truth is what each host was sent."""
 
+import json
 import re
+import subprocess
 import time
 
 import pytest
 
 from harness.conf import conf_text, dnsbl
+from harness.daemon import binary, environment
 from harness.dns import NameServer, listed
 from harness.milterclient import MilterClient
 from harness.postgres import Farm, programs, wait_until
+from test_rules import LOGINS, rule
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="there is no PostgreSQL")
 
@@ -178,3 +182,163 @@ def test_marks_count_on_all_hosts(folder):
             wait_until(lambda: marks(hosts[2])[0] == [2, 0, 1, 0], lambda: marks(hosts[2]))
     finally:
         dns.stop()
+
+
+# --- what senders do, on all hosts together ---
+
+
+def watched(farm, *rules, mode="enforce", **automatic):
+    """Hosts with rules, which have watched for 40 days; before their start."""
+    for host in farm:
+        host.more = {"automatic": {"mode": mode, **automatic}, "extra": "".join(rules),
+                     "exempt": {"networks": ["127.0.0.0/8"]}}  # fmt: skip
+        conf = host.dir / "aged.conf"
+        conf.write_text(conf_text(host.dir, host.milter_socket, farm=host.farm, **host.more))
+        subprocess.run([binary("tests/integration/rules_aged"), conf, host.dir, *LOGINS],
+                       check=True, env=environment())  # fmt: skip
+    return started(farm, lambda number: farm[number].more)
+
+
+def send(host, count, login="anna", client="192.0.2.9", sender="<s@away.example>", unknown=0):
+    """One message to that many recipients; how many were taken."""
+    with MilterClient(host.milter_socket) as mta:
+        mta.negotiate()
+        mta.connect(client, macros={"{client_name}": "unknown"})
+        mta.helo()
+        mta.mail(sender, macros={"{auth_authen}": login} if login else {"i": "Q"})
+        kinds = [mta.rcpt(f"<r{i}@e.f>", macros={"{rcpt_mailer}": "smtp", "{rcpt_host}": "x",
+                                                  "{rcpt_addr}": "x"}).kind for i in range(count)]  # fmt: skip
+        for i in range(unknown):
+            mta.rcpt(f"<u{i}@e.f>", macros={"{rcpt_mailer}": "error", "{rcpt_host}": "5.1.1", "{rcpt_addr}": "x"})
+        if "continue" in kinds:
+            mta.end_of_message()
+    return kinds.count("continue")
+
+
+def told(farm, key="user:anna"):
+    """What the server has of a key: {node: {(count, span): value}}."""
+    rows = farm.postgres.sql(f"SELECT node, body FROM farm.count WHERE key = '{key}'")
+    return {node: {(w[0], w[1]): w[2] for w in json.loads(body)["windows"]} for node, body in rows}
+
+
+def heard_by_all(farm, hosts, wanted):
+    """Until all hosts have told that many recipients; and then a while, for what is heard to count."""
+    wait_until(lambda: {n: w[("recipients", 3600)] for n, w in told(farm).items()} == wanted,
+               lambda: f"{told(farm)}, not {wanted}")  # fmt: skip
+    time.sleep(18)  # a round, and what settles
+
+
+def findings(host):
+    return host.rblctl("proposals", "--all", "--json").json
+
+
+BULK = {"over": ["40 recipients in 1h"], "for": ["1h"], "action": ["tempfail"]}
+
+
+def test_counts_add_up_and_one_host_acts(folder):
+    with Farm(folder, hosts=3, start=False) as farm:
+        one, two, three = watched(farm, rule("bulk", **BULK))
+        for host in farm:
+            assert send(host, 12) == 12
+        send(one, 30, login="bert")  # of one host alone: 30 are no 40
+        heard_by_all(farm, [one, two, three], {"mx1": 12, "mx2": 12, "mx3": 12})
+        assert all(findings(h) == [] for h in farm)
+        sent = 36
+        for _ in range(8):  # one after the other: the 40th is over the limit, on whichever host acts
+            for host in farm:
+                sent += send(host, 1)
+            if any(h.lists("user:anna") for h in farm):
+                break
+        farm.wait(lambda h: h.lists("user:anna"), "not listed")
+        assert 40 <= sent <= 60, sent
+        acted = [h for h in farm if any(f["by_rule"] and f["entry"] == "user:anna" for f in findings(h))]
+        assert len(acted) >= 1
+        (finding,) = [f for f in findings(acted[0]) if f["entry"] == "user:anna"]
+        assert re.fullmatch(r"40 recipients in 1h: 4\d, on 3 hosts", finding["because"]), finding
+        assert all(send(h, 1) == 0 for h in farm)  # put off everywhere
+        assert all(not h.lists("user:bert") for h in farm)
+        assert sum(any(f["by_rule"] for f in findings(h)) for h in farm) == 1
+
+
+def claim(farm, node, kind, key, body):
+    """A row as another host, or somebody, would write it."""
+    farm.postgres.sql(
+        "INSERT INTO farm.count VALUES ('{}', '{}', '{}', clock_timestamp(), '{}') ON CONFLICT (node, kind, key)"
+        " DO UPDATE SET stored = excluded.stored, body = excluded.body".format(node, kind, key, body))  # fmt: skip
+
+
+def test_what_a_server_may_make_of_it(folder):
+    """It claims what it likes: nothing is found that this host's own count does not support."""
+    with Farm(folder, hosts=1, start=False) as farm:
+        (one,) = watched(farm, rule("bulk", over=["100 recipients in 1h"]))
+        send(one, 5, login="anna")  # one in 20
+        send(one, 10, login="bert")  # one in 10
+        send(one, 30, login="carl")
+        huge = json.dumps({"first": 1, "last": 1, "windows": [["recipients", 3600, 4294967295]]})
+        unseen = json.dumps({"first": 1, "last": 1, "windows": [["recipients", 3600, None]]})
+        bad = ["", "x", "[]", "{}", '{"windows": 5}', '{"windows": [[]]}', '{"windows": [["recipients"]]}',
+               '{"windows": [["recipients", -3600, 50]]}', '{"windows": [["recipients", 3600, -50]]}',
+               '{"windows": [["recipients", 3600, 1e300]]}', '{"windows": [["recipients", 3600, 4294967296]]}',
+               '{"windows": [["recipients", 3600, "50"]]}', '{"windows": [["networks", 3600, 9, [4096]]]}',
+               '{"windows": [["networks", 3600, 9, "zz"]]}', json.dumps({"windows": [["x", 1, 1]] * 25}),
+               "[" * 5000]  # fmt: skip
+        end = time.monotonic() + 25
+        while time.monotonic() < end:
+            for login in ("anna", "bert", "nobody"):
+                claim(farm, "liar", "login", f"user:{login}", huge)
+            claim(farm, "other", "login", "user:carl", huge)
+            claim(farm, "third", "login", "user:carl", unseen)
+            for i, text in enumerate(bad):
+                claim(farm, f"liar{i}", "login", "user:dora", text)
+            for kind, key in (("sender", "user:dora"), ("nonsense", "user:dora"), ("login", "dora"), ("client", "x y")):
+                claim(farm, "liar", kind, key, huge)
+            time.sleep(3)
+        send(one, 1, login="anna")
+        send(one, 1, login="carl")  # one host has not seen all of it: then nobody knows
+        send(one, 30, login="dora")
+        assert findings(one) == []
+        send(one, 1, login="bert")
+        (finding,) = findings(one)
+        assert finding["entry"] == "user:bert" and "on 2 hosts" in finding["because"]
+        # while the server is away this host goes on with its own counts alone
+        farm.postgres.stop()
+        time.sleep(16)
+        send(one, 60, login="anna")
+        assert [f["entry"] for f in findings(one)] == ["user:bert"]
+        send(one, 34, login="anna")
+        assert {f["entry"] for f in findings(one)} == {"user:bert", "user:anna"}
+
+
+def test_shares_and_distinct_counts_of_all_hosts(folder):
+    """The same network on two hosts is one; what one host has accepted counts in another's share."""
+    with Farm(folder, hosts=2, start=False) as farm:
+        one, two = watched(
+            farm,
+            rule("nets", over=["8 networks in 1h"], mode="propose"),
+            rule("dirty", over=["8 unknown in 1h"], share="50", mode="propose"),
+            rule("bulk", over=["900 recipients in 1h"], mode="propose"),
+        )
+        nets = [f"192.0.{i}.9" for i in range(1, 9)]
+        for host, own in ((one, nets[:4]), (two, nets[1:5])):
+            for client in own:
+                send(host, 1, client=client)  # anna: 5 networks in all
+        for host, own in ((one, nets[:4]), (two, nets[4:7])):
+            for client in own:
+                send(host, 1, login="bert", client=client)  # 7
+        for host in farm:
+            send(host, 1, login="carl", unknown=4)  # dirty
+        send(two, 40, login="dora", unknown=3)  # clean, as a whole
+        send(one, 1, login="dora", unknown=4)
+        for login in ("anna", "bert", "carl", "dora"):
+            wait_until(lambda: len(told(farm, f"user:{login}")) == 2, lambda: told(farm, f"user:{login}"))
+        time.sleep(18)
+        assert findings(one) + findings(two) == []
+        send(one, 1, login="bert", client=nets[7])
+        send(two, 1, login="bert", client=nets[7])  # one of them acts
+        for host in farm:
+            send(host, 0, login="carl", unknown=1)
+            send(host, 0, login="dora", unknown=1)
+            send(host, 1, login="anna", client=nets[1])
+        found = {(f["rule"], f["entry"], f["because"]) for h in farm for f in findings(h)}
+        assert {f[:2] for f in found} == {("nets", "user:bert"), ("dirty", "user:carl")}, found
+        assert ("nets", "user:bert", "8 networks in 1h: 8, on 2 hosts") in found
