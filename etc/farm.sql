@@ -16,10 +16,10 @@ CREATE SCHEMA farm AUTHORIZATION rblmilter_owner;
 SET LOCAL ROLE rblmilter_owner;
 SET LOCAL search_path = farm;
 
--- seq: the number of the last change
+-- seq: the number of the last change; findings: of the last change of a finding
 CREATE TABLE head (one boolean PRIMARY KEY DEFAULT true CHECK (one),
   schema int NOT NULL DEFAULT 1, epoch uuid NOT NULL DEFAULT gen_random_uuid(),
-  seq bigint NOT NULL DEFAULT 0, keep_days int NOT NULL DEFAULT 90 CHECK (keep_days >= 2));
+  seq bigint NOT NULL DEFAULT 0, findings bigint NOT NULL DEFAULT 0, keep_days int NOT NULL DEFAULT 90 CHECK (keep_days >= 2));
 INSERT INTO head DEFAULT VALUES;
 
 -- The state: one row per entry, source and side, with its version (at, id).
@@ -65,6 +65,19 @@ CREATE UNLOGGED TABLE count (node text CHECK (octet_length(node) BETWEEN 1 AND 2
   kind text CHECK (octet_length(kind) <= 20), key text COLLATE "C" CHECK (octet_length(key) BETWEEN 1 AND 600),
   stored timestamptz NOT NULL, body text NOT NULL CHECK (octet_length(body) <= 16000),
   PRIMARY KEY (node, kind, key)) WITH (fillfactor = 50);
+
+-- What rules found, on any host, and what became of it. id: random, drawn where it was found.
+CREATE TABLE finding (id bigint PRIMARY KEY CHECK (id > 0), seq bigint, node text NOT NULL CHECK (octet_length(node) BETWEEN 1 AND 255),
+  at bigint NOT NULL, rule text NOT NULL CHECK (octet_length(rule) BETWEEN 1 AND 63),
+  entry text COLLATE "C" NOT NULL CHECK (octet_length(entry) BETWEEN 1 AND 400),
+  key text NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 600), because text NOT NULL CHECK (octet_length(because) <= 1000),
+  state text NOT NULL CHECK (state IN ('open', 'listed', 'dismissed', 'expired', 'ended', 'removed')),
+  by_rule boolean NOT NULL, block boolean NOT NULL, for_s bigint NOT NULL, expires bigint NOT NULL,
+  held text NOT NULL CHECK (octet_length(held) <= 1000), evidence text NOT NULL CHECK (octet_length(evidence) <= 16000),
+  who text NOT NULL CHECK (octet_length(who) <= 320), reason text NOT NULL CHECK (octet_length(reason) <= 1000),
+  decided_at bigint NOT NULL);
+CREATE UNIQUE INDEX finding_seq ON finding (seq);
+CREATE UNIQUE INDEX finding_open ON finding (entry, rule) WHERE state = 'open';
 
 CREATE TYPE item AS (side smallint, entry text, source text, action text, reason text, who text,
   since bigint, expires bigint, at bigint, id bigint);
@@ -149,6 +162,32 @@ CREATE FUNCTION tell_counts(p_node text, p_counts jsonb) RETURNS void LANGUAGE s
   FROM jsonb_to_recordset(p_counts) AS t(kind text, key text, body text)
   ON CONFLICT (node, kind, key) DO UPDATE SET stored = excluded.stored, body = excluded.body $$;
 
+-- Takes findings. Of an entry and a rule one is open: the first. A decided one stands against an
+-- open one, and of two decisions the later.
+CREATE FUNCTION tell_findings(p_node text, p_findings jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = farm, pg_temp AS $$
+DECLARE r finding; was finding; s bigint;
+BEGIN
+  SELECT findings INTO STRICT s FROM head WHERE one FOR UPDATE;
+  FOR r IN SELECT * FROM jsonb_populate_recordset(NULL::finding, p_findings) LOOP
+    r.node := coalesce(r.node, p_node);
+    r.who := CASE WHEN r.who <> '' AND position('@' IN r.who) = 0 THEN left(r.who, 60) || '@' || p_node ELSE r.who END;
+    SELECT * INTO was FROM finding WHERE id = r.id;
+    IF was.id IS NULL THEN
+      CONTINUE WHEN r.state = 'open' AND EXISTS (SELECT FROM finding f
+        WHERE (f.entry, f.rule, f.state) = (r.entry, r.rule, 'open'));
+    ELSE
+      CONTINUE WHEN NOT (r.state <> 'open' AND (was.state = 'open' OR (r.decided_at, r.state) > (was.decided_at, was.state)))
+        AND NOT (r.state = 'open' AND was.state = 'open' AND was.evidence = '{}' AND r.evidence <> '{}');
+    END IF;
+    s := s + 1;
+    r.seq := s;
+    DELETE FROM finding WHERE id = r.id;
+    INSERT INTO finding VALUES (r.*);
+  END LOOP;
+  UPDATE head SET findings = s WHERE one AND findings <> s;
+END $$;
+
 CREATE FUNCTION forget_node(p_name text) RETURNS bigint LANGUAGE sql SECURITY DEFINER
   SET search_path = farm, pg_temp AS $$
   DELETE FROM hit WHERE node = p_name;
@@ -165,6 +204,7 @@ BEGIN
   DELETE FROM change WHERE stored < clock_timestamp() - days * interval '1 day' AND seq < s;
   DELETE FROM entry WHERE (action = 'removed' OR expires IS NOT NULL)
     AND greatest(at, expires * 1000) < (extract(epoch FROM clock_timestamp()) - days * 86400.0) * 1000;
+  DELETE FROM finding WHERE at < extract(epoch FROM clock_timestamp()) - 90 * 86400;
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA farm FROM PUBLIC;

@@ -52,10 +52,6 @@ json_t *farm_hosts_of(struct daemon *daemon, unsigned number, char *words, size_
 
 /* For struct farm_options: what DNS lists alone refused here. */
 json_t *command_alone(void *daemon);
-/* Likewise: what is counted for rules. */
-json_t *command_tell_counts(void *daemon);
-void command_hear_counts(void *daemon, const char *own_node, unsigned hosts,
-                         const struct farm_count *rows, size_t count);
 
 /* {"hits","last_hit","hosts"} of the whole farm for an entry that has matched so often here;
  * null where the farm cannot say so now, NULL: this host is alone. */

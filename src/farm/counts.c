@@ -20,9 +20,7 @@
 #define CALLS       10 /* a round: a flood of hits waits */
 #define ROUND_TELLS 60000
 
-/* What the server does not take is no reason to end the session: the blocklist matters more.
- * Returns 0, or -1 where the connection is gone. */
-static int not_taken(struct farm *farm, const char *what)
+int counts_not_taken(struct farm *farm, const char *what)
 {
     static struct log_limit limit;
     unsigned held_back;
@@ -48,7 +46,7 @@ static int tell(struct farm *farm, const char *sql, json_t *rows, const char *wh
     result = connection_query(&farm->connection, sql, 2, values);
     free(text);
     if (result == NULL)
-        return not_taken(farm, what);
+        return counts_not_taken(farm, what);
     PQclear(result);
     return 0;
 }
@@ -113,7 +111,7 @@ int counts_answer(struct farm *farm)
         return 0;
     result = connection_query(&farm->connection, sql, 2, values);
     if (result == NULL)
-        return not_taken(farm, "hits");
+        return counts_not_taken(farm, "hits");
     if (PQntuples(result) == 1 && PQnfields(result) == 3) {
         hits.hits = result_number(result, 0, 0);
         hits.last = result_number(result, 0, 1);
@@ -182,7 +180,7 @@ static int hear_alone(struct farm *farm)
     json_t *rows, *old;
 
     if (result == NULL)
-        return not_taken(farm, "alone");
+        return counts_not_taken(farm, "alone");
     rows = json_array();
     for (int i = 0; i < PQntuples(result) && i < 1000 && PQnfields(result) == 4; i++) {
         int64_t refused = result_number(result, i, 1),
@@ -271,7 +269,7 @@ static int hear_counts(struct farm *farm)
     size_t count;
 
     if (result == NULL)
-        return not_taken(farm, "counts");
+        return counts_not_taken(farm, "counts");
     count = PQnfields(result) == 4 ? (size_t)PQntuples(result) : 0;
     rows = calloc(count + 1, sizeof *rows);
     for (size_t i = 0; rows != NULL && i < count; i++)
@@ -300,6 +298,7 @@ void counts_begin(struct farm *farm)
     farm->next_counts_ms = farm->next_alone_ms = 0;
     farm->hits_after[0] = '\0';
     farm->hits_walk = farm->counts_told = true;
+    farm->findings_seq = -1;
 }
 
 int counts_exchange(struct farm *farm)
@@ -309,5 +308,7 @@ int counts_exchange(struct farm *farm)
     farm->next_counts_ms = clock_ms() + COUNTS_MS;
     if (exchange_hits(farm) != 0 || exchange_alone(farm) != 0)
         return -1;
-    return farm->hooks.tell_counts != NULL ? exchange_counts(farm) : 0;
+    if (farm->hooks.tell_counts != NULL && exchange_counts(farm) != 0)
+        return -1;
+    return farm->hooks.tell_findings != NULL ? proposals_exchange(farm) : 0;
 }

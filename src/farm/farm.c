@@ -427,6 +427,11 @@ struct farm *farm_new(const struct farm_options *options,
     return NULL;
 }
 
+const char *farm_node(const struct farm *farm)
+{
+    return farm->node;
+}
+
 void farm_renumber(struct farm *farm, int number)
 {
     atomic_store(&farm->number, number); /* the next beat says so */

@@ -40,6 +40,12 @@ struct farm_options {
     json_t *(*tell_counts)(void *context);
     void (*hear_counts)(void *context, const char *own_node, unsigned hosts,
                         const struct farm_count *rows, size_t count);
+    /* What rules found: what is to be told, NULL not now; that it was; what another host has
+     * told; that all is to be told again, -1: not now. rules/rules.h. */
+    json_t *(*tell_findings)(void *context, size_t limit);
+    void (*told_findings)(void *context, const json_t *rows);
+    void (*hear_finding)(void *context, const char *own_node, const json_t *row);
+    int (*untell_findings)(void *context);
     void *context;
     int number; /* of this host, 0 to 63, in the ids of its decisions (journal/id.h) */
 };
@@ -55,6 +61,9 @@ void farm_stop(struct farm *farm);
 /* Does the same where it is not done yet, and frees, unless the thread still waits for the
  * network: then the process has to end. Nobody may use it any more. */
 void farm_free(struct farm *farm);
+
+/* The name of this host there. Lives as long as farm. Any thread. */
+const char *farm_node(const struct farm *farm);
 
 /* This host has another number from now on. Any thread. */
 void farm_renumber(struct farm *farm, int number);

@@ -63,7 +63,7 @@ int hosts_beat(struct farm *farm)
     if (result == NULL)
         return farm_failed(farm, NULL);
     /* the first may find our own earlier life's */
-    if (farm->beats++ > 0 && PQntuples(result) == 1)
+    if (farm->beats++ > 0 && PQntuples(result) == 1 && !PQgetisnull(result, 0, 0))
         note_twice(farm, strcmp(PQgetvalue(result, 0, 0), farm->instance) != 0);
     PQclear(result);
     farm->beaten_seq = farm->state.seq;

@@ -42,6 +42,7 @@ struct farm {
     char hits_after[ENTRY_TEXT_SIZE]; /* all hits up to there are told */
     bool hits_walk;                   /* the others are yet to be */
     bool counts_told;                 /* there are some of ours */
+    int64_t findings_seq;             /* heard up to there; -1: all is to be told again */
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t news;  /* CLOCK_MONOTONIC */
@@ -76,6 +77,10 @@ int hosts_forget(struct farm *farm);
 int counts_answer(struct farm *farm);   /* who waits in farm_hits */
 void counts_begin(struct farm *farm);   /* at the begin of a session */
 int counts_exchange(struct farm *farm); /* what is due */
+/* For what is no reason to end the session, when the server does not take it: the blocklist
+ * matters more. Returns 0, or -1 where the connection is gone. */
+int counts_not_taken(struct farm *farm, const char *what);
+int proposals_exchange(struct farm *farm);
 
 /* Notes why; logs it where it is news. NULL: the connection's error. Returns -1. */
 int farm_failed(struct farm *farm, const char *why);

@@ -106,21 +106,6 @@ int rules_event(struct rules *rules, enum rule_count count, const char *entry, i
     return rc;
 }
 
-json_t *rules_tell_counts(struct rules *rules)
-{
-    struct config *config = rules_config(rules);
-    json_t *rows = others_tell(rules->others, rules->counters, config, time(NULL));
-
-    config_unref(config);
-    return rows;
-}
-
-void rules_hear_counts(struct rules *rules, const char *own_node, unsigned hosts,
-                       const struct other_count *rows, size_t count)
-{
-    others_hear(rules->others, own_node, hosts, rows, count);
-}
-
 /* --- the snapshot --- */
 
 static int write_snapshot(struct rules *rules, const char *path)

@@ -342,3 +342,104 @@ def test_shares_and_distinct_counts_of_all_hosts(folder):
         found = {(f["rule"], f["entry"], f["because"]) for h in farm for f in findings(h)}
         assert {f[:2] for f in found} == {("nets", "user:bert"), ("dirty", "user:carl")}, found
         assert ("nets", "user:bert", "8 networks in 1h: 8, on 2 hosts") in found
+
+
+# --- proposals ---
+
+FIVE = {"over": ["5 recipients in 1h"], "for": ["1h"], "action": ["tempfail"]}
+
+
+def seen(host, *options):
+    rows = host.rblctl("proposals", *options, "--json").json
+    return sorted((p["rule"], p["entry"], p["state"], p["host"]) for p in rows)
+
+
+def proposal(host, entry):
+    (one,) = [p for p in host.rblctl("proposals", "--json").json if p["entry"] == entry]
+    return one
+
+
+def test_proposals_are_seen_and_decided_on_all(folder):
+    with Farm(folder, hosts=3, start=False) as farm:
+        one, two, three = watched(farm, rule("five", **FIVE), mode="propose")
+        send(one, 5)
+        send(two, 5, login="bert")
+        send(three, 5, login="carl")
+        wanted = [("five", f"user:{who}", "open", f"mx{i}") for i, who in enumerate(["anna", "bert", "carl"], 1)]
+        farm.wait(lambda h: seen(h) == wanted, lambda: [seen(h) for h in farm])
+        # the evidence came with it; who sees it there proposes it no more
+        assert proposal(three, "user:anna")["evidence"]["decisions"][0]["client"] == "192.0.2.9"
+        table = two.rblctl("proposals").out
+        assert "HOST" in table and re.search(r"user:anna .* mx1\n", table)
+        send(two, 7, login="anna")
+        assert seen(two) == wanted
+        # accepted on another host: an entry on all, of that person
+        done(two.rblctl("proposals", "accept", str(proposal(two, "user:anna")["no"])))
+        farm.wait(lambda h: h.lists("user:anna"), "not listed")
+        farm.wait(lambda h: ("five", "user:anna", "listed", "mx1") in seen(h, "--all"), lambda: [seen(h, "--all") for h in farm])
+        # dismissed on another host: no host proposes it again
+        done(three.rblctl("proposals", "dismiss", str(proposal(three, "user:bert")["no"]), "--reason", "is fine"))
+        farm.wait(lambda h: seen(h) == wanted[2:], lambda: [seen(h) for h in farm])
+        (row,) = [p for p in one.rblctl("proposals", "--all", "--json").json if p["entry"] == "user:bert"]
+        assert row["who"].endswith("@mx3") and row["reason"] == "is fine"
+        for host in farm:
+            send(host, 6, login="bert")
+        time.sleep(6)
+        assert all(seen(h) == wanted[2:] for h in farm)
+        assert one.rblctl("proposals", "accept", str(row["no"])).status == 1
+        # what the others had counted of who was listed does not count again
+        usage = {h.name: [c["value"] for u in h.rblctl("usage", "user:anna", "--json").json for c in u["counts"]] for h in farm}
+        assert not any(sum(v) for v in usage.values()), usage
+
+
+def test_proposals_while_the_server_is_away(folder):
+    with Farm(folder, hosts=2, start=False) as farm:
+        one, two = watched(farm, rule("five", **FIVE), rule("four", over=["4 recipients in 1h"]), mode="propose")
+        send(one, 4, login="dora")
+        farm.wait(lambda h: seen(h) == [("four", "user:dora", "open", "mx1")], lambda: [seen(h) for h in farm])
+        farm.postgres.stop()
+        send(one, 5)
+        send(two, 5)  # both propose the same
+        send(two, 5, login="bert")
+        done(one.rblctl("proposals", "dismiss", str(proposal(one, "user:dora")["no"])))
+        done(two.rblctl("proposals", "accept", str(proposal(two, "user:dora")["no"])))  # the later
+        assert {s[3] for s in seen(one)} == {"mx1"}
+        farm.postgres.start()
+        # one of each is left, the same on both; of two decisions the later
+        farm.wait(lambda h: h.in_sync(), "not in sync")
+        wait_until(lambda: seen(one, "--all") == seen(two, "--all") and len(seen(one, "--all")) == 5,
+                   lambda: [seen(h, "--all") for h in farm])  # fmt: skip
+        states = {s[:3] for s in seen(one, "--all")}
+        assert states == {("four", "user:dora", "listed"), ("four", "user:bert", "open"), ("five", "user:bert", "open"),
+                          ("four", "user:anna", "open"), ("five", "user:anna", "open")}  # fmt: skip
+        assert all(h.lists("user:dora") for h in farm)
+        # the server forgets all of it, and is told again
+        before = seen(one, "--all")
+        farm.postgres.empty()
+        wait_until(lambda: farm.postgres.sql("SELECT count(*) FROM farm.finding") == [["5"]],
+                   lambda: farm.postgres.sql("SELECT * FROM farm.finding"))  # fmt: skip
+        # an own database that is lost is filled again
+        two.stop()
+        for file in two.dir.glob("rules.db*"):
+            file.unlink()
+        two.start()
+        wait_until(lambda: seen(two, "--all") == before, lambda: seen(two, "--all"))
+        # rows that nobody of us has written
+        columns = "id, seq, node, at, rule, entry, key, because, state, by_rule, block, for_s, expires, held, evidence, who, reason, decided_at"
+        now = int(time.time())
+        good = ["5", "1001", "'x'", str(now), "'five'", "'user:eve'", "'user:eve'", "'b'", "'open'", "true", "true",
+                "0", "0", "''", "'{}'", "''", "''", "0"]  # fmt: skip
+        bad = {3: str(now + 10**6), 4: "E'a\\nb'", 5: "'x y'", 6: "E'\\x01'", 11: "-1", 14: "'nonsense'",
+               15: "E'\\x1b'", 17: str(now + 10**6), 12: "-5"}  # fmt: skip
+        for i, (column, value) in enumerate(bad.items()):
+            row = [*good]
+            row[0], row[1], row[column] = str(100 + i), str(2000 + i), value
+            if column not in (4, 5):
+                row[4] = f"'r{i}'"
+            farm.postgres.sql(f"INSERT INTO farm.finding ({columns}) VALUES ({', '.join(row)})")
+        row = [*good]
+        row[1], row[4] = "3000", "'good'"
+        farm.postgres.sql(f"INSERT INTO farm.finding ({columns}) VALUES ({', '.join(row)}); UPDATE farm.head SET findings = 3000")
+        wanted = sorted([*before, ("good", "user:eve", "open", "x")])
+        wait_until(lambda: all(seen(h, "--all") == wanted for h in farm),
+                   lambda: f"{[seen(h, '--all') for h in farm]}, not {wanted}")  # fmt: skip
