@@ -162,11 +162,11 @@ CREATE FUNCTION tell_counts(p_node text, p_counts jsonb) RETURNS void LANGUAGE s
   FROM jsonb_to_recordset(p_counts) AS t(kind text, key text, body text)
   ON CONFLICT (node, kind, key) DO UPDATE SET stored = excluded.stored, body = excluded.body $$;
 
--- Takes findings. Of an entry and a rule one is open: the first. A decided one stands against an
--- open one, and of two decisions the later.
+-- Takes findings. Of an entry and a rule one is open: the first. Of two states of one the further
+-- counts (an entry that was made stands against a word that it is not to be), then the later.
 CREATE FUNCTION tell_findings(p_node text, p_findings jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = farm, pg_temp AS $$
-DECLARE r finding; was finding; s bigint;
+DECLARE r finding; was finding; s bigint; states text[] := '{open,expired,dismissed,listed,ended,removed}';
 BEGIN
   SELECT findings INTO STRICT s FROM head WHERE one FOR UPDATE;
   FOR r IN SELECT * FROM jsonb_populate_recordset(NULL::finding, p_findings) LOOP
@@ -177,7 +177,7 @@ BEGIN
       CONTINUE WHEN r.state = 'open' AND EXISTS (SELECT FROM finding f
         WHERE (f.entry, f.rule, f.state) = (r.entry, r.rule, 'open'));
     ELSE
-      CONTINUE WHEN NOT (r.state <> 'open' AND (was.state = 'open' OR (r.decided_at, r.state) > (was.decided_at, was.state)))
+      CONTINUE WHEN (array_position(states, r.state), r.decided_at) <= (array_position(states, was.state), was.decided_at)
         AND NOT (r.state = 'open' AND was.state = 'open' AND was.evidence = '{}' AND r.evidence <> '{}');
     END IF;
     s := s + 1;

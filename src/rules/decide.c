@@ -53,14 +53,6 @@ static struct guard guard_of(struct rules *rules, const struct config *config)
     };
 }
 
-const struct rule *rules_find(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->rule_count; i++)
-        if (strcmp(config->rules[i].name, name) == 0)
-            return &config->rules[i];
-    return NULL;
-}
-
 /* Who was listed begins again: else what led to it would still be in the windows when the
  * entry ends, and the next mail would be taken for the second time. */
 static void begin_again(struct rules *rules, const struct config *config,

@@ -43,18 +43,6 @@ static const char second_schema[] =
     "UPDATE finding SET id = " NEW_ID ";"
     "CREATE UNIQUE INDEX finding_id ON finding (id);";
 
-const char *finding_state_name(enum finding_state state)
-{
-    static const char *const names[] = {
-        [FINDING_OPEN] = "open",       [FINDING_PENDING] = "pending",
-        [FINDING_LISTED] = "listed",   [FINDING_DISMISSED] = "dismissed",
-        [FINDING_EXPIRED] = "expired", [FINDING_ENDED] = "ended",
-        [FINDING_REMOVED] = "removed",
-    };
-
-    return names[state];
-}
-
 int findings_failed(const struct findings *f, int rc)
 {
     static struct log_limit limit;
@@ -291,10 +279,14 @@ int findings_history(struct findings *f, const char *rule, const char *entry, in
                     "tt", rule, entry);
     if (rc == SQLITE_OK)
         rc = sql_number(f->db, &steps,
-                        "SELECT count(*) FROM finding WHERE rule = ?1 AND entry = ?2"
+                        "SELECT count(*) FROM finding f WHERE rule = ?1 AND entry = ?2"
                         " AND state IN (2, 5) AND at > ?3 AND no > (SELECT"
                         " coalesce(max(no), 0) FROM finding WHERE rule = ?1 AND"
-                        " entry = ?2 AND state = 6)",
+                        " entry = ?2 AND state = 6)"
+                        /* what two hosts of a farm found at once is one */
+                        " AND NOT EXISTS (SELECT 1 FROM finding WHERE rule = ?1 AND"
+                        " entry = ?2 AND state IN (2, 5) AND node <> f.node AND"
+                        " at BETWEEN f.at - 600 AND f.at AND (at < f.at OR no < f.no))",
                         "tti", rule, entry, now - RULE_STEPS_S);
     if (rc == SQLITE_OK)
         rc = sql_number(f->db, &dismissed,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Findings on the hosts of a farm: each has all of them, and what was decided about one on any
- * host holds on all. Which of two states counts: a decided one before an open one, else the
- * later, as etc/farm.sql has it. */
+ * host holds on all. Of two states the further counts, then the later. */
 
 #include <string.h>
 
@@ -14,6 +13,18 @@
 #define EVIDENCE_MAX 16000
 #define NAME_MAX_    63 /* of a rule */
 #define TEXT_MAX_    1000
+
+const char *finding_state_name(enum finding_state state)
+{
+    static const char *const names[] = {
+        [FINDING_OPEN] = "open",       [FINDING_PENDING] = "pending",
+        [FINDING_LISTED] = "listed",   [FINDING_DISMISSED] = "dismissed",
+        [FINDING_EXPIRED] = "expired", [FINDING_ENDED] = "ended",
+        [FINDING_REMOVED] = "removed",
+    };
+
+    return names[state];
+}
 
 int findings_untell(struct findings *f, int64_t now)
 {
@@ -159,7 +170,7 @@ static int read_own(struct findings *f, int64_t id, int *state, int64_t *decided
 
     *state = -1;
     if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        *state = sqlite3_column_int(stmt, 0);
+        *state = sqlite3_column_int(stmt, 0) % (FINDING_REMOVED + 1);
         *decided_at = sqlite3_column_int64(stmt, 1);
         rc = SQLITE_OK;
     }
@@ -167,14 +178,24 @@ static int read_own(struct findings *f, int64_t id, int *state, int64_t *decided
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static bool is_newer(const struct heard *heard, int state, int64_t decided_at)
+/* How far a finding has come, as etc/farm.sql has it. */
+static int progress(enum finding_state state)
 {
-    if (heard->state == FINDING_OPEN)
-        return false;
-    if (state == FINDING_OPEN || heard->decided_at != decided_at)
-        return state == FINDING_OPEN || heard->decided_at > decided_at;
-    return strcmp(finding_state_name(heard->state),
-                  finding_state_name((enum finding_state)state)) > 0;
+    static const int of[] = {
+        [FINDING_OPEN] = 0,      [FINDING_PENDING] = 0, [FINDING_EXPIRED] = 1,
+        [FINDING_DISMISSED] = 2, [FINDING_LISTED] = 3,  [FINDING_ENDED] = 4,
+        [FINDING_REMOVED] = 5,
+    };
+
+    return of[state];
+}
+
+static bool is_newer(const struct heard *heard, enum finding_state state,
+                     int64_t decided_at)
+{
+    int further = progress(heard->state) - progress(state);
+
+    return further > 0 || (further == 0 && heard->decided_at > decided_at);
 }
 
 /* One that is not known here. An open one of that entry and rule is the same: the farm's
@@ -216,7 +237,7 @@ static int take_heard(struct findings *f, const struct heard *h, const char *own
 
     if (rc != SQLITE_OK || state == FINDING_PENDING)
         return rc;
-    *news = state < 0 || is_newer(h, state, decided_at);
+    *news = state < 0 || is_newer(h, (enum finding_state)state, decided_at);
     if (state < 0)
         rc = add_heard(f, h, own_node);
     else if (*news)

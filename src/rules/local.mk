@@ -10,7 +10,8 @@ librblmilter_a_SOURCES += \
 	src/rules/rules_parts.h \
 	src/rules/rules_shared.c \
 	src/rules/shard.c src/rules/shard.h \
-	src/rules/others.c src/rules/others.h \
+	src/rules/others.c src/rules/others.h src/rules/others_parts.h \
+	src/rules/others_text.c \
 	src/rules/own_domains.c src/rules/own_domains.h \
 	src/rules/usage.c src/rules/usage.h \
 	src/rules/window.c src/rules/window.h

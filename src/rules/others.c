@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "rules/others.h"
+#include "rules/others_parts.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,25 +14,10 @@
 
 #define NOTED_MAX 1000
 #define HEARD_MAX 10000 /* rows */
-#define BODY_MAX  16000
-#define ACTIVE_S  60 /* who has seen the key within that may be the one to act */
+#define ACTIVE_S  60    /* who has seen the key within that may be the one to act */
 /* Others hear of a key, and tell what they have of it, before the sum counts: a share of
  * them that is not told yet would be missed. */
 #define SETTLE_MS 12000
-
-/* One host's word of a key. */
-struct heard {
-    struct heard *next;
-    uint64_t turn; /* the least acts */
-    int64_t first_seen_s, last_seen_s;
-    size_t count;
-    struct {
-        enum rule_count count;
-        int span_s;
-        int64_t value;  /* -1: not wholly observed */
-        uint64_t *bits; /* SKETCH_BITS of a distinct count; else NULL */
-    } windows[];
-};
 
 /* A key in one of the tables. */
 struct other {
@@ -63,13 +48,6 @@ struct others *others_new(void)
     pthread_mutex_init(&others->lock, NULL);
     atomic_init(&others->near, 4);
     return others;
-}
-
-static void heard_free(struct heard *heard)
-{
-    for (size_t i = 0; heard != NULL && i < heard->count; i++)
-        free(heard->windows[i].bits);
-    free(heard);
 }
 
 static void table_free(struct other **table)
@@ -163,51 +141,6 @@ void others_note(struct others *others, const struct config *config, enum rule_b
 
 /* --- what is told --- */
 
-/* A bitmap: the numbers of its bits where they are few, else hexadecimal. */
-static json_t *bits_value(const uint64_t bits[static SKETCH_BITS / 64])
-{
-    char hex[SKETCH_BITS / 4 + 1];
-    json_t *few = json_array();
-
-    for (int i = 0; i < SKETCH_BITS; i++)
-        if (bits[i / 64] >> (i % 64) & 1)
-            (void)json_array_append_new(few, json_integer(i));
-    if (json_array_size(few) <= 64)
-        return few;
-    json_decref(few);
-    for (int i = 0; i < SKETCH_BITS / 64; i++)
-        (void)snprintf(hex + (size_t)i * 16, 17, "%016llx", (unsigned long long)bits[i]);
-    return json_string(hex);
-}
-
-/* {"first","last","windows":[[count, span, value, bits of a distinct one], …]}; a value is
- * null where the window was not wholly observed. */
-static char *body_of(struct counters *counters, enum rule_by by, const char *key,
-                     const struct counter_reading *reading, int64_t now_s)
-{
-    json_t *windows = json_array(), *body;
-    char *text;
-
-    for (size_t i = 0; i < reading->count; i++) {
-        const struct counter_window *w = &reading->windows[i];
-        uint64_t bits[SKETCH_BITS / 64] = {0};
-        json_t *window = json_pack("[s, i]", rule_count_name(w->count), w->span_s);
-
-        (void)json_array_append_new(window, w->since_s > now_s - w->span_s
-                                                ? json_null()
-                                                : json_integer(reading->values[i]));
-        if (count_is_distinct(w->count) &&
-            counters_bits(counters, by, key, w->count, w->span_s, now_s, bits))
-            (void)json_array_append_new(window, bits_value(bits));
-        (void)json_array_append_new(windows, window);
-    }
-    body = json_pack("{s:I, s:I, s:o}", "first", (json_int_t)reading->first_seen_s,
-                     "last", (json_int_t)reading->last_seen_s, "windows", windows);
-    text = json_dumps(body, JSON_COMPACT);
-    json_decref(body);
-    return text;
-}
-
 /* What may be told. */
 struct told {
     enum rule_by by;
@@ -285,8 +218,8 @@ json_t *others_tell(struct others *others, struct counters *counters,
         if (told[i].nearness < 0 ||
             !counters_read(counters, told[i].by, told[i].key, now_s, &reading))
             continue;
-        body = body_of(counters, told[i].by, told[i].key, &reading, now_s);
-        if (body != NULL && strlen(body) <= BODY_MAX)
+        body = heard_write(counters, told[i].by, told[i].key, &reading, now_s);
+        if (body != NULL && strlen(body) <= HEARD_TEXT_MAX)
             (void)json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "kind",
                                                         rule_by_name(told[i].by), "key",
                                                         told[i].key, "body", body));
@@ -308,99 +241,6 @@ static int by_of(const char *name, enum rule_by *by)
     return -1;
 }
 
-static int count_of(const char *name, enum rule_count *count)
-{
-    for (int i = 0; i < RULE_COUNT_COUNT; i++)
-        if (strcmp(rule_count_name((enum rule_count)i), name) == 0) {
-            *count = (enum rule_count)i;
-            return 0;
-        }
-    return -1;
-}
-
-static bool read_bits(const json_t *value, uint64_t bits[static SKETCH_BITS / 64])
-{
-    const char *hex = json_string_value(value);
-    const json_t *number;
-    size_t i;
-
-    json_array_foreach (value, i, number) {
-        json_int_t bit = json_integer_value(number);
-
-        if (!json_is_integer(number) || bit < 0 || bit >= SKETCH_BITS)
-            return false;
-        bits[bit / 64] |= UINT64_C(1) << (bit % 64);
-    }
-    if (hex == NULL)
-        return json_is_array(value);
-    if (strlen(hex) != SKETCH_BITS / 4 ||
-        strspn(hex, "0123456789abcdef") != SKETCH_BITS / 4)
-        return false;
-    for (i = 0; i < SKETCH_BITS / 64; i++) {
-        char word[17];
-
-        (void)snprintf(word, sizeof word, "%.16s", hex + i * 16);
-        bits[i] = strtoull(word, NULL, 16);
-    }
-    return true;
-}
-
-static bool read_window(const json_t *window, struct heard *heard)
-{
-    const char *name = json_string_value(json_array_get(window, 0));
-    json_int_t span_s = json_integer_value(json_array_get(window, 1));
-    const json_t *value = json_array_get(window, 2);
-    uint64_t *bits = NULL;
-    enum rule_count count;
-
-    if (name == NULL || count_of(name, &count) != 0)
-        return true; /* a newer host's */
-    if (span_s <= 0 || span_s > 30 * 86400 ||
-        !(json_is_null(value) ||
-          (json_is_integer(value) && json_integer_value(value) >= 0 &&
-           json_integer_value(value) <= UINT32_MAX)))
-        return false;
-    if (count_is_distinct(count)) {
-        bits = calloc(1, SKETCH_OCTETS);
-        if (bits == NULL || !read_bits(json_array_get(window, 3), bits)) {
-            free(bits);
-            return false;
-        }
-    }
-    heard->windows[heard->count].bits = bits;
-    heard->windows[heard->count].count = count;
-    heard->windows[heard->count].span_s = (int)span_s;
-    heard->windows[heard->count].value =
-        json_is_null(value) ? -1 : json_integer_value(value);
-    heard->count++;
-    return true;
-}
-
-/* NULL: it is not as it has to be, or no memory. */
-static struct heard *read_body(const char *text)
-{
-    json_t *body = strlen(text) <= BODY_MAX ? json_loads(text, 0, NULL) : NULL;
-    const json_t *windows = json_object_get(body, "windows"), *window;
-    size_t count = json_array_size(windows), i;
-    struct heard *heard =
-        count > 0 && count <= COUNTER_WINDOWS_MAX
-            ? calloc(1, sizeof *heard + count * sizeof heard->windows[0])
-            : NULL;
-
-    if (heard != NULL) {
-        heard->first_seen_s = json_integer_value(json_object_get(body, "first"));
-        heard->last_seen_s = json_integer_value(json_object_get(body, "last"));
-        json_array_foreach (windows, i, window)
-            if (!read_window(window, heard)) {
-                heard_free(heard);
-                heard = NULL;
-                break;
-            }
-    }
-    json_decref(body);
-    return heard;
-}
-
 static uint64_t turn_of(const char *node, const struct key_name *name)
 {
     return counters_hash(node, strlen(node)) * UINT64_C(0x9e3779b97f4a7c15) ^ name->hash;
@@ -417,7 +257,7 @@ static void hear_row(struct other **table, const struct other_count *row)
     if (by_of(row->kind, &by) != 0 || usage_by_of(row->key, &is) != 0 || is != by ||
         !key_name_make(&name, by, row->key))
         return;
-    heard = read_body(row->body);
+    heard = heard_read(row->body);
     if (heard == NULL)
         return;
     heard->turn = turn_of(row->node, &name);

@@ -49,7 +49,7 @@ struct rules {
 /* A reference to the configuration in force. Any thread. */
 struct config *rules_config(struct rules *rules);
 
-/* decide.c: a rule of a configuration by its name; NULL: there is none. */
+/* rules_shared.c: a rule of a configuration by its name; NULL: there is none. */
 const struct rule *rules_find(const struct config *config, const char *name);
 
 /* decide.c, for the thread: what is made of a finding; and what became of proposals and

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the hosts of a farm share of rules: counts and findings. */
+/* What the hosts of a farm share of rules: counts and findings; and what a rule's name, which
+ * is what they share of it, stands for here. */
 
+#include <string.h>
 #include <time.h>
 
 #include "rules/rules_parts.h"
+
+const struct rule *rules_find(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->rule_count; i++)
+        if (strcmp(config->rules[i].name, name) == 0)
+            return &config->rules[i];
+    return NULL;
+}
 
 json_t *rules_tell_counts(struct rules *rules)
 {

@@ -60,3 +60,8 @@ fuzzers += tests/fuzz/fuzz_counters
 tests_fuzz_fuzz_counters_SOURCES = tests/fuzz/fuzz_counters.c
 tests_fuzz_fuzz_counters_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_counters_LDFLAGS = $(fuzz_ldflags)
+
+fuzzers += tests/fuzz/fuzz_others
+tests_fuzz_fuzz_others_SOURCES = tests/fuzz/fuzz_others.c
+tests_fuzz_fuzz_others_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_others_LDFLAGS = $(fuzz_ldflags)

@@ -397,26 +397,31 @@ def test_proposals_while_the_server_is_away(folder):
         one, two = watched(farm, rule("five", **FIVE), rule("four", over=["4 recipients in 1h"]), mode="propose")
         send(one, 4, login="dora")
         farm.wait(lambda h: seen(h) == [("four", "user:dora", "open", "mx1")], lambda: [seen(h) for h in farm])
+        send(two, 4, login="emil")
+        farm.wait(lambda h: len(seen(h)) == 2, lambda: [seen(h) for h in farm])
         farm.postgres.stop()
+        done(one.rblctl("proposals", "accept", str(proposal(one, "user:emil")["no"])))
+        done(two.rblctl("proposals", "dismiss", str(proposal(two, "user:emil")["no"])))
         send(one, 5)
         send(two, 5)  # both propose the same
         send(two, 5, login="bert")
         done(one.rblctl("proposals", "dismiss", str(proposal(one, "user:dora")["no"])))
-        done(two.rblctl("proposals", "accept", str(proposal(two, "user:dora")["no"])))  # the later
+        done(two.rblctl("proposals", "accept", str(proposal(two, "user:dora")["no"])))
         assert {s[3] for s in seen(one)} == {"mx1"}
         farm.postgres.start()
-        # one of each is left, the same on both; of two decisions the later
+        # one of each is left, the same on both; whose entry was made is listed
         farm.wait(lambda h: h.in_sync(), "not in sync")
-        wait_until(lambda: seen(one, "--all") == seen(two, "--all") and len(seen(one, "--all")) == 5,
+        wait_until(lambda: seen(one, "--all") == seen(two, "--all") and len(seen(one, "--all")) == 6,
                    lambda: [seen(h, "--all") for h in farm])  # fmt: skip
         states = {s[:3] for s in seen(one, "--all")}
-        assert states == {("four", "user:dora", "listed"), ("four", "user:bert", "open"), ("five", "user:bert", "open"),
+        assert states == {("four", "user:dora", "listed"), ("four", "user:emil", "listed"),
+                          ("four", "user:bert", "open"), ("five", "user:bert", "open"),
                           ("four", "user:anna", "open"), ("five", "user:anna", "open")}  # fmt: skip
-        assert all(h.lists("user:dora") for h in farm)
+        assert all(h.lists("user:dora") and h.lists("user:emil") for h in farm)
         # the server forgets all of it, and is told again
         before = seen(one, "--all")
         farm.postgres.empty()
-        wait_until(lambda: farm.postgres.sql("SELECT count(*) FROM farm.finding") == [["5"]],
+        wait_until(lambda: farm.postgres.sql("SELECT count(*) FROM farm.finding") == [["6"]],
                    lambda: farm.postgres.sql("SELECT * FROM farm.finding"))  # fmt: skip
         # an own database that is lost is filled again
         two.stop()
