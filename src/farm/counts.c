@@ -14,10 +14,10 @@
 #include "farm/parts.h"
 
 #define COUNTS_MS   5000
-#define ALONE_MS    30000
-#define BEATS_MS    30000 /* a host that was heard of within that */
+#define ALONE_MS    300000 /* the journal is asked, which may wait for a search */
+#define BEATS_MS    30000  /* a host that was heard of within that */
 #define CALL_ROWS   500
-#define CALLS       10 /* a round: a flood of hits waits */
+#define CALLS       4 /* a round: a flood of hits waits */
 #define ROUND_TELLS 60000
 
 int counts_not_taken(struct farm *farm, const char *what)

@@ -10,6 +10,7 @@
 #include "farm/parts.h"
 
 #define CALL_ROWS 100
+#define CALLS     50 /* a round */
 
 /* Calls the function with rows. Returns 1: taken, 0: not, but the connection is there; -1. */
 static int tell(struct farm *farm, const json_t *rows)
@@ -139,8 +140,8 @@ int proposals_exchange(struct farm *farm)
             return 0; /* the rules' database is not open yet */
         farm->findings_seq = 0;
     }
-    while (more && !atomic_load(&farm->stopping))
+    for (int i = 0; i < CALLS && more && !atomic_load(&farm->stopping); i++)
         if (hear_some(farm, &more) != 0)
             return -1;
-    return tell_all(farm);
+    return more ? 0 : tell_all(farm); /* what it has is not told again */
 }

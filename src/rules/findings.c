@@ -143,6 +143,7 @@ struct findings *findings_open(const char *path, char error[static FINDINGS_ERRO
         text_sentence(error, FINDINGS_ERROR_SIZE, "out of memory");
         return NULL;
     }
+    f->heard = -1;
     rc = open_file(path, &f->db);
     if (sql_is_damage(rc)) {
         sqlite3_close(f->db);
@@ -486,6 +487,7 @@ int findings_prune(struct findings *f, int64_t now)
     int rc;
 
     pthread_mutex_lock(&f->lock);
+    f->heard = -1;
     rc = sql_run_once(f->db, "DELETE FROM event WHERE at < ?", "i", now - EVENTS_KEPT_S);
     if (rc == SQLITE_OK)
         rc = sql_run_once(f->db,

@@ -12,6 +12,7 @@
 struct findings {
     pthread_mutex_t lock;
     sqlite3 *db;
+    int64_t heard; /* rows of other hosts; -1: to be counted */
 };
 
 /* 0, or -1 with the cause logged. */

@@ -11,7 +11,8 @@
 
 #define SHARED_S     (90 * 86400)
 #define EVIDENCE_MAX 16000
-#define NAME_MAX_    63 /* of a rule */
+#define HEARD_MAX    100000 /* of other hosts: a database that has more is no farm's */
+#define NAME_MAX_    63     /* of a rule */
 #define TEXT_MAX_    1000
 
 const char *finding_state_name(enum finding_state state)
@@ -215,7 +216,11 @@ static int add_heard(struct findings *f, const struct heard *h, const char *own_
         if (rc == SQLITE_OK && sqlite3_changes(f->db) > 0)
             return rc;
     }
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK && f->heard < 0)
+        rc = sql_number(f->db, &f->heard, "SELECT count(*) FROM finding WHERE node <> ''",
+                        "");
+    if (rc == SQLITE_OK && f->heard < HEARD_MAX) {
+        f->heard++;
         rc = sql_run_once(
             f->db,
             "INSERT OR IGNORE INTO finding (at, rule, entry, key, because, state, "
@@ -226,6 +231,7 @@ static int add_heard(struct findings *f, const struct heard *h, const char *own_
             (int64_t)h->state, (int64_t)h->by_rule, (int64_t)h->block, h->for_s,
             h->expires, h->held, h->evidence, h->who, h->reason, h->decided_at, h->id,
             node);
+    }
     return rc;
 }
 
