@@ -16,10 +16,10 @@ CREATE SCHEMA farm AUTHORIZATION rblmilter_owner;
 SET LOCAL ROLE rblmilter_owner;
 SET LOCAL search_path = farm;
 
--- seq: the number of the last change
+-- seq: the number of the last change; findings: of the last change of a finding
 CREATE TABLE head (one boolean PRIMARY KEY DEFAULT true CHECK (one),
   schema int NOT NULL DEFAULT 1, epoch uuid NOT NULL DEFAULT gen_random_uuid(),
-  seq bigint NOT NULL DEFAULT 0, keep_days int NOT NULL DEFAULT 90 CHECK (keep_days >= 2));
+  seq bigint NOT NULL DEFAULT 0, findings bigint NOT NULL DEFAULT 0, keep_days int NOT NULL DEFAULT 90 CHECK (keep_days >= 2));
 INSERT INTO head DEFAULT VALUES;
 
 -- The state: one row per entry, source and side, with its version (at, id).
@@ -43,9 +43,41 @@ CREATE INDEX change_stored ON change USING brin (stored);
 
 -- The hosts. What changes all the time is UNLOGGED: empty after a failover, it fills itself.
 CREATE TABLE node (name text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 255),
-  instance text NOT NULL, version text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp());
+  instance text NOT NULL, version text NOT NULL, since timestamptz NOT NULL DEFAULT clock_timestamp(),
+  number smallint CHECK (number BETWEEN 0 AND 63)); -- in the ids of its decisions
 CREATE UNLOGGED TABLE beat (name text PRIMARY KEY, seen timestamptz NOT NULL, applied bigint NOT NULL,
   entries bigint NOT NULL, waiting bigint NOT NULL, refused bigint NOT NULL) WITH (fillfactor = 50);
+
+-- How often each host's mail matched an entry, told by the host: its whole count each time.
+CREATE UNLOGGED TABLE hit (entry text COLLATE "C" CHECK (octet_length(entry) BETWEEN 1 AND 400),
+  node text CHECK (octet_length(node) BETWEEN 1 AND 255), hits bigint NOT NULL CHECK (hits >= 0),
+  last bigint NOT NULL, PRIMARY KEY (entry, node)) WITH (fillfactor = 70);
+
+-- What a DNS list alone refused at a host, of that marked as wrong, and some ids of those.
+CREATE UNLOGGED TABLE alone (node text CHECK (octet_length(node) BETWEEN 1 AND 255),
+  list text CHECK (octet_length(list) BETWEEN 1 AND 255), refused bigint NOT NULL CHECK (refused >= 0),
+  wrong bigint NOT NULL CHECK (wrong >= 0), ids text NOT NULL CHECK (octet_length(ids) <= 100),
+  PRIMARY KEY (node, list));
+
+-- What a host has counted of a key that is near a limit of a rule. kind: login, client, …;
+-- body: its windows, for other hosts' eyes.
+CREATE UNLOGGED TABLE count (node text CHECK (octet_length(node) BETWEEN 1 AND 255),
+  kind text CHECK (octet_length(kind) <= 20), key text COLLATE "C" CHECK (octet_length(key) BETWEEN 1 AND 600),
+  stored timestamptz NOT NULL, body text NOT NULL CHECK (octet_length(body) <= 16000),
+  PRIMARY KEY (node, kind, key)) WITH (fillfactor = 50);
+
+-- What rules found, on any host, and what became of it. id: random, drawn where it was found.
+CREATE TABLE finding (id bigint PRIMARY KEY CHECK (id > 0), seq bigint, node text NOT NULL CHECK (octet_length(node) BETWEEN 1 AND 255),
+  at bigint NOT NULL, rule text NOT NULL CHECK (octet_length(rule) BETWEEN 1 AND 63),
+  entry text COLLATE "C" NOT NULL CHECK (octet_length(entry) BETWEEN 1 AND 400),
+  key text NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 600), because text NOT NULL CHECK (octet_length(because) <= 1000),
+  state text NOT NULL CHECK (state IN ('open', 'listed', 'dismissed', 'expired', 'ended', 'removed')),
+  by_rule boolean NOT NULL, block boolean NOT NULL, for_s bigint NOT NULL, expires bigint NOT NULL,
+  held text NOT NULL CHECK (octet_length(held) <= 1000), evidence text NOT NULL CHECK (octet_length(evidence) <= 16000),
+  who text NOT NULL CHECK (octet_length(who) <= 320), reason text NOT NULL CHECK (octet_length(reason) <= 1000),
+  decided_at bigint NOT NULL);
+CREATE UNIQUE INDEX finding_seq ON finding (seq);
+CREATE UNIQUE INDEX finding_open ON finding (entry, rule) WHERE state = 'open';
 
 CREATE TYPE item AS (side smallint, entry text, source text, action text, reason text, who text,
   since bigint, expires bigint, at bigint, id bigint);
@@ -90,22 +122,77 @@ END $$;
 -- A host says how far it is. Returns the instance that said so before: where two have one name
 -- it is not always the caller's.
 CREATE FUNCTION beat(p_name text, p_instance text, p_version text, p_applied bigint, p_entries bigint,
-  p_waiting bigint, p_refused bigint) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
+  p_waiting bigint, p_refused bigint, p_number smallint) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = farm, pg_temp AS $$
 DECLARE was node%ROWTYPE;
 BEGIN
   SELECT * INTO was FROM node WHERE name = p_name;
-  IF was IS NULL OR (was.instance, was.version) IS DISTINCT FROM (p_instance, p_version) THEN
-    INSERT INTO node (name, instance, version) VALUES (p_name, p_instance, p_version)
-    ON CONFLICT (name) DO UPDATE SET instance = excluded.instance, version = excluded.version; END IF;
+  IF was IS NULL OR (was.instance, was.version, was.number) IS DISTINCT FROM (p_instance, p_version, p_number) THEN
+    INSERT INTO node (name, instance, version, number) VALUES (p_name, p_instance, p_version, p_number)
+    ON CONFLICT (name) DO UPDATE SET instance = excluded.instance, version = excluded.version,
+      number = excluded.number; END IF;
   INSERT INTO beat VALUES (p_name, clock_timestamp(), p_applied, p_entries, p_waiting, p_refused)
   ON CONFLICT (name) DO UPDATE SET seen = excluded.seen, applied = excluded.applied,
     entries = excluded.entries, waiting = excluded.waiting, refused = excluded.refused;
   RETURN was.instance;
 END $$;
 
+CREATE FUNCTION tell_hits(p_node text, p_hits jsonb) RETURNS void LANGUAGE sql SECURITY DEFINER
+  SET search_path = farm, pg_temp AS $$
+  INSERT INTO hit SELECT DISTINCT ON (h.entry) h.entry, p_node, h.hits, h.last
+  FROM jsonb_to_recordset(p_hits) AS h(entry text, hits bigint, last bigint)
+  ON CONFLICT (entry, node) DO UPDATE SET hits = excluded.hits, last = excluded.last
+  WHERE (hit.hits, hit.last) <> (excluded.hits, excluded.last) $$;
+
+CREATE FUNCTION tell_alone(p_node text, p_alone jsonb) RETURNS void LANGUAGE sql SECURITY DEFINER
+  SET search_path = farm, pg_temp AS $$
+  DELETE FROM alone WHERE node = p_node
+    AND list NOT IN (SELECT a.list FROM jsonb_to_recordset(p_alone) AS a(list text));
+  INSERT INTO alone SELECT DISTINCT ON (a.list) p_node, a.list, a.refused, a.wrong, a.ids
+  FROM jsonb_to_recordset(p_alone) AS a(list text, refused bigint, wrong bigint, ids text)
+  ON CONFLICT (node, list) DO UPDATE SET refused = excluded.refused, wrong = excluded.wrong,
+    ids = excluded.ids $$;
+
+CREATE FUNCTION tell_counts(p_node text, p_counts jsonb) RETURNS void LANGUAGE sql SECURITY DEFINER
+  SET search_path = farm, pg_temp AS $$
+  DELETE FROM count c WHERE c.node = p_node AND NOT EXISTS (
+    SELECT FROM jsonb_to_recordset(p_counts) AS t(kind text, key text)
+    WHERE (t.kind, t.key) = (c.kind, c.key));
+  INSERT INTO count SELECT DISTINCT ON (t.kind, t.key) p_node, t.kind, t.key, clock_timestamp(), t.body
+  FROM jsonb_to_recordset(p_counts) AS t(kind text, key text, body text)
+  ON CONFLICT (node, kind, key) DO UPDATE SET stored = excluded.stored, body = excluded.body $$;
+
+-- Takes findings. Of an entry and a rule one is open: the first. Of two states of one the further
+-- counts (an entry that was made stands against a word that it is not to be), then the later.
+CREATE FUNCTION tell_findings(p_node text, p_findings jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = farm, pg_temp AS $$
+DECLARE r finding; was finding; s bigint; states text[] := '{open,expired,dismissed,listed,ended,removed}';
+BEGIN
+  SELECT findings INTO STRICT s FROM head WHERE one FOR UPDATE;
+  FOR r IN SELECT * FROM jsonb_populate_recordset(NULL::finding, p_findings) LOOP
+    r.node := coalesce(r.node, p_node);
+    r.who := CASE WHEN r.who <> '' AND position('@' IN r.who) = 0 THEN left(r.who, 60) || '@' || p_node ELSE r.who END;
+    SELECT * INTO was FROM finding WHERE id = r.id;
+    IF was.id IS NULL THEN
+      CONTINUE WHEN r.state = 'open' AND EXISTS (SELECT FROM finding f
+        WHERE (f.entry, f.rule, f.state) = (r.entry, r.rule, 'open'));
+    ELSE
+      CONTINUE WHEN (array_position(states, r.state), r.decided_at) <= (array_position(states, was.state), was.decided_at)
+        AND NOT (r.state = 'open' AND was.state = 'open' AND was.evidence = '{}' AND r.evidence <> '{}');
+    END IF;
+    s := s + 1;
+    r.seq := s;
+    DELETE FROM finding WHERE id = r.id;
+    INSERT INTO finding VALUES (r.*);
+  END LOOP;
+  UPDATE head SET findings = s WHERE one AND findings <> s;
+END $$;
+
 CREATE FUNCTION forget_node(p_name text) RETURNS bigint LANGUAGE sql SECURITY DEFINER
   SET search_path = farm, pg_temp AS $$
+  DELETE FROM hit WHERE node = p_name;
+  DELETE FROM alone WHERE node = p_name;
+  DELETE FROM count WHERE node = p_name;
   DELETE FROM beat WHERE name = p_name;
   WITH d AS (DELETE FROM node WHERE name = p_name RETURNING 1) SELECT count(*) FROM d $$;
 
@@ -117,6 +204,7 @@ BEGIN
   DELETE FROM change WHERE stored < clock_timestamp() - days * interval '1 day' AND seq < s;
   DELETE FROM entry WHERE (action = 'removed' OR expires IS NOT NULL)
     AND greatest(at, expires * 1000) < (extract(epoch FROM clock_timestamp()) - days * 86400.0) * 1000;
+  DELETE FROM finding WHERE at < extract(epoch FROM clock_timestamp()) - 90 * 86400;
 END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA farm FROM PUBLIC;

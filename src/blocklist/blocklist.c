@@ -105,6 +105,7 @@ static struct blocklist *allocate(const struct blocklist_options *options)
     for (int i = 0; i < STORE_READERS; i++)
         pthread_mutex_init(&blocklist->readers[i].lock, NULL);
     hits_init(&blocklist->hits);
+    hits_init(&blocklist->farm_hits);
     return blocklist;
 }
 
@@ -170,6 +171,7 @@ void blocklist_close(struct blocklist *blocklist)
         close(blocklist->lock_fd);
     versions_destroy(&blocklist->versions);
     hits_destroy(&blocklist->hits);
+    hits_destroy(&blocklist->farm_hits);
     bloom_destroy(&blocklist->bloom);
     pthread_mutex_destroy(&blocklist->import_lock);
     pthread_mutex_destroy(&blocklist->looker.lock);

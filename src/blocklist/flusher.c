@@ -49,7 +49,9 @@ static bool write_hits(struct blocklist *blocklist)
     } else if (transaction_commit(blocklist, error) != BLOCKLIST_OK) {
         rc = SQLITE_ERROR;
     }
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK && atomic_load(&blocklist->gives_hits))
+        hits_give_back(&blocklist->farm_hits, taken);
+    else if (rc == SQLITE_OK)
         hits_free(taken);
     else
         hits_give_back(&blocklist->hits, taken);

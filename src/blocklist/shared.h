@@ -119,6 +119,23 @@ enum blocklist_result shared_digest(struct blocklist *blocklist, int64_t floor_m
                                     struct shared_digest *out,
                                     char error[static BLOCKLIST_ERROR_SIZE]);
 
+/* How often shared entries have matched here, all in all. Each call gives some of those that
+ * have matched since they were last given: up to limit, each once; *more: there are others. */
+struct shared_hit {
+    const char *entry;
+    int64_t hits, last;
+};
+typedef void shared_each_hit(void *context, const struct shared_hit *hit);
+enum blocklist_result shared_hits_lately(struct blocklist *blocklist, size_t limit,
+                                         shared_each_hit *each, void *context, bool *more,
+                                         char error[static BLOCKLIST_ERROR_SIZE]);
+/* All of them, by entry: those after the entry in after, which moves with them; "" the first.
+ * *more: there are others. */
+enum blocklist_result shared_hits_all(struct blocklist *blocklist,
+                                      char after[static ENTRY_TEXT_SIZE], size_t limit,
+                                      shared_each_hit *each, void *context, bool *more,
+                                      char error[static BLOCKLIST_ERROR_SIZE]);
+
 /* Rows that were refused are looked at again from now on. */
 enum blocklist_result shared_refused_clear(struct blocklist *blocklist,
                                            char error[static BLOCKLIST_ERROR_SIZE]);

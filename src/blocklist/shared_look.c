@@ -3,6 +3,8 @@
 
 #include "blocklist/shared.h"
 
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/sql.h"
@@ -216,4 +218,115 @@ enum blocklist_result shared_digest(struct blocklist *blocklist, int64_t floor_m
     memset(out, 0, sizeof *out);
     return look(blocklist, sql, add_to_digest, &digesting, error, "ii", NULL, floor_ms,
                 -1);
+}
+
+/* --- hits --- */
+
+struct giving {
+    const struct versions *versions;
+    shared_each_hit *each;
+    void *context;
+    char last[ENTRY_TEXT_SIZE]; /* entry seen */
+};
+
+/* A row for each source of the entry: it is shared where one of them is. */
+static int give_hits(struct giving *giving, sqlite3_stmt *stmt)
+{
+    bool given = false;
+    int rc;
+
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct shared_hit hit = {.entry = sql_text(stmt, 0),
+                                 .hits = sqlite3_column_int64(stmt, 1),
+                                 .last = sqlite3_column_int64(stmt, 2)};
+
+        given = given && strcmp(hit.entry, giving->last) == 0;
+        (void)text_copy(hit.entry, giving->last, sizeof giving->last); /* it fits */
+        if (given || versions_is_local(giving->versions, sql_text(stmt, 3)))
+            continue;
+        giving->each(giving->context, &hit);
+        given = true;
+    }
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static enum blocklist_result look_at_hits(struct blocklist *blocklist, const char *sql,
+                                          const char *text, int64_t number,
+                                          struct giving *giving,
+                                          char error[static BLOCKLIST_ERROR_SIZE])
+{
+    struct reader *reader = &blocklist->looker;
+    enum blocklist_result result = BLOCKLIST_OK;
+    sqlite3_stmt *stmt = NULL;
+    int rc;
+
+    pthread_mutex_lock(&reader->lock);
+    rc = sql_query(reader->db, &stmt, sql, "ti", text, number);
+    if (rc == SQLITE_OK)
+        rc = give_hits(giving, stmt);
+    if (rc != SQLITE_OK)
+        result = store_look_failed(blocklist, reader->db, rc, error);
+    sqlite3_finalize(stmt);
+    pthread_mutex_unlock(&reader->lock);
+    return result;
+}
+
+#define HITS "SELECT h.entry, h.hits, h.last, l.source FROM "
+
+/* Takes up to limit of what waits, as a JSON array, and leaves the others. */
+static char *take_entries(struct hits *hits, size_t limit, bool *more)
+{
+    struct hit *taken = hits_take(hits), *hit, *next;
+    json_t *entries = json_array();
+    char *text;
+
+    HASH_ITER (hh, taken, hit, next) {
+        if (json_array_size(entries) >= limit)
+            break;
+        (void)json_array_append_new(entries, json_string(hit->entry));
+        HASH_DEL(taken, hit);
+        free(hit);
+    }
+    *more = taken != NULL;
+    hits_give_back(hits, taken);
+    text = json_dumps(entries, JSON_COMPACT);
+    json_decref(entries);
+    return text;
+}
+
+enum blocklist_result shared_hits_lately(struct blocklist *blocklist, size_t limit,
+                                         shared_each_hit *each, void *context, bool *more,
+                                         char error[static BLOCKLIST_ERROR_SIZE])
+{
+    static const char sql[] =
+        HITS "hit h JOIN listing l USING (entry) WHERE h.entry IN"
+             " (SELECT value FROM json_each(?1) LIMIT ?2) ORDER BY h.entry";
+    struct giving giving = {&blocklist->versions, each, context, ""};
+    enum blocklist_result result = BLOCKLIST_OK;
+    char *entries;
+
+    atomic_store(&blocklist->gives_hits, true);
+    entries = take_entries(&blocklist->farm_hits, limit, more);
+    if (entries != NULL && strcmp(entries, "[]") != 0)
+        result = look_at_hits(blocklist, sql, entries, (int64_t)limit, &giving, error);
+    free(entries);
+    return result;
+}
+
+enum blocklist_result shared_hits_all(struct blocklist *blocklist,
+                                      char after[static ENTRY_TEXT_SIZE], size_t limit,
+                                      shared_each_hit *each, void *context, bool *more,
+                                      char error[static BLOCKLIST_ERROR_SIZE])
+{
+    /* rows, not entries, are so many: what is cut comes with the next */
+    static const char sql[] = HITS
+        "hit h JOIN listing l USING (entry) WHERE h.entry > ?1 ORDER BY h.entry LIMIT ?2";
+    struct giving giving = {&blocklist->versions, each, context, ""};
+    enum blocklist_result result;
+
+    (void)text_copy(after, giving.last, sizeof giving.last);
+    result = look_at_hits(blocklist, sql, after, (int64_t)limit, &giving, error);
+    *more = strcmp(giving.last, after) != 0;
+    (void)text_copy(giving.last, after, ENTRY_TEXT_SIZE);
+    return result;
 }

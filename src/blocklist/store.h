@@ -74,6 +74,8 @@ struct blocklist {
     struct versions versions;    /* of whoever has taken writing */
     pthread_mutex_t import_lock; /* of the file that many rows are moved from */
     struct hits hits;
+    struct hits farm_hits;  /* written, but not given by shared_hits_lately yet */
+    atomic_bool gives_hits; /* somebody calls it */
     struct log_limit lookup_errors;
 
     pthread_t flusher, maintenance;

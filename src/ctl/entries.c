@@ -350,6 +350,21 @@ static void print_row(const json_t *row)
     print_time("last hit", json_object_get(row, "last_hit"), "never");
 }
 
+/* Of the whole farm; NULL: this host is alone. */
+static void print_farm_hits(const json_t *hits)
+{
+    if (hits == NULL)
+        return;
+    if (!json_is_object(hits)) {
+        print_line("farm hits", json_null());
+        return;
+    }
+    printf("  farm hits %lld on %lld hosts\n",
+           (long long)json_integer_value(json_object_get(hits, "hits")),
+           (long long)json_integer_value(json_object_get(hits, "hosts")));
+    print_time("last hit", json_object_get(hits, "last_hit"), "never");
+}
+
 /* Another entry may decide about one that is not listed itself. */
 static void print_covering(const json_t *covering)
 {
@@ -426,6 +441,7 @@ static int print_people(const struct ctl *ctl, const json_t *document)
     print_covering(json_object_get(document, "covered_by"));
     json_array_foreach (rows, i, row)
         print_row(row);
+    print_farm_hits(json_object_get(document, "farm_hits"));
     print_findings(json_object_get(document, "findings"));
     if (json_array_size(history) == 0)
         return 0;
@@ -451,11 +467,12 @@ static json_t *ask_all(struct ctl *ctl, const char *text, enum outcome *outcome)
     history = history_of(ctl, entry == NULL ? text : entry, outcome);
     if (history != NULL)
         document = json_pack(
-            "{s:O, s:O, s:b, s:O*, s:O, s:o, s:O*}", "entry",
+            "{s:O, s:O, s:b, s:O*, s:O, s:o, s:O*, s:O*}", "entry",
             json_object_get(answer, "entry"), "kind", json_object_get(answer, "kind"),
             "listed", json_array_size(rows) > 0, "covered_by",
             json_object_get(answer, "covered_by"), "rows", rows, "history", history,
-            "findings", json_object_get(answer, "findings"));
+            "findings", json_object_get(answer, "findings"), "farm_hits",
+            json_object_get(answer, "farm_hits"));
     if (history != NULL && document == NULL)
         *outcome = ctl_error(OUTCOME_REFUSED, "the daemon's answer lacks something");
     json_decref(answer);

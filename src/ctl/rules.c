@@ -63,6 +63,8 @@ static enum outcome print_rows(struct ctl *ctl, json_t *request, const char *nam
         rows = json_array();
         json_array_foreach (all, i, row)
             protocol_append(&rows, shown(row));
+        if (json_object_get(json_array_get(rows, 0), columns[count - 1].name) == NULL)
+            count--; /* a column that is not always there is the last */
         if (table_of(columns, count, NULL, NULL, ctl->terminal, rows) != 0)
             outcome = OUTCOME_REFUSED;
         json_decref(rows);
@@ -124,6 +126,7 @@ static const struct column proposal_columns[] = {
     {"no", "NO", COLUMN_NUMBER},     {"age", "AGE", COLUMN_TEXT},
     {"rule", "RULE", COLUMN_TEXT},   {"entry", "ENTRY", COLUMN_TEXT},
     {"would", "WOULD", COLUMN_TEXT}, {"because", "BECAUSE", COLUMN_TEXT},
+    {"host", "HOST", COLUMN_TEXT}, /* in a farm */
 };
 
 static json_t *shown_proposal(const json_t *row)

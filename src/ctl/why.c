@@ -321,10 +321,19 @@ static void print_nothing(const char *what, const json_t *answer)
 {
     const json_t *near = json_object_get(answer, "near"), *id;
     const json_t *node = json_object_get(answer, "node");
+    const json_t *hosts = json_object_get(answer, "hosts");
     size_t i;
 
     print_text(what);
-    if (node != NULL)
+    if (json_array_size(hosts) > 0) {
+        fputs(node != NULL ? ": this id is of " : ": not here; this id may be of ",
+              stdout);
+        json_array_foreach (hosts, i, id) {
+            fputs(i > 0 ? " or " : "", stdout);
+            print_text(json_string_value(id));
+        }
+        puts(": ask there");
+    } else if (node != NULL)
         printf(": not here; it is a decision of node %lld: run rblctl why there\n",
                (long long)json_integer_value(node));
     else
@@ -379,6 +388,8 @@ static enum outcome show(struct ctl *ctl, const char *what, json_t *answer,
             json_object_set(document, "near", json_object_get(answer, "near"));
         if (json_object_get(answer, "node") != NULL)
             json_object_set(document, "node", json_object_get(answer, "node"));
+        if (json_object_get(answer, "hosts") != NULL)
+            json_object_set(document, "hosts", json_object_get(answer, "hosts"));
         return outcome;
     }
     if (count == 0)

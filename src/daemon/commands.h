@@ -46,6 +46,17 @@ json_t *cmd_farm_forget(struct control_session *session, const json_t *request);
  * says; nothing where this host is alone. */
 void command_farm_reach(const struct control_session *session, const json_t *request,
                         json_t **answer);
+/* The names of the other hosts of the farm with that number in the ids of their decisions, as
+ * an array; and in words: "mx3", "mx2 or mx3", "" none. */
+json_t *farm_hosts_of(struct daemon *daemon, unsigned number, char *words, size_t size);
+
+/* For struct farm_options: what DNS lists alone refused here. */
+json_t *command_alone(void *daemon);
+
+/* {"hits","last_hit","hosts"} of the whole farm for an entry that has matched so often here;
+ * null where the farm cannot say so now, NULL: this host is alone. */
+json_t *farm_hits_value(struct daemon *daemon, const char *entry, int64_t own,
+                        int64_t own_last);
 json_t *farm_section(struct daemon *daemon); /* for status; NULL: alone */
 
 /* commands_journal.c */

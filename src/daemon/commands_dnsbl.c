@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "control/protocol.h"
 #include "journal/search.h"
 
@@ -103,7 +104,8 @@ static bool is_wrong_too_often(double wrong, double alone)
 struct alone {
     const struct list *list;
     uint64_t count, wrong;
-    json_t *ids; /* of the newest that are marked */
+    uint64_t others_count, others_wrong; /* of them on the other hosts of the farm */
+    json_t *ids;                         /* of the newest that are marked */
 };
 
 struct alones {
@@ -163,30 +165,119 @@ static json_t *proposal(const struct alone *alone, int reject)
     return json_null();
 }
 
+static int begin_alones(struct alones *alones, const struct policy *policy)
+{
+    *alones = (struct alones){.of = calloc(policy->lists.count + 1, sizeof *alones->of)};
+    for (; alones->of != NULL && alones->count < policy->lists.count; alones->count++)
+        alones->of[alones->count] = (struct alone){
+            .list = policy->lists.items[alones->count].list, .ids = json_array()};
+    return alones->of != NULL ? 0 : -1;
+}
+
+static void end_alones(struct alones *alones)
+{
+    for (size_t i = 0; i < alones->count; i++)
+        json_decref(alones->of[i].ids);
+    free(alones->of);
+}
+
+/* The ids of a list, with blanks between; up to those that are shown. */
+static void add_ids(json_t **ids, const char *text)
+{
+    char word[JOURNAL_ID_SIZE];
+    journal_id id;
+
+    while (json_array_size(*ids) < SHOWN_WRONG && *(text += strspn(text, " ")) != '\0') {
+        size_t length = strcspn(text, " ");
+
+        text_sentence(word, sizeof word, "%.*s", (int)length, text);
+        if (length < sizeof word && journal_id_parse(word, &id) == 0)
+            protocol_append(ids, json_string(word));
+        text += length;
+    }
+}
+
+/* Adds what the other hosts of the farm say. */
+static void add_others(struct alones *alones, struct farm *farm)
+{
+    json_t *others = farm_alone(farm), *other;
+    size_t i;
+
+    json_array_foreach (others, i, other) {
+        const char *name = json_string_value(json_object_get(other, "list"));
+        const char *ids = json_string_value(json_object_get(other, "ids"));
+
+        for (size_t k = 0; k < alones->count; k++) {
+            struct alone *alone = &alones->of[k];
+
+            if (strcmp(alone->list->name, name) != 0)
+                continue;
+            alone->others_count =
+                (uint64_t)json_integer_value(json_object_get(other, "refused"));
+            alone->others_wrong =
+                (uint64_t)json_integer_value(json_object_get(other, "wrong"));
+            alone->count += alone->others_count;
+            alone->wrong += alone->others_wrong;
+            add_ids(&alone->ids, ids);
+        }
+    }
+    json_decref(others);
+}
+
+json_t *command_alone(void *context)
+{
+    struct daemon *daemon = context;
+    struct policy *policy = policy_slot_get(&daemon->slot);
+    struct alones alones;
+    json_t *rows = json_array(), *id;
+    size_t k;
+
+    if (begin_alones(&alones, policy) == 0 && journal_keeps(daemon->journal, true))
+        journal_alone(daemon->journal, add_alone, &alones);
+    for (size_t i = 0; i < alones.count; i++) {
+        char ids[SHOWN_WRONG * JOURNAL_ID_SIZE + 1] = "";
+        struct buffer text = buffer_over(ids, sizeof ids);
+
+        json_array_foreach (alones.of[i].ids, k, id)
+            buffer_add(&text, "%s%s", k > 0 ? " " : "", json_string_value(id));
+        protocol_append(&rows,
+                        json_pack("{s:s, s:I, s:I, s:s}", "list", alones.of[i].list->name,
+                                  "refused", (json_int_t)alones.of[i].count, "wrong",
+                                  (json_int_t)alones.of[i].wrong, "ids", ids));
+    }
+    end_alones(&alones);
+    policy_unref(policy);
+    return rows;
+}
+
 /* Adds to each row, which are in the order of lists, what its list alone refused. */
 static void add_wrong_refusals(struct daemon *daemon, const struct policy *policy,
                                json_t *rows)
 {
-    struct alones alones = {.of = calloc(policy->lists.count + 1, sizeof *alones.of)};
+    struct alones alones;
     json_t *row;
     size_t i;
 
-    if (alones.of == NULL)
+    if (begin_alones(&alones, policy) != 0)
         return;
-    for (; alones.count < policy->lists.count; alones.count++)
-        alones.of[alones.count] = (struct alone){
-            .list = policy->lists.items[alones.count].list, .ids = json_array()};
     if (journal_keeps(daemon->journal, true))
         journal_alone(daemon->journal, add_alone, &alones);
+    if (daemon->farm != NULL)
+        add_others(&alones, daemon->farm);
     json_array_foreach (rows, i, row) {
         struct alone *alone = &alones.of[i];
 
         protocol_set(&row, "refused_alone", json_integer((json_int_t)alone->count));
         protocol_set(&row, "false", json_integer((json_int_t)alone->wrong));
         protocol_set(&row, "proposal", proposal(alone, policy->config->verdict.reject));
-        json_decref(alone->ids);
+        if (daemon->farm == NULL)
+            continue;
+        protocol_set(&row, "refused_alone_here",
+                     json_integer((json_int_t)(alone->count - alone->others_count)));
+        protocol_set(&row, "false_here",
+                     json_integer((json_int_t)(alone->wrong - alone->others_wrong)));
     }
-    free(alones.of);
+    end_alones(&alones);
 }
 
 /* {"command":"dnsbl"} -> {"ok":true,"lists":[{…}]} */

@@ -426,8 +426,23 @@ static json_t *covering(struct blocklist *blocklist, const struct entry *entry)
         entry_action_name(verdict == BLOCKLIST_ALLOW, verdict == BLOCKLIST_TEMPFAIL));
 }
 
+/* Adds how often the whole farm has seen it match, where there is one. */
+static void add_farm_hits(struct daemon *daemon, json_t **answer, const char *entry)
+{
+    const json_t *row = json_array_get(json_object_get(*answer, "rows"), 0);
+    json_t *hits = NULL;
+
+    if (row != NULL)
+        hits = farm_hits_value(daemon, entry,
+                               json_integer_value(json_object_get(row, "hits")),
+                               json_integer_value(json_object_get(row, "last_hit")));
+    if (hits != NULL)
+        protocol_set(answer, "farm_hits", hits);
+}
+
 /* {"command":"show","entry":TEXT} -> {"ok":true,"entry":as kept,"kind":…,"rows":[…],
- *  "covered_by":null or {"entry","action"}}: no rows when it is not listed now; another
+ *  "covered_by":null or {"entry","action"},"farm_hits":{"hits","last_hit","hosts"} or null,
+ *  in a farm}: no rows when it is not listed now; another
  *  entry may decide all the same, a domain above or a network around it. */
 json_t *cmd_show(struct control_session *session, const json_t *request)
 {
@@ -453,6 +468,7 @@ json_t *cmd_show(struct control_session *session, const json_t *request)
         protocol_set(&answer, "kind", json_string(entry_kind_name(entry.kind)));
         protocol_set(&answer, "findings",
                      command_findings(command_daemon(session), entry.text));
+        add_farm_hits(command_daemon(session), &answer, entry.text);
         protocol_set(&answer, "covered_by",
                      json_array_size(json_object_get(answer, "rows")) == 0
                          ? covering(command_daemon(session)->blocklist, &entry)

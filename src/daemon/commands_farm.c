@@ -107,6 +107,42 @@ json_t *farm_section(struct daemon *daemon)
     return out;
 }
 
+json_t *farm_hosts_of(struct daemon *daemon, unsigned number, char *words, size_t size)
+{
+    struct buffer text = buffer_over(words, size);
+    struct farm_status status;
+    json_t *names = json_array();
+
+    words[0] = '\0';
+    if (daemon->farm == NULL)
+        return names;
+    farm_status(daemon->farm, &status);
+    for (unsigned i = 0; i < status.host_count; i++) {
+        if (status.hosts[i].own || status.hosts[i].number != (int)number)
+            continue;
+        buffer_add(&text, "%s%s", text.used > 0 ? " or " : "", status.hosts[i].name);
+        protocol_append(&names, protocol_text(status.hosts[i].name));
+    }
+    farm_status_end(&status);
+    return names;
+}
+
+json_t *farm_hits_value(struct daemon *daemon, const char *entry, int64_t own,
+                        int64_t own_last)
+{
+    struct farm_hits hits;
+    int64_t last;
+
+    if (daemon->farm == NULL)
+        return NULL;
+    if (farm_hits(daemon->farm, entry, REACH_MS, &hits) != 0)
+        return json_null();
+    last = hits.last > own_last ? hits.last : own_last;
+    return json_pack("{s:I, s:o, s:i}", "hits", (json_int_t)(hits.hits + own), "last_hit",
+                     last > 0 ? json_integer((json_int_t)last) : json_null(), "hosts",
+                     (int)hits.hosts + (own > 0));
+}
+
 /* {"command":"farm"} -> {"ok":true,"farm":{…},"hosts":[{…}],"wrong":something is} */
 json_t *cmd_farm(struct control_session *session, const json_t *request)
 {
@@ -205,6 +241,22 @@ static void doctor_hosts(struct doctor *doctor, const struct farm_status *status
     }
 }
 
+/* Advice: there are but 64 numbers. */
+static void doctor_numbers(struct doctor *doctor, const struct farm_status *status)
+{
+    for (unsigned i = 0; i < status->host_count; i++)
+        for (unsigned k = i + 1; k < status->host_count; k++)
+            if (status->hosts[i].number >= 0 &&
+                status->hosts[i].number == status->hosts[k].number) {
+                doctor_say(doctor, LEVEL_OK, "",
+                           "%s and %s both have node %d in the journal section: ids do "
+                           "not tell which of them they are of: advice, docs/farm.md",
+                           status->hosts[i].name, status->hosts[k].name,
+                           status->hosts[i].number);
+                return; /* one is enough */
+            }
+}
+
 static void doctor_reached(struct doctor *doctor, const struct farm_status *status)
 {
     if (status->offset_ms > OFFSET_MS || status->offset_ms < -OFFSET_MS)
@@ -243,6 +295,7 @@ void doctor_farm(struct doctor *doctor)
                    "%lld rows of the farm were refused, last: %s",
                    (long long)status.refused, status.refused_why);
     doctor_hosts(doctor, &status);
+    doctor_numbers(doctor, &status);
     if (doctor_wrong(doctor) == before)
         doctor_say(doctor, LEVEL_OK, "", "the farm is in sync: %u hosts",
                    status.host_count);

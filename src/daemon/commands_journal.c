@@ -333,8 +333,9 @@ static json_t *gaps_since(struct journal *journal, int64_t since)
 
 static json_t *why_id(struct daemon *daemon, struct why *why, journal_id id)
 {
-    json_t *near = NULL, *answer;
+    json_t *near = NULL, *hosts, *answer;
     unsigned node = journal_id_node(id);
+    char words[512];
     struct policy *policy = policy_slot_get(&daemon->slot);
     unsigned own = (unsigned)policy->config->journal.node;
 
@@ -347,6 +348,10 @@ static json_t *why_id(struct daemon *daemon, struct why *why, journal_id id)
         protocol_set(&answer, "near", near);
     if (near != NULL && node != own)
         protocol_set(&answer, "node", json_integer((json_int_t)node));
+    hosts = farm_hosts_of(daemon, node, words, sizeof words);
+    if (near != NULL && json_array_size(hosts) > 0)
+        protocol_set(&answer, "hosts", json_incref(hosts));
+    json_decref(hosts);
     return answer;
 }
 
@@ -391,7 +396,8 @@ static bool has_decisions(const json_t *answer)
  *  "limit"}
  * -> {"ok":true,"decisions":[as decision_json.h has them, the newest first],"more":bool,
  *     "gaps":[{"began_ms","ended_ms" (0: it goes on),"dropped"}, …]}; of an id that is not
- * there also "near":[ids that it may be misread for], and "node" where it is another's. */
+ * there also "near":[ids that it may be misread for], "node" where it is another's, and
+ * "hosts": the names of the farm's other hosts that it may be of. */
 json_t *cmd_why(struct control_session *session, const json_t *request)
 {
     struct daemon *daemon = command_daemon(session);
@@ -485,7 +491,7 @@ static void take_marked(void *context, const struct journal_found *one)
 static int mark(struct daemon *daemon, const char *text, const char *login,
                 const char *reason, struct marked *marked, json_t **answer)
 {
-    char error[DAY_ERROR_SIZE];
+    char error[DAY_ERROR_SIZE], hosts[512];
     journal_id id;
 
     *marked = (struct marked){0};
@@ -495,8 +501,13 @@ static int mark(struct daemon *daemon, const char *text, const char *login,
         return -1;
     }
     if (!journal_find_id(daemon->journal, id, take_marked, marked)) {
-        *answer = protocol_error_answer(PROTOCOL_NO_ENTRY,
-                                        "%s: there is no such decision", text);
+        json_decref(farm_hosts_of(daemon, journal_id_node(id), hosts, sizeof hosts));
+        *answer = hosts[0] == '\0'
+                      ? protocol_error_answer(PROTOCOL_NO_ENTRY,
+                                              "%s: there is no such decision", text)
+                      : protocol_error_answer(PROTOCOL_NO_ENTRY,
+                                              "%s: this id is of %s: mark it there", text,
+                                              hosts);
         return -1;
     }
     if (!marked->refused) {
@@ -570,6 +581,8 @@ json_t *cmd_false(struct control_session *session, const json_t *request)
         if (allow_s > 0 && !undo)
             protocol_append(&entries, protocol_text(marked.entry));
     }
+    if (daemon->farm != NULL)
+        farm_alone_changed(daemon->farm);
     return json_pack("{s:b, s:I, s:o}", "ok", 1, "marked",
                      (json_int_t)json_array_size(ids), "entries", entries);
 }

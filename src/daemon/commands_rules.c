@@ -232,14 +232,31 @@ static json_t *finding_value(const struct finding_row *row)
 {
     return json_pack(
         "{s:I, s:I, s:s, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:b, s:o, s:o, "
-        "s:I, s:o}",
+        "s:I, s:o, s:o}",
         "no", (json_int_t)row->no, "at", (json_int_t)row->at, "rule", row->rule, "entry",
         protocol_text(row->entry), "state", finding_state_name(row->state), "action",
         entry_action_name(false, !row->block), "for_s", (json_int_t)row->for_s, "expires",
         (json_int_t)row->expires, "because", protocol_text(row->because), "held",
         protocol_text(row->held), "by_rule", (int)row->by_rule, "who",
         protocol_text(row->who), "reason", protocol_text(row->reason), "decided_at",
-        (json_int_t)row->decided_at, "evidence", evidence_value(row->evidence));
+        (json_int_t)row->decided_at, "evidence", evidence_value(row->evidence), "host",
+        protocol_text(row->node));
+}
+
+/* "host", of a host that is alone, is left out. */
+static void name_hosts(const struct daemon *daemon, json_t *rows)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach (rows, i, row) {
+        const char *host = json_string_value(json_object_get(row, "host"));
+
+        if (daemon->farm == NULL)
+            json_object_del(row, "host");
+        else if (host != NULL && host[0] == '\0')
+            protocol_set(&row, "host", protocol_text(farm_node(daemon->farm)));
+    }
 }
 
 static void add_finding(void *context, const struct finding_row *row)
@@ -254,13 +271,14 @@ json_t *command_findings(struct daemon *daemon, const char *entry)
 
     if (findings != NULL)
         (void)findings_each(findings, 0, entry, TOP_DEFAULT, add_finding, &rows);
+    name_hosts(daemon, rows);
     return rows;
 }
 
 /* {"command":"proposals","all":bool} -> {"ok":true,"proposals":[{"no","at","rule","entry",
  *  "state","action","for_s" (0: forever),"expires","because","held":why it was only
  *  proposed,"by_rule","who","reason","decided_at","evidence":{"first_seen","counts":[…],
- *  "decisions":[…]}}, …]}, the newest first; all: decided ones, too. */
+ *  "decisions":[…]},"host":who found it, in a farm}, …]}, the newest first; all: decided ones, too. */
 json_t *cmd_proposals(struct control_session *session, const json_t *request)
 {
     json_t *answer, *rows;
@@ -279,6 +297,7 @@ json_t *cmd_proposals(struct control_session *session, const json_t *request)
         json_decref(rows);
         return protocol_error_answer(PROTOCOL_FAILED, "the rules' database fails");
     }
+    name_hosts(command_daemon(session), rows);
     return command_answer("proposals", rows);
 }
 

@@ -47,11 +47,6 @@ static unsigned strip_of(const struct config *config)
            (config->blocklist.strip_verp ? BLOCKLIST_STRIP_VERP : 0);
 }
 
-static bool has_farm(const struct config *config)
-{
-    return config->farm.database != NULL && config->farm.database[0] != '\0';
-}
-
 static int open_blocklist(struct daemon *daemon, const struct config *config)
 {
     struct blocklist_options options = {
@@ -59,7 +54,7 @@ static int open_blocklist(struct daemon *daemon, const struct config *config)
         .on_damage = on_damage_of(config),
         .backups = config->blocklist.backups,
         .strip = strip_of(config),
-        .farm = has_farm(config),
+        .farm = daemon_has_farm(config),
         .keep_local = (const char *const *)config->farm.keep_local,
         .keep_local_count = config->farm.keep_local_count,
     };
@@ -82,26 +77,6 @@ static struct journal_settings journal_settings_of(const struct config *config)
         .local_parts = config->journal.local_parts,
         .node = (unsigned)config->journal.node,
     };
-}
-
-/* Its thread begins to connect; nothing waits for it. */
-static int start_farm(struct daemon *daemon, const struct config *config)
-{
-    struct farm_options options = {
-        .blocklist = daemon->blocklist,
-        .database = config->farm.database,
-        .node = config->farm.node,
-        .keep_local = (const char *const *)config->farm.keep_local,
-        .keep_local_count = config->farm.keep_local_count,
-    };
-    char error[FARM_ERROR_SIZE];
-
-    if (!has_farm(config))
-        return 0;
-    daemon->farm = farm_new(&options, error);
-    if (daemon->farm == NULL)
-        log_error("farm: %s", error);
-    return daemon->farm != NULL ? 0 : -1;
 }
 
 /* The policy of a configuration, whose decisions the journal keeps. NULL: no memory. */
@@ -250,7 +225,7 @@ int daemon_start(struct daemon *daemon, struct config *config)
         rc = listen_on_sockets(daemon, config, &user);
     if (user_become(&user) != 0 || rc != 0)
         return -1;
-    if (start_farm(daemon, config) != 0)
+    if (daemon_start_farm(daemon, config) != 0)
         return -1;
     return start_asking(daemon);
 }
@@ -358,6 +333,8 @@ static int apply(struct daemon *daemon, struct config *config, config_report *re
     policy_unref(old);
     resolver_configure(daemon->resolver, &settings);
     journal_configure(daemon->journal, &journal);
+    if (daemon->farm != NULL)
+        farm_renumber(daemon->farm, config->journal.node);
     blocklist_configure(daemon->blocklist, config->blocklist.backups, strip_of(config));
     log_open(config->log.target, config->log.level, daemon->foreground);
     policy_slot_set(&daemon->slot, policy);

@@ -42,6 +42,11 @@ struct daemon {
  * then. */
 int daemon_start(struct daemon *daemon, struct config *config);
 
+/* start_farm.c: whether the configuration has a farm; and its thread begins to connect, for
+ * which nothing waits. Returns 0, or -1 with the reason logged. */
+bool daemon_has_farm(const struct config *config);
+int daemon_start_farm(struct daemon *daemon, const struct config *config);
+
 /* Stops rblctl's socket, the lists' tests and the blocklist: what was acknowledged is on
  * disk. Frees nothing, and leaves the resolver alone, as callbacks may still be under
  * way; the end of the process is next. */

@@ -17,4 +17,5 @@ librblmilter_a_SOURCES += \
 	src/daemon/doctor.c src/daemon/doctor_parts.h \
 	src/daemon/doctor_lists.c \
 	src/daemon/process.c src/daemon/process.h \
+	src/daemon/start_farm.c \
 	src/daemon/trial.c src/daemon/trial.h

@@ -169,6 +169,7 @@ static int begin_session(struct farm *farm)
         return farm_failed(farm, error);
     farm->next_read_ms = farm->next_beat_ms = farm->next_hosts_ms = farm->next_tidy_ms =
         0;
+    counts_begin(farm);
     farm->beaten_seq = -1;
     farm->published_seq = 0; /* its numbers may begin again */
     return 0;
@@ -224,7 +225,7 @@ static int exchange(struct farm *farm)
     round = farm->asked;
     pthread_mutex_unlock(&farm->lock);
     if (publish_all(farm) != 0 || read_all(farm) != 0 || compare_if_asked(farm) != 0 ||
-        hosts_forget(farm) != 0)
+        hosts_forget(farm) != 0 || counts_answer(farm) != 0)
         return -1;
     say_sent(farm, round);
     return 0;
@@ -285,6 +286,8 @@ static int pause_ms(const struct farm *farm, bool notified, bool waited)
         until = farm->next_read_ms;
     if (waited && until > now + HOSTS_WAITED_MS)
         until = now + HOSTS_WAITED_MS;
+    if (until > farm->next_counts_ms)
+        until = farm->next_counts_ms;
     if (farm->beaten_seq != farm->state.seq && until > now + BEAT_LEAST_MS)
         until = now + BEAT_LEAST_MS;
     return until > now ? (int)(until - now) : 0;
@@ -305,7 +308,7 @@ static int turn(struct farm *farm, bool *notified)
             return -1;
         farm->next_read_ms = clock_ms() + 10 + (int64_t)farm->status.host_count;
     }
-    if (meet(farm) != 0 || tidy(farm) != 0)
+    if (meet(farm) != 0 || tidy(farm) != 0 || counts_exchange(farm) != 0)
         return -1;
     pthread_mutex_lock(&farm->lock);
     waited = farm->waiters > 0;
@@ -343,7 +346,7 @@ static void *farm_main(void *context)
 
 /* --- what others ask --- */
 
-static void wake(struct farm *farm)
+void farm_wake(struct farm *farm)
 {
     uint64_t one = 1;
 
@@ -356,6 +359,7 @@ static void release(struct farm *farm)
     if (farm->wake_fd >= 0)
         close(farm->wake_fd);
     free(farm->status.hosts);
+    json_decref(farm->alone);
     free(farm->database);
     free(farm->node);
     free(farm->keep_local);
@@ -402,6 +406,8 @@ struct farm *farm_new(const struct farm_options *options,
     if (farm == NULL)
         return NULL;
     farm->blocklist = options->blocklist;
+    atomic_init(&farm->number, options->number);
+    farm->hooks = *options;
     farm->database = strdup(options->database);
     farm->keep_local = join_names(options->keep_local, options->keep_local_count);
     farm->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -421,6 +427,16 @@ struct farm *farm_new(const struct farm_options *options,
     return NULL;
 }
 
+const char *farm_node(const struct farm *farm)
+{
+    return farm->node;
+}
+
+void farm_renumber(struct farm *farm, int number)
+{
+    atomic_store(&farm->number, number); /* the next beat says so */
+}
+
 /* Who waits for the farm is let go. */
 void farm_stop(struct farm *farm)
 {
@@ -428,7 +444,7 @@ void farm_stop(struct farm *farm)
 
     if (farm == NULL || atomic_exchange(&farm->stopping, true))
         return;
-    wake(farm);
+    farm_wake(farm);
     pthread_mutex_lock(&farm->lock);
     pthread_cond_broadcast(&farm->news);
     pthread_mutex_unlock(&farm->lock);
@@ -469,7 +485,7 @@ void farm_reach(struct farm *farm, int wait_ms, struct farm_reach *out)
     pthread_mutex_lock(&farm->lock);
     round = ++farm->asked;
     farm->waiters++;
-    wake(farm);
+    farm_wake(farm);
     for (;;) {
         if (!out->reached && farm->sent_round >= round) {
             out->reached = true;
@@ -533,7 +549,7 @@ int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
     error[0] = '\0';
     pthread_mutex_lock(&farm->lock);
     asked = ++farm->compares_asked;
-    wake(farm);
+    farm_wake(farm);
     while (farm->compares_done < asked && rc == 0 && !atomic_load(&farm->stopping) &&
            (farm->status.connected || farm->status.error[0] == '\0'))
         rc = pthread_cond_clockwait(&farm->news, &farm->lock, CLOCK_MONOTONIC, &until);
@@ -562,7 +578,7 @@ int farm_forget(struct farm *farm, const char *node, int wait_ms,
         return 0;
     }
     farm->forgotten = 2;
-    wake(farm);
+    farm_wake(farm);
     while (farm->forgotten == 2 && rc == 0 && !atomic_load(&farm->stopping) &&
            (farm->status.connected || farm->status.error[0] == '\0'))
         rc = pthread_cond_clockwait(&farm->news, &farm->lock, CLOCK_MONOTONIC, &until);

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include <jansson.h>
+
 #include "blocklist/admin.h"
 
 struct farm;
@@ -18,12 +20,34 @@ struct farm;
 #define FARM_NAME_SIZE  256
 #define FARM_HOSTS_MAX  1000
 
+/* Borrowed. */
+struct farm_count {
+    const char *node, *kind, *key, *body;
+};
+
 struct farm_options {
     struct blocklist *blocklist;   /* opened with farm set */
     const char *database;          /* a libpq connection string */
     const char *node;              /* "": the host's name */
     const char *const *keep_local; /* sources that are not shared, as it was opened */
     size_t keep_local_count;
+    /* What DNS lists alone refused here, for the others: an array of {"list","refused","wrong"
+     * (marked as such),"ids": some of these, with blanks between}; NULL: no memory. For the
+     * farm's thread. */
+    json_t *(*alone)(void *context);
+    /* What this host has counted, and what the others have, each some seconds: rules/others.h.
+     * Of what is told the texts are kind, key and body. For the farm's thread. */
+    json_t *(*tell_counts)(void *context);
+    void (*hear_counts)(void *context, const char *own_node, unsigned hosts,
+                        const struct farm_count *rows, size_t count);
+    /* What rules found: what is to be told, NULL not now; that it was; what another host has
+     * told; that all is to be told again, -1: not now. rules/rules.h. */
+    json_t *(*tell_findings)(void *context, size_t limit);
+    void (*told_findings)(void *context, const json_t *rows);
+    void (*hear_finding)(void *context, const char *own_node, const json_t *row);
+    int (*untell_findings)(void *context);
+    void *context;
+    int number; /* of this host, 0 to 63, in the ids of its decisions (journal/id.h) */
 };
 
 /* Starts the thread. Returns NULL, with error, where it cannot be. */
@@ -37,6 +61,12 @@ void farm_stop(struct farm *farm);
 /* Does the same where it is not done yet, and frees, unless the thread still waits for the
  * network: then the process has to end. Nobody may use it any more. */
 void farm_free(struct farm *farm);
+
+/* The name of this host there. Lives as long as farm. Any thread. */
+const char *farm_node(const struct farm *farm);
+
+/* This host has another number from now on. Any thread. */
+void farm_renumber(struct farm *farm, int number);
 
 /* Whether what this host changed until now is in force elsewhere. */
 struct farm_reach {
@@ -56,6 +86,7 @@ struct farm_host {
     int64_t seen_ms; /* ago; -1 never since the server's start */
     int64_t lag_ms;  /* age of the oldest change that it has not; 0 none */
     int64_t entries, waiting, refused;
+    int number; /* -1 unknown */
 };
 
 struct farm_status {
@@ -89,6 +120,20 @@ struct farm_comparison {
 };
 int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
                  char error[static FARM_ERROR_SIZE]);
+
+/* How often an entry has matched on the other hosts. Returns 0, or -1: the farm cannot say so
+ * within that time. Any thread but a message's. */
+struct farm_hits {
+    int64_t hits, last; /* last: unix time, 0 never */
+    unsigned hosts;     /* on which it has */
+};
+int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hits *out);
+
+/* The same of all the other hosts together, as far as it was heard; NULL: no memory. Any
+ * thread. */
+json_t *farm_alone(struct farm *farm);
+/* Something was marked: the others hear of it soon. Any thread. */
+void farm_alone_changed(struct farm *farm);
 
 /* Has a host's name forgotten. 1: done, 0: there is none of that name, -1 with error. */
 int farm_forget(struct farm *farm, const char *node, int wait_ms,

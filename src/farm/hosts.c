@@ -39,9 +39,9 @@ static void note_twice(struct farm *farm, bool twice)
 
 int hosts_beat(struct farm *farm)
 {
-    char applied[24], entries[24], waiting[24], refused[24];
+    char applied[24], entries[24], waiting[24], refused[24], number[24];
     const char *values[] = {farm->node, farm->instance, PACKAGE_VERSION, applied,
-                            entries,    waiting,        refused};
+                            entries,    waiting,        refused,         number};
     char error[BLOCKLIST_ERROR_SIZE];
     PGresult *result;
     int64_t keys;
@@ -55,14 +55,15 @@ int hosts_beat(struct farm *farm)
     farm->status.waiting = keys;
     (void)snprintf(refused, sizeof refused, "%" PRId64, farm->status.refused);
     pthread_mutex_unlock(&farm->lock);
+    (void)snprintf(number, sizeof number, "%d", atomic_load(&farm->number));
     result = connection_query(&farm->connection,
                               "SELECT farm.beat($1, $2, $3, $4::bigint, $5::bigint,"
-                              " $6::bigint, $7::bigint)",
-                              7, values);
+                              " $6::bigint, $7::bigint, $8::smallint)",
+                              8, values);
     if (result == NULL)
         return farm_failed(farm, NULL);
     /* the first may find our own earlier life's */
-    if (farm->beats++ > 0 && PQntuples(result) == 1)
+    if (farm->beats++ > 0 && PQntuples(result) == 1 && !PQgetisnull(result, 0, 0))
         note_twice(farm, strcmp(result_text(result, 0, 0), farm->instance) != 0);
     PQclear(result);
     farm->beaten_seq = farm->state.seq;
@@ -78,6 +79,7 @@ static struct farm_host host_of(const struct farm *farm, const PGresult *result,
         .waiting = result_number(result, i, 6),
         .refused = result_number(result, i, 7),
         .lag_ms = result_number(result, i, 8),
+        .number = (int)(result_number(result, i, 9) % 64), /* -1: none */
     };
 
     (void)text_clean(result_text(result, i, 0), host.name, sizeof host.name); /* cut */
@@ -96,7 +98,8 @@ int hosts_look(struct farm *farm)
         " coalesce(b.refused, 0), coalesce((extract(epoch FROM clock_timestamp() - "
         "(SELECT"
         " c.stored FROM farm.change c WHERE c.seq > b.applied ORDER BY c.seq LIMIT 1)) *"
-        " 1000)::bigint, 0) FROM farm.node n LEFT JOIN farm.beat b USING (name)"
+        " 1000)::bigint, 0), coalesce(n.number, -1) FROM farm.node n LEFT JOIN farm.beat "
+        "b USING (name)"
         " ORDER BY n.name COLLATE \"C\" LIMIT 1000";
     PGresult *result = connection_query(&farm->connection, sql, 0, NULL);
     struct farm_host *hosts, *old;
@@ -104,7 +107,7 @@ int hosts_look(struct farm *farm)
 
     if (result == NULL)
         return farm_failed(farm, NULL);
-    count = PQnfields(result) != 9               ? 0
+    count = PQnfields(result) != 10              ? 0
             : PQntuples(result) > FARM_HOSTS_MAX ? FARM_HOSTS_MAX
                                                  : PQntuples(result);
     hosts = calloc((size_t)count + 1, sizeof *hosts);

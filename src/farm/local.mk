@@ -2,7 +2,9 @@ librblmilter_a_SOURCES += src/farm/farm.h
 if FARM
 librblmilter_a_SOURCES += \
 	src/farm/connection.c src/farm/connection.h \
+	src/farm/counts.c \
 	src/farm/farm.c src/farm/parts.h \
+	src/farm/proposals.c \
 	src/farm/hosts.c \
 	src/farm/init.c \
 	src/farm/publish.c \

@@ -27,6 +27,18 @@ void farm_free(struct farm *farm)
     (void)farm;
 }
 
+const char *farm_node(const struct farm *farm)
+{
+    (void)farm;
+    return "";
+}
+
+void farm_renumber(struct farm *farm, int number)
+{
+    (void)farm;
+    (void)number;
+}
+
 void farm_reach(struct farm *farm, int wait_ms, struct farm_reach *out)
 {
     (void)farm;
@@ -53,6 +65,26 @@ int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
     memset(out, 0, sizeof *out);
     text_sentence(error, FARM_ERROR_SIZE, "%s", none);
     return -1;
+}
+
+int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hits *out)
+{
+    (void)farm;
+    (void)entry;
+    (void)wait_ms;
+    memset(out, 0, sizeof *out);
+    return -1;
+}
+
+json_t *farm_alone(struct farm *farm)
+{
+    (void)farm;
+    return json_array();
+}
+
+void farm_alone_changed(struct farm *farm)
+{
+    (void)farm;
 }
 
 int farm_forget(struct farm *farm, const char *node, int wait_ms,

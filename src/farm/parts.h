@@ -3,7 +3,8 @@
 #define FARM_PARTS_H
 
 /* The inside of struct farm, for this folder only. farm.c has the thread, publish.c sends,
- * read.c takes, reconcile.c compares; hosts.c knows of the others. */
+ * read.c takes, reconcile.c compares; hosts.c knows of the others, counts.c of what they
+ * have counted. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,6 +21,7 @@ struct farm {
     char instance[33];
     pthread_t thread;
     int wake_fd;
+    atomic_int number;
     atomic_bool stopping;
     bool joined; /* the thread has ended; set by farm_stop */
 
@@ -34,6 +36,13 @@ struct farm {
     int64_t beaten_seq;
     int keep_days;
     unsigned beats;
+    struct farm_options hooks; /* of it, the functions and their context */
+    atomic_bool alone_changed;
+    int64_t next_counts_ms, next_alone_ms;
+    char hits_after[ENTRY_TEXT_SIZE]; /* all hits up to there are told */
+    bool hits_walk;                   /* the others are yet to be */
+    bool counts_told;                 /* there are some of ours */
+    int64_t findings_seq;             /* heard up to there; -1: all is to be told again */
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t news;  /* CLOCK_MONOTONIC */
@@ -47,8 +56,12 @@ struct farm {
     uint64_t compares_asked, compares_done;
     struct farm_comparison comparison;
     char comparison_error[FARM_ERROR_SIZE];
-    char forget[FARM_NAME_SIZE]; /* a node; "" none */
-    int forgotten;               /* as farm_forget returns; 2: not yet */
+    char forget[FARM_NAME_SIZE];   /* a node; "" none */
+    int forgotten;                 /* as farm_forget returns; 2: not yet */
+    bool hits_busy;                /* somebody is in farm_hits */
+    char hits_of[ENTRY_TEXT_SIZE]; /* what is asked for there; "" nothing, or answered */
+    struct farm_hits hits;
+    json_t *alone; /* the others'; replaced, never changed; NULL none */
 };
 
 /* Each returns 0, or -1: then the connection has failed, or the database, and
@@ -61,9 +74,19 @@ int reconcile(struct farm *farm, struct farm_comparison *out);
 int hosts_beat(struct farm *farm);
 int hosts_look(struct farm *farm);
 int hosts_forget(struct farm *farm);
+int counts_answer(struct farm *farm);   /* who waits in farm_hits */
+void counts_begin(struct farm *farm);   /* at the begin of a session */
+int counts_exchange(struct farm *farm); /* what is due */
+/* For what is no reason to end the session, when the server does not take it: the blocklist
+ * matters more. Returns 0, or -1 where the connection is gone. */
+int counts_not_taken(struct farm *farm, const char *what);
+int proposals_exchange(struct farm *farm);
 
 /* Notes why; logs it where it is news. NULL: the connection's error. Returns -1. */
 int farm_failed(struct farm *farm, const char *why);
+
+/* Ends the thread's wait. Any thread. */
+void farm_wake(struct farm *farm);
 
 /* Counts and names rows that were refused. */
 void farm_refused(struct farm *farm, uint64_t count, const char *name, const char *why);

@@ -120,6 +120,27 @@ bool counters_read(struct counters *counters, enum rule_by by, const char *text,
     return key != NULL;
 }
 
+bool counters_bits(struct counters *counters, enum rule_by by, const char *text,
+                   enum rule_count count, int span_s, int64_t now_s, uint64_t *bits)
+{
+    struct key_name name;
+    struct shard *shard;
+    const struct key *key;
+    int window;
+
+    if (!key_name_make(&name, by, text))
+        return false;
+    shard = shard_of(counters, name.hash);
+    pthread_mutex_lock(&shard->lock);
+    window = layout_find(&shard->places[by].layout, count, span_s);
+    key = window >= 0 && count_is_distinct(count) ? shard_find(shard, &name) : NULL;
+    if (key != NULL)
+        sketch_merge(key_sketch(key, &shard->places[by], (size_t)window), span_s, now_s,
+                     bits);
+    pthread_mutex_unlock(&shard->lock);
+    return key != NULL;
+}
+
 bool counters_reset(struct counters *counters, enum rule_by by, const char *text)
 {
     struct key_name name;

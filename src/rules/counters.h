@@ -88,6 +88,11 @@ bool counters_add(struct counters *counters, enum rule_by by, const char *key,
 bool counters_read(struct counters *counters, enum rule_by by, const char *key,
                    int64_t now_s, struct counter_reading *out);
 
+/* Adds what a distinct window of a key has to a bitmap of 2,048 bits (window.h). False, and
+ * nothing is added, where there is no such window. */
+bool counters_bits(struct counters *counters, enum rule_by by, const char *key,
+                   enum rule_count count, int span_s, int64_t now_s, uint64_t *bits);
+
 /* Begins again with a key: its windows are empty, its first_seen stays. Returns whether it
  * was there. */
 bool counters_reset(struct counters *counters, enum rule_by by, const char *key);

@@ -13,6 +13,8 @@
 #include "rules/guard_rails.h"
 #include "rules/rules_parts.h"
 
+#define OTHERS_S 600 /* what another host is to do: after that whoever is there does */
+
 /* --- what is made of a finding --- */
 
 static void note(struct rules *rules, int64_t no, const char *kind, const char *rule,
@@ -51,20 +53,12 @@ static struct guard guard_of(struct rules *rules, const struct config *config)
     };
 }
 
-static const struct rule *find_rule(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->rule_count; i++)
-        if (strcmp(config->rules[i].name, name) == 0)
-            return &config->rules[i];
-    return NULL;
-}
-
 /* Who was listed begins again: else what led to it would still be in the windows when the
  * entry ends, and the next mail would be taken for the second time. */
 static void begin_again(struct rules *rules, const struct config *config,
                         const struct finding_row *row)
 {
-    const struct rule *rule = find_rule(config, row->rule);
+    const struct rule *rule = rules_find(config, row->rule);
 
     if (rule != NULL)
         (void)counters_reset(rules->counters, rule->by, row->key);
@@ -262,7 +256,7 @@ void rules_decide(struct rules *rules, struct queued *q)
         q->login, q->sender, q->client, "", q->shared[0] != '\0', ""};
 
     text_copy(q->shared, subject.shared, sizeof subject.shared);
-    q->finding.rule = find_rule(config, q->rule);
+    q->finding.rule = rules_find(config, q->rule);
     if (q->finding.rule != NULL && q->finding.rule->mode != RULE_OFF &&
         config->automatic.mode != RULE_OFF)
         decide_all(rules, config, &q->finding, &subject);
@@ -276,6 +270,7 @@ struct seen {
     struct finding_row row;
     char rule[64], entry[ENTRY_TEXT_SIZE], because[FINDING_TEXT_SIZE],
         key[FINDING_KEY_SIZE];
+    bool elsewhere; /* decided on another host of the farm */
 };
 
 struct seen_all {
@@ -299,6 +294,8 @@ static void see_row(void *context, const struct finding_row *row)
     }
     one = &seen->all[seen->count++];
     *one = (struct seen){.row = *row};
+    one->row.node = row->node[0] != '\0' ? "another" : "";
+    one->elsewhere = strchr(row->who, '@') != NULL;
     text_copy(row->rule, one->rule, sizeof one->rule);
     text_copy(row->entry, one->entry, sizeof one->entry);
     text_copy(row->because, one->because, sizeof one->because);
@@ -348,6 +345,27 @@ static bool is_listed(struct rules *rules, const struct finding_row *row)
     return stands.found || (result != BLOCKLIST_OK && result != BLOCKLIST_NO_SUCH_ENTRY);
 }
 
+/* What is another host's is left to that, as long as it is there; and the entry of what was
+ * decided there may still be on its way. */
+static bool is_others(const struct seen *seen, int64_t now)
+{
+    const struct finding_row *row = &seen->row;
+    bool foreign = row->node[0] != '\0';
+
+    if (row->state == FINDING_OPEN)
+        return foreign && row->at > now - PROPOSAL_S - OTHERS_S;
+    return row->state == FINDING_LISTED && (foreign || seen->elsewhere) &&
+           row->decided_at > now - OTHERS_S;
+}
+
+/* The same as note, of what this host has found: another one's is said there. */
+static void note_own(struct rules *rules, const struct finding_row *row, const char *kind,
+                     const char *who)
+{
+    if (row->node[0] == '\0')
+        note(rules, row->no, kind, row->rule, row->entry, row->because, who);
+}
+
 static void look_at(struct rules *rules, const struct config *config,
                     const struct finding_row *row)
 {
@@ -367,14 +385,13 @@ static void look_at(struct rules *rules, const struct config *config,
     } else if (row->state == FINDING_OPEN) {
         if (row->at > guard.now - PROPOSAL_S)
             return;
-        note(rules, row->no, "expired", row->rule, row->entry, row->because, "");
+        note_own(rules, row, "expired", "");
         (void)findings_decide(rules->findings, row->no, FINDING_EXPIRED, "", "", 0,
                               guard.now);
     } else if (!is_listed(rules, row)) {
         bool removed = !is_over && guard_was_removed(&guard, row->entry, row->at, who);
 
-        note(rules, row->no, removed ? "removed" : "ended", row->rule, row->entry,
-             row->because, who);
+        note_own(rules, row, removed ? "removed" : "ended", who);
         (void)findings_decide(rules->findings, row->no,
                               removed ? FINDING_REMOVED : FINDING_ENDED, who, "",
                               row->expires, guard.now);
@@ -392,7 +409,8 @@ void rules_look(struct rules *rules)
     for (size_t i = 0; i < config->rule_count; i++)
         (void)rule_state(rules, &config->rules[i], (int64_t)time(NULL), &state);
     for (size_t i = 0; i < seen.count; i++)
-        look_at(rules, config, &seen.all[i].row);
+        if (!is_others(&seen.all[i], (int64_t)time(NULL)))
+            look_at(rules, config, &seen.all[i].row);
     free(seen.all);
     config_unref(config);
 }

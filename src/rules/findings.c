@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "rules/findings.h"
+#include "rules/findings_parts.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/log.h"
-#include "base/sql.h"
 #include "base/text.h"
 #include "config/config.h"
 
 #define APPLICATION_ID  0x52424c72 /* "RBLr" */
-#define SCHEMA_VERSION  1
+#define SCHEMA_VERSION  2
 #define EVENTS_KEPT_S   (30 * 86400)
 #define FINDINGS_KEPT_S (400 * 86400)
-
-struct findings {
-    pthread_mutex_t lock;
-    sqlite3 *db;
-};
 
 static const char schema[] =
     "CREATE TABLE finding (no INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,"
@@ -40,19 +33,17 @@ static const char schema[] =
     " no INTEGER NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL, entry TEXT NOT NULL,"
     " text TEXT NOT NULL, who TEXT NOT NULL) STRICT;";
 
-const char *finding_state_name(enum finding_state state)
-{
-    static const char *const names[] = {
-        [FINDING_OPEN] = "open",       [FINDING_PENDING] = "pending",
-        [FINDING_LISTED] = "listed",   [FINDING_DISMISSED] = "dismissed",
-        [FINDING_EXPIRED] = "expired", [FINDING_ENDED] = "ended",
-        [FINDING_REMOVED] = "removed",
-    };
+/* 2: findings are shared by the hosts of a farm. id: on all of them; node: whose it is, '' ours;
+ * told: the farm has it as it is. */
+#define NEW_ID "random() & 9223372036854775807"
+static const char second_schema[] =
+    "ALTER TABLE finding ADD COLUMN id INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE finding ADD COLUMN node TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE finding ADD COLUMN told INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE finding SET id = " NEW_ID ";"
+    "CREATE UNIQUE INDEX finding_id ON finding (id);";
 
-    return names[state];
-}
-
-static int failed(const struct findings *f, int rc)
+int findings_failed(const struct findings *f, int rc)
 {
     static struct log_limit limit;
     unsigned held_back;
@@ -67,15 +58,18 @@ static int failed(const struct findings *f, int rc)
 
 /* --- open and close --- */
 
-static int make_schema(sqlite3 *db)
+/* version: as it is, 0 of an empty file. */
+static int make_schema(sqlite3 *db, int64_t version)
 {
     char pragmas[128];
     int rc = sql_exec(db, "BEGIN IMMEDIATE");
 
     snprintf(pragmas, sizeof pragmas, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
              APPLICATION_ID, SCHEMA_VERSION);
-    if (rc == SQLITE_OK)
+    if (rc == SQLITE_OK && version == 0)
         rc = sql_exec(db, schema);
+    if (rc == SQLITE_OK)
+        rc = sql_exec(db, second_schema);
     if (rc == SQLITE_OK)
         rc = sql_exec(db, pragmas);
     if (rc == SQLITE_OK)
@@ -108,9 +102,13 @@ static int open_file(const char *path, sqlite3 **db)
     if (rc != SQLITE_OK)
         return rc;
     if (version == 0 && application == 0)
-        return make_schema(*db);
-    if (application != APPLICATION_ID || version != SCHEMA_VERSION)
+        return make_schema(*db, 0);
+    if (application != APPLICATION_ID || version < 1 || version > SCHEMA_VERSION)
         return SQLITE_NOTADB;
+    if (version < SCHEMA_VERSION)
+        rc = make_schema(*db, version);
+    if (rc != SQLITE_OK)
+        return rc;
     rc = sql_number(*db, &sound,
                     "SELECT count(*) FROM pragma_quick_check WHERE quick_check = 'ok'",
                     "");
@@ -145,6 +143,7 @@ struct findings *findings_open(const char *path, char error[static FINDINGS_ERRO
         text_sentence(error, FINDINGS_ERROR_SIZE, "out of memory");
         return NULL;
     }
+    f->heard = -1;
     rc = open_file(path, &f->db);
     if (sql_is_damage(rc)) {
         sqlite3_close(f->db);
@@ -179,13 +178,13 @@ int findings_add(struct findings *f, struct finding_row *row)
     rc = sql_run_once(
         f->db,
         "INSERT INTO finding (at, rule, entry, key, because, state, by_rule, block,"
-        " for_s, expires, held, evidence, who, reason, decided_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " for_s, expires, held, evidence, who, reason, decided_at, id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, " NEW_ID ")",
         "ittttiiiiitttti", row->at, row->rule, row->entry, row->key, row->because,
         (int64_t)row->state, (int64_t)row->by_rule, (int64_t)row->block, row->for_s,
         row->expires, row->held, row->evidence, row->who, row->reason, row->decided_at);
     row->no = sqlite3_last_insert_rowid(f->db);
-    rc = failed(f, rc);
+    rc = findings_failed(f, rc);
     pthread_mutex_unlock(&f->lock);
     return rc;
 }
@@ -196,10 +195,11 @@ int findings_decide(struct findings *f, int64_t no, enum finding_state state,
     int rc;
 
     pthread_mutex_lock(&f->lock);
-    rc = failed(f, sql_run_once(f->db,
-                                "UPDATE finding SET state = ?, who = ?, reason = ?,"
-                                " expires = ?, decided_at = ? WHERE no = ?",
-                                "ittiii", (int64_t)state, who, reason, expires, now, no));
+    rc = findings_failed(
+        f, sql_run_once(f->db,
+                        "UPDATE finding SET state = ?, who = ?, reason = ?,"
+                        " expires = ?, decided_at = ?, told = 0 WHERE no = ?",
+                        "ittiii", (int64_t)state, who, reason, expires, now, no));
     pthread_mutex_unlock(&f->lock);
     return rc;
 }
@@ -209,8 +209,9 @@ int findings_evidence(struct findings *f, int64_t no, const char *evidence)
     int rc;
 
     pthread_mutex_lock(&f->lock);
-    rc = failed(f, sql_run_once(f->db, "UPDATE finding SET evidence = ? WHERE no = ?",
-                                "ti", evidence, no));
+    rc = findings_failed(
+        f, sql_run_once(f->db, "UPDATE finding SET evidence = ?, told = 0 WHERE no = ?",
+                        "ti", evidence, no));
     pthread_mutex_unlock(&f->lock);
     return rc;
 }
@@ -233,6 +234,7 @@ static void read_row(sqlite3_stmt *stmt, struct finding_row *row)
         .who = sql_text(stmt, 13),
         .reason = sql_text(stmt, 14),
         .decided_at = sqlite3_column_int64(stmt, 15),
+        .node = sql_text(stmt, 16),
     };
     row->state =
         (enum finding_state)(sqlite3_column_int(stmt, 6) % (FINDING_REMOVED + 1));
@@ -249,7 +251,7 @@ int findings_each(struct findings *f, unsigned states, const char *entry, size_t
     rc = sql_query(
         f->db, &stmt,
         "SELECT no, at, rule, entry, key, because, state, by_rule, block, for_s,"
-        " expires, held, evidence, who, reason, decided_at FROM finding"
+        " expires, held, evidence, who, reason, decided_at, node FROM finding"
         " WHERE (?1 = 0 OR ?1 >> state & 1) AND (?2 = '' OR entry = ?2)"
         " ORDER BY no DESC LIMIT ?3",
         "iti", (int64_t)states, entry, limit > 0 ? (int64_t)limit : (int64_t)-1);
@@ -258,7 +260,7 @@ int findings_each(struct findings *f, unsigned states, const char *entry, size_t
         each(context, &row);
         rc = SQLITE_OK;
     }
-    rc = failed(f, rc == SQLITE_DONE ? SQLITE_OK : rc);
+    rc = findings_failed(f, rc == SQLITE_DONE ? SQLITE_OK : rc);
     sqlite3_finalize(stmt);
     pthread_mutex_unlock(&f->lock);
     return rc;
@@ -278,17 +280,21 @@ int findings_history(struct findings *f, const char *rule, const char *entry, in
                     "tt", rule, entry);
     if (rc == SQLITE_OK)
         rc = sql_number(f->db, &steps,
-                        "SELECT count(*) FROM finding WHERE rule = ?1 AND entry = ?2"
+                        "SELECT count(*) FROM finding f WHERE rule = ?1 AND entry = ?2"
                         " AND state IN (2, 5) AND at > ?3 AND no > (SELECT"
                         " coalesce(max(no), 0) FROM finding WHERE rule = ?1 AND"
-                        " entry = ?2 AND state = 6)",
+                        " entry = ?2 AND state = 6)"
+                        /* what two hosts of a farm found at once is one */
+                        " AND NOT EXISTS (SELECT 1 FROM finding WHERE rule = ?1 AND"
+                        " entry = ?2 AND state IN (2, 5) AND node <> f.node AND"
+                        " at BETWEEN f.at - 600 AND f.at AND (at < f.at OR no < f.no))",
                         "tti", rule, entry, now - RULE_STEPS_S);
     if (rc == SQLITE_OK)
         rc = sql_number(f->db, &dismissed,
                         "SELECT coalesce(max(decided_at), 0) FROM finding"
                         " WHERE rule = ? AND entry = ? AND state = 3",
                         "tt", rule, entry);
-    rc = failed(f, rc);
+    rc = findings_failed(f, rc);
     pthread_mutex_unlock(&f->lock);
     out->is_open = open > 0;
     out->steps = (int)steps;
@@ -312,7 +318,7 @@ int findings_made(struct findings *f, int64_t since, const char *but, int64_t *o
             "SELECT count(DISTINCT entry) FROM finding WHERE by_rule AND at >= ?"
             " AND state IN (1, 2, 5, 6) AND substr(entry, 1, 5) = 'user:' AND entry <> ?",
             "it", since, but);
-    rc = failed(f, rc);
+    rc = findings_failed(f, rc);
     pthread_mutex_unlock(&f->lock);
     return rc;
 }
@@ -350,7 +356,7 @@ int findings_rule(struct findings *f, const char *name, const char *text, int64_
                       "tti", name, text, now);
     if (rc == SQLITE_OK)
         rc = read_rule(f, name, out);
-    rc = failed(f, rc);
+    rc = findings_failed(f, rc);
     pthread_mutex_unlock(&f->lock);
     return rc;
 }
@@ -361,7 +367,7 @@ int findings_rule_state(struct findings *f, const char *name, struct finding_rul
 
     *out = (struct finding_rule){0};
     pthread_mutex_lock(&f->lock);
-    rc = failed(f, read_rule(f, name, out));
+    rc = findings_failed(f, read_rule(f, name, out));
     pthread_mutex_unlock(&f->lock);
     return rc;
 }
@@ -371,9 +377,9 @@ int findings_trip(struct findings *f, const char *name, const char *why, int64_t
     int rc;
 
     pthread_mutex_lock(&f->lock);
-    rc = failed(f, sql_run_once(f->db,
-                                "UPDATE rule SET tripped_at = ?, why = ? WHERE name = ?",
-                                "itt", now, why, name));
+    rc = findings_failed(
+        f, sql_run_once(f->db, "UPDATE rule SET tripped_at = ?, why = ? WHERE name = ?",
+                        "itt", now, why, name));
     pthread_mutex_unlock(&f->lock);
     return rc;
 }
@@ -383,10 +389,10 @@ int findings_resume(struct findings *f, const char *name)
     int rc, changed;
 
     pthread_mutex_lock(&f->lock);
-    rc = failed(f, sql_run_once(f->db,
-                                "UPDATE rule SET tripped_at = 0, why = ''"
-                                " WHERE name = ? AND tripped_at <> 0",
-                                "t", name));
+    rc = findings_failed(f, sql_run_once(f->db,
+                                         "UPDATE rule SET tripped_at = 0, why = ''"
+                                         " WHERE name = ? AND tripped_at <> 0",
+                                         "t", name));
     changed = sqlite3_changes(f->db);
     pthread_mutex_unlock(&f->lock);
     return rc != 0 ? rc : changed == 0;
@@ -416,7 +422,7 @@ int findings_counts(struct findings *f, const char *rule, int64_t since,
                         "SELECT count(*) FROM finding WHERE rule = ? AND at >= ?"
                         " AND NOT by_rule AND state IN (2, 5, 6)",
                         "ti", rule, since);
-    rc = failed(f, rc);
+    rc = findings_failed(f, rc);
     sqlite3_finalize(stmt);
     pthread_mutex_unlock(&f->lock);
     return rc;
@@ -429,11 +435,12 @@ int findings_note(struct findings *f, const struct finding_event *event)
     int rc;
 
     pthread_mutex_lock(&f->lock);
-    rc = failed(f, sql_run_once(f->db,
-                                "INSERT INTO event (at, no, kind, rule, entry, text, who)"
-                                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                                "iittttt", event->at, event->no, event->kind, event->rule,
-                                event->entry, event->text, event->who));
+    rc = findings_failed(
+        f, sql_run_once(f->db,
+                        "INSERT INTO event (at, no, kind, rule, entry, text, who)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        "iittttt", event->at, event->no, event->kind, event->rule,
+                        event->entry, event->text, event->who));
     pthread_mutex_unlock(&f->lock);
     return rc;
 }
@@ -469,7 +476,7 @@ int findings_events(struct findings *f, int64_t after, size_t limit,
         *last = event.id;
         rc = SQLITE_OK;
     }
-    rc = failed(f, rc == SQLITE_DONE ? SQLITE_OK : rc);
+    rc = findings_failed(f, rc == SQLITE_DONE ? SQLITE_OK : rc);
     sqlite3_finalize(stmt);
     pthread_mutex_unlock(&f->lock);
     return rc;
@@ -480,12 +487,13 @@ int findings_prune(struct findings *f, int64_t now)
     int rc;
 
     pthread_mutex_lock(&f->lock);
+    f->heard = -1;
     rc = sql_run_once(f->db, "DELETE FROM event WHERE at < ?", "i", now - EVENTS_KEPT_S);
     if (rc == SQLITE_OK)
         rc = sql_run_once(f->db,
                           "DELETE FROM finding WHERE at < ? AND state NOT IN (0, 1, 2)",
                           "i", now - FINDINGS_KEPT_S);
-    rc = failed(f, rc);
+    rc = findings_failed(f, rc);
     pthread_mutex_unlock(&f->lock);
     return rc;
 }

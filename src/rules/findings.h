@@ -8,6 +8,7 @@
  * is for a message's way. Times are unix seconds. Functions that return an int return 0, or
  * -1 with the cause logged. */
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,7 @@ struct finding_row {
     const char *evidence;     /* JSON */
     const char *who, *reason; /* of the last decision about it */
     int64_t decided_at;
+    const char *node; /* the host of the farm that found it; "" this one */
 };
 
 /* Adds one, which a kill does not lose; its number is in row->no. */
@@ -78,6 +80,24 @@ int findings_history(struct findings *findings, const char *rule, const char *en
 /* How many entries rules alone have made since then, and of how many logins but this one. */
 int findings_made(struct findings *findings, int64_t since, const char *but, int64_t *out,
                   int64_t *logins);
+
+/* --- what the hosts of a farm share: findings_shared.c --- */
+
+/* All of the last 90 days counts as untold. */
+int findings_untell(struct findings *findings, int64_t now);
+
+/* Those that the farm does not have as they are: an array of objects with all of struct
+ * finding_row but no, and their "id"; up to limit. NULL: it cannot be read. */
+json_t *findings_untold(struct findings *findings, size_t limit, int64_t now);
+
+/* The farm has these, as findings_untold gave them. */
+int findings_told(struct findings *findings, const json_t *rows);
+
+/* One that the farm has: taken where it is new here or what became of it is newer; one that
+ * fails a check is left out. Returns 1 where an entry was made of it elsewhere, which is news
+ * here: then rule and key are in *rule and *key, borrowed from row; else 0, or -1. */
+int findings_hear(struct findings *findings, const json_t *row, const char *own_node,
+                  int64_t now, const char **rule, const char **key);
 
 /* --- rules --- */
 

@@ -107,13 +107,17 @@ int64_t rule_value(const struct counter_reading *reading, enum rule_count count,
     return value > list_mail ? value - list_mail : 0;
 }
 
-/* How many times the limit is reached, 0: it is not. */
+/* How many times the limit is reached, 0: it is not. own: this host's part; NULL: all. */
 static int64_t times_of(const struct rule *rule, const struct rule_limit *limit,
-                        const struct counter_reading *reading, int64_t now_s)
+                        const struct counter_reading *reading,
+                        const struct counter_reading *own, int64_t now_s)
 {
     int64_t value = rule_value(reading, limit->count, limit->span_s, now_s), whole;
 
-    if (value < limit->number)
+    if (value < limit->number ||
+        (own != NULL &&
+         rule_value(own, limit->count, limit->span_s, now_s) * RULE_SUPPORT <
+             limit->number))
         return 0;
     if (rule->share > 0 && has_share(limit->count)) {
         whole = raw_value(reading, whole_of(limit->count), limit->span_s, now_s);
@@ -125,6 +129,7 @@ static int64_t times_of(const struct rule *rule, const struct rule_limit *limit,
 
 /* "8 networks in 1h: 41" for each limit that is reached. */
 static void write_because(const struct rule *rule, const struct counter_reading *reading,
+                          const struct counter_reading *own, unsigned hosts,
                           int64_t now_s, char *out, size_t size)
 {
     struct buffer text = buffer_over(out, size);
@@ -134,7 +139,7 @@ static void write_because(const struct rule *rule, const struct counter_reading 
         char limit_text[RULE_LIMIT_SIZE];
         int64_t value = rule_value(reading, limit->count, limit->span_s, now_s), whole;
 
-        if (times_of(rule, limit, reading, now_s) == 0)
+        if (times_of(rule, limit, reading, own, now_s) == 0)
             continue;
         rule_limit_text(limit, limit_text);
         buffer_add(&text, "%s%s: %lld", text.used > 0 ? "; " : "", limit_text,
@@ -146,6 +151,8 @@ static void write_because(const struct rule *rule, const struct counter_reading 
             buffer_add(&text, ", %lld %% of %lld", (long long)(value * 100 / whole),
                        (long long)whole);
     }
+    if (hosts > 1)
+        buffer_add(&text, ", on %u hosts", hosts);
 }
 
 /* Since when keys of this kind are known; what a window of theirs does not know is not known. */
@@ -171,9 +178,10 @@ static bool is_meant(const struct rule *rule, const struct counter_reading *read
                0;
 }
 
-void rule_set_judge(const struct config *config, enum rule_by by, const char *key,
-                    const struct counter_reading *reading, int64_t now_s,
-                    rule_found *found, void *context)
+void rule_set_judge_sum(const struct config *config, enum rule_by by, const char *key,
+                        const struct counter_reading *reading,
+                        const struct counter_reading *own, unsigned hosts, int64_t now_s,
+                        rule_found *found, void *context)
 {
     for (size_t r = 0; r < config->rule_count; r++) {
         const struct rule *rule = &config->rules[r];
@@ -183,7 +191,7 @@ void rule_set_judge(const struct config *config, enum rule_by by, const char *ke
         if (rule->by != by || rule->mode == RULE_OFF)
             continue;
         for (size_t i = 0; i < rule->over_count; i++) {
-            int64_t times = times_of(rule, &rule->over[i], reading, now_s);
+            int64_t times = times_of(rule, &rule->over[i], reading, own, now_s);
 
             most = times > most ? times : most;
             least = times < least ? times : least;
@@ -195,9 +203,17 @@ void rule_set_judge(const struct config *config, enum rule_by by, const char *ke
         finding = (struct finding){
             .rule = rule, .times = most > 1000 ? 1000 : (int)most, .at_s = now_s};
         text_copy(key, finding.key, sizeof finding.key);
-        write_because(rule, reading, now_s, finding.because, sizeof finding.because);
+        write_because(rule, reading, own, hosts, now_s, finding.because,
+                      sizeof finding.because);
         found(context, &finding);
     }
+}
+
+void rule_set_judge(const struct config *config, enum rule_by by, const char *key,
+                    const struct counter_reading *reading, int64_t now_s,
+                    rule_found *found, void *context)
+{
+    rule_set_judge_sum(config, by, key, reading, NULL, 1, now_s, found, context);
 }
 
 size_t rule_entries(const struct rule *rule, const struct usage_subject *subject,

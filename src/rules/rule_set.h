@@ -43,6 +43,15 @@ void rule_set_judge(const struct config *config, enum rule_by by, const char *ke
                     const struct counter_reading *reading, int64_t now_s,
                     rule_found *found, void *context);
 
+/* The same of what several hosts of a farm have counted together. It finds nothing of a limit
+ * of which this host's own count is not one in RULE_SUPPORT at least: what the others say is
+ * what a database says. */
+#define RULE_SUPPORT 16
+void rule_set_judge_sum(const struct config *config, enum rule_by by, const char *key,
+                        const struct counter_reading *sum,
+                        const struct counter_reading *own, unsigned hosts, int64_t now_s,
+                        rule_found *found, void *context);
+
 /* The value of a window in a reading, with list mail taken off what are recipients; -1
  * where there is none, or it was not wholly observed. */
 int64_t rule_value(const struct counter_reading *reading, enum rule_count count,

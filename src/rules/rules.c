@@ -82,7 +82,8 @@ struct usage rules_usage(struct rules *rules, const struct config *config)
                           .suffixes = rules->options.suffixes,
                           .own = rules->own,
                           .found = take_finding,
-                          .context = rules};
+                          .context = rules,
+                          .others = rules->others};
 }
 
 struct config *rules_config(struct rules *rules)
@@ -310,10 +311,11 @@ struct rules *rules_new(const struct rules_options *options)
     rules->folder = strdup(options->folder);
     rules->queue = calloc(QUEUE_SIZE, sizeof *rules->queue);
     rules->own = own_domains_new();
+    rules->others = others_new();
     rules->counters =
         counters_new((size_t)options->config->automatic.max_keys, layouts, time(NULL));
     if (rules->folder == NULL || rules->queue == NULL || rules->own == NULL ||
-        rules->counters == NULL ||
+        rules->counters == NULL || rules->others == NULL ||
         asprintf(&rules->database, "%s%s", options->folder, DATABASE_NAME) < 0) {
         rules_free(rules);
         return NULL;
@@ -370,6 +372,7 @@ void rules_free(struct rules *rules)
     findings_close(rules->findings);
     counters_free(rules->counters);
     own_domains_free(rules->own);
+    others_free(rules->others);
     config_unref(rules->config);
     free(rules->queue);
     free(rules->folder);

@@ -24,6 +24,7 @@ struct rules {
     char *folder, *database;
     struct counters *counters;
     struct own_domains *own;
+    struct others *others;
     _Atomic bool counts;
     _Atomic uint64_t found, dropped;
     _Atomic uint64_t
@@ -47,6 +48,9 @@ struct rules {
 
 /* A reference to the configuration in force. Any thread. */
 struct config *rules_config(struct rules *rules);
+
+/* rules_shared.c: a rule of a configuration by its name; NULL: there is none. */
+const struct rule *rules_find(const struct config *config, const char *name);
 
 /* decide.c, for the thread: what is made of a finding; and what became of proposals and
  * entries. */

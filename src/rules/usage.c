@@ -260,6 +260,34 @@ static bool rules_have_limit(const struct config *config, enum rule_by by,
     return (counts & limits) != 0;
 }
 
+/* For rule_found, of what the hosts of a farm have counted together. */
+static void pass_on_in_turn(void *context, const struct finding *finding)
+{
+    const struct judged *judged = context;
+
+    if (others_is_turn(judged->usage->others, finding->rule->by, finding->key,
+                       finding->at_s))
+        pass_on(context, finding);
+}
+
+/* This host's count of a key beside the farm's. */
+static void judge_sum(const struct usage *usage, enum rule_by by, const char *key,
+                      const struct counter_reading *own, struct judged *judged,
+                      int64_t now_s)
+{
+    struct counter_reading sum;
+    unsigned hosts;
+
+    others_note(usage->others, usage->config, by, key, own, now_s);
+    hosts = others_add(usage->others, usage->counters, by, key, own, now_s, &sum);
+    if (hosts == 0)
+        return;
+    if (judged->of_client != NULL)
+        judged->of_client = &sum;
+    rule_set_judge_sum(usage->config, by, key, &sum, own, hosts, now_s, pass_on_in_turn,
+                       judged);
+}
+
 static void count_key(const struct usage *usage, enum rule_by by, const char *key,
                       bool by_stranger, const struct usage_subject *subject,
                       const struct events *events, int64_t now_s)
@@ -268,10 +296,13 @@ static void count_key(const struct usage *usage, enum rule_by by, const char *ke
     struct judged judged = {usage, subject, by == RULE_BY_CLIENT ? &reading : NULL};
     bool judge = rules_have_limit(usage->config, by, events);
 
-    if (counters_add(usage->counters, by, key, by_stranger, events->all, events->count,
-                     now_s, judge ? &reading : NULL) &&
-        judge)
-        rule_set_judge(usage->config, by, key, &reading, now_s, pass_on, &judged);
+    if (!counters_add(usage->counters, by, key, by_stranger, events->all, events->count,
+                      now_s, judge ? &reading : NULL) ||
+        !judge)
+        return;
+    rule_set_judge(usage->config, by, key, &reading, now_s, pass_on, &judged);
+    if (usage->others != NULL)
+        judge_sum(usage, by, key, &reading, &judged, now_s);
 }
 
 /* Whether keys of this kind count one of the events. */

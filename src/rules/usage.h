@@ -7,8 +7,8 @@
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
+#include "rules/others.h"
 #include "rules/own_domains.h"
-#include "rules/rule_set.h"
 
 /* What is counted, and by which rules it is judged. */
 struct usage {
@@ -20,6 +20,7 @@ struct usage {
     void (*found)(void *context, const struct finding *finding,
                   const struct usage_subject *subject);
     void *context;
+    struct others *others; /* hosts of a farm; NULL: this host is alone */
 };
 
 #define USAGE_TEXTS_SIZE 700

@@ -159,7 +159,7 @@ void sketch_add(struct sketch *sketch, int span_s, int64_t now_s, uint64_t eleme
 }
 
 /* Linear counting (Whang, 1990): of so many bits, so many are still not set. */
-static uint32_t bits_estimate(const uint64_t bits[static SKETCH_BITS / 64])
+uint32_t bits_estimate(const uint64_t bits[static SKETCH_BITS / 64])
 {
     int zeros = SKETCH_BITS;
 
@@ -184,18 +184,38 @@ static void half_merge(uint64_t bits[static SKETCH_BITS / 64], struct sketch *sk
     }
 }
 
+/* What of it counts now; false: nothing does. */
+static bool sketch_now(struct sketch *seen, int span_s, int64_t now_s)
+{
+    uint32_t now = part_of(now_s, span_s, 2);
+
+    if (now > seen->newest + INT64_C(1))
+        return false;
+    if (now > seen->newest) { /* the older half has gone */
+        seen->count[1 - seen->newest % 2] = 0;
+        seen->common = 0;
+    }
+    return true;
+}
+
+void sketch_merge(const struct sketch *sketch, int span_s, int64_t now_s,
+                  uint64_t bits[static SKETCH_BITS / 64])
+{
+    struct sketch seen = *sketch;
+
+    if (!sketch_now(&seen, span_s, now_s))
+        return;
+    half_merge(bits, &seen, 0);
+    half_merge(bits, &seen, 1);
+}
+
 uint32_t sketch_value(const struct sketch *sketch, int span_s, int64_t now_s)
 {
     struct sketch seen = *sketch;
-    uint32_t now = part_of(now_s, span_s, 2);
     uint64_t bits[SKETCH_BITS / 64] = {0};
 
-    if (now > seen.newest + INT64_C(1))
+    if (!sketch_now(&seen, span_s, now_s))
         return 0;
-    if (now > seen.newest) { /* the older half has gone */
-        seen.count[1 - seen.newest % 2] = 0;
-        seen.common = 0;
-    }
     if (seen.count[0] != SKETCH_MANY && seen.count[1] != SKETCH_MANY)
         return (uint32_t)(seen.count[0] + seen.count[1] - seen.common);
     half_merge(bits, &seen, 0);

@@ -50,6 +50,11 @@ void sketch_add(struct sketch *sketch, int span_s, int64_t now_s, uint64_t eleme
 /* About how many different elements the half of now_s and the one before it have. */
 uint32_t sketch_value(const struct sketch *sketch, int span_s, int64_t now_s);
 
+/* Adds the elements of those two halves to a bitmap, and how many a bitmap has. */
+void sketch_merge(const struct sketch *sketch, int span_s, int64_t now_s,
+                  uint64_t bits[static SKETCH_BITS / 64]);
+uint32_t bits_estimate(const uint64_t bits[static SKETCH_BITS / 64]);
+
 void sketch_clear(struct sketch *sketch); /* frees its lists and bitmaps */
 
 /* Whether what was added last is of a bucket or half that is still to come. */

@@ -13,3 +13,7 @@ tests_unit_test_counters_file_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_rule_set
 tests_unit_test_rule_set_SOURCES = tests/unit/test_rule_set.c
 tests_unit_test_rule_set_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_others
+tests_unit_test_others_SOURCES = tests/unit/test_others.c
+tests_unit_test_others_LDADD = $(unit_libs)

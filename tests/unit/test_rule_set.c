@@ -88,10 +88,40 @@ static void test_not_observed(void **state)
     assert_string_equal(because, "500 recipients in 24h: 1000");
 }
 
+/* What several hosts have counted together, with what this one has of it. */
+static void test_sum(void **state)
+{
+    static const struct {
+        uint32_t sum, own;
+        const char *because;
+    } sums[] = {{500, 499, "500 recipients in 24h: 500, on 3 hosts"},
+                {499, 499, ""},
+                {UINT32_MAX, 31, ""}, /* less than a sixteenth */
+                {UINT32_MAX, 32, "500 recipients in 24h: 4294967295, on 3 hosts"}};
+
+    (void)state;
+    limit = (struct rule_limit){500, COUNT_RECIPIENTS, 86400};
+    rule.share = 0;
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+        struct counter_reading own = {.first_seen_s = NOW - 40 * 86400,
+                                      .count = 1,
+                                      .windows = {{COUNT_RECIPIENTS, 86400, NOW - 86400}},
+                                      .values = {sums[i].own}},
+                               sum = own;
+
+        sum.values[0] = sums[i].sum;
+        because[0] = '\0';
+        rule_set_judge_sum(&config, RULE_BY_LOGIN, "user:anna", &sum, &own, 3, NOW, hear,
+                           NULL);
+        assert_string_equal(because, sums[i].because);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows),
-                                       cmocka_unit_test(test_not_observed)};
+                                       cmocka_unit_test(test_not_observed),
+                                       cmocka_unit_test(test_sum)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,12 +136,13 @@ class Host:
         self.port = free_port()
         self.milter_socket = f"inet:{self.port}@127.0.0.1"
         self.farm = {"database": database, "node": name, "keep_local": list(keep_local)}
+        self.more = {}  # for conf_text
         self.rblctl = Rblctl(self.dir)
         self.daemon = None
 
     def start(self, wait=True, **changes):
         self.farm.update(changes)
-        text = conf_text(self.dir, self.milter_socket, farm=self.farm)
+        text = conf_text(self.dir, self.milter_socket, farm=self.farm, **self.more)
         self.daemon = Daemon(self.dir, text, self.milter_socket)
         return self.daemon.wait_ready() if wait else self.daemon
 

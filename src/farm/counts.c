@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the hosts count adds up: each tells its own, and hears the others'. It is in tables that
+ * the server may lose at any time: a host tells all of it again in each session. */
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "farm/parts.h"
+
+#define COUNTS_MS   5000
+#define ALONE_MS    300000 /* the journal is asked, which may wait for a search */
+#define BEATS_MS    30000  /* a host that was heard of within that */
+#define CALL_ROWS   500
+#define CALLS       4 /* a round: a flood of hits waits */
+#define ROUND_TELLS 60000
+
+int counts_not_taken(struct farm *farm, const char *what)
+{
+    static struct log_limit limit;
+    unsigned held_back;
+
+    if (farm->connection.pg == NULL)
+        return farm_failed(farm, NULL);
+    if (log_limit_pass(&limit, ROUND_TELLS, &held_back))
+        log_warning("farm: %s: %s: are the database's tables older than this rblmilter?",
+                    what, farm->connection.error);
+    return 0;
+}
+
+/* Calls a function of this node and rows, which are taken. */
+static int tell(struct farm *farm, const char *sql, json_t *rows, const char *what)
+{
+    char *text = json_dumps(rows, JSON_COMPACT);
+    const char *values[] = {farm->node, text};
+    PGresult *result;
+
+    json_decref(rows);
+    if (text == NULL)
+        return farm_failed(farm, "no memory");
+    result = connection_query(&farm->connection, sql, 2, values);
+    free(text);
+    if (result == NULL)
+        return counts_not_taken(farm, what);
+    PQclear(result);
+    return 0;
+}
+
+/* --- hits --- */
+
+static void add_hit(void *context, const struct shared_hit *hit)
+{
+    /* what is no UTF-8 is NULL, and stays here */
+    (void)json_array_append_new(context, json_pack("{s:s, s:I, s:I}", "entry", hit->entry,
+                                                   "hits", (json_int_t)hit->hits, "last",
+                                                   (json_int_t)hit->last));
+}
+
+static int tell_hits(struct farm *farm, bool all, bool *more)
+{
+    char error[BLOCKLIST_ERROR_SIZE];
+    json_t *rows = json_array();
+    enum blocklist_result result =
+        all ? shared_hits_all(farm->blocklist, farm->hits_after, CALL_ROWS, add_hit, rows,
+                              more, error)
+            : shared_hits_lately(farm->blocklist, CALL_ROWS, add_hit, rows, more, error);
+
+    if (result != BLOCKLIST_OK) {
+        json_decref(rows);
+        return farm_failed(farm, error);
+    }
+    if (json_array_size(rows) == 0) {
+        json_decref(rows);
+        return 0;
+    }
+    return tell(farm, "SELECT farm.tell_hits($1, $2::jsonb)", rows, "hits");
+}
+
+static int exchange_hits(struct farm *farm)
+{
+    bool more = true;
+
+    for (int i = 0; i < CALLS && more; i++)
+        if (tell_hits(farm, false, &more) != 0)
+            return -1;
+    for (int i = 0; i < CALLS && farm->hits_walk; i++)
+        if (tell_hits(farm, true, &farm->hits_walk) != 0)
+            return -1;
+    return 0;
+}
+
+int counts_answer(struct farm *farm)
+{
+    static const char sql[] =
+        "SELECT least(sum(hits), 4e18)::bigint, max(last), count(*) FROM farm.hit"
+        " WHERE entry = $1 AND node <> $2 HAVING count(*) > 0";
+    char entry[ENTRY_TEXT_SIZE];
+    const char *values[] = {entry, farm->node};
+    struct farm_hits hits = {0};
+    PGresult *result;
+
+    pthread_mutex_lock(&farm->lock);
+    memcpy(entry, farm->hits_of, sizeof entry);
+    pthread_mutex_unlock(&farm->lock);
+    if (entry[0] == '\0')
+        return 0;
+    result = connection_query(&farm->connection, sql, 2, values);
+    if (result == NULL)
+        return counts_not_taken(farm, "hits");
+    if (PQntuples(result) == 1 && PQnfields(result) == 3) {
+        hits.hits = result_number(result, 0, 0);
+        hits.last = result_number(result, 0, 1);
+        hits.hosts = (unsigned)(result_number(result, 0, 2) & 0xffff);
+    }
+    PQclear(result);
+    pthread_mutex_lock(&farm->lock);
+    if (strcmp(entry, farm->hits_of) == 0) {
+        farm->hits = hits;
+        farm->hits_of[0] = '\0';
+        pthread_cond_broadcast(&farm->news);
+    }
+    pthread_mutex_unlock(&farm->lock);
+    return 0;
+}
+
+int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hits *out)
+{
+    struct timespec until = clock_timespec(clock_ms() + wait_ms);
+    int rc = 0;
+
+    memset(out, 0, sizeof *out);
+    pthread_mutex_lock(&farm->lock);
+    while (farm->hits_busy && rc == 0)
+        rc = pthread_cond_clockwait(&farm->news, &farm->lock, CLOCK_MONOTONIC, &until);
+    if (farm->hits_busy || !farm->status.connected ||
+        !text_copy(entry, farm->hits_of, sizeof farm->hits_of)) {
+        pthread_mutex_unlock(&farm->lock);
+        return -1;
+    }
+    farm->hits_busy = true;
+    farm_wake(farm);
+    while (farm->hits_of[0] != '\0' && rc == 0 && farm->status.connected &&
+           !atomic_load(&farm->stopping))
+        rc = pthread_cond_clockwait(&farm->news, &farm->lock, CLOCK_MONOTONIC, &until);
+    rc = farm->hits_of[0] == '\0' ? 0 : -1;
+    if (rc == 0)
+        *out = farm->hits;
+    farm->hits_of[0] = '\0';
+    farm->hits_busy = false;
+    pthread_cond_broadcast(&farm->news);
+    pthread_mutex_unlock(&farm->lock);
+    return rc;
+}
+
+/* --- what DNS lists alone refused --- */
+
+static int tell_alone(struct farm *farm)
+{
+    json_t *rows =
+        farm->hooks.alone != NULL ? farm->hooks.alone(farm->hooks.context) : NULL;
+
+    return rows != NULL
+               ? tell(farm, "SELECT farm.tell_alone($1, $2::jsonb)", rows, "alone")
+               : 0;
+}
+
+static int hear_alone(struct farm *farm)
+{
+    static const char sql[] =
+        "SELECT list, least(sum(refused), 1e15)::bigint, least(sum(wrong), 1e15)::bigint,"
+        " array_to_string((array_agg(ids) FILTER (WHERE ids <> ''))[1:5], ' ')"
+        " FROM farm.alone WHERE node <> $1 GROUP BY list LIMIT 1000";
+    const char *values[] = {farm->node};
+    PGresult *result = connection_query(&farm->connection, sql, 1, values);
+    json_t *rows, *old;
+
+    if (result == NULL)
+        return counts_not_taken(farm, "alone");
+    rows = json_array();
+    for (int i = 0; i < PQntuples(result) && i < 1000 && PQnfields(result) == 4; i++) {
+        int64_t refused = result_number(result, i, 1),
+                wrong = result_number(result, i, 2);
+
+        if (refused >= 0 && wrong >= 0)
+            (void)json_array_append_new(
+                rows, json_pack("{s:s, s:I, s:I, s:s}", "list", PQgetvalue(result, i, 0),
+                                "refused", (json_int_t)refused, "wrong",
+                                (json_int_t)wrong, "ids", PQgetvalue(result, i, 3)));
+    }
+    PQclear(result);
+    pthread_mutex_lock(&farm->lock);
+    old = farm->alone;
+    farm->alone = rows;
+    pthread_mutex_unlock(&farm->lock);
+    json_decref(old);
+    return 0;
+}
+
+static int exchange_alone(struct farm *farm)
+{
+    if (atomic_load(&farm->stopping)) /* then what tells_alone needs may be gone */
+        return -1;
+    if (atomic_exchange(&farm->alone_changed, false) ||
+        clock_ms() >= farm->next_alone_ms) {
+        farm->next_alone_ms = clock_ms() + ALONE_MS;
+        if (tell_alone(farm) != 0)
+            return -1;
+    }
+    return hear_alone(farm);
+}
+
+json_t *farm_alone(struct farm *farm)
+{
+    json_t *copy;
+
+    pthread_mutex_lock(&farm->lock);
+    copy = farm->alone != NULL ? json_deep_copy(farm->alone) : json_array();
+    pthread_mutex_unlock(&farm->lock);
+    return copy;
+}
+
+void farm_alone_changed(struct farm *farm)
+{
+    atomic_store(&farm->alone_changed, true);
+    farm_wake(farm);
+}
+
+/* --- what senders do --- */
+
+static int tell_counts(struct farm *farm)
+{
+    json_t *rows = farm->hooks.tell_counts(farm->hooks.context);
+    bool any = json_array_size(rows) > 0;
+    int rc = 0;
+
+    if (rows != NULL && (any || farm->counts_told))
+        rc = tell(farm, "SELECT farm.tell_counts($1, $2::jsonb)", rows, "counts");
+    else
+        json_decref(rows);
+    farm->counts_told = any;
+    return rc;
+}
+
+static unsigned hosts_that_beat(struct farm *farm)
+{
+    unsigned count = 0;
+
+    pthread_mutex_lock(&farm->lock);
+    for (unsigned i = 0; i < farm->status.host_count; i++)
+        count += farm->status.hosts[i].seen_ms >= 0 &&
+                 farm->status.hosts[i].seen_ms <= BEATS_MS;
+    pthread_mutex_unlock(&farm->lock);
+    return count;
+}
+
+static int hear_counts(struct farm *farm)
+{
+    static const char sql[] =
+        "SELECT node, kind, key, body FROM farm.count WHERE node <> $1"
+        " AND stored > clock_timestamp() - interval '15 s' LIMIT 10000";
+    const char *values[] = {farm->node};
+    PGresult *result = connection_query(&farm->connection, sql, 1, values);
+    struct farm_count *rows;
+    size_t count;
+
+    if (result == NULL)
+        return counts_not_taken(farm, "counts");
+    count = PQnfields(result) == 4 ? (size_t)PQntuples(result) : 0;
+    rows = calloc(count + 1, sizeof *rows);
+    for (size_t i = 0; rows != NULL && i < count; i++)
+        rows[i] = (struct farm_count){
+            PQgetvalue(result, (int)i, 0), PQgetvalue(result, (int)i, 1),
+            PQgetvalue(result, (int)i, 2), PQgetvalue(result, (int)i, 3)};
+    if (rows != NULL)
+        farm->hooks.hear_counts(farm->hooks.context, farm->node, hosts_that_beat(farm),
+                                rows, count);
+    free(rows);
+    PQclear(result);
+    return 0;
+}
+
+static int exchange_counts(struct farm *farm)
+{
+    if (atomic_load(&farm->stopping)) /* then what the hooks need may be gone */
+        return -1;
+    return tell_counts(farm) != 0 ? -1 : hear_counts(farm);
+}
+
+/* --- all of it --- */
+
+void counts_begin(struct farm *farm)
+{
+    farm->next_counts_ms = farm->next_alone_ms = 0;
+    farm->hits_after[0] = '\0';
+    farm->hits_walk = farm->counts_told = true;
+    farm->findings_seq = -1;
+}
+
+int counts_exchange(struct farm *farm)
+{
+    if (clock_ms() < farm->next_counts_ms && !atomic_load(&farm->alone_changed))
+        return 0;
+    farm->next_counts_ms = clock_ms() + COUNTS_MS;
+    if (exchange_hits(farm) != 0 || exchange_alone(farm) != 0)
+        return -1;
+    if (farm->hooks.tell_counts != NULL && exchange_counts(farm) != 0)
+        return -1;
+    return farm->hooks.tell_findings != NULL ? proposals_exchange(farm) : 0;
+}

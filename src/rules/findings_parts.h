@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef RULES_FINDINGS_PARTS_H
+#define RULES_FINDINGS_PARTS_H
+
+/* What findings.c and findings_shared.c share. Private to this folder. */
+
+#include <pthread.h>
+
+#include "base/sql.h"
+#include "rules/findings.h"
+
+struct findings {
+    pthread_mutex_t lock;
+    sqlite3 *db;
+    int64_t heard; /* rows of other hosts; -1: to be counted */
+};
+
+/* 0, or -1 with the cause logged. */
+int findings_failed(const struct findings *f, int rc);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the hosts of a farm share of rules: counts and findings; and what a rule's name, which
+ * is what they share of it, stands for here. */
+
+#include <string.h>
+#include <time.h>
+
+#include "rules/rules_parts.h"
+
+const struct rule *rules_find(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->rule_count; i++)
+        if (strcmp(config->rules[i].name, name) == 0)
+            return &config->rules[i];
+    return NULL;
+}
+
+json_t *rules_tell_counts(struct rules *rules)
+{
+    struct config *config = rules_config(rules);
+    json_t *rows = others_tell(rules->others, rules->counters, config, time(NULL));
+
+    config_unref(config);
+    return rows;
+}
+
+void rules_hear_counts(struct rules *rules, const char *own_node, unsigned hosts,
+                       const struct other_count *rows, size_t count)
+{
+    others_hear(rules->others, own_node, hosts, rows, count);
+}
+
+json_t *rules_tell_findings(struct rules *rules, size_t limit)
+{
+    struct findings *findings = rules_findings(rules);
+
+    return findings != NULL ? findings_untold(findings, limit, time(NULL)) : NULL;
+}
+
+void rules_told_findings(struct rules *rules, const json_t *rows)
+{
+    struct findings *findings = rules_findings(rules);
+
+    if (findings != NULL)
+        (void)findings_told(findings, rows);
+}
+
+/* Whose entry another host has made begins again here, too: see begin_again in decide.c. */
+void rules_hear_finding(struct rules *rules, const char *own_node, const json_t *row)
+{
+    struct findings *findings = rules_findings(rules);
+    struct config *config = rules_config(rules);
+    const char *name, *key;
+    const struct rule *rule;
+
+    if (findings != NULL &&
+        findings_hear(findings, row, own_node, time(NULL), &name, &key) == 1) {
+        rule = rules_find(config, name);
+        if (rule != NULL)
+            (void)counters_reset(rules->counters, rule->by, key);
+    }
+    config_unref(config);
+}
+
+int rules_untell_findings(struct rules *rules)
+{
+    struct findings *findings = rules_findings(rules);
+
+    return findings != NULL ? findings_untell(findings, time(NULL)) : -1;
+}
