@@ -34,24 +34,35 @@ def wait_until(what, why, timeout=30):
 
 
 class Postgres:
-    def __init__(self, folder, port=None, copy_of=None):
+    def __init__(self, folder, standby_of=None):
+        """standby_of: the port, perhaps a proxy's, of the server that this one follows."""
         self.dir = pathlib.Path(folder)
         self.dir.mkdir(parents=True)
-        self.port = port or free_port()
+        self.port = free_port()
         self.user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
         if self.user:
             os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
         os.chmod(self.dir, 0o700)
-        if copy_of is None:
+        if standby_of is None:
             self.run("initdb", "-D", self.dir / "data", "-A", "trust", "-U", "owner", "--no-sync",
                      "--locale=C.UTF-8", "-E", "UTF8")  # fmt: skip
-            with open(self.dir / "data" / "postgresql.conf", "a") as conf:
-                conf.write(
-                    f"listen_addresses = '127.0.0.1'\nport = {self.port}\nfsync = off\n"
-                    f"unix_socket_directories = ''\nmax_connections = 60\nshared_buffers = 64MB\n"
-                )
+            self.configure("listen_addresses = '127.0.0.1'", f"port = {self.port}", "fsync = off",
+                           "unix_socket_directories = ''", "max_connections = 60",
+                           "shared_buffers = 64MB")  # fmt: skip
         else:
-            self.restore(copy_of)
+            self.run("pg_basebackup", "-D", self.dir / "data", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d",
+                     f"host=127.0.0.1 port={standby_of} user=owner application_name={self.dir.name}")  # fmt: skip
+            self.configure(f"port = {self.port}", "wal_retrieve_retry_interval = 500ms")
+
+    def configure(self, *lines):
+        with open(self.dir / "data" / "postgresql.conf", "a") as conf:
+            conf.write("\n".join(lines) + "\n")
+
+    def reload(self):
+        self.run("pg_ctl", "-D", self.dir / "data", "reload")
+
+    def promote(self):
+        self.run("pg_ctl", "-D", self.dir / "data", "-w", "promote")
 
     def run(self, program, *arguments, check=True):
         drop = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
@@ -138,11 +149,12 @@ class Host:
         self.farm = {"database": database, "node": name, "keep_local": list(keep_local)}
         self.rblctl = Rblctl(self.dir)
         self.daemon = None
+        self.env = None
 
     def start(self, wait=True, **changes):
         self.farm.update(changes)
         text = conf_text(self.dir, self.milter_socket, farm=self.farm)
-        self.daemon = Daemon(self.dir, text, self.milter_socket)
+        self.daemon = Daemon(self.dir, text, self.milter_socket, env=self.env)
         return self.daemon.wait_ready() if wait else self.daemon
 
     def stop(self):
