@@ -176,11 +176,10 @@ bool network_contains(const struct network *net, const struct ipaddr *ip)
 
 void network_text(const struct network *net, char out[static NETWORK_TEXT_SIZE])
 {
-    char address[IPADDR_TEXT_SIZE];
+    size_t used;
 
-    ipaddr_text(&net->base, address);
-    if (net->prefix == ipaddr_bits(&net->base))
-        snprintf(out, NETWORK_TEXT_SIZE, "%s", address);
-    else
-        snprintf(out, NETWORK_TEXT_SIZE, "%s/%u", address, net->prefix);
+    ipaddr_text(&net->base, out);
+    used = strlen(out);
+    if (net->prefix < ipaddr_bits(&net->base))
+        snprintf(out + used, NETWORK_TEXT_SIZE - used, "/%u", net->prefix);
 }

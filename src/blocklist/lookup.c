@@ -87,13 +87,13 @@ static enum blocklist_verdict look_name(struct blocklist *blocklist, enum entry_
 {
     enum blocklist_verdict verdict = BLOCKLIST_NONE;
     struct entry entry = {.kind = kind};
+    size_t before = kind == ENTRY_HOST ? sizeof "host:" - 1 : 0;
 
-    if (name == NULL)
-        return BLOCKLIST_NONE;
+    memcpy(entry.text, "host:", before);
     for (; name != NULL && *name != '\0' && verdict == BLOCKLIST_NONE;
          name = domain_parent(name)) {
-        (void)snprintf(entry.text, sizeof entry.text, "%s%s",
-                       kind == ENTRY_HOST ? "host:" : "", name); /* fits */
+        if (!text_copy(name, entry.text + before, sizeof entry.text - before))
+            continue; /* longer than any entry */
         verdict = look(blocklist, &entry, match);
         if (claimed && verdict == BLOCKLIST_ALLOW)
             verdict = BLOCKLIST_NONE;

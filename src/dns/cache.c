@@ -8,6 +8,9 @@
 /* Without memory uthash would end the process: it leaves the entry out instead. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
+/* Each entry of a chain is a line of memory that is in no cache: short chains. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 5U
 
 #define SHARD_BITS   4
 #define SHARD_COUNT  (1u << SHARD_BITS)

@@ -31,19 +31,28 @@ static int join(const char *labels, const char *zone, char out[static DOMAIN_SIZ
     return 0;
 }
 
+static char *put_decimal(char *p, uint8_t octet)
+{
+    if (octet >= 100)
+        *p++ = (char)('0' + octet / 100);
+    if (octet >= 10)
+        *p++ = (char)('0' + octet / 10 % 10);
+    *p++ = (char)('0' + octet % 10);
+    return p;
+}
+
+/* By hand: each list of each mail has such a name, and printf would take most of the time. */
 int query_name_address(const struct ipaddr *ip, const char *zone,
                        char out[static DOMAIN_SIZE])
 {
-    char labels[64]; /* 32 nibbles and 31 dots with the end, or four octets */
+    char labels[64]; /* 32 nibbles and their dots, or four octets with theirs */
     char *p = labels;
 
-    if (ip->family == 4) {
-        const uint8_t *o = ip->octets;
-
-        snprintf(labels, sizeof labels, "%u.%u.%u.%u", o[3], o[2], o[1], o[0]);
-        return join(labels, zone, out);
+    for (int i = 3; i >= 0 && ip->family == 4; i--) {
+        p = put_decimal(p, ip->octets[i]);
+        *p++ = '.';
     }
-    for (int i = 15; i >= 0; i--) {
+    for (int i = 15; i >= 0 && ip->family != 4; i--) {
         *p++ = hex_digits[ip->octets[i] & 15];
         *p++ = '.';
         *p++ = hex_digits[ip->octets[i] >> 4];

@@ -6,6 +6,19 @@
 
 #include "policy/subject.h"
 
+static unsigned stages_of(const struct dnsbl_set *lists)
+{
+    unsigned stages = 0;
+
+    for (size_t i = 0; i < lists->count; i++)
+        for (int check = 0; check < CHECK_COUNT; check++) {
+            int stage = subject_stage(lists->items[i].list, (enum check)check);
+
+            stages |= stage >= 0 ? 1u << stage : 0;
+        }
+    return stages;
+}
+
 struct policy *policy_new(struct config *config, struct resolver *resolver,
                           struct prober *prober, struct blocklist *blocklist)
 {
@@ -22,6 +35,7 @@ struct policy *policy_new(struct config *config, struct resolver *resolver,
     policy->resolver = resolver;
     policy->blocklist = blocklist;
     policy->prober = prober;
+    policy->asks_at = stages_of(&policy->lists);
     policy->judges_headers =
         policy_asks_at(policy, STAGE_EOM) || config->blocklist.header_from;
     return policy;
@@ -71,12 +85,7 @@ void policy_unref(struct policy *policy)
 
 bool policy_asks_at(const struct policy *policy, enum stage stage)
 {
-    for (size_t i = 0; i < policy->lists.count; i++)
-        for (int check = 0; check < CHECK_COUNT; check++)
-            if (subject_stage(policy->lists.items[i].list, (enum check)check) ==
-                (int)stage)
-                return true;
-    return false;
+    return (policy->asks_at & 1u << stage) != 0;
 }
 
 bool policy_is_due_at(const struct policy *policy, enum stage stage)

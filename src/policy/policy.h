@@ -21,7 +21,7 @@ struct policy {
     atomic_uint refs;
     struct config *config;
     struct dnsbl_set lists;
-    unsigned checks;             /* what any list checks: 1u << CHECK_… */
+    unsigned asks_at;            /* stages at which a lookup may start: 1u << STAGE_… */
     bool judges_headers;         /* a list, or the blocklist, looks at them */
     struct resolver *resolver;   /* the daemon's */
     struct blocklist *blocklist; /* the daemon's; NULL: none */

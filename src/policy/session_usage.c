@@ -32,9 +32,13 @@ static struct usage_message *message_of(struct session *session,
         .has_entry = session->listed != BLOCKLIST_NONE,
     };
 
-    if (session->usage == NULL)
-        session->usage = calloc(1, sizeof *session->usage);
-    if (session->usage == NULL || session->usage->begun)
+    if (session->usage == NULL) {
+        session->usage = malloc(sizeof *session->usage);
+        if (session->usage == NULL)
+            return NULL;
+        session->usage->begun = false;
+    }
+    if (session->usage->begun)
         return session->usage;
     envelope.is_allow_listed = is_allow_listed(session);
     usage_begin(usage, session->usage, &envelope);

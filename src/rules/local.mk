@@ -8,5 +8,6 @@ librblmilter_a_SOURCES += \
 	src/rules/rules.c src/rules/rules.h \
 	src/rules/rules_parts.h \
 	src/rules/shard.c src/rules/shard.h \
+	src/rules/own_domains.c src/rules/own_domains.h \
 	src/rules/usage.c src/rules/usage.h \
 	src/rules/window.c src/rules/window.h

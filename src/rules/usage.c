@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "rules/usage.h"
 
-#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <uthash.h>
 
 #include "base/text.h"
 #include "blocklist/entry.h"
@@ -23,6 +19,17 @@ static bool is_own_network(const struct config *config, const struct ipaddr *cli
 {
     for (size_t i = 0; i < config->exempt.network_count; i++)
         if (network_contains(&config->exempt.networks[i], client))
+            return true;
+    return false;
+}
+
+/* Whether one of the message's keys has such a count. */
+static bool wants(const struct usage *usage, const struct usage_message *m,
+                  enum rule_count count)
+{
+    for (int by = 0; by < RULE_BY_COUNT; by++)
+        if (m->keys[by][0] != '\0' &&
+            counters_want_count(usage->counters, (enum rule_by)by, count))
             return true;
     return false;
 }
@@ -65,20 +72,27 @@ static void stranger_key(const struct usage *usage, struct usage_message *m,
         set_key(m, by, text, m->keys[RULE_BY_NETWORK]);
 }
 
+/* The sender's own text takes a while, and for strangers most rules do not need it. */
+static bool needs_sender(const struct usage *usage, const struct usage_message *m)
+{
+    return m->is_own || counters_want(usage->counters, RULE_BY_SENDER) ||
+           counters_want(usage->counters, RULE_BY_SENDER_DOMAIN) ||
+           wants(usage, m, COUNT_SENDERS);
+}
+
 static void sender_keys(const struct usage *usage, struct usage_message *m,
                         const struct mail_address *sender)
 {
     const struct config *config = usage->config;
     struct entry entry;
 
+    entry.text[0] = '\0';
     if (mail_address_is_null(sender) || sender->domain[0] == '\0' ||
         role_is_everybodys(sender->local) ||
         exempt_addresses_have(config->exempt.senders, config->exempt.sender_count,
                               sender) ||
-        entry_of_address(sender, &entry) != 0)
+        (needs_sender(usage, m) && entry_of_address(sender, &entry) != 0))
         return;
-    m->sender_hash = counters_hash(entry.text, strlen(entry.text));
-    m->domain_hash = counters_hash(sender->domain, strlen(sender->domain));
     if (m->is_own) {
         set_key(m, RULE_BY_SENDER, entry.text, NULL);
         set_key(m, RULE_BY_SENDER_DOMAIN, sender->domain, NULL);
@@ -87,53 +101,59 @@ static void sender_keys(const struct usage *usage, struct usage_message *m,
         stranger_key(usage, m, RULE_BY_SENDER, entry.text);
         stranger_key(usage, m, RULE_BY_SENDER_DOMAIN, sender->domain);
     }
+    if (wants(usage, m, COUNT_SENDERS))
+        m->sender_hash = counters_hash(entry.text, strlen(entry.text));
+    if (wants(usage, m, COUNT_DOMAINS))
+        m->domain_hash = counters_hash(sender->domain, strlen(sender->domain));
 }
 
 /* Confirmed names below one registered domain are one network: a provider's relays. */
-static uint64_t network_hash(const struct usage *usage, const char *network,
+static uint64_t network_hash(const struct usage *usage, const struct ipaddr *client,
                              const char *client_name)
 {
+    char text[NETWORK_TEXT_SIZE];
+    struct network network;
     const char *domain = usage->suffixes != NULL && client_name[0] != '\0'
                              ? suffix_list_registered(usage->suffixes, client_name)
                              : NULL;
 
-    if (domain == NULL)
-        domain = network;
+    if (domain == NULL) {
+        network_of(client, client->family == 4 ? 24 : 48, &network);
+        network_text(&network, text);
+        domain = text;
+    }
     return counters_hash(domain, strlen(domain));
+}
+
+/* The network is a key of its own, and of strangers' senders. */
+static bool needs_network(const struct usage *usage)
+{
+    return counters_want(usage->counters, RULE_BY_NETWORK) ||
+           counters_want(usage->counters, RULE_BY_SENDER) ||
+           counters_want(usage->counters, RULE_BY_SENDER_DOMAIN);
+}
+
+static void network_key(struct usage_message *m, enum rule_by by,
+                        const struct ipaddr *client, unsigned prefix)
+{
+    char text[NETWORK_TEXT_SIZE];
+    struct network network;
+
+    network_of(client, prefix, &network);
+    network_text(&network, text);
+    set_key(m, by, text, NULL);
 }
 
 static void client_keys(const struct usage *usage, struct usage_message *m,
                         const struct ipaddr *client)
 {
-    char network_text_of[NETWORK_TEXT_SIZE];
-    struct network network;
-
-    network_of(client, client->family == 4 ? 24 : 48, &network);
-    network_text(&network, network_text_of);
-    m->network_hash = network_hash(usage, network_text_of, m->subject.client_name);
     /* who logged in may share the address with others: it is the login that counts */
     if (m->is_own || ipaddr_is_local(client))
         return;
-    set_key(m, RULE_BY_NETWORK, network_text_of, NULL);
-    network_of(client, client->family == 4 ? 32 : 64, &network);
-    network_text(&network, network_text_of);
-    set_key(m, RULE_BY_CLIENT, network_text_of, NULL);
+    if (needs_network(usage))
+        network_key(m, RULE_BY_NETWORK, client, client->family == 4 ? 24 : 48);
+    network_key(m, RULE_BY_CLIENT, client, client->family == 4 ? 32 : 64);
     m->subject.client = m->keys[RULE_BY_CLIENT];
-}
-
-/* Why a client is not to be listed without a person's look. */
-static void note_shared(struct usage_subject *subject,
-                        const struct usage_envelope *envelope)
-{
-    const char *provider = provider_of_host(subject->client_name);
-
-    if (provider != NULL)
-        text_sentence(subject->shared, sizeof subject->shared, "it is a host of %s",
-                      provider);
-    else if (envelope->is_allow_listed)
-        text_sentence(subject->shared, sizeof subject->shared,
-                      "a list of good senders has it");
-    subject->is_shared = subject->shared[0] != '\0';
 }
 
 void usage_begin(const struct usage *usage, struct usage_message *m,
@@ -147,7 +167,8 @@ void usage_begin(const struct usage *usage, struct usage_message *m,
     m->begun = true;
     for (int by = 0; by < RULE_BY_COUNT; by++)
         m->keys[by] = "";
-    m->subject = (struct usage_subject){"", "", "", "", false, ""};
+    m->subject = (struct usage_subject){"", "", "", "", envelope->is_allow_listed,
+                                        ""}; /* see note_shared */
     if (envelope->has_entry)
         return; /* what our own entries refuse is no offence, what they allow neither */
     m->is_own = login[0] != '\0' || (envelope->client != NULL &&
@@ -161,8 +182,8 @@ void usage_begin(const struct usage *usage, struct usage_message *m,
         client_keys(usage, m, envelope->client);
     if (envelope->sender != NULL)
         sender_keys(usage, m, envelope->sender);
-    note_shared(&m->subject, envelope);
-    m->subject.client_name = ""; /* it is the envelope's */
+    if (envelope->client != NULL && wants(usage, m, COUNT_NETWORKS))
+        m->network_hash = network_hash(usage, envelope->client, m->subject.client_name);
 }
 
 /* --- what is counted --- */
@@ -184,49 +205,92 @@ static void add(struct events *events, enum rule_count count, int n, uint64_t el
 struct judged {
     const struct usage *usage;
     const struct usage_subject *subject;
+    const struct counter_reading *of_client; /* NULL: the key is another */
 };
+
+/* Of how many domains a client has sent within a day; 0: not known. */
+static uint32_t domains_of(const struct counter_reading *reading)
+{
+    for (size_t i = 0; reading != NULL && i < reading->count; i++)
+        if (reading->windows[i].count == COUNT_DOMAINS)
+            return reading->values[i];
+    return 0;
+}
+
+/* Why a client is not to be listed without a person's look. */
+static void note_shared(const struct counter_reading *of_client,
+                        struct usage_subject *subject)
+{
+    const char *provider = provider_of_host(subject->client_name);
+    uint32_t domains = domains_of(of_client);
+
+    if (provider != NULL)
+        text_sentence(subject->shared, sizeof subject->shared, "it is a host of %s",
+                      provider);
+    else if (subject->is_shared)
+        text_sentence(subject->shared, sizeof subject->shared,
+                      "a list of good senders has it");
+    else if (domains >= SHARED_DOMAINS)
+        text_sentence(subject->shared, sizeof subject->shared,
+                      "it has sent for %u domains within a day", domains);
+    subject->is_shared = subject->shared[0] != '\0';
+}
 
 static void pass_on(void *context, const struct finding *finding)
 {
-    struct judged *judged = context;
+    const struct judged *judged = context;
+    struct usage_subject subject = *judged->subject;
 
-    judged->usage->found(judged->usage->context, finding, judged->subject);
+    note_shared(judged->of_client, &subject);
+    judged->usage->found(judged->usage->context, finding, &subject);
 }
 
-/* A client that has sent for many domains lately has many users. */
-static void note_domains(const struct counter_reading *reading,
-                         struct usage_subject *subject)
+/* Whether a rule has a limit that one of the events may reach. */
+static bool rules_have_limit(const struct config *config, enum rule_by by,
+                             const struct events *events)
 {
-    for (size_t i = 0; i < reading->count && !subject->is_shared; i++)
-        if (reading->windows[i].count == COUNT_DOMAINS &&
-            reading->values[i] >= SHARED_DOMAINS) {
-            subject->is_shared = true;
-            text_sentence(subject->shared, sizeof subject->shared,
-                          "it has sent for %u domains within a day", reading->values[i]);
-        }
+    unsigned counts = 0, limits = 0;
+
+    for (size_t i = 0; i < events->count; i++)
+        counts |= (unsigned)(events->all[i].n > 0) << events->all[i].count;
+    for (size_t r = 0; r < config->rule_count; r++)
+        for (size_t i = 0; i < config->rules[r].over_count; i++)
+            if (config->rules[r].by == by)
+                limits |= 1u << config->rules[r].over[i].count;
+    return (counts & limits) != 0;
 }
 
 static void count_key(const struct usage *usage, enum rule_by by, const char *key,
-                      bool by_stranger, const struct usage_subject *of,
+                      bool by_stranger, const struct usage_subject *subject,
                       const struct events *events, int64_t now_s)
 {
     struct counter_reading reading;
-    struct usage_subject subject = *of;
-    struct judged judged = {usage, &subject};
+    struct judged judged = {usage, subject, by == RULE_BY_CLIENT ? &reading : NULL};
+    bool judge = rules_have_limit(usage->config, by, events);
 
-    if (!counters_add(usage->counters, by, key, by_stranger, events->all, events->count,
-                      now_s, &reading))
-        return;
-    if (by == RULE_BY_CLIENT)
-        note_domains(&reading, &subject);
-    rule_set_judge(usage->config, by, key, &reading, now_s, pass_on, &judged);
+    if (counters_add(usage->counters, by, key, by_stranger, events->all, events->count,
+                     now_s, judge ? &reading : NULL) &&
+        judge)
+        rule_set_judge(usage->config, by, key, &reading, now_s, pass_on, &judged);
 }
 
+/* Whether keys of this kind count one of the events. */
+static bool want_any(const struct usage *usage, enum rule_by by,
+                     const struct events *events)
+{
+    for (size_t i = 0; i < events->count; i++)
+        if (counters_want_count(usage->counters, by, events->all[i].count))
+            return true;
+    return false;
+}
+
+/* at_end: the keys are known from the message's recipients. */
 static void count_message(const struct usage *usage, const struct usage_message *m,
-                          const struct events *events, int64_t now_s)
+                          const struct events *events, bool at_end, int64_t now_s)
 {
     for (int by = 0; by < RULE_BY_COUNT; by++)
-        if (m->keys[by][0] != '\0' && counters_want(usage->counters, (enum rule_by)by))
+        if (m->keys[by][0] != '\0' && counters_want(usage->counters, (enum rule_by)by) &&
+            (!at_end || want_any(usage, (enum rule_by)by, events)))
             count_key(usage, (enum rule_by)by, m->keys[by],
                       by != RULE_BY_LOGIN && !m->is_own, &m->subject, events, now_s);
 }
@@ -269,7 +333,8 @@ void usage_recipient(const struct usage *usage, struct usage_message *m,
     struct mail_address address;
     struct entry entry;
     bool is_read = mail_address_parse(recipient, &address) == 0;
-    bool outside = is_read && address.domain[0] != '\0' && !is_delivered_here(mailer);
+    bool outside = is_read && address.domain[0] != '\0' && !is_delivered_here(mailer) &&
+                   wants(usage, m, COUNT_OUTSIDE);
 
     if (is_read && outcome == USAGE_ACCEPTED && is_delivered_here(mailer) &&
         usage->own != NULL)
@@ -287,7 +352,8 @@ void usage_recipient(const struct usage *usage, struct usage_message *m,
         add(&events, COUNT_RECIPIENTS, 1, 0);
         if (outside)
             add(&events, COUNT_OUTSIDE, 1, 0);
-        if (is_read && entry_of_address(&address, &entry) == 0)
+        if (is_read && wants(usage, m, COUNT_DISTINCT) &&
+            entry_of_address(&address, &entry) == 0)
             add(&events, COUNT_DISTINCT, 1,
                 counters_hash(entry.text, strlen(entry.text)));
         if (m->network_hash != 0)
@@ -298,7 +364,7 @@ void usage_recipient(const struct usage *usage, struct usage_message *m,
         m->outside += outside;
         m->counted_s = now_s;
     }
-    count_message(usage, m, &events, now_s);
+    count_message(usage, m, &events, false, now_s);
 }
 
 void usage_refused(const struct usage *usage, struct usage_message *m, int64_t now_s)
@@ -309,7 +375,7 @@ void usage_refused(const struct usage *usage, struct usage_message *m, int64_t n
         return;
     m->refused = true;
     add(&events, COUNT_REFUSED, 1, 0);
-    count_message(usage, m, &events, now_s);
+    count_message(usage, m, &events, false, now_s);
 }
 
 void usage_end(const struct usage *usage, struct usage_message *m, bool accepted,
@@ -330,7 +396,7 @@ void usage_end(const struct usage *usage, struct usage_message *m, bool accepted
         }
     }
     if (events.count > 0)
-        count_message(usage, m, &events, now_s);
+        count_message(usage, m, &events, true, now_s);
     m->begun = false;
 }
 
@@ -382,110 +448,4 @@ int usage_event(const struct usage *usage, enum rule_count count, const char *en
     add(&events, count, n, 0);
     count_key(usage, by, entry, false, &subject, &events, now_s);
     return 0;
-}
-
-/* --- the domains of one's own that were learnt --- */
-
-#define OWN_DOMAINS_MAX 100000
-
-struct own_domain {
-    UT_hash_handle hh;
-    char name[];
-};
-
-struct own_domains {
-    pthread_rwlock_t lock;
-    struct own_domain *all;
-};
-
-struct own_domains *own_domains_new(void)
-{
-    struct own_domains *own = calloc(1, sizeof *own);
-
-    if (own != NULL && pthread_rwlock_init(&own->lock, NULL) != 0) {
-        free(own);
-        own = NULL;
-    }
-    return own;
-}
-
-void own_domains_free(struct own_domains *own)
-{
-    struct own_domain *one, *next;
-
-    if (own == NULL)
-        return;
-    HASH_ITER (hh, own->all, one, next) {
-        HASH_DEL(own->all, one);
-        free(one);
-    }
-    pthread_rwlock_destroy(&own->lock);
-    free(own);
-}
-
-bool own_domains_has(struct own_domains *own, const char *domain)
-{
-    struct own_domain *found;
-
-    pthread_rwlock_rdlock(&own->lock);
-    HASH_FIND_STR(own->all, domain, found);
-    pthread_rwlock_unlock(&own->lock);
-    return found != NULL;
-}
-
-void own_domains_add(struct own_domains *own, const char *domain)
-{
-    size_t length = strlen(domain);
-    struct own_domain *one, *found;
-
-    if (length == 0 || own_domains_has(own, domain))
-        return;
-    one = calloc(1, sizeof *one + length + 1);
-    if (one == NULL)
-        return;
-    memcpy(one->name, domain, length);
-    pthread_rwlock_wrlock(&own->lock);
-    HASH_FIND_STR(own->all, domain, found);
-    if (found == NULL && HASH_COUNT(own->all) < OWN_DOMAINS_MAX) {
-        HASH_ADD_KEYPTR(hh, own->all, one->name, length, one);
-        one = NULL;
-    }
-    pthread_rwlock_unlock(&own->lock);
-    free(one);
-}
-
-int own_domains_save(struct own_domains *own, FILE *out)
-{
-    struct own_domain *one, *next;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *memory =
-        open_memstream(&text, &size); /* no lock is held while a disk is waited for */
-    int rc = -1;
-
-    if (memory == NULL)
-        return -1;
-    pthread_rwlock_rdlock(&own->lock);
-    HASH_ITER (hh, own->all, one, next)
-        fprintf(memory, "%s\n", one->name);
-    pthread_rwlock_unlock(&own->lock);
-    fputc('\n', memory);
-    if (fclose(memory) == 0 && fwrite(text, 1, size, out) == size)
-        rc = 0;
-    free(text);
-    return rc;
-}
-
-int own_domains_load(struct own_domains *own, FILE *in)
-{
-    char line[DOMAIN_SIZE + 2], domain[DOMAIN_SIZE];
-
-    while (fgets(line, sizeof line, in) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] == '\0')
-            return 0;
-        if (domain_canonical(line, domain) == 0)
-            own_domains_add(own, domain);
-    }
-    return -1;
 }

@@ -7,6 +7,7 @@
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
+#include "rules/own_domains.h"
 #include "rules/rule_set.h"
 
 /* What is counted, and by which rules it is judged. */
@@ -23,8 +24,8 @@ struct usage {
 
 #define USAGE_TEXTS_SIZE 700
 
-/* A message whose recipients are counted. Owned by its session; begins zeroed, and is not to be
- * moved. Small, as there is one for each message: a key that does not fit, which only a sender
+/* A message whose recipients are counted. Owned by its session; all that is to be set before
+ * usage_begin is begun: false. Not to be moved. Small, as there is one for each message: a key that does not fit, which only a sender
  * of hundreds of characters is too long for, is not counted by. */
 struct usage_message {
     bool begun;                      /* the keys are of this message */
@@ -39,7 +40,8 @@ struct usage_message {
     char texts[USAGE_TEXTS_SIZE];
 };
 
-/* The message's envelope. All borrowed for the call; NULL or "" what is not known. */
+/* The message's envelope. NULL or "" what is not known. Borrowed for the call, but client_name
+ * until usage_end. */
 struct usage_envelope {
     const struct ipaddr *client;
     const char *client_name; /* confirmed */
@@ -83,15 +85,5 @@ int usage_event(const struct usage *usage, enum rule_count count, const char *en
 
 /* What an entry's text is counted by. Returns 0, or -1: by nothing. */
 int usage_by_of(const char *entry, enum rule_by *by);
-
-/* --- the domains of one's own that were learnt --- */
-
-struct own_domains;
-struct own_domains *own_domains_new(void); /* NULL: no memory */
-void own_domains_free(struct own_domains *own);
-void own_domains_add(struct own_domains *own, const char *domain);
-bool own_domains_has(struct own_domains *own, const char *domain);
-int own_domains_save(struct own_domains *own, FILE *out);
-int own_domains_load(struct own_domains *own, FILE *in);
 
 #endif
