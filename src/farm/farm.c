@@ -98,22 +98,6 @@ static void set_server(struct farm *farm)
     pthread_mutex_unlock(&farm->lock);
 }
 
-static int look_for_standby(struct farm *farm)
-{
-    PGresult *result = connection_query(
-        &farm->connection, "SELECT current_setting('synchronous_standby_names') <> ''", 0,
-        NULL);
-
-    if (result == NULL)
-        return farm_failed(farm, NULL);
-    pthread_mutex_lock(&farm->lock);
-    farm->status.has_standby =
-        PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
-    pthread_mutex_unlock(&farm->lock);
-    PQclear(result);
-    return 0;
-}
-
 /* Gives old rows their versions, once; then says where we were. */
 static int join_blocklist(struct farm *farm)
 {
@@ -159,8 +143,7 @@ static int begin_session(struct farm *farm)
     if (connection_open(&farm->connection, farm->database, name, false) != 0)
         return farm_failed(farm, NULL);
     set_server(farm);
-    if (join_blocklist(farm) != 0 || look_at_head(farm) != 0 ||
-        look_for_standby(farm) != 0)
+    if (join_blocklist(farm) != 0 || look_at_head(farm) != 0)
         return -1;
     if (connection_do(&farm->connection, "LISTEN rblmilter_farm") != 0)
         return farm_failed(farm, NULL);
@@ -171,7 +154,9 @@ static int begin_session(struct farm *farm)
         0;
     farm->beaten_seq = -1;
     farm->published_seq = 0; /* its numbers may begin again */
-    return 0;
+    /* nothing is sent before it is known whether it is to be compared first: what waits since
+     * longer than removals are remembered is dropped then */
+    return farm->compare_now ? 0 : read_all(farm);
 }
 
 static int compare_if_asked(struct farm *farm)
@@ -223,8 +208,9 @@ static int exchange(struct farm *farm)
     pthread_mutex_lock(&farm->lock);
     round = farm->asked;
     pthread_mutex_unlock(&farm->lock);
-    if (publish_all(farm) != 0 || read_all(farm) != 0 || compare_if_asked(farm) != 0 ||
-        hosts_forget(farm) != 0)
+    if (!farm->compare_now && (publish_all(farm) != 0 || read_all(farm) != 0))
+        return -1;
+    if (compare_if_asked(farm) != 0 || hosts_forget(farm) != 0)
         return -1;
     say_sent(farm, round);
     return 0;
@@ -261,6 +247,7 @@ static int tidy(struct farm *farm)
 {
     struct shared_state head;
     char error[BLOCKLIST_ERROR_SIZE];
+    bool done = false;
     int64_t now_ms;
 
     if (clock_ms() < farm->next_tidy_ms)
@@ -270,9 +257,10 @@ static int tidy(struct farm *farm)
         return farm_failed(farm, NULL);
     if (read_head(farm, &head, &now_ms) != 0 || read_note(farm, now_ms) != 0)
         return -1;
-    if (shared_forget(farm->blocklist, now_ms - farm->keep_days * INT64_C(86400000),
-                      error) != BLOCKLIST_OK)
-        return farm_failed(farm, error);
+    while (!done && !atomic_load(&farm->stopping))
+        if (shared_forget(farm->blocklist, now_ms - farm->keep_days * INT64_C(86400000),
+                          &done, error) != BLOCKLIST_OK)
+            return farm_failed(farm, error);
     return 0;
 }
 

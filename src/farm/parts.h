@@ -33,6 +33,7 @@ struct farm {
     int64_t next_read_ms, next_beat_ms, next_hosts_ms, next_tidy_ms;
     int64_t beaten_seq;
     int keep_days;
+    int64_t newest_ms; /* the engine's clock at its newest change; 0 none */
     unsigned beats;
 
     pthread_mutex_t lock; /* what follows */

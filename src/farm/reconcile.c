@@ -17,6 +17,8 @@
 
 #define BATCH_ROWS 5000
 #define DAY_MS     INT64_C(86400000)
+#define MINUTE_MS  60000
+#define IN_DOUBT   (-1) /* a stamp that no change has */
 
 /* A comparison under way. */
 struct walk {
@@ -370,10 +372,24 @@ static int doubt_cursor(struct farm *farm)
     char error[BLOCKLIST_ERROR_SIZE];
 
     farm->state.seq = farm->state.seq > 0 ? farm->state.seq : 1;
-    farm->state.stamp = -1;
+    farm->state.stamp = IN_DOUBT;
     if (shared_state_set(farm->blocklist, &farm->state, error) == BLOCKLIST_OK)
         return 0;
     return farm_failed(farm, error);
+}
+
+/* A backup from before what removals are remembered for: what was removed since then would
+ * come back from it. A host that has not been here since then, or whose cursor is where the
+ * database ends, knows nothing newer. */
+static bool is_too_old(const struct farm *farm, const struct shared_state *head,
+                       int64_t now_ms)
+{
+    const struct shared_state *state = &farm->state;
+
+    return head->seq > 0 && now_ms - farm->newest_ms > farm->keep_days * DAY_MS &&
+           strcmp(state->epoch, head->epoch) == 0 && state->stamp != IN_DOUBT &&
+           (state->seq != head->seq || state->stamp != head->stamp) &&
+           state->read_at > farm->newest_ms + MINUTE_MS;
 }
 
 static int compare(struct walk *walk)
@@ -388,6 +404,12 @@ static int compare(struct walk *walk)
         return farm_failed(farm, NULL);
     if (read_head(farm, &head, &now_ms) != 0)
         return -1;
+    if (is_too_old(farm, &head, now_ms))
+        return farm_failed(farm,
+                           "the database's newest change is older than removals are "
+                           "remembered, and this host has read newer ones: a backup "
+                           "so old would bring back what was removed. Drop the "
+                           "schema farm and run \"rblctl farm init\"");
     walk->floor_ms = now_ms - (farm->keep_days - 1) * DAY_MS;
     walk->quiet = strcmp(farm->state.epoch, head.epoch) != 0;
     if (head.seq > 0 && farm->state.read_at > 0 &&

@@ -34,7 +34,8 @@ class Chaos:
         self.replication = Proxy(self.primary.port)
         self.standby = self.new_standby()
         self.proxies = [Proxy(self.primary.port) for _ in range(count)]
-        self.hosts = [Host(self.dir, f"mx{i + 1}", p.connection()) for i, p in enumerate(self.proxies)]
+        self.hosts = [Host(self.dir, f"mx{i + 1}", self.primary.connection(port=p.port))
+                      for i, p in enumerate(self.proxies)]  # fmt: skip
         self.lives = [0] * count  # raised with each start and each kill
         self.skews = [SKEWS[i % len(SKEWS)] for i in range(count)]
         for host, skew in zip(self.hosts, self.skews):

@@ -21,9 +21,6 @@ class Proxy:
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def connection(self, user="rblmilter", more=""):
-        return f"host=127.0.0.1 port={self.port} dbname=postgres user={user} {more}".strip()
-
     def _accept(self):
         while True:
             try:
@@ -100,21 +97,18 @@ class Proxy:
         self.target = target
         self.drop()
 
-    def hold_at(self, word, way=FORWARD, after=0):
-        """Nothing more passes in that direction from the piece that has the word for the
-        (after + 1)th time on; returns an event that is set then."""
-        held = threading.Event()
-        left = [after]
+    def hold_at(self, *words, way=FORWARD):
+        """Once the words have come from the daemon, one after the other, nothing more passes in
+        that direction; FORWARD: nor does the last one. Returns an event that is set then."""
+        held, left = threading.Event(), list(words)
 
         def gate(direction, data, _pair):
-            if held.is_set():
-                return None if direction == way else data
-            if direction == FORWARD and word in data:
-                if left[0] == 0:
+            if direction == FORWARD and left and left[0] in data:
+                left.pop(0)
+                if not left:
                     held.set()
                     return None if way == FORWARD else data
-                left[0] -= 1
-            return data
+            return None if held.is_set() and direction == way else data
 
         self.gate = gate
         return held
