@@ -61,7 +61,7 @@ static const char schema[] =
     "  value BLOB NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
-enum statement { ADD, TOKENS, LOAD, LEADER, FOLD, ALONE, FIND, GAPS, STATEMENTS };
+enum statement { ADD, TOKENS, LOAD, LEADER, FOLD, ALONE, FIND, MASKED, GAPS, STATEMENTS };
 
 static const char *const sql[STATEMENTS] = {
     [ADD] = "INSERT INTO decision (id, parts) VALUES (?, ?)",
@@ -73,6 +73,7 @@ static const char *const sql[STATEMENTS] = {
                " ON CONFLICT DO UPDATE SET count = count + 1"),
     [FIND] = ("SELECT d.id FROM find f JOIN decision d ON d.n = f.rowid"
               " WHERE f.find MATCH ? ORDER BY f.rowid DESC"),
+    [MASKED] = "SELECT 1 FROM meta WHERE name = 'masked'",
     [GAPS] = "SELECT began_ms, ended_ms, dropped FROM gap",
 };
 
@@ -81,6 +82,7 @@ struct day {
     sqlite3_stmt *statements[STATEMENTS];
     uint8_t key[DAY_KEY_SIZE];
     int64_t configuration; /* the last one that was added; 0 none */
+    bool has_masked;       /* some of its local parts are hashes */
     dev_t device;
     ino_t inode;
     struct octets tokens; /* of the decision that is added: memory that is used again */
@@ -117,7 +119,10 @@ int day_of_name(const char *name, int64_t *day, enum day_kind *kind)
 {
     char path[PATH_MAX];
     struct tm tm = {0};
+    size_t length = strlen(name);
 
+    if (length < 3 || strcmp(name + length - 3, ".db") != 0) /* most are -wal and -shm */
+        return -1;
     for (int k = DAY_REFUSED; k <= DAY_ACCEPTED; k++) {
         const char *rest = strptime(name, "%Y-%m-%d", &tm);
 
@@ -457,6 +462,7 @@ void day_cancel(struct day *day)
     if (!sqlite3_get_autocommit(day->db))
         (void)sql_exec(day->db, "ROLLBACK"); /* what failed is reported already */
     day->configuration = 0;
+    day->has_masked = false;
 }
 
 static int run_tokens(struct day *day, const struct record *record)
@@ -489,6 +495,18 @@ enum day_result day_add(struct day *day, journal_id id, const uint8_t *bytes, si
         rc = sql_run(stmt);
     if (rc == SQLITE_OK)
         rc = run_tokens(day, record);
+    return result_of(day, rc, error);
+}
+
+enum day_result day_note_masked(struct day *day, char error[static DAY_ERROR_SIZE])
+{
+    int rc;
+
+    if (day->has_masked)
+        return DAY_OK;
+    rc = sql_run_once(
+        day->db, "INSERT OR IGNORE INTO meta (name, value) VALUES ('masked', x'')", "");
+    day->has_masked = rc == SQLITE_OK;
     return result_of(day, rc, error);
 }
 
@@ -660,6 +678,17 @@ static void add_match_of(struct day *day, enum day_token token, const char *valu
     octets_add(match, text, strlen(text));
 }
 
+/* Once a file has one masked decision, it has. What cannot be read may have some. */
+static bool has_masked(struct day *day)
+{
+    sqlite3_stmt *stmt = day->statements[MASKED];
+
+    if (!day->has_masked)
+        day->has_masked = sqlite3_step(stmt) != SQLITE_DONE;
+    sqlite3_reset(stmt); /* what failed fails again, and is reported then */
+    return day->has_masked;
+}
+
 /* A value as it is, and as it is kept where local parts are not. */
 static void add_match(struct day *day, const struct day_value *value,
                       struct octets *match)
@@ -667,6 +696,8 @@ static void add_match(struct day *day, const struct day_value *value,
     char masked[DAY_MASKED_SIZE] = "";
 
     add_match_of(day, value->token, value->value, match);
+    if (!day->has_masked)
+        return;
     if (value->token == TOKEN_SENDER || value->token == TOKEN_RECIPIENT ||
         value->token == TOKEN_LOGIN)
         day_mask(day->key, value->value, masked);
@@ -684,6 +715,7 @@ enum day_result day_find(struct day *day, const struct day_value *values, size_t
     enum day_result result;
     int rc = SQLITE_OK;
 
+    (void)has_masked(day);
     for (size_t i = 0; i < count; i++)
         add_match(day, &values[i], &match);
     if (match.failed)

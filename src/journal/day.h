@@ -58,6 +58,10 @@ void day_cancel(struct day *day);
 enum day_result day_add(struct day *day, journal_id id, const uint8_t *bytes, size_t size,
                         const struct record *record, char error[static DAY_ERROR_SIZE]);
 
+/* Notes that the decision added next has hashes for local parts: only then are those looked
+ * for. */
+enum day_result day_note_masked(struct day *day, char error[static DAY_ERROR_SIZE]);
+
 /* Adds the configuration that records name by its number, unless it is there: the names of
  * its lists, one a line, and the conf file with keys masked. */
 enum day_result day_add_configuration(struct day *day, int64_t number, const char *lists,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,7 +29,8 @@ struct journal_reader {
     const char *directory; /* borrowed; NULL before the first search */
     struct reader_file *files;
     size_t count;
-    int64_t number; /* of lists and text; 0 none */
+    struct timespec changed; /* the directory, when it was read last; 0: read it again */
+    int64_t number;          /* of lists and text; 0 none */
     char *lists, *text;
 };
 
@@ -130,13 +132,32 @@ void journal_reader_close_removed(struct journal *journal)
     pthread_mutex_unlock(&journal->reader_lock);
 }
 
+/* Whether files have come, gone or been renamed since the directory was read last. */
+static bool has_changed(struct journal_reader *reader)
+{
+    struct timespec was = reader->changed;
+    struct stat st;
+
+    reader->changed = (struct timespec){0};
+    if (stat(reader->directory, &st) != 0)
+        return true;
+    if (st.st_mtim.tv_sec + 1 <
+        time(NULL)) /* else it may change with the time unchanged */
+        reader->changed = st.st_mtim;
+    return was.tv_sec == 0 || was.tv_sec != st.st_mtim.tv_sec ||
+           was.tv_nsec != st.st_mtim.tv_nsec;
+}
+
 /* What is in the directory now. */
 static void refresh(struct journal_reader *reader)
 {
-    DIR *dir = opendir(reader->directory);
     struct dirent *entry;
     size_t kept = 0;
+    DIR *dir;
 
+    if (!has_changed(reader))
+        return;
+    dir = opendir(reader->directory);
     close_removed(reader);
     for (size_t i = 0; i < reader->count; i++)
         reader->files[i].seen = false;
@@ -151,6 +172,8 @@ static void refresh(struct journal_reader *reader)
     }
     if (dir != NULL)
         closedir(dir);
+    else
+        reader->changed = (struct timespec){0};
     for (size_t i = 0; i < reader->count; i++) {
         if (reader->files[i].seen)
             reader->files[kept++] = reader->files[i];

@@ -205,7 +205,9 @@ static enum day_result add_masked(struct day *day, const struct pending *p,
 
     mask(day_key(day), &p->octets, &masked);
     if (!masked.failed && record_decode(masked.bytes, masked.used, &record) == 0) {
-        result = day_add(day, p->key.id, masked.bytes, masked.used, &record, error);
+        result = day_note_masked(day, error);
+        if (result == DAY_OK)
+            result = day_add(day, p->key.id, masked.bytes, masked.used, &record, error);
         record_clear(&record);
     }
     free(masked.bytes);
