@@ -39,8 +39,9 @@ enum outcome farm_reach_show(const json_t *answer, const char *what, bool wait)
         printf("%s; %lld of %lld host%s %s it\n", what, (long long)have, (long long)hosts,
                hosts == 1 ? "" : "s", have == 1 ? "has" : "have");
     else
-        printf("%s here; the farm cannot be reached (%s), %lld change%s wait%s\n", what,
-               error, (long long)waiting, waiting == 1 ? "" : "s",
+        printf("%s here; the farm %s%s%s, %lld change%s wait%s\n", what,
+               error[0] != '\0' ? "cannot be reached (" : "has not answered yet", error,
+               error[0] != '\0' ? ")" : "", (long long)waiting, waiting == 1 ? "" : "s",
                waiting == 1 ? "s" : "");
     return wait && (hosts == 0 || have < hosts) ? OUTCOME_NOT_ALL : OUTCOME_DONE;
 }

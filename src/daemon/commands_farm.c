@@ -37,7 +37,9 @@ void command_farm_reach(const struct control_session *session, const json_t *req
                  json_pack("{s:b, s:i, s:i, s:I, s:o}", "reached", reach.reached, "have",
                            (int)reach.have, "hosts", (int)reach.hosts, "waiting",
                            (json_int_t)reach.waiting, "error",
-                           reach.reached ? json_null() : protocol_text(reach.error)));
+                           reach.reached || reach.error[0] == '\0'
+                               ? json_null()
+                               : protocol_text(reach.error)));
 }
 
 /* --- farm --- */

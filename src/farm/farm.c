@@ -478,8 +478,6 @@ void farm_reach(struct farm *farm, int wait_ms, struct farm_reach *out)
         char error[BLOCKLIST_ERROR_SIZE];
 
         (void)shared_waiting(farm->blocklist, &out->waiting, error); /* 0 then */
-        if (out->error[0] == '\0')
-            text_sentence(out->error, sizeof out->error, "it has not answered yet");
     }
 }
 

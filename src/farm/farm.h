@@ -43,7 +43,7 @@ struct farm_reach {
     bool reached; /* the farm has it */
     unsigned have, hosts;
     int64_t waiting;             /* keys that the farm does not have yet */
-    char error[FARM_ERROR_SIZE]; /* why not */
+    char error[FARM_ERROR_SIZE]; /* why not; "" it has not answered yet */
 };
 /* Waits until all hosts have it, at most that long; not at all where the farm cannot be
  * reached. Any thread but a message's. */

@@ -4,6 +4,7 @@ cut, killed in the middle, cloned, or away for too long. The truth is what rblct
 
 import os
 import pathlib
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -50,10 +51,10 @@ def names(entries):
     return [e[0] for e in entries]
 
 
-def waits(host, command, entry, changes=1):
+def waits(host, command, entry, changes=1, why="cannot be reached ("):
     """The change is done here, soon, and waits for the farm."""
     said = done(host.rblctl(command, entry)).out
-    assert "the farm cannot be reached" in said and f"{changes} change" in said, said
+    assert f"here; the farm {why}" in said and f", {changes} change" in said, said
 
 
 def published(farm, entry):
@@ -83,11 +84,11 @@ def test_synchronous_standby_is_gone(farm, folder):
         wait_until(lambda: farm.postgres.sql("SELECT sync_state FROM pg_stat_replication") == [["sync"]], "no standby")
         done(one.rblctl("add", "before.example", "--wait"))
         standby.stop("immediate")
-        waits(one, "add", "a.example")
+        waits(one, "add", "a.example", why="has not answered yet")
         assert LISTED in one.mail("u@a.example")
         assert two.mail("u@good.example") == ""
-        waits(two, "add", "b.example")
-        waits(two, "remove", "before.example", 2)
+        waits(two, "add", "b.example", why="")
+        waits(two, "remove", "before.example", 2, why="")
         standby.start()
         assert names(farm.wait_equal(60)) == ["a.example", "b.example"]
         assert [published(farm, e) for e in ("a.example", "b.example", "before.example")] == [1, 1, 2]
@@ -223,7 +224,8 @@ def test_disk_full(farm):
                 file.write(bytes(4096))
         feed = one.dir / "feed"
         feed.write_text("".join(f"host{i}.example\n" for i in range(2000)))
-        done(one.rblctl("import", str(feed), "--source", "feed"))
+        assert re.search(r"imported here; the farm .*, [12]\d\d\d changes wait",
+                         done(one.rblctl("import", str(feed), "--source", "feed")).out)  # fmt: skip
         wait_until(lambda: "No space left" in wrong(one), lambda: wrong(one))
         assert LISTED in one.mail("u@host7.example")
         fill.unlink()
