@@ -27,6 +27,10 @@
 #define HOSTS_WAITED_MS  25 /* where somebody waits for them */
 #define TIDY_MS          3600000
 #define STOP_MS          1000
+#define FILL_LOCK        "1918004576" /* a number of ours */
+#define FILL_LOOK_MS     1000
+#define FILL_STILL_MS    30000
+#define FILL_MOST_MS     300000
 
 /* --- what went wrong --- */
 
@@ -152,13 +156,48 @@ static int begin_session(struct farm *farm)
         return farm_failed(farm, error);
     farm->next_read_ms = farm->next_beat_ms = farm->next_hosts_ms = farm->next_tidy_ms =
         0;
-    farm->beaten_seq = -1;
+    farm->beaten_seq = farm->fill_seq = -1;
     farm->published_seq = 0; /* its numbers may begin again */
     /* nothing is sent before it is known whether it is to be compared first: what waits since
      * longer than removals are remembered is dropped then */
     return farm->compare_now ? 0 : read_all(farm);
 }
 
+/* An empty database is filled by one host; the others look from time to time, and compare
+ * when that is done. They go on without it where it makes no progress for 30 s, or is not
+ * done after 5 minutes: it saves work only.
+ * Returns 1 where to wait, 0 where not, then perhaps with the lock, or -1. */
+static int wait_for_filler(struct farm *farm)
+{
+    static const char sql[] =
+        "SELECT seq, CASE WHEN seq = 0 THEN pg_try_advisory_lock(" FILL_LOCK ") ELSE NOT"
+        " EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE"
+        " d.datname = current_database() AND l.locktype = 'advisory' AND l.classid = 0"
+        " AND l.objid = " FILL_LOCK " AND l.granted) END FROM farm.head";
+    PGresult *result = connection_query(&farm->connection, sql, 0, NULL);
+    int64_t seq, now = clock_ms();
+    bool may;
+
+    if (result == NULL)
+        return farm_failed(farm, NULL);
+    seq = result_number(result, 0, 0);
+    may = PQntuples(result) == 1 && PQgetvalue(result, 0, 1)[0] == 't';
+    PQclear(result);
+    if (farm->fill_seq < 0)
+        farm->fill_began_ms = now;
+    if (may || now - farm->fill_began_ms > FILL_MOST_MS ||
+        (seq == farm->fill_seq && now - farm->fill_seen_ms > FILL_STILL_MS)) {
+        farm->fill_seq = -1;
+        return 0;
+    }
+    if (seq != farm->fill_seq)
+        farm->fill_seen_ms = now;
+    farm->fill_seq = seq;
+    (void)farm_failed(farm, "the database was empty, and another host fills it");
+    return 1;
+}
+
+/* Returns 1 where it has to wait for another host. */
 static int compare_if_asked(struct farm *farm)
 {
     struct farm_comparison comparison;
@@ -170,11 +209,16 @@ static int compare_if_asked(struct farm *farm)
     pthread_mutex_unlock(&farm->lock);
     if (!farm->compare_now && asked == farm->compares_done)
         return 0;
+    if (farm->compare_now && (rc = wait_for_filler(farm)) != 0)
+        return rc;
     rc = reconcile(farm, &comparison);
     if (rc == 0)
         rc = publish_all(farm);
     if (rc == 0)
         rc = read_all(farm);
+    if (rc == 0 &&
+        connection_do(&farm->connection, "SELECT pg_advisory_unlock_all()") != 0)
+        rc = farm_failed(farm, NULL);
     pthread_mutex_lock(&farm->lock);
     farm->comparison = comparison;
     memcpy(farm->comparison_error, rc == 0 ? "" : farm->status.error,
@@ -200,20 +244,22 @@ static void say_sent(struct farm *farm, uint64_t round)
     pthread_mutex_unlock(&farm->lock);
 }
 
-/* Sends and takes once. */
+/* Sends and takes once. Returns 1 where that has to wait for another host. */
 static int exchange(struct farm *farm)
 {
     uint64_t round;
+    int rc;
 
     pthread_mutex_lock(&farm->lock);
     round = farm->asked;
     pthread_mutex_unlock(&farm->lock);
     if (!farm->compare_now && (publish_all(farm) != 0 || read_all(farm) != 0))
         return -1;
-    if (compare_if_asked(farm) != 0 || hosts_forget(farm) != 0)
+    if ((rc = compare_if_asked(farm)) < 0 || hosts_forget(farm) != 0)
         return -1;
-    say_sent(farm, round);
-    return 0;
+    if (rc == 0)
+        say_sent(farm, round);
+    return rc;
 }
 
 /* Says how far we are where that is due, and looks at the others. */
@@ -284,14 +330,16 @@ static int turn(struct farm *farm, bool *notified)
 {
     uint64_t count;
     bool woken, waited;
+    int rc;
 
     woken = read(farm->wake_fd, &count, sizeof count) == (ssize_t)sizeof count;
     if (woken || (*notified && clock_ms() >= farm->next_read_ms) ||
         clock_ms() >= farm->next_read_ms + POLL_MS) {
         *notified = false;
-        if (exchange(farm) != 0)
+        if ((rc = exchange(farm)) < 0)
             return -1;
-        farm->next_read_ms = clock_ms() + 10 + (int64_t)farm->status.host_count;
+        farm->next_read_ms =
+            clock_ms() + (rc > 0 ? FILL_LOOK_MS : 10 + (int64_t)farm->status.host_count);
     }
     if (meet(farm) != 0 || tidy(farm) != 0)
         return -1;

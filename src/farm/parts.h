@@ -32,6 +32,9 @@ struct farm {
     int64_t published_seq; /* the greatest that publish answered */
     int64_t next_read_ms, next_beat_ms, next_hosts_ms, next_tidy_ms;
     int64_t beaten_seq;
+    int64_t fill_seq; /* how far another host has filled the database; -1 none does */
+    int64_t fill_seen_ms,
+        fill_began_ms; /* since when so far; since when it is waited for */
     int keep_days;
     int64_t newest_ms; /* the engine's clock at its newest change; 0 none */
     unsigned beats;

@@ -436,6 +436,32 @@ def test_quiet_for_longer_than_changes_are_kept(farm):
     assert names(farm.wait_equal()) == ["a.example", "b.example"]
 
 
+def test_an_empty_database_is_filled_by_one_host(farm):
+    one, two, three = farm
+    feed = one.dir / "feed"
+    feed.write_text("".join(f"host{i}.example\n" for i in range(6000)))
+    done(one.rblctl("import", str(feed), "--source", "feed"))
+    farm.wait(lambda h: h.rblctl("status", "--json").json["blocklist"]["entries"] == 6000, "not all there", 60)
+    sent = [host.status()["farm"]["sent"] for host in farm]
+    farm.postgres.empty()
+    farm.wait(lambda h: h.status()["farm"]["compared"] >= 2, "not compared")
+    for host in farm:
+        host.wait_sync()
+    assert farm.postgres.sql("SELECT count(*) FROM farm.entry") == [["6000"]]
+    assert sum(host.status()["farm"]["sent"] for host in farm) - sum(sent) == 6000
+    # who fills it is waited for, and no longer than it is there
+    lock = farm.postgres.hold("SELECT pg_advisory_lock(1918004576)")
+    try:
+        farm.postgres.empty()
+        farm.wait(lambda h: "another host fills it" in wrong(h), "they do not wait")
+        waits(two, "add", "a.example")
+        assert farm.postgres.sql("SELECT count(*) FROM farm.entry") == [["0"]]
+    finally:
+        lock.kill()
+        lock.wait()
+    assert len(farm.wait_equal()) == 6001
+
+
 def test_taken_after_an_upgrade(farm):
     """A row that this version does not know is looked at again by another one."""
     one = farm[0]

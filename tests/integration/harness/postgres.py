@@ -129,6 +129,16 @@ class Postgres:
         assert done.returncode == 0, done.stderr
         return [line.split("\t") for line in done.stdout.splitlines()]
 
+    def hold(self, text):
+        """A session that stays after that, until it is killed."""
+        session = subprocess.Popen([programs() / "psql", "-XAtq", "-d", self.connection("owner")],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        session.stdin.write(text + ";\n\\echo held\n")
+        session.stdin.flush()
+        while session.stdout.readline().strip() != "held":
+            assert session.poll() is None
+        return session
+
     def init(self, database="postgres"):
         return subprocess.run([binary("rblctl"), "farm", "init", self.connection("owner", database=database)],
                               capture_output=True, text=True, env=environment(), timeout=60)  # fmt: skip
