@@ -129,7 +129,10 @@ static void print_comparison(const json_t *found)
     printf("%lld rows here, %lld in the farm, at its change %lld",
            (long long)number_of(found, "here"), (long long)number_of(found, "farm"),
            (long long)number_of(found, "seq"));
-    if (here + there == 0)
+    if (number_of(found, "other") > 0)
+        printf(": %lld of the same version say something else\n",
+               (long long)number_of(found, "other"));
+    else if (here + there == 0)
         printf(": equal, %lld refused\n", (long long)number_of(found, "refused"));
     else
         printf(": %lld were taken, %lld sent\n", (long long)here, (long long)there);
@@ -140,14 +143,18 @@ static void print_comparison(const json_t *found)
 }
 
 /* NO where something differed. */
-static enum outcome compare(struct ctl *ctl)
+static enum outcome compare(struct ctl *ctl, bool full)
 {
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, ctl_request("farm-compare"), &outcome);
-    const json_t *found = json_object_get(answer, "comparison");
+    json_t *request = ctl_request("farm-compare"), *answer;
+    const json_t *found;
 
+    if (full)
+        json_object_set_new(request, "full", json_true());
+    answer = ctl_ask(ctl, request, &outcome);
     if (answer == NULL)
         return outcome;
+    found = json_object_get(answer, "comparison");
     if (json_array_size(json_object_get(found, "rows")) > 0)
         outcome = OUTCOME_NO;
     if (ctl->json)
@@ -193,7 +200,7 @@ enum outcome ctl_farm(struct ctl *ctl, const struct arguments *arguments)
     if (count == 2 && strcmp(words[0], "init") == 0)
         return init(words[1]);
     if (count == 1 && strcmp(words[0], "compare") == 0)
-        return compare(ctl);
+        return compare(ctl, arguments->option[OPTION_FULL] != NULL);
     if (count == 2 && strcmp(words[0], "forget") == 0)
         return forget(ctl, words[1]);
     return ctl_error(OUTCOME_USAGE,

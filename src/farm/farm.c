@@ -202,16 +202,18 @@ static int compare_if_asked(struct farm *farm)
 {
     struct farm_comparison comparison;
     uint64_t asked;
+    bool full;
     int rc;
 
     pthread_mutex_lock(&farm->lock);
     asked = farm->compares_asked;
+    full = farm->compare_full;
     pthread_mutex_unlock(&farm->lock);
     if (!farm->compare_now && asked == farm->compares_done)
         return 0;
     if (farm->compare_now && (rc = wait_for_filler(farm)) != 0)
         return rc;
-    rc = reconcile(farm, &comparison);
+    rc = reconcile(farm, full, &comparison);
     if (rc == 0)
         rc = publish_all(farm);
     if (rc == 0)
@@ -224,6 +226,7 @@ static int compare_if_asked(struct farm *farm)
     memcpy(farm->comparison_error, rc == 0 ? "" : farm->status.error,
            rc == 0 ? 1 : sizeof farm->comparison_error);
     farm->compares_done = asked;
+    farm->compare_full &= farm->compares_asked != asked;
     pthread_cond_broadcast(&farm->news);
     pthread_mutex_unlock(&farm->lock);
     return rc;
@@ -557,7 +560,7 @@ void farm_status_end(struct farm_status *status)
     status->host_count = 0;
 }
 
-int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
+int farm_compare(struct farm *farm, bool full, int wait_ms, struct farm_comparison *out,
                  char error[static FARM_ERROR_SIZE])
 {
     struct timespec until = clock_timespec(clock_ms() + wait_ms);
@@ -567,6 +570,7 @@ int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
     error[0] = '\0';
     pthread_mutex_lock(&farm->lock);
     asked = ++farm->compares_asked;
+    farm->compare_full |= full;
     wake(farm);
     while (farm->compares_done < asked && rc == 0 && !atomic_load(&farm->stopping) &&
            (farm->status.connected || farm->status.error[0] == '\0'))

@@ -49,6 +49,7 @@ struct farm {
     uint64_t failed_round;         /* …, or was not, as the farm was not reached */
     unsigned waiters;
     uint64_t compares_asked, compares_done;
+    bool compare_full; /* one of those asked for is */
     struct farm_comparison comparison;
     char comparison_error[FARM_ERROR_SIZE];
     char forget[FARM_NAME_SIZE]; /* a node; "" none */
@@ -61,7 +62,7 @@ int publish_all(struct farm *farm); /* what is in the outbox */
 int read_all(struct farm *farm);    /* sets compare_now where the cursor is not there */
 int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms);
 int read_note(struct farm *farm, int64_t now_ms); /* keeps the cursor, read now */
-int reconcile(struct farm *farm, struct farm_comparison *out);
+int reconcile(struct farm *farm, bool full, struct farm_comparison *out);
 int hosts_beat(struct farm *farm);
 int hosts_look(struct farm *farm);
 int hosts_forget(struct farm *farm);

@@ -28,6 +28,7 @@ struct walk {
     int64_t floor_ms;            /* dead rows older than that are left out */
     int64_t drop_ms; /* own rows older than that which the farm lacks go; 0 none */
     bool quiet;      /* a new host's first list */
+    bool full;       /* rows of one version are compared, too */
 
     const PGresult *result; /* a batch of the farm's rows, in order */
     int at, count;
@@ -98,6 +99,16 @@ static void only_here(struct walk *walk, const struct shared_row *row)
     keep_key(walk->own, &walk->own_count, row);
 }
 
+/* Whether a row of the same version says something else. What has an end may have ended on one
+ * side before the other heard of it. */
+static bool says_else(const struct shared_row *a, const struct shared_row *b)
+{
+    if (a->expires != 0 || b->expires != 0)
+        return false;
+    return strcmp(a->action, b->action) != 0 || strcmp(a->reason, b->reason) != 0 ||
+           (strcmp(a->action, "removed") != 0 && a->since != b->since);
+}
+
 static void on_both(struct walk *walk, const struct shared_row *theirs,
                     const struct shared_row *ours)
 {
@@ -111,6 +122,9 @@ static void on_both(struct walk *walk, const struct shared_row *theirs,
         walk->out->newer++;
         note(walk->out, ours, "it is newer here");
         keep_key(walk->own, &walk->own_count, ours);
+    } else if (walk->full && says_else(theirs, ours)) {
+        walk->out->other++;
+        note(walk->out, ours, "the farm's says something else");
     }
 }
 
@@ -419,6 +433,8 @@ static int compare(struct walk *walk)
     differing = compare_digests(walk);
     if (differing < 0)
         return -1;
+    if (walk->full)
+        differing = SHARED_BUCKETS;
     if (differing > 0 &&
         (doubt_cursor(farm) != 0 || declare(walk, differing) != 0 || walk_all(walk) != 0))
         return -1;
@@ -445,7 +461,7 @@ static void tell(const struct farm *farm, const struct farm_comparison *out)
         log_info("farm: compared rows=%" PRId64 ": equal", out->here);
 }
 
-int reconcile(struct farm *farm, struct farm_comparison *out)
+int reconcile(struct farm *farm, bool full, struct farm_comparison *out)
 {
     struct walk *walk = calloc(1, sizeof *walk);
     char error[BLOCKLIST_ERROR_SIZE];
@@ -456,6 +472,7 @@ int reconcile(struct farm *farm, struct farm_comparison *out)
         return farm_failed(farm, "no memory");
     walk->farm = farm;
     walk->out = out;
+    walk->full = full;
     walk->taken = calloc(BATCH_ROWS + 1, sizeof *walk->taken);
     walk->own = calloc(BATCH_ROWS + 1, sizeof *walk->own);
     walk->dropped = calloc(BATCH_ROWS + 1, sizeof *walk->dropped);

@@ -462,6 +462,21 @@ def test_an_empty_database_is_filled_by_one_host(farm):
     assert len(farm.wait_equal()) == 6001
 
 
+def test_compared_in_full(farm):
+    """What somebody wrote to the tables by hand, with the version that was there."""
+    one, two, _ = farm
+    done(one.rblctl("add", "a.example", "b.example", "--wait"))
+    done(two.rblctl("add", "short.example", "-e", "1h"))
+    done(two.rblctl("remove", "b.example", "--wait"))
+    done(two.rblctl("farm", "compare", "--full"))
+    farm.postgres.sql("UPDATE farm.entry SET reason = 'by hand' WHERE entry = 'a.example'")
+    done(two.rblctl("farm", "compare"))
+    result = two.rblctl("farm", "compare", "--full")
+    assert result.status == 1 and "a.example block manual: the farm's says something else" in result.out, result
+    done(one.rblctl("add", "a.example", "--wait"))
+    done(two.rblctl("farm", "compare", "--full"))
+
+
 def test_taken_after_an_upgrade(farm):
     """A row that this version does not know is looked at again by another one."""
     one = farm[0]
