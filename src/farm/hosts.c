@@ -98,8 +98,9 @@ int hosts_look(struct farm *farm)
         " coalesce(b.refused, 0), coalesce((extract(epoch FROM clock_timestamp() - "
         "(SELECT"
         " c.stored FROM farm.change c WHERE c.seq > b.applied ORDER BY c.seq LIMIT 1)) *"
-        " 1000)::bigint, 0), coalesce(n.number, -1) FROM farm.node n LEFT JOIN farm.beat "
-        "b USING (name)"
+        " 1000)::bigint, 0), coalesce(n.number, -1),"
+        " current_setting('synchronous_standby_names') <> ''"
+        " FROM farm.node n LEFT JOIN farm.beat b USING (name)"
         " ORDER BY n.name COLLATE \"C\" LIMIT 1000";
     PGresult *result = connection_query(&farm->connection, sql, 0, NULL);
     struct farm_host *hosts, *old;
@@ -107,7 +108,7 @@ int hosts_look(struct farm *farm)
 
     if (result == NULL)
         return farm_failed(farm, NULL);
-    count = PQnfields(result) != 10              ? 0
+    count = PQnfields(result) != 11              ? 0
             : PQntuples(result) > FARM_HOSTS_MAX ? FARM_HOSTS_MAX
                                                  : PQntuples(result);
     hosts = calloc((size_t)count + 1, sizeof *hosts);
@@ -118,6 +119,7 @@ int hosts_look(struct farm *farm)
     for (int i = 0; i < count; i++)
         hosts[i] = host_of(farm, result, i);
     pthread_mutex_lock(&farm->lock);
+    farm->status.has_standby = count > 0 && PQgetvalue(result, 0, 10)[0] == 't';
     old = farm->status.hosts;
     for (unsigned i = 0, k = 0; i < (unsigned)count; i++) {
         while (k < farm->status.host_count && strcmp(old[k].name, hosts[i].name) < 0)

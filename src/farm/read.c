@@ -37,7 +37,8 @@ int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms)
 {
     static const char sql[] =
         "SELECT h.schema, h.epoch, h.seq, coalesce(c.stamp, 0), h.keep_days,"
-        " (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+        " (extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
+        " coalesce((extract(epoch FROM c.stored) * 1000)::bigint, 0)"
         " FROM farm.head h LEFT JOIN farm.change c USING (seq)";
     int64_t began = clock_ms();
     PGresult *result = connection_query(&farm->connection, sql, 0, NULL);
@@ -46,7 +47,7 @@ int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms)
 
     if (result == NULL)
         return farm_failed(farm, NULL);
-    known = PQntuples(result) == 1 && PQnfields(result) == 6 &&
+    known = PQntuples(result) == 1 && PQnfields(result) == 7 &&
             result_number(result, 0, 0) == FARM_SCHEMA;
     if (!known) {
         char text[200];
@@ -67,6 +68,7 @@ int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms)
     head->stamp = result_number(result, 0, 3);
     farm->keep_days = (int)(result_number(result, 0, 4) % 36600);
     *now_ms = result_number(result, 0, 5);
+    farm->newest_ms = result_number(result, 0, 6);
     PQclear(result);
     clock_gettime(CLOCK_REALTIME, &own);
     pthread_mutex_lock(&farm->lock);
