@@ -61,13 +61,15 @@ static int compare_keys(const struct shared_row *a, const struct shared_row *b)
 static void note(struct farm_comparison *out, const struct shared_row *row,
                  const char *what)
 {
-    char name[100];
+    char name[100], action[20], source[40]; /* cut; the server may send anything */
 
     if (out->row_count == sizeof out->rows / sizeof out->rows[0])
         return;
-    (void)utf8_show(row->entry, name, sizeof name); /* cut */
-    text_sentence(out->rows[out->row_count++], sizeof out->rows[0], "%s %s %.64s: %s",
-                  name, row->side == 0 ? "removed" : row->action, row->source, what);
+    (void)utf8_show(row->entry, name, sizeof name);
+    (void)utf8_show(row->side == 0 ? "removed" : row->action, action, sizeof action);
+    (void)utf8_show(row->source, source, sizeof source);
+    text_sentence(out->rows[out->row_count++], sizeof out->rows[0], "%s %s %s: %s", name,
+                  action, source, what);
 }
 
 static void take(struct walk *walk, const struct shared_row *row)
@@ -218,6 +220,26 @@ static int merge_taken(struct walk *walk)
     return 0;
 }
 
+/* This host's rows up to the end of the batch are looked at; those just taken from it would
+ * be seen as own ones that the farm lacks. */
+static void go_behind_batch(struct walk *walk)
+{
+    const struct shared_place *place = &walk->place;
+    const struct shared_row here = {
+        .entry = place->entry, .side = place->side, .source = place->source};
+    struct shared_place next;
+    struct shared_row last;
+
+    if (walk->count == 0)
+        return;
+    last = row_of_result(walk->result, walk->count - 1, 0);
+    next.side = last.side;
+    if (compare_keys(&last, &here) > 0 &&
+        text_copy(last.entry, next.entry, sizeof next.entry) &&
+        text_copy(last.source, next.source, sizeof next.source))
+        walk->place = next;
+}
+
 /* This host's rows beside a batch of the farm's. */
 static int look_at_batch(struct walk *walk)
 {
@@ -243,7 +265,10 @@ static int look_at_batch(struct walk *walk)
 
         only_there(walk, &theirs);
     }
-    return merge_taken(walk);
+    if (merge_taken(walk) != 0)
+        return -1;
+    go_behind_batch(walk);
+    return 0;
 }
 
 static int walk_all(struct walk *walk)

@@ -29,10 +29,13 @@ int __wrap_connection_do(struct connection *connection, const char *sql);
 static char directory[] = "/tmp/fuzz-farm-XXXXXX";
 static char *answers; /* what is left of the input */
 
-static void check(bool holds)
+#define check(holds) check_at(holds, __LINE__)
+static void check_at(bool holds, int line)
 {
-    if (!holds)
-        abort();
+    if (holds)
+        return;
+    fprintf(stderr, "fuzz_farm.c:%d does not hold\n", line);
+    abort();
 }
 
 /* --- the server --- */
@@ -157,7 +160,10 @@ static void begin(struct farm *farm)
                             10000, error) == BLOCKLIST_OK);
     farm->blocklist->versions.merging = true;
     farm->blocklist->versions.last_at = 9;
-    check(sql_exec(farm->blocklist->writing.db, sql) == SQLITE_OK);
+    if (sql_exec(farm->blocklist->writing.db, sql) != SQLITE_OK) {
+        fprintf(stderr, "%s\n", sqlite3_errmsg(farm->blocklist->writing.db));
+        abort();
+    }
     check(transaction_commit(farm->blocklist, error) == BLOCKLIST_OK);
     check(shared_state(farm->blocklist, &farm->state, error) == BLOCKLIST_OK);
     farm->compare_now = farm->answers = false;
@@ -236,8 +242,11 @@ static void check_all(struct farm *farm)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct farm *farm;
-    char *text = strndup((const char *)data, size), *calls;
+    char *text, *calls;
 
+    if (size == 0)
+        return 0;
+    text = strndup((const char *)data, size);
     if (farm == NULL)
         farm = start();
     check(text != NULL);

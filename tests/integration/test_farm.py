@@ -114,6 +114,21 @@ def test_an_old_list_joins(folder):
         assert [e[0] for e in farm.wait_equal()] == ["of-the-farm.example", "while-alone.example"]
 
 
+def test_a_new_host_has_nothing_to_send(folder, tmp_path):
+    """More rows than are compared at once: what was just taken is not taken for its own."""
+    rows = tmp_path / "rows"
+    rows.write_text("".join(f"user{n}@domain{n % 97}.example\n" for n in range(12000)))
+    with Farm(folder, hosts=2, start=False) as farm:
+        one, two = farm
+        one.start()
+        done(one.rblctl("import", str(rows), "--source", "feed"))
+        one.wait_sync()
+        two.start()
+        two.wait_sync()
+        assert len(two.entries()) == 12000
+        assert two.status()["farm"]["sent"] == 0
+
+
 # --- commands ---
 
 
