@@ -109,20 +109,12 @@ static struct blocklist *allocate(const struct blocklist_options *options)
     return blocklist;
 }
 
-/* A merged row changes a dozen pages, and as its triggers call functions SQLite keeps what
- * they were for as long as the row takes: in memory, unless they are more than this. Its own
- * limit is 64 KB, from which on each page of each row is written to a file. From 128 KB on
- * it cannot write what it has in memory to the file, and says that the disk is full. */
-#define STATEMENT_JOURNAL (124 * 1024)
-
 struct blocklist *blocklist_open(const struct blocklist_options *options,
                                  char error[static BLOCKLIST_OPEN_ERROR_SIZE])
 {
     struct blocklist *blocklist = allocate(options);
 
     error[0] = '\0';
-    /* refused from the second on, as SQLite is at work already */
-    (void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, STATEMENT_JOURNAL);
     if (blocklist == NULL) {
         text_sentence(error, BLOCKLIST_OPEN_ERROR_SIZE, "no memory");
         return NULL;
