@@ -246,6 +246,10 @@ def test_counts_add_up_and_one_host_acts(folder):
         send(one, 30, login="bert")  # of one host alone: 30 are no 40
         heard_by_all(farm, [one, two, three], {"mx1": 12, "mx2": 12, "mx3": 12})
         assert all(findings(h) == [] for h in farm)
+        (usage,) = two.rblctl("usage", "user:anna", "--json").json
+        assert usage["hosts"] == 3
+        assert {(c["value"], c["farm"]) for c in usage["counts"] if c["count"] == "recipients"} == {(12, 36)}
+        assert re.search(r"FARM\n.*recipients in 1h +12 +40 +bulk +36\n", two.rblctl("usage", "user:anna").out)
         sent = 36
         for _ in range(8):  # one after the other: the 40th is over the limit, on whichever host acts
             for host in farm:
