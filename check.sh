@@ -9,7 +9,8 @@
 #   tsan         the unit tests, and some of integration, under ThreadSanitizer
 #   integration  real Postfix, sendmail and name servers, the daemon under ASan and UBSan
 #   guards       tests/guards: each daily event with each kind of list
-#   chaos        tests/chaos for CHAOS_SECONDS (60), the daemon under ASan and UBSan
+#   chaos        tests/chaos for CHAOS_SECONDS (60) and tests/farm-chaos for
+#                FARM_CHAOS_SECONDS (60), the daemons under ASan and UBSan
 #   fuzz         each libFuzzer target for FUZZ_SECONDS (20)
 #   cares        what uses c-ares, with Debian 13's (tests/cares-1.34)
 # Logs are in build/check. The last line is "N passed, N failed"; exit 1 if any failed.
@@ -186,6 +187,9 @@ part_chaos() {
     try_build asan all --enable-sanitizer=address,undefined
     BUILD_DIR=$PWD/build/asan CHAOS_SECONDS=${CHAOS_SECONDS:-60} check chaos tests/chaos
     grep -E '^(chaos: seed|sessions )' "$logs/chaos.log"
+    BUILD_DIR=$PWD/build/asan FARM_CHAOS_SECONDS=${FARM_CHAOS_SECONDS:-60} \
+        check farm-chaos tests/farm-chaos
+    grep -E '^(farm-chaos: (seed|all hosts)|changes )' "$logs/farm-chaos.log"
 }
 
 fuzz_one() { # fuzz_one PROGRAM: seeds are in tests/fuzz/seeds/NAME

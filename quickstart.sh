@@ -1,22 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# usage: ./quickstart.sh [--once]
+# usage: ./quickstart.sh [--once | --farm]
 # Shows rblmilter at work, on a Debian 12 as root: installs what is needed, builds, starts
 # a Postfix of its own, two DNS lists (rbldnsd) and rblmilter on loopback in a temporary
 # folder, and sends four mails. Then it runs until Ctrl-C; with --once it ends after the
-# show. Exit status 0 only if all four went as they should. An installed Postfix is not
-# touched.
+# show. With --farm it shows one blocklist on three hosts that share it by a PostgreSQL of
+# its own, and ends. Exit status 0 only if all went as it should. An installed Postfix or
+# PostgreSQL is not touched.
 set -u
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=tests/packages.sh
 . tests/packages.sh
 
-once=
-case "${1:-}" in
-'') ;;
---once) once=1 ;;
+what=${1:-}
+case "$what" in
+'' | --once | --farm) ;;
 *)
-    echo "usage: ./quickstart.sh [--once]"
+    echo "usage: ./quickstart.sh [--once | --farm]"
     exit 2
     ;;
 esac
@@ -29,7 +29,9 @@ dir=$(mktemp -d /tmp/rblmilter-quickstart-XXXXXX) || exit 1
 chmod 755 "$dir"
 failures=0
 rbldnsd_pid=
-milter_pid=
+milter_pids=()
+milter_ports=()
+smtp_ports=()
 
 bold='' plain=''
 [ ! -t 1 ] || bold=$'\033[1m' plain=$'\033[0m'
@@ -43,9 +45,10 @@ give_up() {
 
 clean_up() {
     [ ! -d "$dir/postfix/queue/pid" ] || postfix -c "$dir/postfix" stop >/dev/null 2>&1
-    [ -z "$milter_pid" ] || kill "$milter_pid" 2>/dev/null
+    [ ${#milter_pids[@]} = 0 ] || kill "${milter_pids[@]}" 2>/dev/null
     [ -z "$rbldnsd_pid" ] || kill "$rbldnsd_pid" 2>/dev/null
     wait
+    [ ! -f "$dir/postgres/data/postmaster.pid" ] || as_postgres pg_ctl -m immediate stop
     rm -rf "$dir"
 }
 trap clean_up EXIT
@@ -118,15 +121,55 @@ EOF
     rbldnsd_pid=$!
 }
 
+# --- a PostgreSQL: by its socket alone, where the daemons' user is the role rblmilter ---
+
+as_postgres() { # as_postgres initdb|pg_ctl ARGUMENT...
+    local programs=(/usr/lib/postgresql/*/bin)
+    (cd / && runuser -u postgres -- "${programs[-1]}/$1" -D "$dir/postgres/data" "${@:2}") \
+        >>"$dir/postgres.log" 2>&1
+}
+
+start_postgres() {
+    install -d -o postgres "$dir/postgres" || return 1
+    as_postgres initdb -A peer -U postgres -E UTF8 --locale=C.UTF-8 --no-sync || return 1
+    echo "local all all peer map=show" >"$dir/postgres/data/pg_hba.conf"
+    printf 'show %s\n' "root postgres" "postgres postgres" "nobody rblmilter" \
+        >"$dir/postgres/data/pg_ident.conf"
+    cat >>"$dir/postgres/data/postgresql.conf" <<EOF
+listen_addresses = ''
+unix_socket_directories = '$dir/postgres'
+EOF
+    as_postgres pg_ctl -w start
+}
+
 # --- rblmilter ---
 
-start_rblmilter() {
-    milter_port=$(free_port)
-    mkdir "$dir/rblmilter"
-    chown nobody "$dir/rblmilter"
-    cat >"$dir/rblmilter.conf" <<EOF
+# In the folder NAME; more of its conf file comes from standard input.
+start_rblmilter() { # start_rblmilter NAME
+    local port
+    port=$(free_port)
+    mkdir "$dir/$1"
+    chown nobody "$dir/$1"
+    {
+        cat <<EOF
 user = "nobody"
-milter { socket = "inet:$milter_port@127.0.0.1" }
+milter { socket = "inet:$port@127.0.0.1" }
+blocklist { database = "$dir/$1/blocklist.db" }
+journal { directory = "$dir/$1/journal" }
+log { target = "stderr" }
+control { socket = "$dir/$1/control.sock" }
+EOF
+        cat
+    } >"$dir/$1.conf"
+    $tree/rblmilter -t -c "$dir/$1.conf" >/dev/null || return 1
+    setsid $tree/rblmilter -c "$dir/$1.conf" 2>"$dir/$1.log" &
+    milter_pids+=($!)
+    milter_ports+=("$port")
+    wait_for_port "$port"
+}
+
+start_with_lists() {
+    start_rblmilter rblmilter <<EOF
 resolver { servers = { "127.0.0.1:$dns_port" } }
 list "clients" {
   zone  = "clients.test"
@@ -140,21 +183,27 @@ list "domains" {
   weight = 8
 }
 verdict { reject = 8  tag = 4 }
-blocklist { database = "$dir/rblmilter/blocklist.db" }
-journal { directory = "$dir/rblmilter/journal" }
-log { target = "stderr" }
-control { socket = "$dir/rblmilter/control.sock" }
 EOF
-    $tree/rblmilter -t -c "$dir/rblmilter.conf" >/dev/null || return 1
-    setsid $tree/rblmilter -c "$dir/rblmilter.conf" 2>"$dir/rblmilter.log" &
-    milter_pid=$!
-    wait_for_port "$milter_port"
+}
+
+start_farm() {
+    local host database="host=$dir/postgres dbname=postgres"
+    $tree/rblctl farm init "$database user=postgres" >"$dir/mx1.log" 2>&1 || return 1
+    for host in mx1 mx2 mx3; do
+        start_rblmilter $host <<EOF || return 1
+farm { database = "$database user=rblmilter"  node = "$host" }
+EOF
+    done
 }
 
 # --- Postfix: XCLIENT lets us be any client, mail goes to a folder ---
 
+# Each rblmilter has a port of Postfix of its own.
 start_postfix() {
-    smtp_port=$(free_port)
+    local i
+    for i in "${!milter_ports[@]}"; do
+        smtp_ports+=("$(free_port)")
+    done
     mkdir -p "$dir/postfix/queue" "$dir/postfix/data" "$dir/mail"
     chown postfix "$dir/postfix/data"
     chown nobody "$dir/mail"
@@ -178,10 +227,8 @@ alias_maps =
 default_transport = discard:
 smtpd_peername_lookup = no
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
-smtpd_milters = inet:127.0.0.1:$milter_port
 EOF
     cat >"$dir/postfix/master.cf" <<EOF
-127.0.0.1:$smtp_port inet n - n - - smtpd
 postlog unix-dgram n - n - 1 postlogd
 pickup  unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -197,26 +244,31 @@ discard unix - - n - - discard
 virtual unix - n n - - virtual
 anvil   unix - - n - 1 anvil
 EOF
-    postfix -c "$dir/postfix" start >"$dir/postfix.log" 2>&1 && wait_for_port "$smtp_port"
+    for i in "${!milter_ports[@]}"; do
+        echo "127.0.0.1:${smtp_ports[i]} inet n - n - - smtpd" \
+            "-o smtpd_milters=inet:127.0.0.1:${milter_ports[i]}"
+    done >>"$dir/postfix/master.cf"
+    postfix -c "$dir/postfix" start >"$dir/postfix.log" 2>&1 && wait_for_port "${smtp_ports[-1]}"
 }
 
 # --- the show ---
 
-# Sends a mail as that client; shows the SMTP session from MAIL on.
-send() { # send CLIENT SENDER
-    swaks --server 127.0.0.1 --port "$smtp_port" --xclient "ADDR=$1 NAME=[UNAVAILABLE]" \
+# Sends a mail as that client, to the first host or another; shows the SMTP session from
+# MAIL on.
+send() { # send CLIENT SENDER [HOST]
+    swaks --server 127.0.0.1 --port "${smtp_ports[${3:-1} - 1]}" --xclient "ADDR=$1 NAME=[UNAVAILABLE]" \
         --helo client.example --from "$2" --to anna@example.org \
         --header "Subject: from $1" --body "Hello" >"$dir/swaks.log" 2>&1
     grep -E '^( ->|<-|<\*\*)' "$dir/swaks.log" | sed -n '/MAIL FROM/,/^<.*250 .*queued\|^<\*\* /p' |
-        grep -vE '^ -> *($|Date:|To:|From:|Message-Id:|X-Mailer:)' | sed 's/^/    /'
+        tr -d '\r' | grep -vE '^ -> *($|Date:|To:|From:|Message-Id:|X-Mailer:)' | sed 's/^/    /'
 }
 
-# Looks for a line, shows it (the session's own were shown already), and counts what is
-# missing as a failure.
+# Looks for a line, shows it (where it was not shown already, as a session's own), and counts
+# what is missing as a failure.
 expect() { # expect WHAT FILE REGEX
     local line
     if line=$(wait_for_line "$2" "$3"); then
-        [ "$2" = "$dir/swaks.log" ] || printf '  %s\n    %s\n' "$1" "$line"
+        [[ $2 = */swaks.log || $2 = */rblctl.log ]] || printf '  %s\n    %s\n' "$1" "$line"
     else
         printf '  %s\n    MISSING: no line fits %s\n' "$1" "$3"
         failures=$((failures + 1))
@@ -268,12 +320,73 @@ tagged_mail() {
     expect "and:" "${mail:-/dev/null}" '^X-RBL-Lists: .*clients'
 }
 
+# --- the show of a farm ---
+
+# Shows a command on mx1, mx2 or mx3, and what it says.
+on_host() { # on_host NUMBER ARGUMENT...
+    echo "  on mx$1: rblctl ${*:2}"
+    $tree/rblctl -s "$dir/mx$1/control.sock" "${@:2}" 2>&1 | tee "$dir/rblctl.log" | sed 's/^/    /'
+}
+
+# Until all three know of all.
+wait_for_farm() {
+    local i host
+    for host in mx1 mx2 mx3; do
+        for ((i = 0; i < 400; i++)); do
+            [ "$($tree/rblctl -s "$dir/$host/control.sock" farm 2>&1 | grep -c equal)" != 3 ] || continue 2
+            sleep 0.05
+        done
+        return 1
+    done
+}
+
+show_farm() {
+    local i sender=bob@bulk.example
+
+    say "1. Three hosts share one blocklist"
+    on_host 1 farm
+
+    say "2. A sender is listed on mx1, and refused on mx2 and mx3"
+    on_host 1 add $sender --reason "bulk mail"
+    expect "on all:" "$dir/rblctl.log" '3 of 3 hosts have it'
+    for i in 2 3; do
+        echo "  a mail to mx$i:"
+        send 192.0.2.10 $sender $i
+        expect "the reply:" "$dir/swaks.log" '554 5\.7\.1 .*bob@bulk\.example'
+    done
+
+    say "3. It is removed on mx3, and let in by mx1 and mx2"
+    on_host 3 remove $sender
+    expect "on all:" "$dir/rblctl.log" '3 of 3 hosts have it'
+    for i in 1 2; do
+        echo "  a mail to mx$i:"
+        send 192.0.2.10 $sender $i
+        expect "the reply:" "$dir/swaks.log" '250 .*queued'
+    done
+
+    say "4. Who did that? Ask mx2"
+    on_host 2 log $sender
+    expect "listed:" "$dir/rblctl.log" '@mx1 add '
+    expect "removed:" "$dir/rblctl.log" '@mx3 remove '
+}
+
+# Ends with status 1 where something was not as it should be.
+judge() { # judge WORDS LOG...
+    echo
+    if [ $failures != 0 ]; then
+        echo "$failures things were not as they should be; rblmilter's log:"
+        cat "${@:2}"
+        exit 1
+    fi
+    echo "$1"
+}
+
 how_to_go_on() {
     say "How to go on"
     cat <<EOF
   All of it runs until Ctrl-C, in $dir.
   Be any client you like (192.0.2.1 and 192.0.2.4 are listed):
-    swaks --server 127.0.0.1:$smtp_port --xclient 'ADDR=192.0.2.1' --from a@b.example --to anna@example.org
+    swaks --server 127.0.0.1:${smtp_ports[0]} --xclient 'ADDR=192.0.2.1' --from a@b.example --to anna@example.org
   List a sender, and try again with that sender; ask why:
     $tree/rblctl -s $dir/rblmilter/control.sock add bob@b.example --reason "bulk mail"
     $tree/rblctl -s $dir/rblmilter/control.sock why bob@b.example
@@ -285,22 +398,29 @@ EOF
 }
 
 say "Installing what is needed, and building"
-install_packages "$dir/apt.log" "${build_packages[@]}" postfix rbldnsd swaks ||
+packages=(rbldnsd)
+[ "$what" != --farm ] || packages=(postgresql-15)
+install_packages "$dir/apt.log" "${build_packages[@]}" postfix swaks "${packages[@]}" ||
     give_up "the packages could not be installed"
 build || give_up "the build failed" "$dir/build.log"
+
+if [ "$what" = --farm ]; then
+    start_postgres || give_up "PostgreSQL does not start" "$dir/postgres.log"
+    start_farm || give_up "rblmilter does not start" "$dir/mx1.log"
+    start_postfix || give_up "Postfix does not start" "$dir/maillog"
+    wait_for_farm || give_up "the three hosts do not find each other" "$dir/mx1.log"
+    show_farm
+    judge "All went as it should. A farm of your own: docs/farm.md" "$dir"/mx?.log
+    exit 0
+fi
+
 start_lists
-start_rblmilter || give_up "rblmilter does not start" "$dir/rblmilter.log"
+start_with_lists || give_up "rblmilter does not start" "$dir/rblmilter.log"
 start_postfix || give_up "Postfix does not start" "$dir/maillog"
 show
-echo
-if [ $failures != 0 ]; then
-    echo "$failures things were not as they should be; rblmilter's log:"
-    cat "$dir/rblmilter.log"
-    exit 1
-fi
-echo "All five went as they should."
-if [ -z "$once" ]; then
+judge "All five went as they should." "$dir/rblmilter.log"
+if [ -z "$what" ]; then
     how_to_go_on
     trap 'exit 0' INT TERM
-    wait $milter_pid
+    wait "${milter_pids[0]}"
 fi

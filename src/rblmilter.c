@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sql.h"
 #include "daemon/daemon.h"
 #include "daemon/process.h"
 #include "milter/milter.h"
@@ -280,6 +281,7 @@ int main(int argc, char **argv)
     }
     if (options.test)
         return check_config(options.config);
+    sql_start();
     signal(SIGPIPE, SIG_IGN);
     signals_block();
     return start_and_run(&options);

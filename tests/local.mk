@@ -33,7 +33,7 @@ coverage: all
 CLEANFILES += coverage.info
 
 EXTRA_DIST += tests/nameserver.py
-EXTRA_DIST += tests/integration tests/guards tests/chaos tests/chaos_lib tests/kill9 tests/kill9_lib \
+EXTRA_DIST += tests/integration tests/guards tests/chaos tests/farm-chaos tests/chaos_lib tests/kill9 tests/kill9_lib \
 	tests/packages.sh tests/cares-1.34
 
 # A folder is packed as it stands, with what Python left in it.

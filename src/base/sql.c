@@ -4,6 +4,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+void sql_start(void)
+{
+    /* not more: SQLite 3.40 cannot move what is larger to a file, and calls the disk full
+     * (unixWrite cuts what it writes at once to 17 bits) */
+    (void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, 0x1ffff); /* else it is slower */
+}
+
 int sql_harden(sqlite3 *db)
 {
     static const struct {

@@ -190,6 +190,7 @@ static enum blocklist_result end_what_is_over(struct blocklist_import *import,
 
     if (result != BLOCKLIST_OK)
         return result;
+    versions_begin(&import->blocklist->versions);
     if (transaction_check_file(import->blocklist, error) != BLOCKLIST_OK)
         result = BLOCKLIST_FAILED;
     else if (end_old(import) != SQLITE_OK)

@@ -11,7 +11,7 @@
 #include "blocklist/transaction.h"
 
 #define JOIN_ROWS     20000
-#define FORGET_ROWS   "2000"
+#define FORGET_ROWS   2000
 #define MANY_ROWS     1000
 #define NOBODY        65534      /* the uid of who is on another host */
 #define SECOND_MAX    9000000000 /* as schema_check.c has it */
@@ -46,6 +46,16 @@ struct merge {
     sqlite3_stmt *find, *find_gone, *put, *change, *drop, *put_gone, *drop_gone, *met,
         *met_mark, *mark_rows, *mark_gone, *accepted;
     bool quiet;
+    struct blocklist_actor actor; /* as set last; action NULL: not yet */
+    const char *action, *reason;
+    int64_t has_outbox, has_refused; /* else nothing need be looked for there */
+};
+
+/* What there is of a row's key and of its entry. */
+struct stored {
+    bool is_listed, is_gone, is_marked;
+    struct version version; /* of the one that is listed or gone */
+    struct version mark;
 };
 
 static int prepare(struct merge *merge)
@@ -108,18 +118,17 @@ static void finish(struct merge *merge)
         sqlite3_finalize(statements[i]);
 }
 
-/* What the row's key and its entry's mark have. Returns SQLite's code. */
-static int look(struct merge *merge, const struct shared_row *row, struct version *stored,
-                bool *is_stored, struct version *mark, bool *is_marked)
+/* Returns SQLite's code. */
+static int look(struct merge *merge, const struct shared_row *row, struct stored *stored)
 {
     int64_t allow = row->side - 1;
     int rc = sql_bind(merge->find, "tit", row->entry, allow, row->source);
 
-    *is_stored = *is_marked = false;
+    *stored = (struct stored){0};
     if (rc == SQLITE_OK && (rc = sqlite3_step(merge->find)) == SQLITE_ROW) {
-        *stored = (struct version){sqlite3_column_int64(merge->find, 0),
-                                   sqlite3_column_int64(merge->find, 1)};
-        *is_stored = true;
+        stored->version = (struct version){sqlite3_column_int64(merge->find, 0),
+                                           sqlite3_column_int64(merge->find, 1)};
+        stored->is_listed = true;
     }
     sqlite3_reset(merge->find);
     if (rc == SQLITE_ROW || rc == SQLITE_DONE)
@@ -129,12 +138,12 @@ static int look(struct merge *merge, const struct shared_row *row, struct versio
                                 sqlite3_column_int64(merge->find_gone, 2)};
 
         if (sqlite3_column_int(merge->find_gone, 0) == -1) {
-            *mark = found;
-            *is_marked = true;
+            stored->mark = found;
+            stored->is_marked = true;
         }
         if (sqlite3_column_int(merge->find_gone, 0) == allow) {
-            *stored = found;
-            *is_stored = true;
+            stored->version = found;
+            stored->is_gone = true;
         }
         rc = SQLITE_OK;
     }
@@ -150,6 +159,13 @@ static int set_actor(struct merge *merge, const char *action, const char *who,
 
     if (strcmp(action, "expire") == 0)
         actor = blocklist_self;
+    if (merge->action != NULL && strcmp(action, merge->action) == 0 &&
+        strcmp(actor.login, merge->actor.login) == 0 &&
+        strcmp(reason, merge->reason) == 0)
+        return SQLITE_OK; /* as an import's rows are */
+    merge->actor = actor;
+    merge->action = action;
+    merge->reason = reason;
     return audit_actor(&merge->blocklist->writing.audit, action, &actor, reason,
                        blocklist_now(merge->blocklist));
 }
@@ -202,26 +218,22 @@ static int apply_end(struct merge *merge, const struct shared_row *row)
 }
 
 static int apply_listing(struct merge *merge, const struct shared_row *row,
-                         const struct entry *entry)
+                         const struct entry *entry, const struct stored *stored)
 {
-    sqlite3_stmt *const ways[] = {merge->change, merge->put};
+    sqlite3_stmt *way = stored->is_listed ? merge->change : merge->put;
     int rc = set_actor(merge, merge->quiet ? "" : "add", row->who, row->reason);
 
-    for (size_t i = 0; rc == SQLITE_OK && i < 2; i++) {
-        rc = sql_bind(ways[i], "tiiitttizii", row->entry, (int64_t)entry->kind,
-                      (int64_t)row->side - 1,
-                      (int64_t)(strcmp(row->action, "tempfail") == 0), row->source,
-                      row->reason, row->who, row->since, row->expires, row->version.at,
-                      row->version.id);
-        if (rc == SQLITE_OK)
-            rc = sql_run(ways[i]);
-        if (sqlite3_changes(merge->blocklist->writing.db) > 0)
-            break;
-    }
     if (rc == SQLITE_OK)
+        rc = sql_bind(
+            way, "tiiitttizii", row->entry, (int64_t)entry->kind, (int64_t)row->side - 1,
+            (int64_t)(strcmp(row->action, "tempfail") == 0), row->source, row->reason,
+            row->who, row->since, row->expires, row->version.at, row->version.id);
+    if (rc == SQLITE_OK)
+        rc = sql_run(way);
+    if (rc == SQLITE_OK && stored->is_gone)
         rc = sql_bind(merge->drop_gone, "tit", row->entry, (int64_t)row->side - 1,
                       row->source);
-    return rc == SQLITE_OK ? sql_run(merge->drop_gone) : rc;
+    return rc == SQLITE_OK && stored->is_gone ? sql_run(merge->drop_gone) : rc;
 }
 
 /* Whether an admin could have typed it; else false with a sentence. */
@@ -278,32 +290,49 @@ static int refuse(struct merge *merge, const struct shared_row *row, const char 
                         (int64_t)REFUSED_MAX);
 }
 
+/* The row was read: it is neither waiting to be sent nor refused any more. */
+static int forget_key(struct merge *merge, const struct shared_row *row)
+{
+    int rc = SQLITE_OK;
+
+    if (merge->has_outbox)
+        rc = sql_bind(merge->met, "tit", row->entry, (int64_t)row->side - 1, row->source);
+    if (rc == SQLITE_OK && merge->has_outbox)
+        rc = sql_run(merge->met);
+    if (rc == SQLITE_OK && merge->has_refused)
+        rc = sql_bind(merge->accepted, "i",
+                      versions_key(row->entry, row->side - 1, row->source));
+    return rc == SQLITE_OK && merge->has_refused ? sql_run(merge->accepted) : rc;
+}
+
 /* Returns SQLite's code. */
 static int merge_row(struct merge *merge, const struct shared_row *row,
                      struct shared_counts *counts)
 {
     struct blocklist *blocklist = merge->blocklist;
     struct versions *versions = &blocklist->versions;
-    struct version stored, mark;
-    bool is_stored, is_marked;
+    struct stored stored;
     struct entry entry;
+    bool is_stored;
     int rc;
 
     if (!row_is_fine(row, &entry, counts->why)) {
         counts->refused++;
+        merge->has_refused = true;
         return refuse(merge, row, counts->why);
     }
     if (versions_is_local(versions, row->source))
         return SQLITE_OK;
-    rc = look(merge, row, &stored, &is_stored, &mark, &is_marked);
+    rc = look(merge, row, &stored);
     if (rc != SQLITE_OK)
         return rc;
+    is_stored = stored.is_listed || stored.is_gone;
     if (row->version.at > versions->last_at) {
         versions->last_at = row->version.at;
         versions->noted = false;
     }
-    if (version_counts(row->version, is_stored ? &stored : NULL,
-                       is_marked ? &mark : NULL)) {
+    if (version_counts(row->version, is_stored ? &stored.version : NULL,
+                       stored.is_marked ? &stored.mark : NULL)) {
         counts->applied++;
         if (row->side == 0)
             rc = apply_mark(merge, row);
@@ -311,18 +340,11 @@ static int merge_row(struct merge *merge, const struct shared_row *row,
                  (row->expires != 0 && row->expires <= blocklist_ended(blocklist)))
             rc = apply_end(merge, row);
         else
-            rc = apply_listing(merge, row, &entry);
-    } else if (is_stored && version_compare(row->version, stored) < 0) {
+            rc = apply_listing(merge, row, &entry, &stored);
+    } else if (is_stored && version_compare(row->version, stored.version) < 0) {
         return SQLITE_OK; /* ours is newer, and on its way */
     }
-    if (rc == SQLITE_OK)
-        rc = sql_bind(merge->met, "tit", row->entry, (int64_t)row->side - 1, row->source);
-    if (rc == SQLITE_OK)
-        rc = sql_run(merge->met);
-    if (rc == SQLITE_OK)
-        rc = sql_bind(merge->accepted, "i",
-                      versions_key(row->entry, row->side - 1, row->source));
-    return rc == SQLITE_OK ? sql_run(merge->accepted) : rc;
+    return rc == SQLITE_OK ? forget_key(merge, row) : rc;
 }
 
 static int keep_cursor(struct blocklist *blocklist, const struct shared_state *state)
@@ -366,6 +388,12 @@ enum blocklist_result shared_merge(struct blocklist *blocklist,
     rc = set_cache(blocklist, count >= MANY_ROWS);
     if (rc == SQLITE_OK)
         rc = prepare(&merge);
+    if (rc == SQLITE_OK)
+        rc = sql_number(blocklist->writing.db, &merge.has_outbox,
+                        "SELECT EXISTS (SELECT 1 FROM outbox)", "");
+    if (rc == SQLITE_OK)
+        rc = sql_number(blocklist->writing.db, &merge.has_refused,
+                        "SELECT EXISTS (SELECT 1 FROM refused)", "");
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++)
         rc = merge_row(&merge, &rows[i], counts);
     if (rc == SQLITE_OK && state != NULL)
@@ -571,20 +599,19 @@ enum blocklist_result shared_drop(struct blocklist *blocklist,
 }
 
 enum blocklist_result shared_forget(struct blocklist *blocklist, int64_t before_ms,
-                                    char error[static BLOCKLIST_ERROR_SIZE])
+                                    bool *done, char error[static BLOCKLIST_ERROR_SIZE])
 {
     enum blocklist_result result = begin(blocklist, "farm", error);
+    int rc;
 
     if (result != BLOCKLIST_OK)
         return result;
-    return end(
-        blocklist,
-        sql_run_once(blocklist->writing.db,
-                     "DELETE FROM gone WHERE (entry, allow, source) IN (SELECT"
-                     " entry, allow, source FROM gone WHERE until < ? LIMIT " FORGET_ROWS
-                     ")",
-                     "i", before_ms),
-        error);
+    rc = sql_run_once(blocklist->writing.db,
+                      "DELETE FROM gone WHERE (entry, allow, source) IN (SELECT"
+                      " entry, allow, source FROM gone WHERE until < ? LIMIT ?)",
+                      "ii", before_ms, (int64_t)FORGET_ROWS);
+    *done = sqlite3_changes(blocklist->writing.db) < FORGET_ROWS;
+    return end(blocklist, rc, error);
 }
 
 enum blocklist_result shared_refused_clear(struct blocklist *blocklist,

@@ -90,9 +90,10 @@ enum blocklist_result shared_drop(struct blocklist *blocklist,
                                   const struct shared_row *rows, size_t count,
                                   char error[static BLOCKLIST_ERROR_SIZE]);
 
-/* Forgets removed and ended rows older than that, some thousand at a call. */
+/* Forgets removed and ended rows older than that, some thousand at a call. *done: there
+ * are no more. */
 enum blocklist_result shared_forget(struct blocklist *blocklist, int64_t before_ms,
-                                    char error[static BLOCKLIST_ERROR_SIZE]);
+                                    bool *done, char error[static BLOCKLIST_ERROR_SIZE]);
 
 /* All rows that are shared, removed and ended ones and marks too, by entry, side and source
  * (in bytes): those after *place, whose entry is "" for the first; up to limit. Dead ones

@@ -51,6 +51,7 @@ static const struct option_row {
     [OPTION_CURSOR] = {"cursor", 0, "FILE", "go on after the last event seen"},
     [OPTION_ALL] = {"all", 'a', NULL, "decided ones, too"},
     [OPTION_RULES] = {"rules", 0, NULL, "what the file's rules would have listed"},
+    [OPTION_FULL] = {"full", 0, NULL, "of compare: what the rows say, too"},
     [OPTION_JSON] = {"json", 'j', NULL, "print one JSON document"},
     [OPTION_SOCKET] = {"socket", 's', "PATH", "the daemon's control socket"},
     [OPTION_HELP] = {"help", 'h', NULL, "this text"},

@@ -40,12 +40,13 @@ enum option_id {
     OPTION_CURSOR,
     OPTION_ALL,
     OPTION_RULES,
+    OPTION_FULL,
     /* every command has these */
     OPTION_JSON,
     OPTION_SOCKET,
     OPTION_HELP
 };
-#define OPTION_COUNT 35
+#define OPTION_COUNT 36
 
 #define TAKES(option) (UINT64_C(1) << (option))
 

@@ -39,8 +39,9 @@ enum outcome farm_reach_show(const json_t *answer, const char *what, bool wait)
         printf("%s; %lld of %lld host%s %s it\n", what, (long long)have, (long long)hosts,
                hosts == 1 ? "" : "s", have == 1 ? "has" : "have");
     else
-        printf("%s here; the farm cannot be reached (%s), %lld change%s wait%s\n", what,
-               error, (long long)waiting, waiting == 1 ? "" : "s",
+        printf("%s here; the farm %s%s%s, %lld change%s wait%s\n", what,
+               error[0] != '\0' ? "cannot be reached (" : "has not answered yet", error,
+               error[0] != '\0' ? ")" : "", (long long)waiting, waiting == 1 ? "" : "s",
                waiting == 1 ? "s" : "");
     return wait && (hosts == 0 || have < hosts) ? OUTCOME_NOT_ALL : OUTCOME_DONE;
 }
@@ -128,7 +129,10 @@ static void print_comparison(const json_t *found)
     printf("%lld rows here, %lld in the farm, at its change %lld",
            (long long)number_of(found, "here"), (long long)number_of(found, "farm"),
            (long long)number_of(found, "seq"));
-    if (here + there == 0)
+    if (number_of(found, "other") > 0)
+        printf(": %lld of the same version say something else\n",
+               (long long)number_of(found, "other"));
+    else if (here + there == 0)
         printf(": equal, %lld refused\n", (long long)number_of(found, "refused"));
     else
         printf(": %lld were taken, %lld sent\n", (long long)here, (long long)there);
@@ -139,14 +143,18 @@ static void print_comparison(const json_t *found)
 }
 
 /* NO where something differed. */
-static enum outcome compare(struct ctl *ctl)
+static enum outcome compare(struct ctl *ctl, bool full)
 {
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, ctl_request("farm-compare"), &outcome);
-    const json_t *found = json_object_get(answer, "comparison");
+    json_t *request = ctl_request("farm-compare"), *answer;
+    const json_t *found;
 
+    if (full)
+        json_object_set_new(request, "full", json_true());
+    answer = ctl_ask(ctl, request, &outcome);
     if (answer == NULL)
         return outcome;
+    found = json_object_get(answer, "comparison");
     if (json_array_size(json_object_get(found, "rows")) > 0)
         outcome = OUTCOME_NO;
     if (ctl->json)
@@ -192,7 +200,7 @@ enum outcome ctl_farm(struct ctl *ctl, const struct arguments *arguments)
     if (count == 2 && strcmp(words[0], "init") == 0)
         return init(words[1]);
     if (count == 1 && strcmp(words[0], "compare") == 0)
-        return compare(ctl);
+        return compare(ctl, arguments->option[OPTION_FULL] != NULL);
     if (count == 2 && strcmp(words[0], "forget") == 0)
         return forget(ctl, words[1]);
     return ctl_error(OUTCOME_USAGE,

@@ -263,6 +263,7 @@ static enum outcome commit(struct importing *im, bool dry_run)
         shown_json(answer, im->ctl->terminal);
     else
         print_counts(im, answer, dry_run);
+    (void)farm_reach_show(answer, im->ctl->json ? NULL : "imported", false);
     json_decref(answer);
     return OUTCOME_DONE;
 }

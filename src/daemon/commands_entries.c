@@ -225,9 +225,13 @@ json_t *cmd_remove(struct control_session *session, const json_t *request)
         request_optional_span(request, "since_s", &since_s, &answer) != 0 ||
         command_actor_of(&actor, session, request, &answer) != 0)
         return answer;
-    if (since_s >= 0)
-        return remove_since(command_daemon(session)->blocklist, source, since_s, reason,
-                            dry_run, &actor);
+    if (since_s >= 0) {
+        answer = remove_since(command_daemon(session)->blocklist, source, since_s, reason,
+                              dry_run, &actor);
+        if (!dry_run)
+            command_farm_reach(session, request, &answer);
+        return answer;
+    }
     entries = read_entries(entry_parse_kept, request, &count, &answer);
     if (entries == NULL)
         return answer;

@@ -37,7 +37,9 @@ void command_farm_reach(const struct control_session *session, const json_t *req
                  json_pack("{s:b, s:i, s:i, s:I, s:o}", "reached", reach.reached, "have",
                            (int)reach.have, "hosts", (int)reach.hosts, "waiting",
                            (json_int_t)reach.waiting, "error",
-                           reach.reached ? json_null() : protocol_text(reach.error)));
+                           reach.reached || reach.error[0] == '\0'
+                               ? json_null()
+                               : protocol_text(reach.error)));
 }
 
 /* --- farm --- */
@@ -168,19 +170,19 @@ json_t *cmd_farm(struct control_session *session, const json_t *request)
     return answer;
 }
 
-/* {"command":"farm-compare"} -> {"ok":true,"comparison":{…}}: what differed, and is
+/* {"command":"farm-compare","full"} -> {"ok":true,"comparison":{…}}: what differed, and is
  * repaired. */
 json_t *cmd_farm_compare(struct control_session *session, const json_t *request)
 {
     struct daemon *daemon = command_daemon(session);
     struct farm_comparison found;
     char error[FARM_ERROR_SIZE];
+    bool full = json_is_true(json_object_get(request, "full"));
     json_t *rows;
 
-    (void)request;
     if (daemon->farm == NULL)
         return alone();
-    if (farm_compare(daemon->farm, COMPARE_MS, &found, error) != 0)
+    if (farm_compare(daemon->farm, full, COMPARE_MS, &found, error) != 0)
         return protocol_error_answer(PROTOCOL_FAILED, "the farm cannot be compared: %s",
                                      error);
     rows = json_array();
@@ -188,12 +190,13 @@ json_t *cmd_farm_compare(struct control_session *session, const json_t *request)
         protocol_append(&rows, protocol_text(found.rows[i]));
     return command_answer(
         "comparison",
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "seq",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "seq",
                   (json_int_t)found.seq, "here", (json_int_t)found.here, "farm",
                   (json_int_t)found.there, "missing_here", (json_int_t)found.missing,
                   "older_here", (json_int_t)found.older, "missing_in_farm",
                   (json_int_t)found.not_there, "older_in_farm", (json_int_t)found.newer,
-                  "refused", (json_int_t)found.refused, "rows", rows));
+                  "other", (json_int_t)found.other, "refused", (json_int_t)found.refused,
+                  "rows", rows));
 }
 
 /* {"command":"farm-forget","node"} -> {"ok":true}, or "no-entry" */

@@ -147,7 +147,7 @@ json_t *cmd_import_rows(struct control_session *session, const json_t *request)
 }
 
 /* {"command":"import-commit","dry_run"}
- * -> {"ok":true,"rows","added","changed","unchanged","removed"} */
+ * -> {"ok":true,"rows","added","changed","unchanged","removed"}, of a farm "farm" */
 json_t *cmd_import_commit(struct control_session *session, const json_t *request)
 {
     struct kept_import *import = session->kept;
@@ -166,8 +166,11 @@ json_t *cmd_import_commit(struct control_session *session, const json_t *request
     import_end(session);
     if (result != BLOCKLIST_OK)
         return command_error(result, error);
-    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "ok", 1, "rows",
-                     (json_int_t)counts.rows, "added", (json_int_t)counts.added,
-                     "changed", (json_int_t)counts.changed, "unchanged",
-                     (json_int_t)counts.unchanged, "removed", (json_int_t)counts.removed);
+    answer = json_pack(
+        "{s:b, s:I, s:I, s:I, s:I, s:I}", "ok", 1, "rows", (json_int_t)counts.rows,
+        "added", (json_int_t)counts.added, "changed", (json_int_t)counts.changed,
+        "unchanged", (json_int_t)counts.unchanged, "removed", (json_int_t)counts.removed);
+    if (!dry_run)
+        command_farm_reach(session, request, &answer);
+    return answer;
 }

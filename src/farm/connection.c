@@ -263,15 +263,20 @@ bool connection_wait(struct connection *connection, int timeout_ms)
     return take_notifications(connection);
 }
 
+const char *result_text(const PGresult *result, int row, int column)
+{
+    /* libpq gives NULL outside of a result, and complains on standard error */
+    return row < PQntuples(result) && column < PQnfields(result)
+               ? PQgetvalue(result, row, column)
+               : "";
+}
+
 int64_t result_number(const PGresult *result, int row, int column)
 {
-    const char *text;
+    const char *text = result_text(result, row, column);
     long long number;
     char *end;
 
-    if (row >= PQntuples(result) || column >= PQnfields(result))
-        return -1;
-    text = PQgetvalue(result, row, column);
     errno = 0;
     number = strtoll(text, &end, 10);
     return errno == 0 && end != text && *end == '\0' ? number : -1;

@@ -37,6 +37,9 @@ int connection_do(struct connection *connection, const char *sql);
 /* Runs a script of statements with no parameters. 0 or -1. */
 int connection_script(struct connection *connection, const char *sql);
 
+/* A text of a result; "" where it is NULL, or the server has sent fewer rows or columns. */
+const char *result_text(const PGresult *result, int row, int column);
+
 /* A whole number of a result; -1 where it is none. */
 int64_t result_number(const PGresult *result, int row, int column);
 

@@ -27,6 +27,10 @@
 #define HOSTS_WAITED_MS  25 /* where somebody waits for them */
 #define TIDY_MS          3600000
 #define STOP_MS          1000
+#define FILL_LOCK        "1918004576" /* a number of ours */
+#define FILL_LOOK_MS     1000
+#define FILL_STILL_MS    30000
+#define FILL_MOST_MS     300000
 
 /* --- what went wrong --- */
 
@@ -98,22 +102,6 @@ static void set_server(struct farm *farm)
     pthread_mutex_unlock(&farm->lock);
 }
 
-static int look_for_standby(struct farm *farm)
-{
-    PGresult *result = connection_query(
-        &farm->connection, "SELECT current_setting('synchronous_standby_names') <> ''", 0,
-        NULL);
-
-    if (result == NULL)
-        return farm_failed(farm, NULL);
-    pthread_mutex_lock(&farm->lock);
-    farm->status.has_standby =
-        PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
-    pthread_mutex_unlock(&farm->lock);
-    PQclear(result);
-    return 0;
-}
-
 /* Gives old rows their versions, once; then says where we were. */
 static int join_blocklist(struct farm *farm)
 {
@@ -159,8 +147,7 @@ static int begin_session(struct farm *farm)
     if (connection_open(&farm->connection, farm->database, name, false) != 0)
         return farm_failed(farm, NULL);
     set_server(farm);
-    if (join_blocklist(farm) != 0 || look_at_head(farm) != 0 ||
-        look_for_standby(farm) != 0)
+    if (join_blocklist(farm) != 0 || look_at_head(farm) != 0)
         return -1;
     if (connection_do(&farm->connection, "LISTEN rblmilter_farm") != 0)
         return farm_failed(farm, NULL);
@@ -170,32 +157,77 @@ static int begin_session(struct farm *farm)
     farm->next_read_ms = farm->next_beat_ms = farm->next_hosts_ms = farm->next_tidy_ms =
         0;
     counts_begin(farm);
-    farm->beaten_seq = -1;
+    farm->beaten_seq = farm->fill_seq = -1;
     farm->published_seq = 0; /* its numbers may begin again */
-    return 0;
+    /* nothing is sent before it is known whether it is to be compared first: what waits since
+     * longer than removals are remembered is dropped then */
+    return farm->compare_now ? 0 : read_all(farm);
 }
 
+/* An empty database is filled by one host; the others look from time to time, and compare
+ * when that is done. They go on without it where it makes no progress for 30 s, or is not
+ * done after 5 minutes: it saves work only.
+ * Returns 1 where to wait, 0 where not, then perhaps with the lock, or -1. */
+static int wait_for_filler(struct farm *farm)
+{
+    static const char sql[] =
+        "SELECT seq, CASE WHEN seq = 0 THEN pg_try_advisory_lock(" FILL_LOCK ") ELSE NOT"
+        " EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE"
+        " d.datname = current_database() AND l.locktype = 'advisory' AND l.classid = 0"
+        " AND l.objid = " FILL_LOCK " AND l.granted) END FROM farm.head";
+    PGresult *result = connection_query(&farm->connection, sql, 0, NULL);
+    int64_t seq, now = clock_ms();
+    bool may;
+
+    if (result == NULL)
+        return farm_failed(farm, NULL);
+    seq = result_number(result, 0, 0);
+    may = PQntuples(result) == 1 && PQgetvalue(result, 0, 1)[0] == 't';
+    PQclear(result);
+    if (farm->fill_seq < 0)
+        farm->fill_began_ms = now;
+    if (may || now - farm->fill_began_ms > FILL_MOST_MS ||
+        (seq == farm->fill_seq && now - farm->fill_seen_ms > FILL_STILL_MS)) {
+        farm->fill_seq = -1;
+        return 0;
+    }
+    if (seq != farm->fill_seq)
+        farm->fill_seen_ms = now;
+    farm->fill_seq = seq;
+    (void)farm_failed(farm, "the database was empty, and another host fills it");
+    return 1;
+}
+
+/* Returns 1 where it has to wait for another host. */
 static int compare_if_asked(struct farm *farm)
 {
     struct farm_comparison comparison;
     uint64_t asked;
+    bool full;
     int rc;
 
     pthread_mutex_lock(&farm->lock);
     asked = farm->compares_asked;
+    full = farm->compare_full;
     pthread_mutex_unlock(&farm->lock);
     if (!farm->compare_now && asked == farm->compares_done)
         return 0;
-    rc = reconcile(farm, &comparison);
+    if (farm->compare_now && (rc = wait_for_filler(farm)) != 0)
+        return rc;
+    rc = reconcile(farm, full, &comparison);
     if (rc == 0)
         rc = publish_all(farm);
     if (rc == 0)
         rc = read_all(farm);
+    if (rc == 0 &&
+        connection_do(&farm->connection, "SELECT pg_advisory_unlock_all()") != 0)
+        rc = farm_failed(farm, NULL);
     pthread_mutex_lock(&farm->lock);
     farm->comparison = comparison;
     memcpy(farm->comparison_error, rc == 0 ? "" : farm->status.error,
            rc == 0 ? 1 : sizeof farm->comparison_error);
     farm->compares_done = asked;
+    farm->compare_full &= farm->compares_asked != asked;
     pthread_cond_broadcast(&farm->news);
     pthread_mutex_unlock(&farm->lock);
     return rc;
@@ -216,19 +248,23 @@ static void say_sent(struct farm *farm, uint64_t round)
     pthread_mutex_unlock(&farm->lock);
 }
 
-/* Sends and takes once. */
+/* Sends and takes once. Returns 1 where that has to wait for another host. */
 static int exchange(struct farm *farm)
 {
     uint64_t round;
+    int rc;
 
     pthread_mutex_lock(&farm->lock);
     round = farm->asked;
     pthread_mutex_unlock(&farm->lock);
-    if (publish_all(farm) != 0 || read_all(farm) != 0 || compare_if_asked(farm) != 0 ||
-        hosts_forget(farm) != 0 || counts_answer(farm) != 0)
+    if (!farm->compare_now && (publish_all(farm) != 0 || read_all(farm) != 0))
         return -1;
-    say_sent(farm, round);
-    return 0;
+    if ((rc = compare_if_asked(farm)) < 0 || hosts_forget(farm) != 0 ||
+        counts_answer(farm) != 0)
+        return -1;
+    if (rc == 0)
+        say_sent(farm, round);
+    return rc;
 }
 
 /* Says how far we are where that is due, and looks at the others. */
@@ -262,6 +298,7 @@ static int tidy(struct farm *farm)
 {
     struct shared_state head;
     char error[BLOCKLIST_ERROR_SIZE];
+    bool done = false;
     int64_t now_ms;
 
     if (clock_ms() < farm->next_tidy_ms)
@@ -271,9 +308,10 @@ static int tidy(struct farm *farm)
         return farm_failed(farm, NULL);
     if (read_head(farm, &head, &now_ms) != 0 || read_note(farm, now_ms) != 0)
         return -1;
-    if (shared_forget(farm->blocklist, now_ms - farm->keep_days * INT64_C(86400000),
-                      error) != BLOCKLIST_OK)
-        return farm_failed(farm, error);
+    while (!done && !atomic_load(&farm->stopping))
+        if (shared_forget(farm->blocklist, now_ms - farm->keep_days * INT64_C(86400000),
+                          &done, error) != BLOCKLIST_OK)
+            return farm_failed(farm, error);
     return 0;
 }
 
@@ -299,14 +337,16 @@ static int turn(struct farm *farm, bool *notified)
 {
     uint64_t count;
     bool woken, waited;
+    int rc;
 
     woken = read(farm->wake_fd, &count, sizeof count) == (ssize_t)sizeof count;
     if (woken || (*notified && clock_ms() >= farm->next_read_ms) ||
         clock_ms() >= farm->next_read_ms + POLL_MS) {
         *notified = false;
-        if (exchange(farm) != 0)
+        if ((rc = exchange(farm)) < 0)
             return -1;
-        farm->next_read_ms = clock_ms() + 10 + (int64_t)farm->status.host_count;
+        farm->next_read_ms =
+            clock_ms() + (rc > 0 ? FILL_LOOK_MS : 10 + (int64_t)farm->status.host_count);
     }
     if (meet(farm) != 0 || tidy(farm) != 0 || counts_exchange(farm) != 0)
         return -1;
@@ -506,8 +546,6 @@ void farm_reach(struct farm *farm, int wait_ms, struct farm_reach *out)
         char error[BLOCKLIST_ERROR_SIZE];
 
         (void)shared_waiting(farm->blocklist, &out->waiting, error); /* 0 then */
-        if (out->error[0] == '\0')
-            text_sentence(out->error, sizeof out->error, "it has not answered yet");
     }
 }
 
@@ -539,7 +577,7 @@ void farm_status_end(struct farm_status *status)
     status->host_count = 0;
 }
 
-int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
+int farm_compare(struct farm *farm, bool full, int wait_ms, struct farm_comparison *out,
                  char error[static FARM_ERROR_SIZE])
 {
     struct timespec until = clock_timespec(clock_ms() + wait_ms);
@@ -549,6 +587,7 @@ int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
     error[0] = '\0';
     pthread_mutex_lock(&farm->lock);
     asked = ++farm->compares_asked;
+    farm->compare_full |= full;
     farm_wake(farm);
     while (farm->compares_done < asked && rc == 0 && !atomic_load(&farm->stopping) &&
            (farm->status.connected || farm->status.error[0] == '\0'))

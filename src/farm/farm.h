@@ -73,7 +73,7 @@ struct farm_reach {
     bool reached; /* the farm has it */
     unsigned have, hosts;
     int64_t waiting;             /* keys that the farm does not have yet */
-    char error[FARM_ERROR_SIZE]; /* why not */
+    char error[FARM_ERROR_SIZE]; /* why not; "" it has not answered yet */
 };
 /* Waits until all hosts have it, at most that long; not at all where the farm cannot be
  * reached. Any thread but a message's. */
@@ -108,17 +108,19 @@ void farm_status(struct farm *farm, struct farm_status *out);
 void farm_status_end(struct farm_status *status);
 
 /* Has the thread compare all with the farm, and repair what differs: counts of rows, and the
- * first rows that differed as "entry source: here …, farm …", each for report. Returns 0, or
- * -1 with error. */
+ * first rows that differed as "entry source: here …, farm …", each for report. full: also
+ * what the rows say, not only their versions. Returns 0, or -1 with error. */
 struct farm_comparison {
     int64_t here, there, seq;
     int64_t older, missing;   /* rows that the farm had newer, or this host had not */
     int64_t newer, not_there; /* the other way round */
+    int64_t
+        other; /* of full: rows of one version that say something else; not repaired */
     int64_t refused;
     char rows[10][200]; /* the first that differed */
     unsigned row_count;
 };
-int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
+int farm_compare(struct farm *farm, bool full, int wait_ms, struct farm_comparison *out,
                  char error[static FARM_ERROR_SIZE]);
 
 /* How often an entry has matched on the other hosts. Returns 0, or -1: the farm cannot say so

@@ -64,7 +64,7 @@ int hosts_beat(struct farm *farm)
         return farm_failed(farm, NULL);
     /* the first may find our own earlier life's */
     if (farm->beats++ > 0 && PQntuples(result) == 1 && !PQgetisnull(result, 0, 0))
-        note_twice(farm, strcmp(PQgetvalue(result, 0, 0), farm->instance) != 0);
+        note_twice(farm, strcmp(result_text(result, 0, 0), farm->instance) != 0);
     PQclear(result);
     farm->beaten_seq = farm->state.seq;
     return 0;
@@ -82,9 +82,9 @@ static struct farm_host host_of(const struct farm *farm, const PGresult *result,
         .number = (int)(result_number(result, i, 9) % 64), /* -1: none */
     };
 
-    (void)text_clean(PQgetvalue(result, i, 0), host.name, sizeof host.name); /* cut */
-    (void)text_clean(PQgetvalue(result, i, 1), host.version, sizeof host.version);
-    host.own = strcmp(PQgetvalue(result, i, 0), farm->node) == 0;
+    (void)text_clean(result_text(result, i, 0), host.name, sizeof host.name); /* cut */
+    (void)text_clean(result_text(result, i, 1), host.version, sizeof host.version);
+    host.own = strcmp(result_text(result, i, 0), farm->node) == 0;
     return host;
 }
 
@@ -98,8 +98,9 @@ int hosts_look(struct farm *farm)
         " coalesce(b.refused, 0), coalesce((extract(epoch FROM clock_timestamp() - "
         "(SELECT"
         " c.stored FROM farm.change c WHERE c.seq > b.applied ORDER BY c.seq LIMIT 1)) *"
-        " 1000)::bigint, 0), coalesce(n.number, -1) FROM farm.node n LEFT JOIN farm.beat "
-        "b USING (name)"
+        " 1000)::bigint, 0), coalesce(n.number, -1),"
+        " current_setting('synchronous_standby_names') <> ''"
+        " FROM farm.node n LEFT JOIN farm.beat b USING (name)"
         " ORDER BY n.name COLLATE \"C\" LIMIT 1000";
     PGresult *result = connection_query(&farm->connection, sql, 0, NULL);
     struct farm_host *hosts, *old;
@@ -107,7 +108,7 @@ int hosts_look(struct farm *farm)
 
     if (result == NULL)
         return farm_failed(farm, NULL);
-    count = PQnfields(result) != 10              ? 0
+    count = PQnfields(result) != 11              ? 0
             : PQntuples(result) > FARM_HOSTS_MAX ? FARM_HOSTS_MAX
                                                  : PQntuples(result);
     hosts = calloc((size_t)count + 1, sizeof *hosts);
@@ -118,6 +119,7 @@ int hosts_look(struct farm *farm)
     for (int i = 0; i < count; i++)
         hosts[i] = host_of(farm, result, i);
     pthread_mutex_lock(&farm->lock);
+    farm->status.has_standby = count > 0 && PQgetvalue(result, 0, 10)[0] == 't';
     old = farm->status.hosts;
     for (unsigned i = 0, k = 0; i < (unsigned)count; i++) {
         while (k < farm->status.host_count && strcmp(old[k].name, hosts[i].name) < 0)

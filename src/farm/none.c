@@ -57,10 +57,11 @@ void farm_status_end(struct farm_status *status)
     (void)status;
 }
 
-int farm_compare(struct farm *farm, int wait_ms, struct farm_comparison *out,
+int farm_compare(struct farm *farm, bool full, int wait_ms, struct farm_comparison *out,
                  char error[static FARM_ERROR_SIZE])
 {
     (void)farm;
+    (void)full;
     (void)wait_ms;
     memset(out, 0, sizeof *out);
     text_sentence(error, FARM_ERROR_SIZE, "%s", none);

@@ -34,7 +34,11 @@ struct farm {
     int64_t published_seq; /* the greatest that publish answered */
     int64_t next_read_ms, next_beat_ms, next_hosts_ms, next_tidy_ms;
     int64_t beaten_seq;
+    int64_t fill_seq; /* how far another host has filled the database; -1 none does */
+    int64_t fill_seen_ms,
+        fill_began_ms; /* since when so far; since when it is waited for */
     int keep_days;
+    int64_t newest_ms; /* the engine's clock at its newest change; 0 none */
     unsigned beats;
     struct farm_options hooks; /* of it, the functions and their context */
     atomic_bool alone_changed;
@@ -54,6 +58,7 @@ struct farm {
     uint64_t failed_round;         /* …, or was not, as the farm was not reached */
     unsigned waiters;
     uint64_t compares_asked, compares_done;
+    bool compare_full; /* one of those asked for is */
     struct farm_comparison comparison;
     char comparison_error[FARM_ERROR_SIZE];
     char forget[FARM_NAME_SIZE];   /* a node; "" none */
@@ -70,7 +75,7 @@ int publish_all(struct farm *farm); /* what is in the outbox */
 int read_all(struct farm *farm);    /* sets compare_now where the cursor is not there */
 int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms);
 int read_note(struct farm *farm, int64_t now_ms); /* keeps the cursor, read now */
-int reconcile(struct farm *farm, struct farm_comparison *out);
+int reconcile(struct farm *farm, bool full, struct farm_comparison *out);
 int hosts_beat(struct farm *farm);
 int hosts_look(struct farm *farm);
 int hosts_forget(struct farm *farm);

@@ -19,11 +19,11 @@ struct shared_row row_of_result(const PGresult *result, int row, int first)
 
     return (struct shared_row){
         .side = side >= 0 && side <= 2 ? (int)side : -1,
-        .entry = PQgetvalue(result, row, first + 1),
-        .source = PQgetvalue(result, row, first + 2),
-        .action = PQgetvalue(result, row, first + 3),
-        .reason = PQgetvalue(result, row, first + 4),
-        .who = PQgetvalue(result, row, first + 5),
+        .entry = result_text(result, row, first + 1),
+        .source = result_text(result, row, first + 2),
+        .action = result_text(result, row, first + 3),
+        .reason = result_text(result, row, first + 4),
+        .who = result_text(result, row, first + 5),
         .since = result_number(result, row, first + 6),
         .expires = PQgetisnull(result, row, first + 7)
                        ? 0
@@ -37,7 +37,8 @@ int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms)
 {
     static const char sql[] =
         "SELECT h.schema, h.epoch, h.seq, coalesce(c.stamp, 0), h.keep_days,"
-        " (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+        " (extract(epoch FROM clock_timestamp()) * 1000)::bigint,"
+        " coalesce((extract(epoch FROM c.stored) * 1000)::bigint, 0)"
         " FROM farm.head h LEFT JOIN farm.change c USING (seq)";
     int64_t began = clock_ms();
     PGresult *result = connection_query(&farm->connection, sql, 0, NULL);
@@ -46,7 +47,7 @@ int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms)
 
     if (result == NULL)
         return farm_failed(farm, NULL);
-    known = PQntuples(result) == 1 && PQnfields(result) == 6 &&
+    known = PQntuples(result) == 1 && PQnfields(result) == 7 &&
             result_number(result, 0, 0) == FARM_SCHEMA;
     if (!known) {
         char text[200];
@@ -61,12 +62,13 @@ int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms)
         PQclear(result);
         return farm_failed(farm, text);
     }
-    if (!text_copy(PQgetvalue(result, 0, 1), head->epoch, sizeof head->epoch))
+    if (!text_copy(result_text(result, 0, 1), head->epoch, sizeof head->epoch))
         head->epoch[0] = '\0'; /* none that anyone has */
     head->seq = result_number(result, 0, 2);
     head->stamp = result_number(result, 0, 3);
     farm->keep_days = (int)(result_number(result, 0, 4) % 36600);
     *now_ms = result_number(result, 0, 5);
+    farm->newest_ms = result_number(result, 0, 6);
     PQclear(result);
     clock_gettime(CLOCK_REALTIME, &own);
     pthread_mutex_lock(&farm->lock);

@@ -17,6 +17,8 @@
 
 #define BATCH_ROWS 5000
 #define DAY_MS     INT64_C(86400000)
+#define MINUTE_MS  60000
+#define IN_DOUBT   (-1) /* a stamp that no change has */
 
 /* A comparison under way. */
 struct walk {
@@ -26,6 +28,7 @@ struct walk {
     int64_t floor_ms;            /* dead rows older than that are left out */
     int64_t drop_ms; /* own rows older than that which the farm lacks go; 0 none */
     bool quiet;      /* a new host's first list */
+    bool full;       /* rows of one version are compared, too */
 
     const PGresult *result; /* a batch of the farm's rows, in order */
     int at, count;
@@ -96,6 +99,16 @@ static void only_here(struct walk *walk, const struct shared_row *row)
     keep_key(walk->own, &walk->own_count, row);
 }
 
+/* Whether a row of the same version says something else. What has an end may have ended on one
+ * side before the other heard of it. */
+static bool says_else(const struct shared_row *a, const struct shared_row *b)
+{
+    if (a->expires != 0 || b->expires != 0)
+        return false;
+    return strcmp(a->action, b->action) != 0 || strcmp(a->reason, b->reason) != 0 ||
+           (strcmp(a->action, "removed") != 0 && a->since != b->since);
+}
+
 static void on_both(struct walk *walk, const struct shared_row *theirs,
                     const struct shared_row *ours)
 {
@@ -109,6 +122,9 @@ static void on_both(struct walk *walk, const struct shared_row *theirs,
         walk->out->newer++;
         note(walk->out, ours, "it is newer here");
         keep_key(walk->own, &walk->own_count, ours);
+    } else if (walk->full && says_else(theirs, ours)) {
+        walk->out->other++;
+        note(walk->out, ours, "the farm's says something else");
     }
 }
 
@@ -370,10 +386,24 @@ static int doubt_cursor(struct farm *farm)
     char error[BLOCKLIST_ERROR_SIZE];
 
     farm->state.seq = farm->state.seq > 0 ? farm->state.seq : 1;
-    farm->state.stamp = -1;
+    farm->state.stamp = IN_DOUBT;
     if (shared_state_set(farm->blocklist, &farm->state, error) == BLOCKLIST_OK)
         return 0;
     return farm_failed(farm, error);
+}
+
+/* A backup from before what removals are remembered for: what was removed since then would
+ * come back from it. A host that has not been here since then, or whose cursor is where the
+ * database ends, knows nothing newer. */
+static bool is_too_old(const struct farm *farm, const struct shared_state *head,
+                       int64_t now_ms)
+{
+    const struct shared_state *state = &farm->state;
+
+    return head->seq > 0 && now_ms - farm->newest_ms > farm->keep_days * DAY_MS &&
+           strcmp(state->epoch, head->epoch) == 0 && state->stamp != IN_DOUBT &&
+           (state->seq != head->seq || state->stamp != head->stamp) &&
+           state->read_at > farm->newest_ms + MINUTE_MS;
 }
 
 static int compare(struct walk *walk)
@@ -388,6 +418,12 @@ static int compare(struct walk *walk)
         return farm_failed(farm, NULL);
     if (read_head(farm, &head, &now_ms) != 0)
         return -1;
+    if (is_too_old(farm, &head, now_ms))
+        return farm_failed(farm,
+                           "the database's newest change is older than removals are "
+                           "remembered, and this host has read newer ones: a backup "
+                           "so old would bring back what was removed. Drop the "
+                           "schema farm and run \"rblctl farm init\"");
     walk->floor_ms = now_ms - (farm->keep_days - 1) * DAY_MS;
     walk->quiet = strcmp(farm->state.epoch, head.epoch) != 0;
     if (head.seq > 0 && farm->state.read_at > 0 &&
@@ -397,6 +433,8 @@ static int compare(struct walk *walk)
     differing = compare_digests(walk);
     if (differing < 0)
         return -1;
+    if (walk->full)
+        differing = SHARED_BUCKETS;
     if (differing > 0 &&
         (doubt_cursor(farm) != 0 || declare(walk, differing) != 0 || walk_all(walk) != 0))
         return -1;
@@ -423,7 +461,7 @@ static void tell(const struct farm *farm, const struct farm_comparison *out)
         log_info("farm: compared rows=%" PRId64 ": equal", out->here);
 }
 
-int reconcile(struct farm *farm, struct farm_comparison *out)
+int reconcile(struct farm *farm, bool full, struct farm_comparison *out)
 {
     struct walk *walk = calloc(1, sizeof *walk);
     char error[BLOCKLIST_ERROR_SIZE];
@@ -434,6 +472,7 @@ int reconcile(struct farm *farm, struct farm_comparison *out)
         return farm_failed(farm, "no memory");
     walk->farm = farm;
     walk->out = out;
+    walk->full = full;
     walk->taken = calloc(BATCH_ROWS + 1, sizeof *walk->taken);
     walk->own = calloc(BATCH_ROWS + 1, sizeof *walk->own);
     walk->dropped = calloc(BATCH_ROWS + 1, sizeof *walk->dropped);

@@ -25,8 +25,9 @@ class History:
         now = time.monotonic()
         self.note(f"FAILED: {text}", now)
         since = (since or now) - self.start
-        around = [e for e in self.events if e[0] >= since - 8 and "session" not in e[1]]
-        before = [e for e in self.events if e[0] < since - 8 and "session" not in e[1]]
+        events = list(self.events)  # other threads go on
+        around = [e for e in events if e[0] >= since - 8 and "session" not in e[1]]
+        before = [e for e in events if e[0] < since - 8 and "session" not in e[1]]
         big = [e for e in before if "blocklist" not in e[1]][-20:]
         own = [e for e in before if any(f"{key} " in e[1] + " " for key in about)]
         self.failures.append((now - self.start, text, sorted({*big, *own, *around})))

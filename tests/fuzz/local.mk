@@ -61,6 +61,14 @@ tests_fuzz_fuzz_counters_SOURCES = tests/fuzz/fuzz_counters.c
 tests_fuzz_fuzz_counters_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_counters_LDFLAGS = $(fuzz_ldflags)
 
+if FARM
+fuzzers += tests/fuzz/fuzz_farm
+tests_fuzz_fuzz_farm_SOURCES = tests/fuzz/fuzz_farm.c
+tests_fuzz_fuzz_farm_LDADD = $(rblmilter_libs)
+tests_fuzz_fuzz_farm_LDFLAGS = $(fuzz_ldflags) \
+	-Wl,--wrap=connection_query -Wl,--wrap=connection_do
+endif
+
 fuzzers += tests/fuzz/fuzz_others
 tests_fuzz_fuzz_others_SOURCES = tests/fuzz/fuzz_others.c
 tests_fuzz_fuzz_others_LDADD = $(rblmilter_libs)

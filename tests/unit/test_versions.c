@@ -265,6 +265,31 @@ static void test_ends(void **state)
     box_end(&box);
 }
 
+/* So does an import that finds it before the flusher does, right behind a merge. */
+static void test_ends_by_import(void **state)
+{
+    const struct blocklist_actor actor = {"cron", 0};
+    const struct blocklist_import_options options = {.source = "other", .actor = &actor};
+    struct blocklist_import_counts counts;
+    struct blocklist_import *import;
+    struct box box;
+
+    (void)state;
+    start(&box);
+    assert_int_equal(box_add(&box, "a.example", false, "feed", 60), BLOCKLIST_OK);
+    import = blocklist_import_begin(box.blocklist, &options, error);
+    assert_non_null(import);
+    box_pass(&box, 61);
+    merge(&box, "3 block manual");
+    assert_int_equal(blocklist_import_commit(import, false, &counts, error),
+                     BLOCKLIST_OK);
+    assert_int_equal(
+        box_number(&box, "SELECT count(*) FROM listing WHERE source = 'feed'"), 0);
+    assert_int_equal(box_number(&box, "SELECT count(*) FROM gone WHERE source = 'feed'"),
+                     1);
+    box_end(&box);
+}
+
 /* clang-format off */
 static const struct {
     const char *label;
@@ -449,11 +474,12 @@ static void test_redate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),      cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_own_changes),  cmocka_unit_test(test_added_again),
-        cmocka_unit_test(test_clocks),       cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_hostile_rows), cmocka_unit_test(test_outbox),
-        cmocka_unit_test(test_join),         cmocka_unit_test(test_redate),
+        cmocka_unit_test(test_compare),        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_own_changes),    cmocka_unit_test(test_added_again),
+        cmocka_unit_test(test_clocks),         cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_hostile_rows),   cmocka_unit_test(test_outbox),
+        cmocka_unit_test(test_join),           cmocka_unit_test(test_redate),
+        cmocka_unit_test(test_ends_by_import),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

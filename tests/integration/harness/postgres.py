@@ -2,6 +2,7 @@
 """A PostgreSQL of our own, in a folder of its own, on loopback; and a farm of daemons on it.
 As root the server runs as nobody, as it does not start as root."""
 
+import atexit
 import glob
 import os
 import pathlib
@@ -9,12 +10,14 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 from .conf import conf_text
 from .daemon import Daemon, binary, environment
 from .milterclient import MilterClient
 from .ports import free_port
+from .proxy import Proxy
 from .rblctl import Rblctl
 
 
@@ -34,29 +37,53 @@ def wait_until(what, why, timeout=30):
 
 
 class Postgres:
-    def __init__(self, folder, port=None, copy_of=None):
+    fresh = None
+
+    def __init__(self, folder, standby_of=None):
+        """standby_of: the port, perhaps a proxy's, of the server that this one follows."""
         self.dir = pathlib.Path(folder)
         self.dir.mkdir(parents=True)
-        self.port = port or free_port()
+        self.port = free_port()
         self.user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
         if self.user:
             os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
         os.chmod(self.dir, 0o700)
-        if copy_of is None:
+        if standby_of is None:
+            self.new_data()
+            self.configure("listen_addresses = '127.0.0.1'", f"port = {self.port}", "fsync = off",
+                           "unix_socket_directories = ''", "max_connections = 60",
+                           "shared_buffers = 64MB")  # fmt: skip
+        else:
+            self.run("pg_basebackup", "-D", self.dir / "data", "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d",
+                     f"host=127.0.0.1 port={standby_of} user=owner application_name={self.dir.name}")  # fmt: skip
+            self.configure(f"port = {self.port}", "wal_retrieve_retry_interval = 500ms")
+
+    def new_data(self):
+        """initdb once; others get a copy."""
+        if Postgres.fresh is None:
             self.run("initdb", "-D", self.dir / "data", "-A", "trust", "-U", "owner", "--no-sync",
                      "--locale=C.UTF-8", "-E", "UTF8")  # fmt: skip
-            with open(self.dir / "data" / "postgresql.conf", "a") as conf:
-                conf.write(
-                    f"listen_addresses = '127.0.0.1'\nport = {self.port}\nfsync = off\n"
-                    f"unix_socket_directories = ''\nmax_connections = 60\nshared_buffers = 64MB\n"
-                )
+            Postgres.fresh = tempfile.mkdtemp(prefix="rblmilter-postgres-")
+            atexit.register(shutil.rmtree, Postgres.fresh, ignore_errors=True)
+            shutil.copytree(self.dir / "data", pathlib.Path(Postgres.fresh) / "data")
         else:
-            self.restore(copy_of)
+            self.restore(pathlib.Path(Postgres.fresh) / "data")
+
+    def configure(self, *lines):
+        with open(self.dir / "data" / "postgresql.conf", "a") as conf:
+            conf.write("\n".join(lines) + "\n")
+
+    def reload(self):
+        self.run("pg_ctl", "-D", self.dir / "data", "reload")
+
+    def promote(self):
+        self.run("pg_ctl", "-D", self.dir / "data", "-w", "promote")
 
     def run(self, program, *arguments, check=True):
+        """A program of PostgreSQL's, or another one, as the server's user."""
         drop = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
         return subprocess.run(
-            [programs() / program, *arguments], check=check, capture_output=True, text=True, cwd=self.dir,
+            [shutil.which(program, path=f"{programs()}:{os.environ['PATH']}"), *arguments], check=check, capture_output=True, text=True, cwd=self.dir,
             timeout=60, env={**os.environ, "LC_ALL": "C.UTF-8"}, **drop,
         )  # fmt: skip
 
@@ -90,8 +117,8 @@ class Postgres:
         for pid in reversed(self.pids()):
             os.kill(pid, signal.SIGCONT)
 
-    def connection(self, user="rblmilter", more=""):
-        return f"host=127.0.0.1 port={self.port} dbname=postgres user={user} {more}".strip()
+    def connection(self, user="rblmilter", more="", port=None, database="postgres"):
+        return f"host=127.0.0.1 port={port or self.port} dbname={database} user={user} {more}".strip()
 
     def sql(self, text, user="owner"):
         """Rows as lists of texts."""
@@ -102,8 +129,18 @@ class Postgres:
         assert done.returncode == 0, done.stderr
         return [line.split("\t") for line in done.stdout.splitlines()]
 
-    def init(self):
-        return subprocess.run([binary("rblctl"), "farm", "init", self.connection("owner")],
+    def hold(self, text):
+        """A session that stays after that, until it is killed."""
+        session = subprocess.Popen([programs() / "psql", "-XAtq", "-d", self.connection("owner")],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        session.stdin.write(text + ";\n\\echo held\n")
+        session.stdin.flush()
+        while session.stdout.readline().strip() != "held":
+            assert session.poll() is None
+        return session
+
+    def init(self, database="postgres"):
+        return subprocess.run([binary("rblctl"), "farm", "init", self.connection("owner", database=database)],
                               capture_output=True, text=True, env=environment(), timeout=60)  # fmt: skip
 
     def back_up(self, place):
@@ -139,11 +176,13 @@ class Host:
         self.more = {}  # for conf_text
         self.rblctl = Rblctl(self.dir)
         self.daemon = None
+        self.env = None
+        self.proxy = None
 
     def start(self, wait=True, **changes):
         self.farm.update(changes)
         text = conf_text(self.dir, self.milter_socket, farm=self.farm, **self.more)
-        self.daemon = Daemon(self.dir, text, self.milter_socket)
+        self.daemon = Daemon(self.dir, text, self.milter_socket, env=self.env)
         return self.daemon.wait_ready() if wait else self.daemon
 
     def stop(self):
@@ -183,7 +222,9 @@ class Host:
 
 
 class Farm:
-    def __init__(self, folder, hosts=3, keep_local=(), start=True):
+    """proxied: each host reaches the database through a proxy of its own (host.proxy)."""
+
+    def __init__(self, folder, hosts=3, keep_local=(), start=True, proxied=False):
         self.dir = pathlib.Path(folder)
         os.chmod(self.dir, 0o755)
         self.postgres = Postgres(self.dir / "postgres").start()
@@ -191,6 +232,9 @@ class Farm:
         assert done.returncode == 0, done.stderr
         names = [f"mx{i + 1}" for i in range(hosts)]
         self.hosts = [Host(self.dir, n, self.postgres.connection(), keep_local) for n in names]
+        for host in self.hosts if proxied else ():
+            host.proxy = Proxy(self.postgres.port)
+            host.farm["database"] = self.postgres.connection(port=host.proxy.port)
         if start:
             for host in self.hosts:
                 host.start()
@@ -210,6 +254,9 @@ class Farm:
             for host in self.hosts:
                 host.stop()
         finally:
+            for host in self.hosts:
+                if host.proxy is not None:
+                    host.proxy.close()
             self.postgres.thaw()
             self.postgres.stop("immediate")
 
@@ -223,6 +270,12 @@ class Farm:
         """Until it is so on each host."""
         for host in self.hosts:
             wait_until(lambda: what(host), f"{why}, on {host.name}", timeout)
+
+    def wait_away(self, *away):
+        """Until all but these have sent and read all."""
+        for host in self.hosts:
+            if host not in away:
+                host.wait_sync()
 
     def wait_equal(self, timeout=30):
         """Until all hosts have the same, and nothing waits; returns it."""

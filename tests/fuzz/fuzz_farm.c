@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a farm's database may answer: any text, NULL, too many rows or columns, numbers that
+ * do not rise. The first line of the input says what is done: r(ead all), c(ompare all),
+ * p(ublish), h(osts are looked at), b(eat), f(orget a host). What follows are the answers,
+ * one for each statement: a line for each row, cells divided by tabs, \N for NULL, "*NUMBER"
+ * repeats the row before it; an empty line ends an answer. With none left the server refuses.
+ * Whatever comes, the list has rows only that an admin could have typed, what is shown is
+ * clean, and a cursor never goes back by reading. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/sql.h"
+#include "base/text.h"
+#include "blocklist/transaction.h"
+#include "farm/parts.h"
+
+#define COLUMNS_MAX 20
+#define ROWS_MAX    12000 /* of an answer; more than is asked for */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+PGresult *__wrap_connection_query(struct connection *connection, const char *sql,
+                                  int count, const char *const *values);
+int __wrap_connection_do(struct connection *connection, const char *sql);
+
+static char directory[] = "/tmp/fuzz-farm-XXXXXX";
+static char *answers; /* what is left of the input */
+
+static void check(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+/* --- the server --- */
+
+static char *next_line(void)
+{
+    char *line = strsep(&answers, "\n");
+
+    return line != NULL && *line != '\0' ? line : NULL;
+}
+
+static void set_columns(PGresult *result, int count)
+{
+    PGresAttDesc columns[COLUMNS_MAX];
+
+    memset(columns, 0, sizeof columns);
+    for (int i = 0; i < count; i++)
+        columns[i].name = (char[]){"x"};
+    check(count == 0 || PQsetResultAttrs(result, count, columns) == 1);
+}
+
+static void add_row(PGresult *result, char *const *cells, int count)
+{
+    int row = PQntuples(result);
+
+    for (int i = 0; i < count; i++) {
+        bool is_null = cells[i] == NULL || strcmp(cells[i], "\\N") == 0;
+
+        check(PQsetvalue(result, row, i, is_null ? NULL : cells[i],
+                         is_null ? -1 : (int)strlen(cells[i])) == 1);
+    }
+}
+
+PGresult *__wrap_connection_query(struct connection *connection, const char *sql,
+                                  int count, const char *const *values)
+{
+    PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    char *cells[COLUMNS_MAX] = {NULL}, *line;
+    int columns = 0;
+
+    (void)sql;
+    (void)count;
+    (void)values;
+    check(result != NULL);
+    if (answers == NULL) {
+        PQclear(result);
+        (void)snprintf(connection->error, sizeof connection->error, "no more");
+        return NULL;
+    }
+    while ((line = next_line()) != NULL) {
+        int repeat = line[0] == '*' ? (int)strtol(line + 1, NULL, 10) : 1, found = 0;
+        char *rest = line[0] != '*' ? line : NULL;
+
+        if (rest != NULL)
+            memset(cells, 0, sizeof cells);
+        while (rest != NULL && found < COLUMNS_MAX)
+            cells[found++] = strsep(&rest, "\t");
+        if (columns == 0 && found > 0)
+            set_columns(result, columns = found);
+        for (; columns > 0 && repeat > 0 && PQntuples(result) < ROWS_MAX; repeat--)
+            add_row(result, cells, columns);
+    }
+    return result;
+}
+
+int __wrap_connection_do(struct connection *connection, const char *sql)
+{
+    (void)connection;
+    (void)sql;
+    return 0;
+}
+
+/* --- this host --- */
+
+static void remove_directory(void)
+{
+    char command[64];
+
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    check(system(command) == 0);
+}
+
+static struct farm *start(void)
+{
+    static char node[] = "mx1", kept[] = "kept";
+    static struct farm farm = {.node = node, .keep_local = kept};
+    const char *const keep_local[] = {"kept"};
+    struct blocklist_options options = {.on_damage = BLOCKLIST_DAMAGE_STOP,
+                                        .farm = true,
+                                        .keep_local = keep_local,
+                                        .keep_local_count = 1};
+    char error[BLOCKLIST_OPEN_ERROR_SIZE], path[64];
+
+    check(mkdtemp(directory) != NULL);
+    atexit(remove_directory);
+    log_open(LOG_TARGET_STDERR, LOG_LEVEL_ERROR, true);
+    snprintf(path, sizeof path, "%s/db", directory);
+    options.database = path;
+    farm.blocklist = blocklist_open(&options, error);
+    check(farm.blocklist != NULL &&
+          sql_exec(farm.blocklist->writing.db, "DROP TRIGGER audit_no_delete") ==
+              SQLITE_OK);
+    (void)snprintf(farm.instance, sizeof farm.instance, "%032d", 1);
+    pthread_mutex_init(&farm.lock, NULL);
+    pthread_cond_init(&farm.news, NULL);
+    return &farm;
+}
+
+/* An own row, and a cursor at change 5. */
+static void begin(struct farm *farm)
+{
+    static const char sql[] =
+        "DELETE FROM listing; DELETE FROM gone; DELETE FROM refused; DELETE FROM audit;"
+        "DELETE FROM outbox; DELETE FROM farm;"
+        "INSERT INTO farm VALUES (1, 9, 1, 'e', 5, 7, 1, 'kept', '');"
+        "INSERT INTO listing (entry, kind, allow, source, reason, who, since, at, "
+        "version)"
+        " VALUES ('m.example', 1, 0, 'manual', '', 'anna', 1, 1000, 44)";
+    char error[BLOCKLIST_ERROR_SIZE];
+
+    check(transaction_begin(farm->blocklist, TRANSACTION_LAZY, "", &blocklist_self, "",
+                            10000, error) == BLOCKLIST_OK);
+    farm->blocklist->versions.merging = true;
+    farm->blocklist->versions.last_at = 9;
+    check(sql_exec(farm->blocklist->writing.db, sql) == SQLITE_OK);
+    check(transaction_commit(farm->blocklist, error) == BLOCKLIST_OK);
+    check(shared_state(farm->blocklist, &farm->state, error) == BLOCKLIST_OK);
+    farm->compare_now = farm->answers = false;
+    farm->beats = 1;
+    farm->published_seq = 0;
+    free(farm->status.hosts);
+    memset(&farm->status, 0, sizeof farm->status);
+    (void)snprintf(farm->forget, sizeof farm->forget, "mx9");
+}
+
+static void act(struct farm *farm, char what)
+{
+    struct farm_comparison comparison;
+    int64_t seq = farm->state.seq;
+
+    switch (what) {
+    case 'r':
+        (void)read_all(farm);
+        check(farm->state.seq >= seq);
+        break;
+    case 'c':
+        (void)reconcile(farm, &comparison);
+        for (unsigned i = 0; i < comparison.row_count; i++)
+            check(utf8_is_clean(comparison.rows[i]));
+        break;
+    case 'p':
+        (void)publish_all(farm);
+        break;
+    case 'h':
+        (void)hosts_look(farm);
+        break;
+    case 'b':
+        (void)hosts_beat(farm);
+        break;
+    case 'f':
+        (void)hosts_forget(farm);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- what holds --- */
+
+static bool check_row(void *context, const struct shared_row *row)
+{
+    char error[BLOCKLIST_ERROR_SIZE];
+    struct entry entry;
+
+    (void)context;
+    check(entry_parse_kept(row->entry, &entry, error) == 0);
+    check(strcmp(entry.text, row->entry) == 0);
+    check(row->side >= 0 && row->side <= 2 && (row->side == 0) == (*row->source == '\0'));
+    check(transaction_texts_are_fine(row->side == 0 ? "manual" : row->source, row->reason,
+                                     error));
+    check(utf8_is_clean(row->who) && row->since >= 0 && row->expires >= 0);
+    check(row->version.at >= 0 && row->version.id >= 0);
+    return true;
+}
+
+static void check_all(struct farm *farm)
+{
+    struct shared_place place = {.entry = ""};
+    char error[BLOCKLIST_ERROR_SIZE];
+    bool done = false;
+
+    while (!done)
+        check(shared_rows(farm->blocklist, &place, 0, 1000, check_row, NULL, &done,
+                          error) == BLOCKLIST_OK);
+    check(utf8_is_clean(farm->status.error) && utf8_is_clean(farm->status.refused_why));
+    for (unsigned i = 0; i < farm->status.host_count; i++)
+        check(utf8_is_clean(farm->status.hosts[i].name) &&
+              utf8_is_clean(farm->status.hosts[i].version));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct farm *farm;
+    char *text = strndup((const char *)data, size), *calls;
+
+    if (farm == NULL)
+        farm = start();
+    check(text != NULL);
+    answers = text;
+    calls = strsep(&answers, "\n");
+    begin(farm);
+    for (unsigned i = 0; calls[i] != '\0' && i < 6; i++)
+        act(farm, calls[i]);
+    check_all(farm);
+    free(text);
+    return 0;
+}
