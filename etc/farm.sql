@@ -178,7 +178,7 @@ BEGIN
         WHERE (f.entry, f.rule, f.state) = (r.entry, r.rule, 'open'));
     ELSE
       CONTINUE WHEN (array_position(states, r.state), r.decided_at) <= (array_position(states, was.state), was.decided_at)
-        AND NOT (r.state = 'open' AND was.state = 'open' AND was.evidence = '{}' AND r.evidence <> '{}');
+        AND NOT ((r.state, r.decided_at, was.evidence) = (was.state, was.decided_at, '{}') AND r.evidence <> '{}');
     END IF;
     s := s + 1;
     r.seq := s;

@@ -198,10 +198,15 @@ enum outcome ctl_proposals(struct ctl *ctl, const struct arguments *arguments)
 /* --- usage --- */
 
 static const struct column usage_columns[] = {
-    {"key", "ENTRY", COLUMN_TEXT},   {"count", "COUNT", COLUMN_TEXT},
-    {"value", "NOW", COLUMN_NUMBER}, {"limit", "LIMIT", COLUMN_TEXT},
+    {"key", "ENTRY", COLUMN_TEXT},
+    {"count", "COUNT", COLUMN_TEXT},
+    {"value", "NOW", COLUMN_NUMBER},
+    {"limit", "LIMIT", COLUMN_TEXT},
     {"rule", "RULE", COLUMN_TEXT},
+    {"farm", "FARM", COLUMN_NUMBER}, /* there, of all hosts */
 };
+
+static const size_t usage_column_count = sizeof usage_columns / sizeof usage_columns[0];
 
 /* One row a window that has a limit, or counts something. */
 static void add_usage(json_t **rows, const json_t *one)
@@ -211,7 +216,9 @@ static void add_usage(json_t **rows, const json_t *one)
     size_t i;
 
     json_array_foreach (json_object_get(one, "counts"), i, count) {
-        if (number(count, "value") == 0)
+        const json_t *farm = json_object_get(count, "farm");
+
+        if (number(count, "value") == 0 && json_integer_value(farm) == 0)
             continue;
         shown_span(number(count, "span_s"), span);
         snprintf(text, sizeof text, "%s in %s", member(count, "count"), span);
@@ -219,10 +226,11 @@ static void add_usage(json_t **rows, const json_t *one)
         snprintf(rule, sizeof rule, "%s%s", member(count, "rule"),
                  json_is_true(json_object_get(count, "whole")) ? ""
                                                                : " (counted for less)");
-        protocol_append(rows,
-                        json_pack("{s:s, s:s, s:I, s:s, s:s}", "key", member(one, "key"),
-                                  "count", text, "value", number(count, "value"), "limit",
-                                  number(count, "limit") > 0 ? limit : "", "rule", rule));
+        protocol_append(rows, json_pack("{s:s, s:s, s:I, s:s, s:s, s:O*}", "key",
+                                        member(one, "key"), "count", text, "value",
+                                        number(count, "value"), "limit",
+                                        number(count, "limit") > 0 ? limit : "", "rule",
+                                        rule, "farm", farm));
     }
 }
 
@@ -231,14 +239,17 @@ static enum outcome print_usage(struct ctl *ctl, const json_t *usage)
     json_t *rows = json_array();
     const json_t *one;
     enum outcome outcome = OUTCOME_DONE;
+    bool in_farm = false;
     size_t i;
 
-    json_array_foreach (usage, i, one)
+    json_array_foreach (usage, i, one) {
+        in_farm = in_farm || json_object_get(one, "hosts") != NULL;
         add_usage(&rows, one);
+    }
     if (json_array_size(rows) == 0)
         puts("nothing is counted of it");
-    else if (table_of(usage_columns, sizeof usage_columns / sizeof usage_columns[0], NULL,
-                      NULL, ctl->terminal, rows) != 0)
+    else if (table_of(usage_columns, usage_column_count - !in_farm, NULL, NULL,
+                      ctl->terminal, rows) != 0)
         outcome = OUTCOME_REFUSED;
     json_decref(rows);
     return outcome;

@@ -467,9 +467,26 @@ static int read_key(const char *text, enum rule_by *by, struct entry *entry,
     return -1;
 }
 
+/* Adds what all hosts of the farm have counted, where others have told something. */
+static void add_sum(struct rules *rules, enum rule_by by, const char *key,
+                    const struct counter_reading *own, json_t *row)
+{
+    struct counter_reading sum;
+    json_t *counts = json_object_get(row, "counts"), *count;
+    unsigned hosts = rules_sum(rules, by, key, own, time(NULL), &sum);
+    size_t i;
+
+    if (hosts == 0)
+        return;
+    protocol_set(&row, "hosts", json_integer(hosts));
+    json_array_foreach (counts, i, count)
+        protocol_set(&count, "farm", json_integer((json_int_t)sum.values[i]));
+}
+
 /* {"command":"usage","entry" or "top":N}
  * -> {"ok":true,"usage":[{"key","by","first_seen","last_seen","counts":[{"count","span_s",
- *     "value","limit" (0: none),"rule","whole":the window was wholly observed}, …]}, …]} */
+ *     "value","limit" (0: none),"rule","whole":the window was wholly observed,
+ *     "farm":on all "hosts"}, …]}, …]}; what farms add is there for an entry that others told of */
 json_t *cmd_usage(struct control_session *session, const json_t *request)
 {
     struct rules *rules = command_daemon(session)->rules;
@@ -491,9 +508,12 @@ json_t *cmd_usage(struct control_session *session, const json_t *request)
         rows = usage_top(rules, config, top > 0 ? (size_t)top : TOP_DEFAULT);
     } else {
         rows = json_array();
-        if (counters_read(rules_counters(rules), by, entry.text, time(NULL), &reading))
-            protocol_append(&rows,
-                            reading_value(config, by, entry.text, &reading, time(NULL)));
+        if (counters_read(rules_counters(rules), by, entry.text, time(NULL), &reading)) {
+            json_t *row = reading_value(config, by, entry.text, &reading, time(NULL));
+
+            add_sum(rules, by, entry.text, &reading, row);
+            protocol_append(&rows, row);
+        }
     }
     config_unref(config);
     return command_answer("usage", rows);

@@ -254,7 +254,10 @@ static int take_heard(struct findings *f, const struct heard *h, const char *own
                          "ittiii", (int64_t)h->state, h->who, h->reason, h->expires,
                          h->decided_at, h->id);
     else if ((int)h->state == state && h->decided_at == decided_at)
-        rc = sql_run_once(f->db, "UPDATE finding SET told = 1 WHERE id = ?", "i", h->id);
+        rc = sql_run_once(f->db,
+                          "UPDATE finding SET told = ?1 <> '{}' OR evidence = '{}',"
+                          " evidence = iif(evidence = '{}', ?1, evidence) WHERE id = ?2",
+                          "ti", h->evidence, h->id);
     /* what another host has listed needs nobody's word any more */
     if (rc == SQLITE_OK && *news && h->state == FINDING_LISTED)
         rc = sql_run_once(f->db,

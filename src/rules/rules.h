@@ -78,6 +78,11 @@ json_t *rules_tell_counts(struct rules *rules);
 void rules_hear_counts(struct rules *rules, const char *own_node, unsigned hosts,
                        const struct other_count *rows, size_t count);
 
+/* What the hosts have counted of a key together: as others_add. */
+unsigned rules_sum(struct rules *rules, enum rule_by by, const char *key,
+                   const struct counter_reading *own, int64_t now_s,
+                   struct counter_reading *sum);
+
 /* Findings that a farm's hosts share (findings.h), for its thread: NULL, or nothing is done,
  * while the database is not open. */
 json_t *rules_tell_findings(struct rules *rules, size_t limit);

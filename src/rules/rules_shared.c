@@ -30,6 +30,13 @@ void rules_hear_counts(struct rules *rules, const char *own_node, unsigned hosts
     others_hear(rules->others, own_node, hosts, rows, count);
 }
 
+unsigned rules_sum(struct rules *rules, enum rule_by by, const char *key,
+                   const struct counter_reading *own, int64_t now_s,
+                   struct counter_reading *sum)
+{
+    return others_add(rules->others, rules->counters, by, key, own, now_s, sum);
+}
+
 json_t *rules_tell_findings(struct rules *rules, size_t limit)
 {
     struct findings *findings = rules_findings(rules);

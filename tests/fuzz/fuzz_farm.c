@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a farm's database may answer: any text, NULL, too many rows or columns, numbers that
  * do not rise. The first line of the input says what is done: r(ead all), c(ompare all),
- * p(ublish), h(osts are looked at), b(eat), f(orget a host). What follows are the answers,
+ * p(ublish), h(osts are looked at), b(eat), f(orget a host), n: what others have counted and found,
+ * a: hits are asked for. What follows are the answers,
  * one for each statement: a line for each row, cells divided by tabs, \N for NULL, "*NUMBER"
  * repeats the row before it; an empty line ends an answer. With none left the server refuses.
  * Whatever comes, the list has rows only that an admin could have typed, what is shown is
@@ -17,6 +18,8 @@
 #include "base/text.h"
 #include "blocklist/transaction.h"
 #include "farm/parts.h"
+#include "rules/findings.h"
+#include "rules/others.h"
 
 #define COLUMNS_MAX 20
 #define ROWS_MAX    12000 /* of an answer; more than is asked for */
@@ -108,6 +111,85 @@ int __wrap_connection_do(struct connection *connection, const char *sql)
     return 0;
 }
 
+/* --- what rules make of it --- */
+
+static struct others *others;
+static struct findings *findings;
+
+static json_t *tell_nothing(void *context)
+{
+    (void)context;
+    return json_array();
+}
+
+static void hear_counts(void *context, const char *own_node, unsigned hosts,
+                        const struct farm_count *rows, size_t count)
+{
+    (void)context;
+    for (size_t i = 0; i < count; i++) {
+        struct other_count row = {rows[i].node, rows[i].kind, rows[i].key, rows[i].body};
+
+        others_hear(others, own_node, hosts, &row, 1);
+    }
+}
+
+static json_t *tell_findings(void *context, size_t limit)
+{
+    (void)context;
+    return findings_untold(findings, limit, 1790553600);
+}
+
+static void told_findings(void *context, const json_t *rows)
+{
+    (void)context;
+    check(findings_told(findings, rows) == 0);
+}
+
+static void hear_finding(void *context, const char *own_node, const json_t *row)
+{
+    const char *rule, *key;
+
+    (void)context;
+    check(findings_hear(findings, row, own_node, 1790553600, &rule, &key) >= 0);
+}
+
+static int untell_findings(void *context)
+{
+    (void)context;
+    return findings_untell(findings, 1790553600);
+}
+
+static void check_finding(void *context, const struct finding_row *row)
+{
+    char error[ENTRY_ERROR_SIZE];
+    struct entry entry;
+
+    (void)context;
+    check(entry_parse(row->entry, &entry, error) == 0);
+    check(strcmp(entry.text, row->entry) == 0);
+    check(utf8_is_clean(row->rule) && utf8_is_clean(row->because) &&
+          utf8_is_clean(row->held) && utf8_is_clean(row->who) &&
+          utf8_is_clean(row->reason) && utf8_is_clean(row->node));
+    check(row->state != FINDING_PENDING && row->for_s >= 0 && row->expires >= 0);
+}
+
+static void start_rules(struct farm *farm)
+{
+    char error[FINDINGS_ERROR_SIZE], path[64];
+
+    snprintf(path, sizeof path, "%s/rules.db", directory);
+    findings = findings_open(path, error);
+    others = others_new();
+    check(findings != NULL && others != NULL);
+    farm->hooks = (struct farm_options){.alone = tell_nothing,
+                                        .tell_counts = tell_nothing,
+                                        .hear_counts = hear_counts,
+                                        .tell_findings = tell_findings,
+                                        .told_findings = told_findings,
+                                        .hear_finding = hear_finding,
+                                        .untell_findings = untell_findings};
+}
+
 /* --- this host --- */
 
 static void remove_directory(void)
@@ -139,6 +221,7 @@ static struct farm *start(void)
           sql_exec(farm.blocklist->writing.db, "DROP TRIGGER audit_no_delete") ==
               SQLITE_OK);
     (void)snprintf(farm.instance, sizeof farm.instance, "%032d", 1);
+    start_rules(&farm);
     pthread_mutex_init(&farm.lock, NULL);
     pthread_cond_init(&farm.news, NULL);
     return &farm;
@@ -169,6 +252,9 @@ static void begin(struct farm *farm)
     farm->compare_now = farm->answers = false;
     farm->beats = 1;
     farm->published_seq = 0;
+    counts_begin(farm);
+    farm->hits_walk = false;
+    (void)snprintf(farm->hits_of, sizeof farm->hits_of, "m.example");
     free(farm->status.hosts);
     memset(&farm->status, 0, sizeof farm->status);
     (void)snprintf(farm->forget, sizeof farm->forget, "mx9");
@@ -185,7 +271,7 @@ static void act(struct farm *farm, char what)
         check(farm->state.seq >= seq);
         break;
     case 'c':
-        (void)reconcile(farm, &comparison);
+        (void)reconcile(farm, true, &comparison);
         for (unsigned i = 0; i < comparison.row_count; i++)
             check(utf8_is_clean(comparison.rows[i]));
         break;
@@ -200,6 +286,14 @@ static void act(struct farm *farm, char what)
         break;
     case 'f':
         (void)hosts_forget(farm);
+        break;
+    case 'n':
+        farm->next_counts_ms = 0;
+        (void)counts_exchange(farm);
+        break;
+    case 'a':
+        (void)counts_answer(farm);
+        check(farm->hits.hits >= -1);
         break;
     default:
         break;
@@ -233,6 +327,7 @@ static void check_all(struct farm *farm)
     while (!done)
         check(shared_rows(farm->blocklist, &place, 0, 1000, check_row, NULL, &done,
                           error) == BLOCKLIST_OK);
+    check(findings_each(findings, 0, NULL, 100, check_finding, NULL) == 0);
     check(utf8_is_clean(farm->status.error) && utf8_is_clean(farm->status.refused_why));
     for (unsigned i = 0; i < farm->status.host_count; i++)
         check(utf8_is_clean(farm->status.hosts[i].name) &&

@@ -246,6 +246,10 @@ def test_counts_add_up_and_one_host_acts(folder):
         send(one, 30, login="bert")  # of one host alone: 30 are no 40
         heard_by_all(farm, [one, two, three], {"mx1": 12, "mx2": 12, "mx3": 12})
         assert all(findings(h) == [] for h in farm)
+        (usage,) = two.rblctl("usage", "user:anna", "--json").json
+        assert usage["hosts"] == 3
+        assert {(c["value"], c["farm"]) for c in usage["counts"] if c["count"] == "recipients"} == {(12, 36)}
+        assert re.search(r"FARM\n.*recipients in 1h +12 +40 +bulk +36\n", two.rblctl("usage", "user:anna").out)
         sent = 36
         for _ in range(8):  # one after the other: the 40th is over the limit, on whichever host acts
             for host in farm:
@@ -259,6 +263,7 @@ def test_counts_add_up_and_one_host_acts(folder):
         assert all(f["by_rule"] and f["entry"] == "user:anna" for f in found), found
         assert re.fullmatch(r"40 recipients in 1h: 4\d, on 3 hosts", found[0]["because"]), found
         assert len({f["host"] for f in found}) == 1  # who acted
+        farm.wait(lambda h: findings(h)[0]["evidence"].get("decisions"), "no evidence")  # is some moments later
         assert all(send(h, 1) == 0 for h in farm)  # put off everywhere
         assert all(not h.lists("user:bert") for h in farm)
         assert sum("rule=bulk listed=user:anna" in h.daemon.log.text() for h in farm) == 1
@@ -354,7 +359,8 @@ FIVE = {"over": ["5 recipients in 1h"], "for": ["1h"], "action": ["tempfail"]}
 
 
 def seen(host, *options):
-    rows = host.rblctl("proposals", *options, "--json").json
+    result = host.rblctl("proposals", *options, "--json")
+    rows = result.json if result.status == 0 else []  # just started, its database is not open yet
     return sorted((p["rule"], p["entry"], p["state"], p["host"]) for p in rows)
 
 
