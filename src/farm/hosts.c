@@ -119,7 +119,7 @@ int hosts_look(struct farm *farm)
     for (int i = 0; i < count; i++)
         hosts[i] = host_of(farm, result, i);
     pthread_mutex_lock(&farm->lock);
-    farm->status.has_standby = count > 0 && PQgetvalue(result, 0, 10)[0] == 't';
+    farm->status.has_standby = count > 0 && result_text(result, 0, 10)[0] == 't';
     old = farm->status.hosts;
     for (unsigned i = 0, k = 0; i < (unsigned)count; i++) {
         while (k < farm->status.host_count && strcmp(old[k].name, hosts[i].name) < 0)
