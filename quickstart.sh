@@ -347,7 +347,7 @@ show_farm() {
     on_host 1 farm
 
     say "2. A sender is listed on mx1, and refused on mx2 and mx3"
-    on_host 1 add $sender --reason "bulk mail"
+    on_host 1 add $sender --reason "bulk mail" --wait
     expect "on all:" "$dir/rblctl.log" '3 of 3 hosts have it'
     for i in 2 3; do
         echo "  a mail to mx$i:"
@@ -356,7 +356,7 @@ show_farm() {
     done
 
     say "3. It is removed on mx3, and let in by mx1 and mx2"
-    on_host 3 remove $sender
+    on_host 3 remove $sender --wait
     expect "on all:" "$dir/rblctl.log" '3 of 3 hosts have it'
     for i in 1 2; do
         echo "  a mail to mx$i:"
