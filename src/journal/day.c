@@ -194,8 +194,9 @@ static enum day_result open_file(struct day *day, const char *path, const uint8_
                                  char error[static DAY_ERROR_SIZE])
 {
     static const char write_settings[] =
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = "
-        "-8192;"
+        "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous "
+        "= "
+        "NORMAL; PRAGMA cache_size = -8192;"
         "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216;";
     static const char read_settings[] =
         "PRAGMA query_only = 1; PRAGMA cache_size = -256;";
@@ -580,6 +581,19 @@ enum day_result day_remove(struct day *day, journal_id id,
         error);
 }
 
+/* Gives pages that the merges have left free back to the disk; false when it can do no more. */
+static bool shrink(struct day *day)
+{
+    int64_t before = 0, after = 0;
+    int rc = sql_number(day->db, &before, "PRAGMA freelist_count", "");
+
+    if (rc == SQLITE_OK && before > 0)
+        rc = sql_exec(day->db, "PRAGMA incremental_vacuum(" MERGE_PAGES ")");
+    if (rc == SQLITE_OK && before > 0)
+        rc = sql_number(day->db, &after, "PRAGMA freelist_count", "");
+    return rc == SQLITE_OK && after > 0 && after < before;
+}
+
 bool day_merge(struct day *day)
 {
     int before = sqlite3_total_changes(day->db);
@@ -587,7 +601,8 @@ bool day_merge(struct day *day)
                       "INSERT INTO find (find, rank) VALUES ('merge', -" MERGE_PAGES ")");
 
     /* as SQLite's manual of FTS5 has it: less than two changes, nothing was left to do */
-    return rc == SQLITE_OK && sqlite3_total_changes(day->db) - before >= 2;
+    return (rc == SQLITE_OK && sqlite3_total_changes(day->db) - before >= 2) ||
+           shrink(day);
 }
 
 void day_checkpoint(struct day *day)

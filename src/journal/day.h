@@ -87,7 +87,8 @@ enum day_result day_mark(struct day *day, journal_id id, const char *login,
                          const char *reason, const char *alone,
                          char error[static DAY_ERROR_SIZE]);
 
-/* Merges the index of a day that has passed a little more; false when it is whole. */
+/* Merges the index of a day that has passed a little more, then gives back to the disk what
+ * that has left free; false when both are done. */
 bool day_merge(struct day *day);
 
 /* Copies what the write-ahead log has into the file. */
