@@ -46,6 +46,9 @@ struct merge {
     sqlite3_stmt *find, *find_gone, *put, *change, *drop, *put_gone, *drop_gone, *met,
         *met_mark, *mark_rows, *mark_gone, *accepted;
     bool quiet;
+    bool has_outbox, has_refused;      /* else there is nothing to be taken from them */
+    bool is_listed, is_gone;           /* the present row's key, in listing and in gone */
+    const char *action, *who, *reason; /* as the audit log was told last */
 };
 
 static int prepare(struct merge *merge)
@@ -115,11 +118,11 @@ static int look(struct merge *merge, const struct shared_row *row, struct versio
     int64_t allow = row->side - 1;
     int rc = sql_bind(merge->find, "tit", row->entry, allow, row->source);
 
-    *is_stored = *is_marked = false;
+    *is_stored = *is_marked = merge->is_listed = merge->is_gone = false;
     if (rc == SQLITE_OK && (rc = sqlite3_step(merge->find)) == SQLITE_ROW) {
         *stored = (struct version){sqlite3_column_int64(merge->find, 0),
                                    sqlite3_column_int64(merge->find, 1)};
-        *is_stored = true;
+        *is_stored = merge->is_listed = true;
     }
     sqlite3_reset(merge->find);
     if (rc == SQLITE_ROW || rc == SQLITE_DONE)
@@ -134,7 +137,7 @@ static int look(struct merge *merge, const struct shared_row *row, struct versio
         }
         if (sqlite3_column_int(merge->find_gone, 0) == allow) {
             *stored = found;
-            *is_stored = true;
+            *is_stored = merge->is_gone = true;
         }
         rc = SQLITE_OK;
     }
@@ -142,12 +145,18 @@ static int look(struct merge *merge, const struct shared_row *row, struct versio
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Says in the audit log who it was: "anna@mx3". */
+/* Says in the audit log who it was: "anna@mx3". The row's texts stay until the end. */
 static int set_actor(struct merge *merge, const char *action, const char *who,
                      const char *reason)
 {
     struct blocklist_actor actor = {who, NOBODY};
 
+    if (merge->action != NULL && strcmp(merge->action, action) == 0 &&
+        strcmp(merge->who, who) == 0 && strcmp(merge->reason, reason) == 0)
+        return SQLITE_OK;
+    merge->action = action;
+    merge->who = who;
+    merge->reason = reason;
     if (strcmp(action, "expire") == 0)
         actor = blocklist_self;
     return audit_actor(&merge->blocklist->writing.audit, action, &actor, reason,
@@ -204,23 +213,20 @@ static int apply_end(struct merge *merge, const struct shared_row *row)
 static int apply_listing(struct merge *merge, const struct shared_row *row,
                          const struct entry *entry)
 {
-    sqlite3_stmt *const ways[] = {merge->change, merge->put};
+    sqlite3_stmt *way = merge->is_listed ? merge->change : merge->put;
     int rc = set_actor(merge, merge->quiet ? "" : "add", row->who, row->reason);
 
-    for (size_t i = 0; rc == SQLITE_OK && i < 2; i++) {
-        rc = sql_bind(ways[i], "tiiitttizii", row->entry, (int64_t)entry->kind,
-                      (int64_t)row->side - 1,
-                      (int64_t)(strcmp(row->action, "tempfail") == 0), row->source,
-                      row->reason, row->who, row->since, row->expires, row->version.at,
-                      row->version.id);
-        if (rc == SQLITE_OK)
-            rc = sql_run(ways[i]);
-        if (sqlite3_changes(merge->blocklist->writing.db) > 0)
-            break;
-    }
     if (rc == SQLITE_OK)
-        rc = sql_bind(merge->drop_gone, "tit", row->entry, (int64_t)row->side - 1,
-                      row->source);
+        rc = sql_bind(
+            way, "tiiitttizii", row->entry, (int64_t)entry->kind, (int64_t)row->side - 1,
+            (int64_t)(strcmp(row->action, "tempfail") == 0), row->source, row->reason,
+            row->who, row->since, row->expires, row->version.at, row->version.id);
+    if (rc == SQLITE_OK)
+        rc = sql_run(way);
+    if (rc != SQLITE_OK || !merge->is_gone)
+        return rc;
+    rc = sql_bind(merge->drop_gone, "tit", row->entry, (int64_t)row->side - 1,
+                  row->source);
     return rc == SQLITE_OK ? sql_run(merge->drop_gone) : rc;
 }
 
@@ -278,6 +284,39 @@ static int refuse(struct merge *merge, const struct shared_row *row, const char 
                         (int64_t)REFUSED_MAX);
 }
 
+/* What waited for that row does no more. */
+static int settle(struct merge *merge, const struct shared_row *row)
+{
+    int rc = SQLITE_OK;
+
+    if (merge->has_outbox) {
+        rc = sql_bind(merge->met, "tit", row->entry, (int64_t)row->side - 1, row->source);
+        if (rc == SQLITE_OK)
+            rc = sql_run(merge->met);
+    }
+    if (rc == SQLITE_OK && merge->has_refused) {
+        rc = sql_bind(merge->accepted, "i",
+                      versions_key(row->entry, row->side - 1, row->source));
+        if (rc == SQLITE_OK)
+            rc = sql_run(merge->accepted);
+    }
+    return rc;
+}
+
+/* Most have nothing in them most of the time, and are asked for each row. */
+static int look_what_waits(struct merge *merge)
+{
+    sqlite3 *db = merge->blocklist->writing.db;
+    int64_t outbox = 0, refused = 0;
+    int rc = sql_number(db, &outbox, "SELECT EXISTS (SELECT 1 FROM outbox)", "");
+
+    if (rc == SQLITE_OK)
+        rc = sql_number(db, &refused, "SELECT EXISTS (SELECT 1 FROM refused)", "");
+    merge->has_outbox = outbox != 0;
+    merge->has_refused = refused != 0;
+    return rc;
+}
+
 /* Returns SQLite's code. */
 static int merge_row(struct merge *merge, const struct shared_row *row,
                      struct shared_counts *counts)
@@ -291,6 +330,7 @@ static int merge_row(struct merge *merge, const struct shared_row *row,
 
     if (!row_is_fine(row, &entry, counts->why)) {
         counts->refused++;
+        merge->has_refused = true;
         return refuse(merge, row, counts->why);
     }
     if (versions_is_local(versions, row->source))
@@ -315,14 +355,7 @@ static int merge_row(struct merge *merge, const struct shared_row *row,
     } else if (is_stored && version_compare(row->version, stored) < 0) {
         return SQLITE_OK; /* ours is newer, and on its way */
     }
-    if (rc == SQLITE_OK)
-        rc = sql_bind(merge->met, "tit", row->entry, (int64_t)row->side - 1, row->source);
-    if (rc == SQLITE_OK)
-        rc = sql_run(merge->met);
-    if (rc == SQLITE_OK)
-        rc = sql_bind(merge->accepted, "i",
-                      versions_key(row->entry, row->side - 1, row->source));
-    return rc == SQLITE_OK ? sql_run(merge->accepted) : rc;
+    return rc == SQLITE_OK ? settle(merge, row) : rc;
 }
 
 static int keep_cursor(struct blocklist *blocklist, const struct shared_state *state)
@@ -366,6 +399,8 @@ enum blocklist_result shared_merge(struct blocklist *blocklist,
     rc = set_cache(blocklist, count >= MANY_ROWS);
     if (rc == SQLITE_OK)
         rc = prepare(&merge);
+    if (rc == SQLITE_OK)
+        rc = look_what_waits(&merge);
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++)
         rc = merge_row(&merge, &rows[i], counts);
     if (rc == SQLITE_OK && state != NULL)
