@@ -3,6 +3,7 @@
 
 #include "blocklist/shared.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,11 +47,13 @@ struct merge {
     sqlite3_stmt *find, *find_gone, *put, *change, *drop, *put_gone, *drop_gone, *met,
         *met_mark, *mark_rows, *mark_gone, *accepted;
     bool quiet;
-    bool has_outbox, has_refused;      /* else there is nothing to be taken from them */
+    bool has_outbox;                   /* else there is nothing to be taken from it */
+    int64_t refused;                   /* rows of that table, or some more */
     bool is_listed, is_gone;           /* the present row's key, in listing and in gone */
     const char *action, *who, *reason; /* as the audit log was told last */
 };
 
+/* They are kept: to make them takes longer than to merge a row. */
 static int prepare(struct merge *merge)
 {
 #define KEY " WHERE entry = ?1 AND allow = ?2 AND source = ?3"
@@ -90,25 +93,19 @@ static int prepare(struct merge *merge)
          "DELETE FROM gone WHERE entry = ?1 AND (at, version) < (?2, ?3)"},
         {&merge->accepted, "DELETE FROM refused WHERE key = ?1"},
     };
+    struct transaction *writing = &merge->blocklist->writing;
     int rc = SQLITE_OK;
 
+    static_assert(sizeof statements / sizeof statements[0] ==
+                      sizeof writing->merge / sizeof writing->merge[0],
+                  "each has its place");
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof statements / sizeof statements[0];
-         i++)
-        rc = sqlite3_prepare_v2(merge->blocklist->writing.db, statements[i].sql, -1,
-                                statements[i].stmt, NULL);
+         i++) {
+        if (writing->merge[i] == NULL)
+            rc = sql_prepare(writing->db, &writing->merge[i], statements[i].sql);
+        *statements[i].stmt = writing->merge[i];
+    }
     return rc;
-}
-
-static void finish(struct merge *merge)
-{
-    sqlite3_stmt *const statements[] = {
-        merge->find,     merge->find_gone, merge->put,       merge->change,
-        merge->drop,     merge->put_gone,  merge->drop_gone, merge->met,
-        merge->met_mark, merge->mark_rows, merge->mark_gone, merge->accepted,
-    };
-
-    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
-        sqlite3_finalize(statements[i]);
 }
 
 /* What the row's key and its entry's mark have. Returns SQLite's code. */
@@ -271,17 +268,18 @@ static bool row_is_fine(const struct shared_row *row, struct entry *entry, char 
 static int refuse(struct merge *merge, const struct shared_row *row, const char *why)
 {
     static const char sql[] =
-        "INSERT INTO refused SELECT ?1, ?2, ?3, ?4, ?5 WHERE"
-        " (SELECT count(*) FROM (SELECT 1 FROM refused LIMIT ?6)) < ?6"
+        "INSERT INTO refused VALUES (?1, ?2, ?3, ?4, ?5)"
         " ON CONFLICT (key) DO UPDATE SET at = excluded.at, version = excluded.version,"
         " name = excluded.name, why = excluded.why";
     char name[REFUSED_SHOWN];
 
+    if (merge->refused >= REFUSED_MAX)
+        return SQLITE_OK;
+    merge->refused++;
     (void)utf8_show(row->entry, name, sizeof name); /* cut where longer */
-    return sql_run_once(merge->blocklist->writing.db, sql, "iiitti",
+    return sql_run_once(merge->blocklist->writing.db, sql, "iiitt",
                         versions_key(row->entry, row->side - 1, row->source),
-                        row->version.at, row->version.id, name, why,
-                        (int64_t)REFUSED_MAX);
+                        row->version.at, row->version.id, name, why);
 }
 
 /* What waited for that row does no more. */
@@ -294,7 +292,7 @@ static int settle(struct merge *merge, const struct shared_row *row)
         if (rc == SQLITE_OK)
             rc = sql_run(merge->met);
     }
-    if (rc == SQLITE_OK && merge->has_refused) {
+    if (rc == SQLITE_OK && merge->refused > 0) {
         rc = sql_bind(merge->accepted, "i",
                       versions_key(row->entry, row->side - 1, row->source));
         if (rc == SQLITE_OK)
@@ -307,13 +305,12 @@ static int settle(struct merge *merge, const struct shared_row *row)
 static int look_what_waits(struct merge *merge)
 {
     sqlite3 *db = merge->blocklist->writing.db;
-    int64_t outbox = 0, refused = 0;
+    int64_t outbox = 0;
     int rc = sql_number(db, &outbox, "SELECT EXISTS (SELECT 1 FROM outbox)", "");
 
     if (rc == SQLITE_OK)
-        rc = sql_number(db, &refused, "SELECT EXISTS (SELECT 1 FROM refused)", "");
+        rc = sql_number(db, &merge->refused, "SELECT count(*) FROM refused", "");
     merge->has_outbox = outbox != 0;
-    merge->has_refused = refused != 0;
     return rc;
 }
 
@@ -330,7 +327,6 @@ static int merge_row(struct merge *merge, const struct shared_row *row,
 
     if (!row_is_fine(row, &entry, counts->why)) {
         counts->refused++;
-        merge->has_refused = true;
         return refuse(merge, row, counts->why);
     }
     if (versions_is_local(versions, row->source))
@@ -405,9 +401,7 @@ enum blocklist_result shared_merge(struct blocklist *blocklist,
         rc = merge_row(&merge, &rows[i], counts);
     if (rc == SQLITE_OK && state != NULL)
         rc = keep_cursor(blocklist, state);
-    result = end(blocklist, rc, error);
-    finish(&merge);
-    return result;
+    return end(blocklist, rc, error);
 }
 
 /* --- the state --- */
