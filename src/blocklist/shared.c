@@ -3,6 +3,7 @@
 
 #include "blocklist/shared.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "blocklist/transaction.h"
 
 #define JOIN_ROWS     20000
-#define FORGET_ROWS   2000
+#define FORGET_ROWS   "2000"
 #define MANY_ROWS     1000
 #define NOBODY        65534      /* the uid of who is on another host */
 #define SECOND_MAX    9000000000 /* as schema_check.c has it */
@@ -46,18 +47,13 @@ struct merge {
     sqlite3_stmt *find, *find_gone, *put, *change, *drop, *put_gone, *drop_gone, *met,
         *met_mark, *mark_rows, *mark_gone, *accepted;
     bool quiet;
-    struct blocklist_actor actor; /* as set last; action NULL: not yet */
-    const char *action, *reason;
-    int64_t has_outbox, has_refused; /* else nothing need be looked for there */
+    bool has_outbox;                   /* else there is nothing to be taken from it */
+    int64_t refused;                   /* rows of that table, or some more */
+    bool is_listed, is_gone;           /* the present row's key, in listing and in gone */
+    const char *action, *who, *reason; /* as the audit log was told last */
 };
 
-/* What there is of a row's key and of its entry. */
-struct stored {
-    bool is_listed, is_gone, is_marked;
-    struct version version; /* of the one that is listed or gone */
-    struct version mark;
-};
-
+/* They are kept: to make them takes longer than to merge a row. */
 static int prepare(struct merge *merge)
 {
 #define KEY " WHERE entry = ?1 AND allow = ?2 AND source = ?3"
@@ -97,38 +93,33 @@ static int prepare(struct merge *merge)
          "DELETE FROM gone WHERE entry = ?1 AND (at, version) < (?2, ?3)"},
         {&merge->accepted, "DELETE FROM refused WHERE key = ?1"},
     };
+    struct transaction *writing = &merge->blocklist->writing;
     int rc = SQLITE_OK;
 
+    static_assert(sizeof statements / sizeof statements[0] ==
+                      sizeof writing->merge / sizeof writing->merge[0],
+                  "each has its place");
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof statements / sizeof statements[0];
-         i++)
-        rc = sqlite3_prepare_v2(merge->blocklist->writing.db, statements[i].sql, -1,
-                                statements[i].stmt, NULL);
+         i++) {
+        if (writing->merge[i] == NULL)
+            rc = sql_prepare(writing->db, &writing->merge[i], statements[i].sql);
+        *statements[i].stmt = writing->merge[i];
+    }
     return rc;
 }
 
-static void finish(struct merge *merge)
-{
-    sqlite3_stmt *const statements[] = {
-        merge->find,     merge->find_gone, merge->put,       merge->change,
-        merge->drop,     merge->put_gone,  merge->drop_gone, merge->met,
-        merge->met_mark, merge->mark_rows, merge->mark_gone, merge->accepted,
-    };
-
-    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
-        sqlite3_finalize(statements[i]);
-}
-
-/* Returns SQLite's code. */
-static int look(struct merge *merge, const struct shared_row *row, struct stored *stored)
+/* What the row's key and its entry's mark have. Returns SQLite's code. */
+static int look(struct merge *merge, const struct shared_row *row, struct version *stored,
+                bool *is_stored, struct version *mark, bool *is_marked)
 {
     int64_t allow = row->side - 1;
     int rc = sql_bind(merge->find, "tit", row->entry, allow, row->source);
 
-    *stored = (struct stored){0};
+    *is_stored = *is_marked = merge->is_listed = merge->is_gone = false;
     if (rc == SQLITE_OK && (rc = sqlite3_step(merge->find)) == SQLITE_ROW) {
-        stored->version = (struct version){sqlite3_column_int64(merge->find, 0),
-                                           sqlite3_column_int64(merge->find, 1)};
-        stored->is_listed = true;
+        *stored = (struct version){sqlite3_column_int64(merge->find, 0),
+                                   sqlite3_column_int64(merge->find, 1)};
+        *is_stored = merge->is_listed = true;
     }
     sqlite3_reset(merge->find);
     if (rc == SQLITE_ROW || rc == SQLITE_DONE)
@@ -138,12 +129,12 @@ static int look(struct merge *merge, const struct shared_row *row, struct stored
                                 sqlite3_column_int64(merge->find_gone, 2)};
 
         if (sqlite3_column_int(merge->find_gone, 0) == -1) {
-            stored->mark = found;
-            stored->is_marked = true;
+            *mark = found;
+            *is_marked = true;
         }
         if (sqlite3_column_int(merge->find_gone, 0) == allow) {
-            stored->version = found;
-            stored->is_gone = true;
+            *stored = found;
+            *is_stored = merge->is_gone = true;
         }
         rc = SQLITE_OK;
     }
@@ -151,21 +142,20 @@ static int look(struct merge *merge, const struct shared_row *row, struct stored
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Says in the audit log who it was: "anna@mx3". */
+/* Says in the audit log who it was: "anna@mx3". The row's texts stay until the end. */
 static int set_actor(struct merge *merge, const char *action, const char *who,
                      const char *reason)
 {
     struct blocklist_actor actor = {who, NOBODY};
 
+    if (merge->action != NULL && strcmp(merge->action, action) == 0 &&
+        strcmp(merge->who, who) == 0 && strcmp(merge->reason, reason) == 0)
+        return SQLITE_OK;
+    merge->action = action;
+    merge->who = who;
+    merge->reason = reason;
     if (strcmp(action, "expire") == 0)
         actor = blocklist_self;
-    if (merge->action != NULL && strcmp(action, merge->action) == 0 &&
-        strcmp(actor.login, merge->actor.login) == 0 &&
-        strcmp(reason, merge->reason) == 0)
-        return SQLITE_OK; /* as an import's rows are */
-    merge->actor = actor;
-    merge->action = action;
-    merge->reason = reason;
     return audit_actor(&merge->blocklist->writing.audit, action, &actor, reason,
                        blocklist_now(merge->blocklist));
 }
@@ -218,9 +208,9 @@ static int apply_end(struct merge *merge, const struct shared_row *row)
 }
 
 static int apply_listing(struct merge *merge, const struct shared_row *row,
-                         const struct entry *entry, const struct stored *stored)
+                         const struct entry *entry)
 {
-    sqlite3_stmt *way = stored->is_listed ? merge->change : merge->put;
+    sqlite3_stmt *way = merge->is_listed ? merge->change : merge->put;
     int rc = set_actor(merge, merge->quiet ? "" : "add", row->who, row->reason);
 
     if (rc == SQLITE_OK)
@@ -230,10 +220,11 @@ static int apply_listing(struct merge *merge, const struct shared_row *row,
             row->who, row->since, row->expires, row->version.at, row->version.id);
     if (rc == SQLITE_OK)
         rc = sql_run(way);
-    if (rc == SQLITE_OK && stored->is_gone)
-        rc = sql_bind(merge->drop_gone, "tit", row->entry, (int64_t)row->side - 1,
-                      row->source);
-    return rc == SQLITE_OK && stored->is_gone ? sql_run(merge->drop_gone) : rc;
+    if (rc != SQLITE_OK || !merge->is_gone)
+        return rc;
+    rc = sql_bind(merge->drop_gone, "tit", row->entry, (int64_t)row->side - 1,
+                  row->source);
+    return rc == SQLITE_OK ? sql_run(merge->drop_gone) : rc;
 }
 
 /* Whether an admin could have typed it; else false with a sentence. */
@@ -277,32 +268,50 @@ static bool row_is_fine(const struct shared_row *row, struct entry *entry, char 
 static int refuse(struct merge *merge, const struct shared_row *row, const char *why)
 {
     static const char sql[] =
-        "INSERT INTO refused SELECT ?1, ?2, ?3, ?4, ?5 WHERE"
-        " (SELECT count(*) FROM (SELECT 1 FROM refused LIMIT ?6)) < ?6"
+        "INSERT INTO refused VALUES (?1, ?2, ?3, ?4, ?5)"
         " ON CONFLICT (key) DO UPDATE SET at = excluded.at, version = excluded.version,"
         " name = excluded.name, why = excluded.why";
     char name[REFUSED_SHOWN];
 
+    if (merge->refused >= REFUSED_MAX)
+        return SQLITE_OK;
+    merge->refused++;
     (void)utf8_show(row->entry, name, sizeof name); /* cut where longer */
-    return sql_run_once(merge->blocklist->writing.db, sql, "iiitti",
+    return sql_run_once(merge->blocklist->writing.db, sql, "iiitt",
                         versions_key(row->entry, row->side - 1, row->source),
-                        row->version.at, row->version.id, name, why,
-                        (int64_t)REFUSED_MAX);
+                        row->version.at, row->version.id, name, why);
 }
 
-/* The row was read: it is neither waiting to be sent nor refused any more. */
-static int forget_key(struct merge *merge, const struct shared_row *row)
+/* What waited for that row does no more. */
+static int settle(struct merge *merge, const struct shared_row *row)
 {
     int rc = SQLITE_OK;
 
-    if (merge->has_outbox)
+    if (merge->has_outbox) {
         rc = sql_bind(merge->met, "tit", row->entry, (int64_t)row->side - 1, row->source);
-    if (rc == SQLITE_OK && merge->has_outbox)
-        rc = sql_run(merge->met);
-    if (rc == SQLITE_OK && merge->has_refused)
+        if (rc == SQLITE_OK)
+            rc = sql_run(merge->met);
+    }
+    if (rc == SQLITE_OK && merge->refused > 0) {
         rc = sql_bind(merge->accepted, "i",
                       versions_key(row->entry, row->side - 1, row->source));
-    return rc == SQLITE_OK && merge->has_refused ? sql_run(merge->accepted) : rc;
+        if (rc == SQLITE_OK)
+            rc = sql_run(merge->accepted);
+    }
+    return rc;
+}
+
+/* Most have nothing in them most of the time, and are asked for each row. */
+static int look_what_waits(struct merge *merge)
+{
+    sqlite3 *db = merge->blocklist->writing.db;
+    int64_t outbox = 0;
+    int rc = sql_number(db, &outbox, "SELECT EXISTS (SELECT 1 FROM outbox)", "");
+
+    if (rc == SQLITE_OK)
+        rc = sql_number(db, &merge->refused, "SELECT count(*) FROM refused", "");
+    merge->has_outbox = outbox != 0;
+    return rc;
 }
 
 /* Returns SQLite's code. */
@@ -311,28 +320,26 @@ static int merge_row(struct merge *merge, const struct shared_row *row,
 {
     struct blocklist *blocklist = merge->blocklist;
     struct versions *versions = &blocklist->versions;
-    struct stored stored;
+    struct version stored, mark;
+    bool is_stored, is_marked;
     struct entry entry;
-    bool is_stored;
     int rc;
 
     if (!row_is_fine(row, &entry, counts->why)) {
         counts->refused++;
-        merge->has_refused = true;
         return refuse(merge, row, counts->why);
     }
     if (versions_is_local(versions, row->source))
         return SQLITE_OK;
-    rc = look(merge, row, &stored);
+    rc = look(merge, row, &stored, &is_stored, &mark, &is_marked);
     if (rc != SQLITE_OK)
         return rc;
-    is_stored = stored.is_listed || stored.is_gone;
     if (row->version.at > versions->last_at) {
         versions->last_at = row->version.at;
         versions->noted = false;
     }
-    if (version_counts(row->version, is_stored ? &stored.version : NULL,
-                       stored.is_marked ? &stored.mark : NULL)) {
+    if (version_counts(row->version, is_stored ? &stored : NULL,
+                       is_marked ? &mark : NULL)) {
         counts->applied++;
         if (row->side == 0)
             rc = apply_mark(merge, row);
@@ -340,11 +347,11 @@ static int merge_row(struct merge *merge, const struct shared_row *row,
                  (row->expires != 0 && row->expires <= blocklist_ended(blocklist)))
             rc = apply_end(merge, row);
         else
-            rc = apply_listing(merge, row, &entry, &stored);
-    } else if (is_stored && version_compare(row->version, stored.version) < 0) {
+            rc = apply_listing(merge, row, &entry);
+    } else if (is_stored && version_compare(row->version, stored) < 0) {
         return SQLITE_OK; /* ours is newer, and on its way */
     }
-    return rc == SQLITE_OK ? forget_key(merge, row) : rc;
+    return rc == SQLITE_OK ? settle(merge, row) : rc;
 }
 
 static int keep_cursor(struct blocklist *blocklist, const struct shared_state *state)
@@ -389,18 +396,12 @@ enum blocklist_result shared_merge(struct blocklist *blocklist,
     if (rc == SQLITE_OK)
         rc = prepare(&merge);
     if (rc == SQLITE_OK)
-        rc = sql_number(blocklist->writing.db, &merge.has_outbox,
-                        "SELECT EXISTS (SELECT 1 FROM outbox)", "");
-    if (rc == SQLITE_OK)
-        rc = sql_number(blocklist->writing.db, &merge.has_refused,
-                        "SELECT EXISTS (SELECT 1 FROM refused)", "");
+        rc = look_what_waits(&merge);
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++)
         rc = merge_row(&merge, &rows[i], counts);
     if (rc == SQLITE_OK && state != NULL)
         rc = keep_cursor(blocklist, state);
-    result = end(blocklist, rc, error);
-    finish(&merge);
-    return result;
+    return end(blocklist, rc, error);
 }
 
 /* --- the state --- */
@@ -599,19 +600,20 @@ enum blocklist_result shared_drop(struct blocklist *blocklist,
 }
 
 enum blocklist_result shared_forget(struct blocklist *blocklist, int64_t before_ms,
-                                    bool *done, char error[static BLOCKLIST_ERROR_SIZE])
+                                    char error[static BLOCKLIST_ERROR_SIZE])
 {
     enum blocklist_result result = begin(blocklist, "farm", error);
-    int rc;
 
     if (result != BLOCKLIST_OK)
         return result;
-    rc = sql_run_once(blocklist->writing.db,
-                      "DELETE FROM gone WHERE (entry, allow, source) IN (SELECT"
-                      " entry, allow, source FROM gone WHERE until < ? LIMIT ?)",
-                      "ii", before_ms, (int64_t)FORGET_ROWS);
-    *done = sqlite3_changes(blocklist->writing.db) < FORGET_ROWS;
-    return end(blocklist, rc, error);
+    return end(
+        blocklist,
+        sql_run_once(blocklist->writing.db,
+                     "DELETE FROM gone WHERE (entry, allow, source) IN (SELECT"
+                     " entry, allow, source FROM gone WHERE until < ? LIMIT " FORGET_ROWS
+                     ")",
+                     "i", before_ms),
+        error);
 }
 
 enum blocklist_result shared_refused_clear(struct blocklist *blocklist,

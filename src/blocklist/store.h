@@ -55,6 +55,7 @@ struct transaction {
     struct audit audit;
     sqlite3_stmt *put, *end_one, *end_many, *take, *take_from, *standing, *put_hit,
         *put_meta, *touch;
+    sqlite3_stmt *merge[12]; /* shared.c's, from its first merge on */
 };
 
 struct blocklist {

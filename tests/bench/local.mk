@@ -26,7 +26,7 @@ tests_bench_counters_bench_SOURCES = tests/bench/counters_bench.c
 tests_bench_counters_bench_LDADD = $(rblmilter_libs)
 EXTRA_DIST += tests/bench/benchlib.py tests/bench/blocklist.py tests/bench/burst.py \
 	tests/bench/cached.py \
-	tests/bench/clients.py tests/bench/delayed.py tests/bench/entries.py tests/bench/farm.py \
+	tests/bench/clients.py tests/bench/delayed.py tests/bench/entries.py tests/bench/farm.py tests/bench/farm_away.py \
 	tests/bench/growth.py tests/bench/journal.py tests/bench/soak.py \
 	tests/bench/memory.py tests/bench/postfix.py tests/bench/postfixlib.py \
 	tests/bench/report.py tests/bench/rspamdlib.py tests/bench/rules.py tests/bench/svgplot.py \

@@ -22,7 +22,7 @@
 #include "rules/others.h"
 
 #define COLUMNS_MAX 20
-#define ROWS_MAX    12000 /* of an answer; more than is asked for */
+#define ROWS_MAX    12000 /* of all answers; more than is asked for at once */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 PGresult *__wrap_connection_query(struct connection *connection, const char *sql,
@@ -31,6 +31,7 @@ int __wrap_connection_do(struct connection *connection, const char *sql);
 
 static char directory[] = "/tmp/fuzz-farm-XXXXXX";
 static char *answers; /* what is left of the input */
+static int rows_left;
 
 #define check(holds) check_at(holds, __LINE__)
 static void check_at(bool holds, int line)
@@ -98,7 +99,7 @@ PGresult *__wrap_connection_query(struct connection *connection, const char *sql
             cells[found++] = strsep(&rest, "\t");
         if (columns == 0 && found > 0)
             set_columns(result, columns = found);
-        for (; columns > 0 && repeat > 0 && PQntuples(result) < ROWS_MAX; repeat--)
+        for (; columns > 0 && repeat > 0 && rows_left > 0; repeat--, rows_left--)
             add_row(result, cells, columns);
     }
     return result;
@@ -243,10 +244,7 @@ static void begin(struct farm *farm)
                             10000, error) == BLOCKLIST_OK);
     farm->blocklist->versions.merging = true;
     farm->blocklist->versions.last_at = 9;
-    if (sql_exec(farm->blocklist->writing.db, sql) != SQLITE_OK) {
-        fprintf(stderr, "%s\n", sqlite3_errmsg(farm->blocklist->writing.db));
-        abort();
-    }
+    check(sql_exec(farm->blocklist->writing.db, sql) == SQLITE_OK);
     check(transaction_commit(farm->blocklist, error) == BLOCKLIST_OK);
     check(shared_state(farm->blocklist, &farm->state, error) == BLOCKLIST_OK);
     farm->compare_now = farm->answers = false;
@@ -346,6 +344,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         farm = start();
     check(text != NULL);
     answers = text;
+    rows_left = ROWS_MAX;
     calls = strsep(&answers, "\n");
     begin(farm);
     for (unsigned i = 0; calls[i] != '\0' && i < 6; i++)
