@@ -8,9 +8,11 @@ build_packages=(build-essential autoconf automake autoconf-archive pkg-config li
     libpsl-dev libidn2-dev nettle-dev libsystemd-dev libpq-dev publicsuffix)
 
 # Installs what is missing; the words of apt-get go to LOG. No service that a package
-# brings is started, and Postfix stays unconfigured: whoever needs one starts their own.
+# brings is started, Postfix stays unconfigured, and PostgreSQL gets no database: whoever
+# needs one starts their own.
 install_packages() { # install_packages LOG PACKAGE...
     local log=$1 package missing=() policy=/usr/sbin/policy-rc.d made='' rc
+    local no_database=/etc/postgresql-common/createcluster.d/rblmilter.conf
     shift
     for package in "$@"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok' ||
@@ -27,6 +29,8 @@ install_packages() { # install_packages LOG PACKAGE...
         printf '#!/bin/sh\nexit 101\n' >$policy
         chmod 755 $policy
     fi
+    mkdir -p "${no_database%/*}"
+    echo 'create_main_cluster = false' >"$no_database"
     export DEBIAN_FRONTEND=noninteractive
     {
         echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
@@ -35,6 +39,8 @@ install_packages() { # install_packages LOG PACKAGE...
     } >"$log" 2>&1
     rc=$?
     [ -z "$made" ] || rm -f $policy
+    rm -f "$no_database"
+    rmdir -p "${no_database%/*}" 2>/dev/null # where PostgreSQL was none of them
     [ $rc = 0 ] || tail -n 20 "$log"
     return $rc
 }

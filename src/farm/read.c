@@ -69,7 +69,12 @@ int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms)
     farm->keep_days = (int)(result_number(result, 0, 4) % 36600);
     *now_ms = result_number(result, 0, 5);
     farm->newest_ms = result_number(result, 0, 6);
+    known = head->seq >= 0 && farm->keep_days >= 2 && *now_ms > 0 &&
+            *now_ms <= VERSION_AT_MAX && farm->newest_ms >= 0 &&
+            farm->newest_ms <= VERSION_AT_MAX;
     PQclear(result);
+    if (!known)
+        return farm_failed(farm, "the database answers what was not asked");
     clock_gettime(CLOCK_REALTIME, &own);
     pthread_mutex_lock(&farm->lock);
     /* by half of the way there and back at most wrong */
@@ -121,7 +126,7 @@ static int merge(struct farm *farm, const PGresult *result)
     }
     if (count >= SORTED_ROWS) /* in which order makes no difference */
         qsort(rows, (size_t)count, sizeof *rows, compare_rows);
-    if (next.seq < farm->state.seq + count) { /* numbers without a gap, or a lie */
+    if (next.seq - farm->state.seq < count) { /* numbers without a gap, or a lie */
         free(rows);
         return farm_failed(farm, "the database's numbers of changes do not rise");
     }

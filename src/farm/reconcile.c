@@ -326,11 +326,11 @@ static int farm_digest(struct walk *walk, struct shared_digest *out)
     if (result == NULL)
         return farm_failed(walk->farm, NULL);
     for (int i = 0; i < PQntuples(result); i++) {
-        int64_t bucket = result_number(result, i, 0);
+        int64_t bucket = result_number(result, i, 0), count = result_number(result, i, 1);
 
-        if (bucket < 0 || bucket >= SHARED_BUCKETS)
+        if (bucket < 0 || bucket >= SHARED_BUCKETS || count < 0 || count > INT32_MAX)
             continue;
-        out->count[bucket] = result_number(result, i, 1);
+        out->count[bucket] = count;
         out->ids[bucket] = result_number(result, i, 2);
     }
     PQclear(result);

@@ -5,8 +5,9 @@
  * a: hits are asked for. What follows are the answers,
  * one for each statement: a line for each row, cells divided by tabs, \N for NULL, "*NUMBER"
  * repeats the row before it; an empty line ends an answer. With none left the server refuses.
- * Whatever comes, the list has rows only that an admin could have typed, what is shown is
- * clean, and a cursor never goes back by reading. */
+ * Whatever comes, the list has rows only that an admin could have typed, and can type again;
+ * what is shown is clean; a cursor never goes back by reading; the same rows once more change
+ * nothing; what the admin takes off then, they do not bring back. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,9 +30,14 @@ PGresult *__wrap_connection_query(struct connection *connection, const char *sql
                                   int count, const char *const *values);
 int __wrap_connection_do(struct connection *connection, const char *sql);
 
-static char directory[] = "/tmp/fuzz-farm-XXXXXX";
+static char directory[40];
 static char *answers; /* what is left of the input */
 static int rows_left;
+
+/* What was answered, to be merged again. */
+#define GIVEN_MAX 8
+static PGresult *given[GIVEN_MAX];
+static size_t given_count;
 
 #define check(holds) check_at(holds, __LINE__)
 static void check_at(bool holds, int line)
@@ -102,6 +108,8 @@ PGresult *__wrap_connection_query(struct connection *connection, const char *sql
         for (; columns > 0 && repeat > 0 && rows_left > 0; repeat--, rows_left--)
             add_row(result, cells, columns);
     }
+    if (given_count < GIVEN_MAX && columns > 0 && PQntuples(result) <= 500)
+        given[given_count++] = PQcopyResult(result, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES);
     return result;
 }
 
@@ -193,6 +201,13 @@ static void start_rules(struct farm *farm)
 
 /* --- this host --- */
 
+/* It stands, so that what has an end stands, too. */
+static int64_t the_time(void *context)
+{
+    (void)context;
+    return INT64_C(1800000000) * 1000000000;
+}
+
 static void remove_directory(void)
 {
     char command[64];
@@ -205,22 +220,25 @@ static struct farm *start(void)
 {
     static char node[] = "mx1", kept[] = "kept";
     static struct farm farm = {.node = node, .keep_local = kept};
+    static const struct blocklist_clock clock = {the_time, the_time, NULL};
     const char *const keep_local[] = {"kept"};
     struct blocklist_options options = {.on_damage = BLOCKLIST_DAMAGE_STOP,
                                         .farm = true,
                                         .keep_local = keep_local,
-                                        .keep_local_count = 1};
+                                        .keep_local_count = 1,
+                                        .clock = &clock};
     char error[BLOCKLIST_OPEN_ERROR_SIZE], path[64];
 
+    /* in memory, where there is some */
+    (void)snprintf(directory, sizeof directory, "%s/fuzz-farm-XXXXXX",
+                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     check(mkdtemp(directory) != NULL);
     atexit(remove_directory);
     log_open(LOG_TARGET_STDERR, LOG_LEVEL_ERROR, true);
     snprintf(path, sizeof path, "%s/db", directory);
     options.database = path;
     farm.blocklist = blocklist_open(&options, error);
-    check(farm.blocklist != NULL &&
-          sql_exec(farm.blocklist->writing.db, "DROP TRIGGER audit_no_delete") ==
-              SQLITE_OK);
+    check(farm.blocklist != NULL);
     (void)snprintf(farm.instance, sizeof farm.instance, "%032d", 1);
     start_rules(&farm);
     pthread_mutex_init(&farm.lock, NULL);
@@ -232,6 +250,7 @@ static struct farm *start(void)
 static void begin(struct farm *farm)
 {
     static const char sql[] =
+        "DROP TRIGGER IF EXISTS audit_no_delete;"
         "DELETE FROM listing; DELETE FROM gone; DELETE FROM refused; DELETE FROM audit;"
         "DELETE FROM outbox; DELETE FROM farm;"
         "INSERT INTO farm VALUES (1, 9, 1, 'e', 5, 7, 1, 'kept', '');"
@@ -332,6 +351,111 @@ static void check_all(struct farm *farm)
               utf8_is_clean(farm->status.hosts[i].version));
 }
 
+/* Returns how many rows changed something. */
+static uint64_t merge_again(struct farm *farm)
+{
+    struct shared_counts counts = {0};
+    char error[BLOCKLIST_ERROR_SIZE];
+
+    for (size_t i = 0; i < given_count; i++) {
+        int first = PQnfields(given[i]) - ROW_COLUMN_COUNT;
+        struct shared_row rows[500];
+
+        if (first != 0 && first != 3)
+            continue;
+        for (int row = 0; row < PQntuples(given[i]); row++)
+            rows[row] = row_of_result(given[i], row, first);
+        check(shared_merge(farm->blocklist, rows, (size_t)PQntuples(given[i]), NULL,
+                           false, &counts, error) == BLOCKLIST_OK);
+    }
+    return counts.applied;
+}
+
+struct kept {
+    struct entry entry;
+    bool allow, tempfail;
+    char source[BLOCKLIST_SOURCE_SIZE], reason[BLOCKLIST_ADMIN_REASON + 1];
+    time_t expires;
+};
+#define STAND_MAX 500
+static struct kept stand[STAND_MAX];
+static size_t stand_count;
+
+static bool keep(void *context, const struct blocklist_row *row)
+{
+    struct kept *kept = &stand[stand_count++];
+    char error[ENTRY_ERROR_SIZE];
+
+    (void)context;
+    check(entry_parse_kept(row->entry, &kept->entry, error) == 0);
+    check(kept->entry.kind == row->kind);
+    check(text_copy(row->source, kept->source, sizeof kept->source));
+    check(text_copy(row->reason, kept->reason, sizeof kept->reason));
+    kept->allow = row->allow;
+    kept->tempfail = row->tempfail;
+    kept->expires = row->expires;
+    return stand_count < STAND_MAX;
+}
+
+/* What stands; returns how many. */
+static size_t list(struct farm *farm)
+{
+    const struct blocklist_filter filter = {.sort = BLOCKLIST_SORT_ENTRY};
+    struct blocklist_cursor cursor = {0};
+    char error[BLOCKLIST_ERROR_SIZE];
+
+    stand_count = 0;
+    check(blocklist_list(farm->blocklist, &filter, &cursor, STAND_MAX, keep, NULL,
+                         error) == BLOCKLIST_OK);
+    return stand_count;
+}
+
+static const struct blocklist_actor anna = {"anna", 1000};
+
+static void type_again(struct farm *farm)
+{
+    static struct blocklist_row_in rows[STAND_MAX];
+    char error[BLOCKLIST_ERROR_SIZE];
+
+    for (size_t i = 0; i < stand_count; i++)
+        rows[i] = (struct blocklist_row_in){.entry = &stand[i].entry,
+                                            .allow = stand[i].allow,
+                                            .tempfail = stand[i].tempfail,
+                                            .source = stand[i].source,
+                                            .reason = stand[i].reason,
+                                            .expires = stand[i].expires};
+    check(stand_count == 0 || blocklist_add(farm->blocklist, rows, stand_count, NULL,
+                                            &anna, NULL, error) == BLOCKLIST_OK);
+}
+
+static void take_off(struct farm *farm)
+{
+    static struct entry entries[STAND_MAX];
+    char error[BLOCKLIST_ERROR_SIZE];
+    size_t count = 0, removed;
+
+    for (size_t i = 0; i < stand_count; i++) /* an entry's rows are side by side */
+        if (count == 0 || strcmp(entries[count - 1].text, stand[i].entry.text) != 0)
+            entries[count++] = stand[i].entry;
+    check(count == 0 || blocklist_remove(farm->blocklist, entries, count, NULL, NULL,
+                                         false, &anna, &removed, error) == BLOCKLIST_OK);
+}
+
+static void check_changes(struct farm *farm)
+{
+    (void)merge_again(farm); /* some were not taken, as their numbers did not rise */
+    check(merge_again(farm) == 0);
+    check_all(farm);
+    while (list(farm) > 0) {
+        type_again(farm);
+        take_off(farm);
+    }
+    check(merge_again(farm) == 0 && list(farm) == 0);
+    for (size_t i = 0; i < given_count; i++)
+        PQclear(given[i]);
+    given_count = 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct farm *farm;
@@ -350,6 +474,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; calls[i] != '\0' && i < 6; i++)
         act(farm, calls[i]);
     check_all(farm);
+    check_changes(farm);
     free(text);
     return 0;
 }
