@@ -1,6 +1,7 @@
 librblmilter_a_SOURCES += src/farm/farm.h
 if FARM
 librblmilter_a_SOURCES += \
+	src/farm/ask.c \
 	src/farm/connection.c src/farm/connection.h \
 	src/farm/counts.c \
 	src/farm/farm.c src/farm/parts.h \

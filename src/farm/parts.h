@@ -2,9 +2,9 @@
 #ifndef FARM_PARTS_H
 #define FARM_PARTS_H
 
-/* The inside of struct farm, for this folder only. farm.c has the thread, publish.c sends,
- * read.c takes, reconcile.c compares; hosts.c knows of the others, counts.c of what they
- * have counted. */
+/* The inside of struct farm, for this folder only. farm.c has the thread, ask.c what others
+ * ask of it; publish.c sends, read.c takes, reconcile.c compares; hosts.c knows of the
+ * others, counts.c of what they have counted. */
 
 #include <pthread.h>
 #include <stdatomic.h>
