@@ -12,7 +12,7 @@
 #include "blocklist/transaction.h"
 
 #define JOIN_ROWS     20000
-#define FORGET_ROWS   "2000"
+#define FORGET_ROWS   2000
 #define MANY_ROWS     1000
 #define NOBODY        65534      /* the uid of who is on another host */
 #define SECOND_MAX    9000000000 /* as schema_check.c has it */
@@ -600,20 +600,19 @@ enum blocklist_result shared_drop(struct blocklist *blocklist,
 }
 
 enum blocklist_result shared_forget(struct blocklist *blocklist, int64_t before_ms,
-                                    char error[static BLOCKLIST_ERROR_SIZE])
+                                    bool *done, char error[static BLOCKLIST_ERROR_SIZE])
 {
     enum blocklist_result result = begin(blocklist, "farm", error);
+    int rc;
 
     if (result != BLOCKLIST_OK)
         return result;
-    return end(
-        blocklist,
-        sql_run_once(blocklist->writing.db,
-                     "DELETE FROM gone WHERE (entry, allow, source) IN (SELECT"
-                     " entry, allow, source FROM gone WHERE until < ? LIMIT " FORGET_ROWS
-                     ")",
-                     "i", before_ms),
-        error);
+    rc = sql_run_once(blocklist->writing.db,
+                      "DELETE FROM gone WHERE (entry, allow, source) IN (SELECT"
+                      " entry, allow, source FROM gone WHERE until < ? LIMIT ?)",
+                      "ii", before_ms, (int64_t)FORGET_ROWS);
+    *done = sqlite3_changes(blocklist->writing.db) < FORGET_ROWS;
+    return end(blocklist, rc, error);
 }
 
 enum blocklist_result shared_refused_clear(struct blocklist *blocklist,
