@@ -65,8 +65,7 @@ static int prepare(struct merge *merge)
                        " listing" KEY},
         {&merge->find_gone, "SELECT allow, at, version FROM gone WHERE entry = ?1 AND"
                             " ((allow = ?2 AND source = ?3) OR allow = -1)"},
-        /* OR ROLLBACK: so no statement has to be taken back alone, and SQLite does not keep
-         * the pages of each in a file for that, which takes more than half of the time */
+        /* OR ROLLBACK: a row that fails ends the merge as a whole */
         {&merge->put,
          "INSERT OR ROLLBACK INTO listing (entry, kind, allow, tempfail, source, reason, "
          "who, since,"
