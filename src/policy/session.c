@@ -34,7 +34,6 @@ void session_free(struct session *session)
         return;
     free(session->kept.octets.bytes);
     free(session->headers);
-    free(session->usage);
     lookups_free(session->lookups);
     policy_unref(session->policy);
     free(session);

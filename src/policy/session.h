@@ -55,8 +55,8 @@ struct session {
     struct decision decision;
     journal_id id; /* of the current message's decision; 0: none yet, or no journal */
     struct kept kept;
-    struct usage_message *usage; /* owned; NULL: nothing of the message is counted yet */
-    uint64_t blocklist_changes;  /* as of the last look at the blocklist */
+    uint64_t blocklist_changes; /* as of the last look at the blocklist */
+    struct usage_message usage; /* what of the message is counted */
 };
 
 /* Takes a reference to policy of its own. is_admin: see lookups_new; every list is then

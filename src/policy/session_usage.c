@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "policy/session_usage.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 bool session_is_counted(const struct session *session)
@@ -19,7 +18,7 @@ static bool is_allow_listed(const struct session *session)
     return false;
 }
 
-/* The message's counts, begun. NULL: there are none, or no memory. */
+/* The message's counts, begun. */
 static struct usage_message *message_of(struct session *session,
                                         const struct usage *usage)
 {
@@ -32,28 +31,20 @@ static struct usage_message *message_of(struct session *session,
         .has_entry = session->listed != BLOCKLIST_NONE,
     };
 
-    if (session->usage == NULL) {
-        session->usage = malloc(sizeof *session->usage);
-        if (session->usage == NULL)
-            return NULL;
-        session->usage->begun = false;
+    if (!session->usage.begun) {
+        envelope.is_allow_listed = is_allow_listed(session);
+        usage_begin(usage, &session->usage, &envelope);
     }
-    if (session->usage->begun)
-        return session->usage;
-    envelope.is_allow_listed = is_allow_listed(session);
-    usage_begin(usage, session->usage, &envelope);
-    return session->usage;
+    return &session->usage;
 }
 
 static void count_recipient(struct session *session, const char *recipient,
                             const char *mailer, enum usage_outcome outcome)
 {
     struct usage usage = rules_usage(session->policy->rules, session->policy->config);
-    struct usage_message *message = message_of(session, &usage);
 
-    if (message != NULL)
-        usage_recipient(&usage, message, recipient, mailer != NULL ? mailer : "", outcome,
-                        time(NULL));
+    usage_recipient(&usage, message_of(session, &usage), recipient,
+                    mailer != NULL ? mailer : "", outcome, time(NULL));
 }
 
 void session_count_accepted(struct session *session, const char *recipient,
@@ -75,24 +66,19 @@ void session_count_refused_by_mta(struct session *session, const char *recipient
 void session_count_refused(struct session *session)
 {
     struct usage usage;
-    struct usage_message *message;
 
     if (!session_is_counted(session) || session->listed != BLOCKLIST_NONE)
         return;
     usage = rules_usage(session->policy->rules, session->policy->config);
-    message = message_of(session, &usage);
-    if (message != NULL)
-        usage_refused(&usage, message, time(NULL));
+    usage_refused(&usage, message_of(session, &usage), time(NULL));
 }
 
 void session_count_end(struct session *session, bool accepted)
 {
     struct usage usage;
 
-    if (session->usage == NULL)
+    if (!session->usage.begun)
         return;
     usage = rules_usage(session->policy->rules, session->policy->config);
-    usage_end(&usage, session->usage, accepted, time(NULL));
-    free(session->usage); /* connections rest for long */
-    session->usage = NULL;
+    usage_end(&usage, &session->usage, accepted, time(NULL));
 }
