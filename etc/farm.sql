@@ -48,7 +48,7 @@ CREATE TABLE node (name text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND
 CREATE UNLOGGED TABLE beat (name text PRIMARY KEY, seen timestamptz NOT NULL, applied bigint NOT NULL,
   entries bigint NOT NULL, waiting bigint NOT NULL, refused bigint NOT NULL) WITH (fillfactor = 50);
 
--- How often each host's mail matched an entry, told by the host: its whole count each time.
+-- How often each host's mail matched an entry, as reported by the host: its whole count each time.
 CREATE UNLOGGED TABLE hit (entry text COLLATE "C" CHECK (octet_length(entry) BETWEEN 1 AND 400),
   node text CHECK (octet_length(node) BETWEEN 1 AND 255), hits bigint NOT NULL CHECK (hits >= 0),
   last bigint NOT NULL, PRIMARY KEY (entry, node)) WITH (fillfactor = 70);
