@@ -2,6 +2,7 @@
 /* The journal: what is put is found, whole, once, and by all that is known of it; what is
  * broken, full or gone costs the least. Real files; days are those of the ids. */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -715,6 +717,28 @@ static void test_local_parts(void **state)
 
 /* --- marks --- */
 
+/* A search that has read the directory long after it changed finds what comes later all the
+ * same. */
+static void test_a_file_that_comes_later(void **state)
+{
+    static const struct timespec old[2] = {{1000000000, 0}, {1000000000, 0}};
+    struct sample one = {
+        .client = "192.0.2.1", .verdict = 3, .sender = "anna@domain.xyz"};
+    time_t now = time(NULL);
+    struct box box;
+
+    (void)state;
+    box_prepare(&box);
+    box_open(&box);
+    box_put(&box, id_at(now, 1), true, &one);
+    assert_int_equal(box_find(&box, TOKEN_SENDER, one.sender, 9), 1);
+    assert_int_equal(utimensat(AT_FDCWD, box.settings.directory, old, 0), 0);
+    assert_int_equal(box_find(&box, TOKEN_SENDER, one.sender, 9), 1);
+    box_put(&box, id_at(now - 86400, 1), true, &one);
+    assert_int_equal(box_find(&box, TOKEN_SENDER, one.sender, 9), 2);
+    box_end(&box);
+}
+
 static void test_marks(void **state)
 {
     char error[DAY_ERROR_SIZE];
@@ -862,6 +886,7 @@ int main(void)
         cmocka_unit_test(test_days_in_one_batch),
         cmocka_unit_test(test_two_nodes),
         cmocka_unit_test(test_local_parts),
+        cmocka_unit_test(test_a_file_that_comes_later),
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_marks_in_a_broken_file),
         cmocka_unit_test(test_off),
