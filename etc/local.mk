@@ -49,6 +49,7 @@ rule_files = \
 	etc/rules.d/hijacked.conf \
 	etc/rules.d/prober.conf \
 	etc/rules.d/repeat.conf \
+	etc/rules.d/strangers.conf \
 	etc/rules.d/trapped.conf \
 	etc/rules.d/young.conf
 

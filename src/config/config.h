@@ -71,12 +71,13 @@ enum rule_count {
     COUNT_COMPLAINTS,
     COUNT_AUTH_FAILURES,
     COUNT_LIST_MAIL, /* recipients of mailing lists: they do not count as recipients */
+    COUNT_STRANGERS, /* never written to before, from a network never used before */
     /* of no rule's own: */
     COUNT_TRIED,   /* recipients, accepted or not */
     COUNT_DOMAINS, /* different sender domains */
 };
-#define RULE_COUNT_NAMED 14 /* that a rule may name */
-#define RULE_COUNT_COUNT 16
+#define RULE_COUNT_NAMED 15 /* that a rule may name */
+#define RULE_COUNT_COUNT 17
 
 enum rule_match { RULE_MATCH_ANY, RULE_MATCH_ALL };
 enum rule_mode { RULE_OFF, RULE_PROPOSE, RULE_ENFORCE };

@@ -26,9 +26,9 @@ static const char *const rule_matches[] = {"any", "all", NULL};
 static const char *const rule_lists[] = {"login", "sender", "client", NULL};
 static const char *const rule_actions[] = {"tempfail", "block", NULL};
 const char *const rule_count_names[] = {
-    "messages", "recipients", "outside",       "distinct",  "unknown",
-    "relaying", "traps",      "refused",       "networks",  "senders",
-    "bounces",  "complaints", "auth-failures", "list-mail", NULL};
+    "messages",      "recipients", "outside",   "distinct", "unknown", "relaying",
+    "traps",         "refused",    "networks",  "senders",  "bounces", "complaints",
+    "auth-failures", "list-mail",  "strangers", NULL};
 const int rule_spans_s[] = {300, 900, 3600, 3 * 3600, DAY_S, 7 * DAY_S};
 const size_t rule_span_count = sizeof rule_spans_s / sizeof rule_spans_s[0];
 static const char *const local_parts[] = {"all", "write", NULL};

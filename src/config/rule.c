@@ -67,6 +67,12 @@ static void check_limits(struct build *b, cfg_t *sec, const struct rule *rule)
             "rule \"%s\": unknown recipients, bounces and complaints have honest "
             "senders, too, expected share = PER CENT of all recipients with them",
             rule->name);
+    if ((counts & 1u << COUNT_STRANGERS) != 0 && rule->by != RULE_BY_LOGIN &&
+        rule->by != RULE_BY_SENDER)
+        option_error(b, sec, "over",
+                     "rule \"%s\": strangers are counted by login or sender, whose "
+                     "networks and recipients are remembered",
+                     rule->name);
     if ((counts & 1u << COUNT_TRAPS) != 0 && b->config->automatic.trap_address_count == 0)
         option_warning(b, sec, "over",
                        "rule \"%s\" counts traps, but automatic traps names none: it "

@@ -23,7 +23,10 @@ static void key_count(struct key *key, const struct places *places,
 
         if (places->layout.windows[i].count != event->count)
             continue;
-        if (!count_is_distinct(event->count) && event->n < 0)
+        if (event->count == COUNT_STRANGERS)
+            habits_add(key_habits(key, places, i), span_s, now_s, event->element,
+                       event->network);
+        else if (!count_is_distinct(event->count) && event->n < 0)
             ring_take_back(key_ring(key, places, i), span_s, event->at_s,
                            0u - (unsigned)event->n);
         else if (event->n > 0 && count_is_distinct(event->count))
@@ -58,7 +61,9 @@ static void key_settle(struct key *key, const struct places *places, int64_t now
             if (clear || sketch_is_ahead(key_sketch(key, places, i), span_s, now_s))
                 sketch_clear(key_sketch(key, places, i));
         } else if (clear || ring_is_ahead(key_ring(key, places, i), span_s, now_s)) {
-            memset(key_ring(key, places, i), 0, sizeof(struct ring));
+            memset(key_ring(key, places, i), 0,
+                   clear ? count_size(places->layout.windows[i].count)
+                         : sizeof(struct ring));
         }
     }
     key->moved_s = key->moved_s < now_s ? key->moved_s : now_s;
@@ -226,15 +231,12 @@ static int key_convert(struct key *key, const struct places *old,
     for (size_t i = 0; i < next->layout.count; i++) {
         int was = layout_find(&old->layout, next->layout.windows[i].count,
                               next->layout.windows[i].span_s);
+        size_t size = count_size(next->layout.windows[i].count);
 
         if (was < 0)
             continue;
-        if (window_is_distinct(next, i)) {
-            *key_sketch(&to, next, i) = *key_sketch(key, old, (size_t)was);
-            memset(key_sketch(key, old, (size_t)was), 0, sizeof(struct sketch));
-        } else {
-            *key_ring(&to, next, i) = *key_ring(key, old, (size_t)was);
-        }
+        memcpy(to.windows + next->offsets[i], key->windows + old->offsets[was], size);
+        memset(key->windows + old->offsets[was], 0, size); /* a sketch's lists moved */
     }
     windows_clear(key, old);
     free(key->windows);

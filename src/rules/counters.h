@@ -14,7 +14,7 @@
  * recipients, domains) keeps two halves of the span instead: of up to 64 elements each it is
  * exact; beyond that each half is a bitmap of 2,048 bits, whose union is estimated by linear
  * counting (off by 1.6 to 2.1 % up to 3,000, root mean square). It covers between half the
- * span and the whole. */
+ * span and the whole. Strangers are a sum, and habits beside it: see habits.h. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,7 +65,8 @@ bool counters_want_count(const struct counters *counters, enum rule_by by,
 struct counter_event {
     enum rule_count count;
     int n; /* negative: taken back, never below 0; of distinct counts ignored */
-    uint64_t element; /* hash of what a distinct count counts */
+    uint64_t element; /* hash of what a distinct count counts, or of a recipient */
+    uint64_t network; /* of strangers: hash of where it was written from */
     int64_t at_s;     /* of what is taken back: when it was counted */
 };
 

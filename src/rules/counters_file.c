@@ -7,6 +7,8 @@
  *   for each key: by 1, table 1, size 2, text, first_seen_s 8, last_seen_s 8,
  *       for each window that is not empty: count 1, span_s 4, newest 4, then
  *           of a sum: which buckets are not 0: 2, these: 4 each
+ *           of strangers: the same, then for each network: hash and days, 2 each, which
+ *           filter is filled 1, with how many 1, both filters
  *           of a distinct count: in common 1, for each half: hashes 1, these: 4 each
  *           (or 255 and the bitmap)
  *       END 1
@@ -19,7 +21,7 @@
 
 #include "rules/shard.h"
 
-#define MAGIC      "rblcnt\0\1" /* the last one is the version */
+#define MAGIC      "rblcnt\0\2" /* the last one is the version */
 #define MAGIC_SIZE 8
 #define END        255
 
@@ -44,6 +46,19 @@ static void put_ring(FILE *out, const struct ring *ring)
             put(out, ring->buckets[i], 4);
 }
 
+static void put_habits(FILE *out, const struct habits *habits)
+{
+    put_ring(out, &habits->strangers);
+    for (int i = 0; i < HABIT_NETWORKS; i++) {
+        put(out, habits->networks[i].hash, 2);
+        put(out, habits->networks[i].first_day, 2);
+        put(out, habits->networks[i].last_day, 2);
+    }
+    put(out, habits->filling, 1);
+    put(out, habits->filled, 1);
+    fwrite(habits->contacts, 1, sizeof habits->contacts, out);
+}
+
 static void put_sketch(FILE *out, const struct sketch *sketch)
 {
     put(out, sketch->newest, 4);
@@ -63,15 +78,17 @@ static void put_sketch(FILE *out, const struct sketch *sketch)
 static bool window_is_empty(const struct key *key, const struct places *places,
                             size_t window)
 {
-    static const struct ring empty;
+    static const struct habits empty;
 
+    if (places->layout.windows[window].count == COUNT_STRANGERS)
+        return memcmp(key_habits(key, places, window), &empty, sizeof empty) == 0;
     if (window_is_distinct(places, window)) {
         const struct sketch *sketch = key_sketch(key, places, window);
 
         return sketch->count[0] == 0 && sketch->count[1] == 0;
     }
-    return memcmp(key_ring(key, places, window)->buckets, empty.buckets,
-                  sizeof empty.buckets) == 0;
+    return memcmp(key_ring(key, places, window)->buckets, empty.strangers.buckets,
+                  sizeof empty.strangers.buckets) == 0;
 }
 
 static void put_key(FILE *out, const struct key *key, const struct places *places)
@@ -91,6 +108,8 @@ static void put_key(FILE *out, const struct key *key, const struct places *place
         put(out, (uint64_t)places->layout.windows[i].span_s, 4);
         if (window_is_distinct(places, i))
             put_sketch(out, key_sketch(key, places, i));
+        else if (places->layout.windows[i].count == COUNT_STRANGERS)
+            put_habits(out, key_habits(key, places, i));
         else
             put_ring(out, key_ring(key, places, i));
     }
@@ -213,6 +232,22 @@ static struct ring get_ring(struct reader *reader)
     return ring;
 }
 
+static struct habits get_habits(struct reader *reader)
+{
+    struct habits habits = {.strangers = get_ring(reader)};
+
+    for (int i = 0; i < HABIT_NETWORKS; i++) {
+        habits.networks[i].hash = (uint16_t)get(reader, 2);
+        habits.networks[i].first_day = (uint16_t)get(reader, 2);
+        habits.networks[i].last_day = (uint16_t)get(reader, 2);
+    }
+    habits.filling = (uint8_t)get(reader, 1);
+    habits.filled = (uint8_t)get(reader, 1);
+    reader->failed |= habits.filling > 1;
+    get_octets(reader, habits.contacts, sizeof habits.contacts);
+    return habits;
+}
+
 static void get_half(struct reader *reader, struct sketch *sketch, int half)
 {
     unsigned count = (unsigned)get(reader, 1);
@@ -261,6 +296,13 @@ static void get_window(struct reader *reader, enum rule_count count, struct key 
         } else {
             sketch_clear(&sketch);
         }
+    } else if (count == COUNT_STRANGERS) {
+        struct habits habits = get_habits(reader);
+
+        if (ring_is_ahead(&habits.strangers, span_s, reader->now_s))
+            habits.strangers = (struct ring){0};
+        if (key != NULL && at >= 0)
+            *key_habits(key, places, (size_t)at) = habits;
     } else {
         struct ring ring = get_ring(reader);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "rules/rule_set.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "rules/habits.h"
 
 /* What a count's share is of: list mail, which bounces too, is a part of it. */
 static enum rule_count whole_of(enum rule_count count)
@@ -255,11 +257,15 @@ static int greater(int a, int b)
 
 int rule_blind_s(const struct rule *rule)
 {
-    int least = rule->over_count > 0 ? rule->over[0].span_s : 0, most = 0;
+    int least = rule->over_count > 0 ? INT_MAX : 0, most = 0;
 
     for (size_t i = 0; i < rule->over_count; i++) {
-        most = greater(most, rule->over[i].span_s);
-        least = least < rule->over[i].span_s ? least : rule->over[i].span_s;
+        int span_s = rule->over[i].span_s;
+
+        if (rule->over[i].count == COUNT_STRANGERS) /* habits are learnt first */
+            span_s = greater(span_s, HABIT_LEARN_DAYS * 86400);
+        most = greater(most, span_s);
+        least = least < span_s ? least : span_s;
     }
     if (rule->match != RULE_MATCH_ALL)
         most = least;

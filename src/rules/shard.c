@@ -17,6 +17,13 @@ bool count_is_distinct(enum rule_count count)
            count == COUNT_DOMAINS;
 }
 
+size_t count_size(enum rule_count count)
+{
+    return count_is_distinct(count)   ? sizeof(struct sketch)
+           : count == COUNT_STRANGERS ? sizeof(struct habits)
+                                      : sizeof(struct ring);
+}
+
 int layout_find(const struct counter_layout *layout, enum rule_count count, int span_s)
 {
     for (size_t i = 0; i < layout->count; i++)
@@ -51,7 +58,7 @@ void places_make(struct places *places, const struct counter_layout *layout)
         for (size_t i = 0; i < layout->count; i++)
             if (count_is_distinct(layout->windows[i].count) == distinct) {
                 places->offsets[i] = (uint16_t)at;
-                at += distinct ? sizeof(struct sketch) : sizeof(struct ring);
+                at += count_size(layout->windows[i].count);
             }
     places->size = at;
 }

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "rules/counters.h"
+#include "rules/habits.h"
 #include "rules/window.h"
 
 /* Without memory uthash would end the process: it leaves the key out instead. */
@@ -25,7 +26,7 @@ enum counter_table { TABLE_LOGINS, TABLE_STRANGERS };
 #define TABLE_COUNT 2
 
 /* The windows of a kind of key, and where in its memory each is: a struct sketch for
- * distinct counts, else a struct ring. */
+ * distinct counts, struct habits for strangers, else a struct ring; habits begin with one. */
 struct places {
     struct counter_layout layout;
     uint16_t offsets[COUNTER_WINDOWS_MAX];
@@ -70,6 +71,7 @@ struct counters {
 };
 
 bool count_is_distinct(enum rule_count count);
+size_t count_size(enum rule_count count); /* of a window */
 bool window_is_distinct(const struct places *places, size_t window);
 
 /* The number of a window, or -1. */
@@ -111,6 +113,12 @@ static inline struct ring *key_ring(const struct key *key, const struct places *
                                     size_t window)
 {
     return (struct ring *)(void *)(key->windows + places->offsets[window]);
+}
+
+static inline struct habits *key_habits(const struct key *key,
+                                        const struct places *places, size_t window)
+{
+    return (struct habits *)(void *)(key->windows + places->offsets[window]);
 }
 
 static inline struct sketch *key_sketch(const struct key *key,

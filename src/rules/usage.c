@@ -107,22 +107,33 @@ static void sender_keys(const struct usage *usage, struct usage_message *m,
         m->domain_hash = counters_hash(sender->domain, strlen(sender->domain));
 }
 
-/* Confirmed names below one registered domain are one network: a provider's relays. */
-static uint64_t network_hash(const struct usage *usage, const struct ipaddr *client,
-                             const char *client_name)
+static uint64_t hash_of_network(const struct ipaddr *client, unsigned prefix)
 {
     char text[NETWORK_TEXT_SIZE];
     struct network network;
-    const char *domain = usage->suffixes != NULL && client_name[0] != '\0'
-                             ? suffix_list_registered(usage->suffixes, client_name)
-                             : NULL;
 
-    if (domain == NULL) {
-        network_of(client, client->family == 4 ? 24 : 48, &network);
-        network_text(&network, text);
-        domain = text;
-    }
-    return counters_hash(domain, strlen(domain));
+    network_of(client, prefix, &network);
+    network_text(&network, text);
+    return counters_hash(text, strlen(text));
+}
+
+/* Confirmed names below one registered domain are one network: a provider's relays. Without
+ * such a name a provider's customers are a wider one, as many have a new address each day. */
+static void network_hashes(const struct usage *usage, struct usage_message *m,
+                           const struct ipaddr *client)
+{
+    bool is_4 = client->family == 4;
+    const char *domain =
+        usage->suffixes != NULL && m->subject.client_name[0] != '\0'
+            ? suffix_list_registered(usage->suffixes, m->subject.client_name)
+            : NULL;
+
+    if (wants(usage, m, COUNT_NETWORKS))
+        m->network_hash = domain != NULL ? counters_hash(domain, strlen(domain))
+                                         : hash_of_network(client, is_4 ? 24 : 48);
+    if (wants(usage, m, COUNT_STRANGERS))
+        m->provider_hash = domain != NULL ? counters_hash(domain, strlen(domain))
+                                          : hash_of_network(client, is_4 ? 16 : 32);
 }
 
 /* The network is a key of its own, and of strangers' senders. */
@@ -182,8 +193,9 @@ void usage_begin(const struct usage *usage, struct usage_message *m,
         client_keys(usage, m, envelope->client);
     if (envelope->sender != NULL)
         sender_keys(usage, m, envelope->sender);
-    if (envelope->client != NULL && wants(usage, m, COUNT_NETWORKS))
-        m->network_hash = network_hash(usage, envelope->client, m->subject.client_name);
+    if (envelope->client != NULL &&
+        (wants(usage, m, COUNT_NETWORKS) || wants(usage, m, COUNT_STRANGERS)))
+        network_hashes(usage, m, envelope->client);
 }
 
 /* --- what is counted --- */
@@ -199,6 +211,16 @@ static void add(struct events *events, enum rule_count count, int n, uint64_t el
 {
     events->all[events->count++] =
         (struct counter_event){.count = count, .n = n, .element = element};
+}
+
+/* A recipient, as it is written: who writes to somebody again writes the same. */
+static void add_stranger(struct events *events, const struct mail_address *to,
+                         uint64_t network)
+{
+    uint64_t hash = counters_hash(to->local, strlen(to->local));
+
+    add(events, COUNT_STRANGERS, 1, octets_hash(to->domain, strlen(to->domain), hash));
+    events->all[events->count - 1].network = network;
 }
 
 /* For rule_found. */
@@ -387,6 +409,8 @@ void usage_recipient(const struct usage *usage, struct usage_message *m,
             entry_of_address(&address, &entry) == 0)
             add(&events, COUNT_DISTINCT, 1,
                 counters_hash(entry.text, strlen(entry.text)));
+        if (is_read && m->provider_hash != 0)
+            add_stranger(&events, &address, m->provider_hash);
         if (m->network_hash != 0)
             add(&events, COUNT_NETWORKS, 1, m->network_hash);
         if (m->sender_hash != 0)

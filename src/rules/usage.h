@@ -33,7 +33,7 @@ struct usage_message {
     bool is_own;                     /* logged in, or from a network of one's own */
     bool refused;                    /* counted as refused */
     const char *keys[RULE_BY_COUNT]; /* in texts; "": not counted by it */
-    uint64_t sender_hash, network_hash, domain_hash;
+    uint64_t sender_hash, network_hash, provider_hash, domain_hash;
     struct usage_subject subject; /* its texts are those of keys */
     int recipients, outside;      /* counted so far, to be taken back at an abort */
     int64_t counted_s;            /* when the last of them was */

@@ -55,6 +55,13 @@ void ring_take_back(struct ring *ring, int span_s, int64_t at_s, uint32_t n)
     }
 }
 
+uint32_t ring_bucket(const struct ring *ring, int span_s, int64_t now_s)
+{
+    uint32_t now = part_of(now_s, span_s, WINDOW_BUCKETS);
+
+    return now == ring->newest ? ring->buckets[now % WINDOW_BUCKETS] : 0;
+}
+
 uint32_t ring_value(const struct ring *ring, int span_s, int64_t now_s)
 {
     uint32_t now = part_of(now_s, span_s, WINDOW_BUCKETS);

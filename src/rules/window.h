@@ -23,6 +23,9 @@ void ring_add(struct ring *ring, int span_s, int64_t now_s, uint32_t n);
  * was counted since then, and may have taken longer than a bucket. Never below 0. */
 void ring_take_back(struct ring *ring, int span_s, int64_t at_s, uint32_t n);
 
+/* What the bucket of now_s has. */
+uint32_t ring_bucket(const struct ring *ring, int span_s, int64_t now_s);
+
 uint32_t ring_value(const struct ring *ring, int span_s, int64_t now_s);
 
 #define SKETCH_BITS   2048

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "rules_people.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The model that the rules' first numbers came from: log-normal mailboxes, 12.8 mails a day
  * on average, 1.63 recipients a mail, a mail merge on 0.3 % of the days. */
@@ -18,7 +20,9 @@ static const struct {
     {"team", 0.01},        /* 3 to 12 people behind one login */
     {"shop", 0.002},       /* order mails, day and night */
     {"list owner", 0.001}, /* a club's list, reported by list-mail events */
-    {"Tor or VPN", 0.001}, /* another network each 10 minutes */
+    {"Tor user", 0.001},   /* another network each 10 minutes */
+    {"VPN user", 0.01},    /* another one each day */
+    {"student", 0.03},     /* on campus, at home, at friends', in cafes */
 };
 
 const char *habit_name(enum habit habit)
@@ -57,39 +61,75 @@ struct mailbox mailbox_new(int number, int64_t first_day)
     m.members = (int)log_between(30, 1500);   /* assumed */
     m.dead_members = log_between(0.002, 0.1); /* assumed */
     m.has_phone = chance() < 0.5;             /* assumed */
-    m.home = network_new(1088);
-    m.carrier = m.home + 64;
+    m.seed = mixed((uint64_t)(chance() * 0x1p53));
+    /* Whom one writes to, the more the more one writes; one in ten, as support, sales and
+     * job centres do, mostly to new people: all assumed. */
+    m.contacts = 10 + (int)(log_normal(120, 0.8) * sqrt(m.rate / MAILS_A_DAY));
+    m.new_contacts = chance() < 0.9 ? between(0.05, 0.3) : between(0.5, 0.9);
     return m;
 }
 
-/* A line's address: most have a name of their provider, which then is one network. */
-static void line(struct act *act, uint32_t network, uint32_t provider)
+/* One of the world's networks, of 4 million /24 in 16,384 /16, for each number of each kind:
+ * the same whenever it is used. */
+enum kind { OFFICE, HOME, CARRIER, WAY, EXIT, HAUNT };
+static uint32_t network_at(const struct mailbox *m, enum kind kind, uint64_t number)
 {
-    act->network = network;
-    if (provider % 10 < 7) /* 70 %: assumed; the others have no name */
+    return (uint32_t)(mixed(m->seed + ((uint64_t)kind << 56) + number) >> 42);
+}
+
+/* The address of a line of one of ten providers, at home or of a phone, as it is in this part
+ * of the time. 70 % have a confirmed name of their provider: assumed; the others have none,
+ * and half of them another address each time, from 1 to 8 of their provider's /16: assumed. */
+static void line(const struct mailbox *m, struct act *act, enum kind kind,
+                 uint64_t number, int64_t part)
+{
+    uint32_t provider = network_at(m, kind, number);
+
+    act->network = provider;
+    if (provider % 10 < 7) {
+        act->network = network_at(m, kind, number + ((uint64_t)part << 20));
         snprintf(act->client_name, sizeof act->client_name, "ip-%u.isp%u.example",
-                 (unsigned)network, (unsigned)(provider % 10));
+                 (unsigned)act->network, (unsigned)(provider / 10 % 10));
+    } else if (provider % 2 == 0) {
+        uint32_t pool = 1 + provider / 16 % 8;
+
+        act->network += (uint32_t)(mixed(m->seed + (uint64_t)part) % pool * 256);
+    }
+}
+
+/* Whether somebody is on a trip that day (2 % of the days, in weeks), or on holiday, and
+ * writes nothing (8 %, in fortnights): assumed. day: since 1970. */
+enum away { TRIP, HOLIDAY };
+static bool is_away(const struct mailbox *m, int person, enum away why, int64_t day)
+{
+    int64_t number = (day / (why == TRIP ? 7 : 14) * 2 + why) * 100 + person;
+
+    return mixed(m->seed ^ (uint64_t)number) % 100 < (why == TRIP ? 2 : 8);
 }
 
 /* Where a mail is sent from at a time. */
-static void place(const struct mailbox *m, struct act *act, int person, bool travels)
+static void place(const struct mailbox *m, struct act *act, int person)
 {
-    int64_t at_s = act->at_s;
+    int64_t at_s = act->at_s, day = at_s / DAY;
     bool is_office = at_s % DAY > 8 * HOUR && at_s % DAY < 17 * HOUR;
-    uint32_t home = m->home + 1 + (uint32_t)person;
+    uint64_t home = (uint64_t)(m->moves * 100 + person);
 
     if (m->habit == TOR_USER) {
-        act->network = m->carrier + (uint32_t)(at_s / 600 * 7 % 1000);
+        act->network = network_at(m, EXIT, (uint64_t)at_s / 600);
+    } else if (m->habit == VPN_USER) {
+        act->network = network_at(m, EXIT, (uint64_t)day);
     } else if (m->has_phone && chance() < 0.3) { /* of a phone owner's mails: assumed */
         /* two addresses an hour: assumed, as on a train */
-        line(act, m->carrier + (uint32_t)((at_s / (HOUR / 2) * 31 + person) % 1000),
-             m->carrier / 1088 + (uint32_t)person);
-    } else if (travels) { /* hotel, airport, train: another one each hour */
-        act->network = m->carrier + (uint32_t)((at_s / HOUR * 17 + person) % 1000);
+        line(m, act, CARRIER, (uint64_t)person, at_s / (HOUR / 2));
+    } else if (is_away(m, person, TRIP, day)) { /* another one each hour */
+        act->network = network_at(m, WAY, (uint64_t)(at_s / HOUR * 17 + person));
+    } else if (m->habit == STUDENT && chance() < 0.3) { /* ten places, or a new one */
+        act->network = network_at(
+            m, HAUNT, (uint64_t)(chance() < 0.9 ? chance() * 10 : chance() * 1e9));
     } else if (is_office && (m->people == 1 || person % 10 >= 3)) {
-        act->network = m->home; /* 30 % of a team work at home: assumed */
-    } else {
-        line(act, home, home / 7);
+        act->network = network_at(m, OFFICE, m->moves % 10 == 9); /* one move in ten */
+    } else { /* 30 % of a team work at home: assumed */
+        line(m, act, HOME, home, day);
     }
 }
 
@@ -110,18 +150,24 @@ static int64_t at_work(int64_t day_s)
     return day_s + (int64_t)(hour * HOUR);
 }
 
-/* The same to many: one mail each, or Bcc by the hundred. */
+/* The same to many, none of whom one writes to else: one mail each, or Bcc by the hundred;
+ * from where one is. */
 static void merge(struct world *w, const struct mailbox *m, int64_t at_s, int n,
                   double dead)
 {
     bool bcc = chance() < 0.33;         /* assumed */
     double pause_s = between(0.5, 3.0); /* a mail client's merge: assumed */
+    uint32_t to = 1 + (uint32_t)(chance() * 0x1p31);
+    struct act at = {.at_s = at_s};
 
+    place(m, &at, 0);
     for (int sent = 0; sent < n; sent += bcc ? 100 : 1) {
         int of_one = !bcc ? 1 : n - sent < 100 ? n - sent : 100;
+        struct act *act = world_mail(w, at_s + (int64_t)(sent * (bcc ? 0.2 : pause_s)),
+                                     at.network, of_one, dead);
 
-        world_mail(w, at_s + (int64_t)(sent * (bcc ? 0.2 : pause_s)), m->home, of_one,
-                   dead);
+        act->to = to + (uint32_t)sent;
+        memcpy(act->client_name, at.client_name, sizeof act->client_name);
     }
 }
 
@@ -129,14 +175,13 @@ static void person_day(struct world *w, const struct mailbox *m, int64_t day, in
 {
     int64_t day_s = BEGIN + day * DAY;
     double share = day % 7 < 5 ? 1.34 : 0.15; /* weekends: assumed; 1 on average */
-    bool travels = chance() < 0.02;           /* assumed */
     int mails = poisson(m->rate * share * log_normal(1, 0.5)); /* sigma assumed */
 
     for (int i = 0; i < mails; i++) {
         int64_t at_s = at_work(day_s);
 
         /* 0.5 % do not exist: typing errors, people who left; assumed */
-        place(m, world_mail(w, at_s, 0, mail_recipients(), 0.005), person, travels);
+        place(m, world_mail(w, at_s, 0, mail_recipients(), 0.005), person);
     }
     if (chance() < MERGE_CHANCE) /* to 50 to 400: assumed */
         merge(w, m, at_work(day_s), (int)log_between(50, 400),
@@ -163,6 +208,7 @@ static void shop_day(struct world *w, const struct mailbox *m, int64_t day)
 {
     int64_t day_s = BEGIN + day * DAY;
     bool campaign = chance() < 1.0 / 30;
+    uint32_t server = network_at(m, OFFICE, 100 + (uint64_t)m->moves);
     int orders = poisson(m->rate * log_normal(1, 0.3) * (campaign ? 6 : 1));
 
     for (int i = 0; i < orders; i++) {
@@ -170,9 +216,11 @@ static void shop_day(struct world *w, const struct mailbox *m, int64_t day)
             day_s + (int64_t)(campaign && chance() < 0.6 ? between(9, 12) * HOUR
                                                          : between(0, 24) * HOUR);
 
-        for (int k = 0; k < 3; k++)
-            world_mail(w, at_s + (int64_t)(k * between(60, 8 * HOUR)), m->home, 1,
-                       0.01); /* typed wrongly: assumed */
+        uint32_t to = 1 + (uint32_t)(chance() * 0x1p31);
+
+        for (int k = 0; k < 3; k++) /* typed wrongly: assumed */
+            world_mail(w, at_s + (int64_t)(k * between(60, 8 * HOUR)), server, 1, 0.01)
+                ->to = to;
     }
     if (campaign) { /* and its newsletter, reported by the shop's software */
         int readers = (int)(m->rate * between(5, 30));
@@ -182,7 +230,8 @@ static void shop_day(struct world *w, const struct mailbox *m, int64_t day)
             if (i % REPORTED == 0)
                 world_event(w, day_s + 9 * HOUR + i / 5, ACT_LIST_MAIL,
                             readers - i < REPORTED ? readers - i : REPORTED);
-            world_mail(w, day_s + 9 * HOUR + i / 5, m->home, 1, 0.01);
+            world_mail(w, day_s + 9 * HOUR + i / 5, server, 1, 0.01)->to =
+                1 + (uint32_t)i;
         }
     }
 }
@@ -196,15 +245,31 @@ static void list_day(struct world *w, const struct mailbox *m, int64_t day)
 
         world_event(w, at_s, ACT_LIST_MAIL, m->members);
         for (int sent = 0; sent < m->members; sent += 50) /* to 50 at once: assumed */
-            world_mail(w, at_s + sent / 25, m->home,
-                       m->members - sent < 50 ? m->members - sent : 50, m->dead_members);
+            world_mail(w, at_s + sent / 25, network_at(m, OFFICE, 0),
+                       m->members - sent < 50 ? m->members - sent : 50, m->dead_members)
+                ->to = 1 + (uint32_t)sent;
     }
 }
 
-void mailbox_day(struct world *w, const struct mailbox *m, int64_t day)
+/* Another provider once in 8 years, or another office once in 80, one in ten told to all:
+ * all assumed. */
+static void move(struct world *w, struct mailbox *m, int64_t day)
 {
+    if (chance() >= 1.0 / 8 / 365)
+        return;
+    m->moves++;
+    if (chance() < 0.1)
+        merge(w, m, at_work(BEGIN + day * DAY), (int)log_between(50, 400), 0.05);
+}
+
+void mailbox_day(struct world *w, struct mailbox *m, int64_t day)
+{
+    w->contacts = m->contacts * m->people;
+    w->new_contacts = m->new_contacts;
+    move(w, m, day);
     for (int person = 0; person < m->people; person++)
-        person_day(w, m, day, person);
+        if (!is_away(m, person, HOLIDAY, BEGIN / DAY + day))
+            person_day(w, m, day, person);
     if (m->first_day >= 0 && day < m->first_day + 7)
         new_day(w, m, day);
     if (m->habit == SHOP)

@@ -7,7 +7,7 @@
 
 #include "rules_world.h"
 
-enum habit { PERSON, TEAM, SHOP, LIST_OWNER, TOR_USER, HABITS };
+enum habit { PERSON, TEAM, SHOP, LIST_OWNER, TOR_USER, VPN_USER, STUDENT, HABITS };
 const char *habit_name(enum habit habit);
 
 struct mailbox {
@@ -16,17 +16,20 @@ struct mailbox {
     double rate; /* mails a day of each person, or orders a day */
     int people;
     bool has_phone;
-    uint32_t home, carrier; /* networks */
-    int members;            /* of the list */
-    double dead_members;    /* the share that is gone */
-    int64_t first_day;      /* of a new one; -1: it has been here for long */
+    int contacts;        /* of each person; see rules_world.h */
+    double new_contacts; /* share */
+    uint64_t seed;       /* of its networks */
+    int moves;           /* to another provider, or office, so far */
+    int members;         /* of the list */
+    double dead_members; /* the share that is gone */
+    int64_t first_day;   /* of a new one; -1: it has been here for long */
 };
 
 /* A mailbox by its number, first used on this day; -1: it has been here for long. */
 struct mailbox mailbox_new(int number, int64_t first_day);
 
 /* Its day, the first one is 0. */
-void mailbox_day(struct world *world, const struct mailbox *mailbox, int64_t day);
+void mailbox_day(struct world *world, struct mailbox *mailbox, int64_t day);
 
 /* A day of a server elsewhere that sends so many mails. wrongly: a DNS list has it. */
 void server_day(struct world *world, int64_t day, uint32_t network, double rate,

@@ -16,7 +16,7 @@
 
 static uint64_t chance_state;
 
-static uint64_t mixed(uint64_t z) /* splitmix64 */
+uint64_t mixed(uint64_t z) /* splitmix64 */
 {
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
@@ -87,8 +87,9 @@ static void rules_folder(char *out, size_t size, const char *other)
 
 static struct config *load_rules(const char *other)
 {
-    static const char *const rules[] = {"bulk",   "dirty-list", "hijacked", "young",
-                                        "prober", "repeat",     "trapped",  "complained"};
+    static const char *const rules[] = {"bulk",    "dirty-list", "hijacked",
+                                        "young",   "prober",     "repeat",
+                                        "trapped", "complained", "strangers"};
     char path[] = "/tmp/rules-sim-XXXXXX", folder[4096];
     int fd = mkstemp(path);
     FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
@@ -165,7 +166,8 @@ void world_sender(struct world *w, const char *login, const char *address)
     w->login = login;
     w->tried = 0;
     w->act_count = w->acts_added = 0;
-    w->against_own = false;
+    w->against_own = w->is_usual = false;
+    w->contacts = 0;
     world_forget(w);
     if (mail_address_parse(address, &w->from) != 0)
         abort();
@@ -179,7 +181,11 @@ static struct act *add(struct world *w, int64_t at_s, int kind, int n)
 
     if (w->act_count == ACTS_MAX)
         abort();
-    *act = (struct act){.at_s = at_s, .kind = kind, .n = n, .order = w->acts_added++};
+    *act = (struct act){.at_s = at_s,
+                        .kind = kind,
+                        .n = n,
+                        .order = w->acts_added++,
+                        .is_usual = w->is_usual};
     w->act_count++;
     return act;
 }
@@ -216,15 +222,25 @@ static int by_time(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
-static void recipient(struct world *w, struct usage_message *m, const struct act *act,
-                      enum usage_outcome outcome)
+/* Of whom one writes to again and again the n-th as often as 1 / n: Zipf, assumed. */
+static uint64_t whom(const struct world *w)
 {
-    bool inside = outcome == USAGE_UNKNOWN || w->login[0] == '\0' || chance() < INSIDE;
+    if (w->contacts == 0 || chance() < w->new_contacts)
+        return (uint64_t)(chance() * 0x1p62);
+    return (uint64_t)pow(w->contacts + 1, chance());
+}
+
+static void recipient(struct world *w, struct usage_message *m, const struct act *act,
+                      int n, enum usage_outcome outcome)
+{
+    uint64_t to = act->to > 0 ? (1ull << 62) + act->to + (uint64_t)n : whom(w);
+    bool inside = outcome == USAGE_UNKNOWN || w->login[0] == '\0' ||
+                  (double)(mixed(to) % 1000) < INSIDE * 1000;
     char address[64];
 
-    snprintf(address, sizeof address, "<r%u@%s>", (unsigned)(chance() * 1e9),
+    snprintf(address, sizeof address, "<r%llu@%s>", (unsigned long long)to,
              inside ? OWN : "elsewhere.example");
-    w->tried++;
+    w->tried += !act->is_usual;
     usage_recipient(&w->usage, m, address,
                     outcome == USAGE_UNKNOWN ? "error"
                     : inside                 ? "virtual"
@@ -255,9 +271,9 @@ static void play_mail(struct world *w, const struct act *act)
         return;
     }
     for (int i = 0; i < act->n; i++)
-        recipient(w, &m, act, USAGE_ACCEPTED);
+        recipient(w, &m, act, i, USAGE_ACCEPTED);
     for (int i = 0; i < act->unknown; i++)
-        recipient(w, &m, act, USAGE_UNKNOWN);
+        recipient(w, &m, act, act->n + i, USAGE_UNKNOWN);
     for (int i = 0; i < act->traps; i++) {
         w->tried++;
         usage_recipient(&w->usage, &m, "<trap@" OWN ">", "virtual", USAGE_ACCEPTED,

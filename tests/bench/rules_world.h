@@ -19,7 +19,8 @@
 #define OWN       "own.example"
 
 void chance_begin(uint64_t seed);
-double chance(void); /* 0 to 1 */
+double chance(void);             /* 0 to 1 */
+uint64_t mixed(uint64_t number); /* looks random for each */
 double between(double low, double high);
 double log_between(double low, double high); /* as many in each octave */
 double exponential(double mean);
@@ -35,6 +36,9 @@ struct act {
     int unknown;  /* recipients beside n that the MTA refuses */
     int traps;    /* recipients beside n that are traps */
     bool refused; /* by a DNS list, at its first recipient */
+    uint32_t
+        to; /* the first recipient's number, the others follow; 0: whom one writes to */
+    bool is_usual; /* mail of a hijacked mailbox's owner */
     uint32_t network;
     char client_name[48]; /* confirmed; "" none */
 };
@@ -48,7 +52,10 @@ struct world {
 
     const char *login;        /* of who sends now, "" a stranger */
     struct mail_address from; /* its sender */
-    uint64_t tried;           /* recipients so far */
+    uint64_t tried;           /* recipients so far, but of usual mail */
+    int contacts;        /* people it writes to again and again; 0: none, all are new */
+    double new_contacts; /* the share of others among its recipients */
+    bool is_usual;       /* acts that are added are usual mail */
     /* What was found: tried at the first time; 0: never. */
     uint64_t first[RULES_MAX];
     uint64_t listed[RULES_MAX]; /* the same of what may be listed, not only be proposed */

@@ -21,8 +21,9 @@ struct octets {
 static const struct counter_layout layouts[RULE_BY_COUNT] = {
     [RULE_BY_LOGIN] = {.windows = {{.count = COUNT_RECIPIENTS, .span_s = 300},
                                    {.count = COUNT_NETWORKS, .span_s = 3600},
-                                   {.count = COUNT_RECIPIENTS, .span_s = 86400}},
-                       .count = 3},
+                                   {.count = COUNT_RECIPIENTS, .span_s = 86400},
+                                   {.count = COUNT_STRANGERS, .span_s = 86400}},
+                       .count = 4},
     [RULE_BY_CLIENT] = {.windows = {{.count = COUNT_UNKNOWN, .span_s = 3600}},
                         .count = 1},
 };

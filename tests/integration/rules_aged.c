@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* rules_aged CONF FOLDER [LOGIN…]: leaves in FOLDER what a daemon with this conf file leaves
- * behind that has seen no mail for 40 days (but one message of each LOGIN): windows that are
- * wholly observed, and rules that are no longer new. */
+ * behind that has seen no mail for 40 days (but one message of each LOGIN, and eight days ago one
+ * from 192.0.2.9 to r0@e.f): windows that are wholly observed, habits that are known, and rules
+ * that are no longer new. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "rules/findings.h"
 #include "rules/usage.h"
 
@@ -57,6 +59,11 @@ int main(int argc, char **argv)
     int64_t now = (int64_t)time(NULL), then = now - AGE_S;
     struct counter_layout layouts[RULE_BY_COUNT];
     struct counter_event event = {.count = COUNT_MESSAGES, .n = 1};
+    struct counter_event habit = {.count = COUNT_STRANGERS,
+                                  .n = 1,
+                                  .element =
+                                      octets_hash("e.f", 3, counters_hash("r0", 2)),
+                                  .network = counters_hash("192.0.0.0/16", 12)};
     struct own_domains *own = own_domains_new();
     struct counters *counters;
     FILE *out;
@@ -68,8 +75,11 @@ int main(int argc, char **argv)
     out = open_in(argv[2], "rules.counters");
     if (counters == NULL || out == NULL)
         return 1;
-    for (int i = 3; i < argc; i++)
+    for (int i = 3; i < argc; i++) {
         counters_add(counters, RULE_BY_LOGIN, argv[i], false, &event, 1, then, NULL);
+        counters_add(counters, RULE_BY_LOGIN, argv[i], false, &habit, 1, now - 8 * 86400,
+                     NULL);
+    }
     if (own_domains_save(own, out) != 0 || counters_save(counters, now, out) != 0 ||
         fclose(out) != 0 || age_rules(config, argv[2], then) != 0)
         return 1;

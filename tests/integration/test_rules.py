@@ -225,6 +225,32 @@ def counts(host, entry):
     return {c["count"]: c["value"] for c in one["counts"] if c["value"] > 0}
 
 
+def test_a_login_that_writes_to_strangers_from_a_new_network(lab):
+    """user:u1 has written to r0@e.f from 192.0.2.9 eight days ago (rules_aged.c)."""
+    host = Host(lab, [rule("strangers", over=["5 strangers in 24h"])])
+    host.send(30, "u1", client="192.0.77.1")  # its provider's network
+    host.send(30, "nobody", client="203.0.113.5")  # a login of which nothing is known
+    assert counts(host, "user:u1") == {} and host.settle() == {}
+    host.send(1, "u1", client="203.0.113.5")  # r0, to whom it has written
+    for i in range(4):
+        mta = host.session("u1", client="203.0.113.5")
+        host.rcpt(mta, f"<new{i}@e.f>")
+        host.rcpt(mta, "<new0@e.f>")  # again: a stranger counts once
+        mta.end_of_message()
+        mta.close()
+    assert counts(host, "user:u1") == {"strangers": 4} and host.settle() == {}
+    host.daemon.terminate()
+    host.begin(aged=False)
+    assert counts(host, "user:u1") == {"strangers": 4}
+    mta = host.session("u1", client="203.0.113.5")
+    host.rcpt(mta, "<new4@e.f>")
+    mta.close()
+    row = host.settle()["user:u1"]
+    assert (row["action"], row["source"]) == ("tempfail", "auto:strangers")
+    assert row["reason"] == "5 strangers in 24h: 5"
+    assert "strangers in 24h" in host.rblctl("show", "user:u1").out
+
+
 def test_given_up_is_taken_back_but_not_the_attempts(lab):
     host = Host(lab, [rule("r", over=["900 recipients in 1h", "900 outside in 1h",
                                       "900 unknown in 1h"], share=1)])  # fmt: skip

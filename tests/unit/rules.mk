@@ -17,3 +17,7 @@ tests_unit_test_rule_set_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_others
 tests_unit_test_others_SOURCES = tests/unit/test_others.c
 tests_unit_test_others_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_habits
+tests_unit_test_habits_SOURCES = tests/unit/test_habits.c
+tests_unit_test_habits_LDADD = $(unit_libs)

@@ -361,6 +361,7 @@ static void test_blind(void **state)
         {"match = \"all\" over = { \"5 networks in 1h\", \"9 recipients in 24h\" }",
          DAY_S},
         {"first-seen = \"7d\" over = { \"9 recipients in 24h\" }", 7 * DAY_S},
+        {"over = { \"9 strangers in 24h\" }", 7 * DAY_S},
         {"none-accepted = \"2d\" over = { \"9 refused in 24h\" }", 7 * DAY_S},
     };
     char text[256];
