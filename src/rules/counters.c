@@ -61,9 +61,7 @@ static void key_settle(struct key *key, const struct places *places, int64_t now
             if (clear || sketch_is_ahead(key_sketch(key, places, i), span_s, now_s))
                 sketch_clear(key_sketch(key, places, i));
         } else if (clear || ring_is_ahead(key_ring(key, places, i), span_s, now_s)) {
-            memset(key_ring(key, places, i), 0,
-                   clear ? count_size(places->layout.windows[i].count)
-                         : sizeof(struct ring));
+            memset(key_ring(key, places, i), 0, sizeof(struct ring)); /* habits stay */
         }
     }
     key->moved_s = key->moved_s < now_s ? key->moved_s : now_s;
@@ -158,7 +156,7 @@ bool counters_reset(struct counters *counters, enum rule_by by, const char *text
     pthread_mutex_lock(&shard->lock);
     key = shard_find(shard, &name);
     if (key != NULL)
-        windows_clear(key, &shard->places[by]);
+        key_settle(key, &shard->places[by], INT64_MAX, true);
     pthread_mutex_unlock(&shard->lock);
     return key != NULL;
 }

@@ -94,7 +94,7 @@ bool counters_read(struct counters *counters, enum rule_by by, const char *key,
 bool counters_bits(struct counters *counters, enum rule_by by, const char *key,
                    enum rule_count count, int span_s, int64_t now_s, uint64_t *bits);
 
-/* Begins again with a key: its windows are empty, its first_seen stays. Returns whether it
+/* Begins again with a key: its windows are empty, its first_seen and habits stay. Returns whether it
  * was there. */
 bool counters_reset(struct counters *counters, enum rule_by by, const char *key);
 

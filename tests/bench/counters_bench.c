@@ -3,8 +3,9 @@
  *
  *   counters_bench LOGINS EVENTS [THREADS]
  *
- * Each login has the windows of the rules that ship; an event is an accepted recipient, as
- * it is counted at RCPT: recipients, tried, the client's network. */
+ * Each login has the windows of the rules that the shipped conf file includes; an event is an
+ * accepted recipient, as it is counted at RCPT: recipients, tried, whether it is a stranger, the
+ * client's network. */
 
 #include <inttypes.h>
 #include <malloc.h>
@@ -20,8 +21,7 @@
 #define THREADS_MAX 64
 
 static const struct counter_layout layouts[RULE_BY_COUNT] = {
-    [RULE_BY_LOGIN] = {.windows = {{.count = COUNT_RECIPIENTS, .span_s = 300},
-                                   {.count = COUNT_RECIPIENTS, .span_s = 3600},
+    [RULE_BY_LOGIN] = {.windows = {{.count = COUNT_RECIPIENTS, .span_s = 3600},
                                    {.count = COUNT_RECIPIENTS, .span_s = 86400},
                                    {.count = COUNT_TRIED, .span_s = 3600},
                                    {.count = COUNT_TRIED, .span_s = 86400},
@@ -29,10 +29,9 @@ static const struct counter_layout layouts[RULE_BY_COUNT] = {
                                    {.count = COUNT_UNKNOWN, .span_s = 86400},
                                    {.count = COUNT_LIST_MAIL, .span_s = 3600},
                                    {.count = COUNT_LIST_MAIL, .span_s = 86400},
-                                   {.count = COUNT_NETWORKS, .span_s = 3600},
-                                   {.count = COUNT_COMPLAINTS, .span_s = 604800},
-                                   {.count = COUNT_MESSAGES, .span_s = 604800}},
-                       .count = 12},
+                                   {.count = COUNT_NETWORKS, .span_s = 10800},
+                                   {.count = COUNT_STRANGERS, .span_s = 86400}},
+                       .count = 10},
     [RULE_BY_SENDER] = {.windows = {{.count = COUNT_UNKNOWN, .span_s = 3600}},
                         .count = 1},
 };
@@ -72,6 +71,7 @@ static void *count_events(void *context)
         const struct counter_event events[] = {
             {.count = COUNT_RECIPIENTS, .n = 1},
             {.count = COUNT_TRIED, .n = 1},
+            {.count = COUNT_STRANGERS, .n = 1, .element = mix(~i), .network = network},
             {.count = COUNT_NETWORKS,
              .n = 1,
              .element = counters_hash(&network, sizeof network)},
@@ -80,7 +80,7 @@ static void *count_events(void *context)
 
         snprintf(key, sizeof key, "user%" PRIu64 "@example.com", n);
         counters_add(run.counters, run.strangers ? RULE_BY_SENDER : RULE_BY_LOGIN, key,
-                     run.strangers, events, 3, NOW + (int64_t)(i / 2000), &reading);
+                     run.strangers, events, 4, NOW + (int64_t)(i / 2000), &reading);
     }
     return NULL;
 }

@@ -45,14 +45,21 @@ static uint32_t mail(struct counters *counters, int64_t at_s, uint64_t to,
     return reading.values[0];
 }
 
+static uint32_t value_of(struct counters *counters, int64_t at_s)
+{
+    struct counter_reading reading;
+
+    assert_true(counters_read(counters, RULE_BY_LOGIN, "user:anna", at_s, &reading));
+    return reading.values[0];
+}
+
 /* Whether one more whom nobody wrote to counts, from there. */
 static bool counts(struct counters *counters, int64_t at_s, uint64_t network)
 {
     uint64_t to = UINT64_C(1) << 40 | ++nobody;
-    struct counter_reading reading;
+    uint32_t before = value_of(counters, at_s);
 
-    assert_true(counters_read(counters, RULE_BY_LOGIN, "user:anna", at_s, &reading));
-    return mail(counters, at_s, to, network) > reading.values[0];
+    return mail(counters, at_s, to, network) > before;
 }
 
 /* Eight days at home. */
@@ -128,14 +135,12 @@ static void test_contacts(void **state)
 static void test_all_at_once(void **state)
 {
     struct counters *counters = known();
-    struct counter_reading reading;
     unsigned counted = 0;
 
     (void)state;
     for (int i = 0; i < 1000; i++)
         counts(counters, BEGIN + i / 2, AWAY);
-    assert_true(counters_read(counters, RULE_BY_LOGIN, "user:anna", BEGIN, &reading));
-    assert_int_equal(reading.values[0], 2 * HABIT_HOUR_MOST);
+    assert_int_equal(value_of(counters, BEGIN), 2 * HABIT_HOUR_MOST);
     for (int i = 0; i < 20; i++)
         counted += counts(counters, BEGIN + 7200, AWAY);
     assert_in_range(counted, 15, 20);
@@ -216,10 +221,15 @@ static void test_kept(void **state)
     assert_int_equal(mail(loaded, BEGIN, 1, AWAY), 1);
     assert_false(counts(loaded, BEGIN, HOME));
     assert_true(counts(loaded, BEGIN, AWAY));
-    counters_unobserved(loaded, BEGIN + 60, false);
+    for (int clear = 0; clear < 2; clear++) {
+        counters_unobserved(loaded, BEGIN + 60, clear);
+        assert_int_equal(value_of(loaded, BEGIN + 60), clear ? 0 : 2);
+    }
     assert_true(counts(loaded, BEGIN + 60, AWAY));
-    counters_unobserved(loaded, BEGIN + 60, true);
-    assert_false(counts(loaded, BEGIN + 60, AWAY));
+    assert_false(counts(loaded, BEGIN + 60, HOME));
+    assert_true(counters_reset(loaded, RULE_BY_LOGIN, "user:anna"));
+    assert_int_equal(value_of(loaded, BEGIN + 60), 0);
+    assert_true(counts(loaded, BEGIN + 60, AWAY));
     counters_free(counters);
     counters_free(loaded);
 }
