@@ -12,7 +12,7 @@
 
 #define HABIT_LEARN_DAYS  7  /* known for so long, habits mean something */
 #define HABIT_SETTLE_DAYS 3  /* a network is new for so long */
-#define HABIT_FORGET_DAYS 30 /* and is forgotten so long after it was used last */
+#define HABIT_FORGET_DAYS 60 /* and is forgotten so long after it was used last */
 #define HABIT_HOUR_MOST   40 /* strangers that count in an hour */
 
 #define HABIT_NETWORKS      16

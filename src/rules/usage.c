@@ -107,33 +107,29 @@ static void sender_keys(const struct usage *usage, struct usage_message *m,
         m->domain_hash = counters_hash(sender->domain, strlen(sender->domain));
 }
 
-static uint64_t hash_of_network(const struct ipaddr *client, unsigned prefix)
+static void text_of_network(const struct ipaddr *client, unsigned prefix,
+                            char out[static NETWORK_TEXT_SIZE])
 {
-    char text[NETWORK_TEXT_SIZE];
     struct network network;
 
     network_of(client, prefix, &network);
-    network_text(&network, text);
-    return counters_hash(text, strlen(text));
+    network_text(&network, out);
 }
 
-/* Confirmed names below one registered domain are one network: a provider's relays. Without
- * such a name a provider's customers are a wider one, as many have a new address each day. */
-static void network_hashes(const struct usage *usage, struct usage_message *m,
-                           const struct ipaddr *client)
+/* Confirmed names below one registered domain are one network: a provider's relays. */
+static uint64_t network_hash(const struct usage *usage, const struct usage_message *m,
+                             const struct ipaddr *client, unsigned prefix)
 {
-    bool is_4 = client->family == 4;
-    const char *domain =
-        usage->suffixes != NULL && m->subject.client_name[0] != '\0'
-            ? suffix_list_registered(usage->suffixes, m->subject.client_name)
-            : NULL;
+    char text[NETWORK_TEXT_SIZE];
+    const char *name = m->subject.client_name, *domain = NULL;
 
-    if (wants(usage, m, COUNT_NETWORKS))
-        m->network_hash = domain != NULL ? counters_hash(domain, strlen(domain))
-                                         : hash_of_network(client, is_4 ? 24 : 48);
-    if (wants(usage, m, COUNT_STRANGERS))
-        m->provider_hash = domain != NULL ? counters_hash(domain, strlen(domain))
-                                          : hash_of_network(client, is_4 ? 16 : 32);
+    if (usage->suffixes != NULL && name[0] != '\0')
+        domain = suffix_list_registered(usage->suffixes, name);
+    if (domain == NULL) {
+        text_of_network(client, prefix, text);
+        domain = text;
+    }
+    return counters_hash(domain, strlen(domain));
 }
 
 /* The network is a key of its own, and of strangers' senders. */
@@ -148,10 +144,8 @@ static void network_key(struct usage_message *m, enum rule_by by,
                         const struct ipaddr *client, unsigned prefix)
 {
     char text[NETWORK_TEXT_SIZE];
-    struct network network;
 
-    network_of(client, prefix, &network);
-    network_text(&network, text);
+    text_of_network(client, prefix, text);
     set_key(m, by, text, NULL);
 }
 
@@ -171,6 +165,7 @@ void usage_begin(const struct usage *usage, struct usage_message *m,
                  const struct usage_envelope *envelope)
 {
     const char *login = envelope->login != NULL ? envelope->login : "";
+    bool is_4 = envelope->client != NULL && envelope->client->family == 4;
 
     if (m->begun)
         return;
@@ -193,9 +188,10 @@ void usage_begin(const struct usage *usage, struct usage_message *m,
         client_keys(usage, m, envelope->client);
     if (envelope->sender != NULL)
         sender_keys(usage, m, envelope->sender);
-    if (envelope->client != NULL &&
-        (wants(usage, m, COUNT_NETWORKS) || wants(usage, m, COUNT_STRANGERS)))
-        network_hashes(usage, m, envelope->client);
+    if (envelope->client != NULL && wants(usage, m, COUNT_NETWORKS))
+        m->network_hash = network_hash(usage, m, envelope->client, is_4 ? 24 : 48);
+    if (envelope->client != NULL && wants(usage, m, COUNT_STRANGERS))
+        m->provider_hash = network_hash(usage, m, envelope->client, is_4 ? 16 : 32);
 }
 
 /* --- what is counted --- */

@@ -283,13 +283,13 @@ static void note_attack(struct cost *c, const struct attack *a)
         c->most[c->found++] = (double)first;
 }
 
-/* An hour of a mailbox's owner, after WARM_DAYS of him. */
-static void owner_hour(struct mailbox *m, int64_t *day, int64_t hour_s)
+/* The mail of a mailbox's owner until then. */
+static void owner_until(struct mailbox *m, int64_t *day, int64_t until_s)
 {
     world.is_usual = true;
-    for (; BEGIN + *day * DAY <= hour_s; ++*day)
+    for (; BEGIN + *day * DAY < until_s; ++*day)
         mailbox_day(&world, m, *day);
-    world_play(&world, hour_s);
+    world_play(&world, until_s);
     world.is_usual = false;
 }
 
@@ -298,7 +298,8 @@ static void play_attack(size_t n, int number)
     const struct attack *a = &attacks[n];
     double rate = between(a->rate_low, a->rate_high);
     double dead = between(a->dead_low, a->dead_high);
-    int64_t begin_s = BEGIN + WARM_DAYS * DAY + (int64_t)(chance() * 7 * DAY), day = 0;
+    int64_t begin_s = BEGIN + 2 * WARM_DAYS * DAY + (int64_t)(chance() * 7 * DAY),
+            day = 0;
     uint32_t network = (1u << 23) + (uint32_t)n * 65536 + (uint32_t)number * 16;
     bool has_owner = !a->is_stranger && !a->is_new;
     struct mailbox m;
@@ -310,14 +311,13 @@ static void play_attack(size_t n, int number)
         m = mailbox_new(number, -1);
     world_sender(&world, a->is_stranger ? "" : login, login);
     if (has_owner) {
-        world.is_usual = true;
-        owner_hour(&m, &day, begin_s);
+        owner_until(&m, &day, begin_s);
         world_forget(&world);
     }
     for (int hour = 0; hour < 7 * 24 && world.tried < GIVE_UP; hour++) {
         attack_hour(a, begin_s + hour * HOUR, rate, dead, network);
         if (has_owner)
-            owner_hour(&m, &day, begin_s + hour * HOUR);
+            owner_until(&m, &day, begin_s + (hour + 1) * HOUR);
         world_play(&world, begin_s + (hour + 1) * HOUR);
     }
     note_attack(&costs[n], a);

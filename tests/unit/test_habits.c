@@ -86,9 +86,9 @@ static void test_networks(void **state)
     assert_true(counts(counters, BEGIN - 1 * DAY - 1, AWAY));
     assert_true(counts(counters, BEGIN - 1 * DAY, AWAY));
     assert_false(counts(counters, BEGIN, AWAY)); /* it has settled */
-    assert_false(counts(counters, BEGIN + 29 * DAY, AWAY));
-    assert_true(counts(counters, BEGIN + 29 * DAY, HOME));  /* it was forgotten */
-    assert_false(counts(counters, BEGIN + 60 * DAY, HOME)); /* all are */
+    assert_false(counts(counters, BEGIN + 59 * DAY, AWAY));
+    assert_true(counts(counters, BEGIN + 59 * DAY, HOME));   /* it was forgotten */
+    assert_false(counts(counters, BEGIN + 120 * DAY, HOME)); /* all are */
     counters_free(counters);
 }
 
