@@ -351,6 +351,32 @@ static void test_one_of_a_hundred_logins(void **state)
     end();
 }
 
+/* Both write from a new network, bert to those whom he has written to. */
+static void test_strangers(void **state)
+{
+    struct mail anna = {.login = "anna", .client = "198.51.100.5", .accepted = 1};
+    struct mail bert = {.login = "bert", .client = "198.51.100.5", .accepted = 2};
+
+    (void)state;
+    start("rule \"r\" { mode = \"propose\" over = { \"1 strangers in 24h\" } }\n");
+    begin();
+    for (int day = 0; day < 9; day++) {
+        anna.at_s = bert.at_s = BEGUN + day * DAY_S;
+        play(&anna);
+        play(&bert);
+    }
+    assert_int_equal(found(), 0);
+    anna.client = bert.client = "203.0.113.5";
+    anna.at_s = bert.at_s = BEGUN + 9 * DAY_S;
+    anna.accepted = 2;
+    play(&bert);
+    assert_int_equal(found(), 0);
+    play(&anna);
+    assert_int_equal(found(), 1);
+    assert_string_equal(finding(0)->entry, "user:anna");
+    end();
+}
+
 static void test_blind(void **state)
 {
     static const struct {
@@ -386,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_clients),
         cmocka_unit_test(test_caps),
         cmocka_unit_test(test_one_of_a_hundred_logins),
+        cmocka_unit_test(test_strangers),
         cmocka_unit_test(test_blind),
     };
 
