@@ -24,14 +24,15 @@ struct journal_configuration {
     char *lists, *text;
 };
 
-/* One handed over. */
+/* One handed over. In the queue its octets follow it, and what fills them up to a whole
+ * number of its alignment: so there is no memory for each one to pass between threads. */
 struct queued {
-    struct queued *next;
     journal_id id;
-    bool refused;
-    struct octets octets;
     struct journal_configuration *configuration; /* a reference; NULL without a head */
-    char *alone;                                 /* NULL none */
+    char *alone;                                 /* its own; NULL none */
+    struct queued *next;                         /* the writer's: of the same decision */
+    size_t size;                                 /* of its octets */
+    bool refused;
 };
 
 /* A file that is written. */
@@ -59,8 +60,8 @@ struct journal {
     struct journal_settings settings; /* without directory */
     struct journal_ids *ids;
     int64_t last_configuration;
-    struct queued *first, **last;
-    size_t queued_bytes, queued_count;
+    struct octets queue; /* struct queued, each with its octets */
+    size_t queued_count;
     uint64_t put, taken; /* how many were put, and how many of them are dealt with */
     unsigned flushing;   /* who wait in journal_flush */
     bool stopping;
@@ -69,7 +70,9 @@ struct journal {
     pthread_mutex_t reader_lock; /* of reader: one search at a time */
     struct journal_reader *reader;
     /* the writer's own: */
-    int lock_fd; /* of DIR/lock; -1 */
+    struct octets batch;  /* the queue that was taken, or memory for the next one */
+    struct octets joined; /* the parts of a decision, where there are several */
+    int lock_fd;          /* of DIR/lock; -1 */
     uint8_t key[DAY_KEY_SIZE];
     bool has_key;
     struct open_day days[OPEN_DAYS];
@@ -89,6 +92,13 @@ struct journal {
  * is known. */
 void journal_note_dropped(struct journal *journal, uint64_t decisions, const char *error);
 int64_t journal_now_ms(void); /* unix time in ms */
+
+/* journal.c: the first of a queue (at NULL), or the next one; NULL at its end. */
+struct queued *queued_next(const struct octets *queue, const struct queued *at);
+
+/* journal.c: lets go of what those in a queue hold, and empties it. Memory of more than is
+ * usual is freed. */
+void queue_clear(struct octets *queue);
 
 /* writer.c: takes the directory, or notes why it cannot; before the thread. */
 void writer_start(struct journal *journal);

@@ -21,18 +21,20 @@
 #define CHECKPOINT_MS 60000
 #define FOLDS_MAX     100000
 
-/* What was queued of one decision, put together. */
+/* One decision of a batch. */
 struct pending {
     UT_hash_handle hh;
     struct {
         journal_id id;
         uint64_t refused;
     } key;
-    struct octets octets;
-    struct journal_configuration *configuration; /* a reference; NULL without a head */
-    char *alone;
-    bool written; /* within a transaction */
-    bool done;    /* it is on disk */
+    struct queued *first, *last; /* its parts, as they were queued */
+    const uint8_t *bytes;        /* of all of them; while it is written */
+    size_t size;
+    const struct journal_configuration *configuration; /* NULL without a head */
+    const char *alone;                                 /* NULL none */
+    bool written;                                      /* within a transaction */
+    bool done;                                         /* it is on disk */
 };
 
 /* A flood: one network, one verdict, one reason. */
@@ -182,11 +184,11 @@ static void mask_part(const uint8_t *key, const uint8_t *bytes, size_t size,
     record_clear(&record);
 }
 
-static void mask(const uint8_t *key, const struct octets *in, struct octets *out)
+static void mask(const uint8_t *key, const struct pending *p, struct octets *out)
 {
     size_t size;
 
-    for (const uint8_t *at = in->bytes, *end = at + in->used; at < end; at += size) {
+    for (const uint8_t *at = p->bytes, *end = at + p->size; at < end; at += size) {
         size = record_part_size(at, (size_t)(end - at));
         if (size == 0)
             out->failed = true;
@@ -203,7 +205,7 @@ static enum day_result add_masked(struct day *day, const struct pending *p,
     struct record record;
     enum day_result result = DAY_OK; /* without memory it is lost, the others are not */
 
-    mask(day_key(day), &p->octets, &masked);
+    mask(day_key(day), p, &masked);
     if (!masked.failed && record_decode(masked.bytes, masked.used, &record) == 0) {
         result = day_note_masked(day, error);
         if (result == DAY_OK)
@@ -228,8 +230,7 @@ static enum day_result add_to(struct open_day *day, const struct pending *p,
         result = day_add_alone(day->day, p->alone, error);
     if (result != DAY_OK)
         return result;
-    return local_parts ? day_add(day->day, p->key.id, p->octets.bytes, p->octets.used,
-                                 record, error)
+    return local_parts ? day_add(day->day, p->key.id, p->bytes, p->size, record, error)
                        : add_masked(day->day, p, error);
 }
 
@@ -372,6 +373,25 @@ static enum day_result write_folded(struct journal *journal, struct day *day,
     return result;
 }
 
+/* Returns false: no memory. */
+static bool join_parts(struct journal *journal, struct pending *p)
+{
+    struct octets *joined = &journal->joined;
+
+    if (p->first == p->last) {
+        p->bytes = (const uint8_t *)(p->first + 1);
+        p->size = p->first->size;
+        return true;
+    }
+    joined->used = 0;
+    joined->failed = false;
+    for (const struct queued *q = p->first; q != NULL; q = q->next)
+        octets_add(joined, q + 1, q->size);
+    p->bytes = joined->bytes;
+    p->size = joined->used;
+    return !joined->failed;
+}
+
 static enum day_result write_one(struct journal *journal, struct pending *p,
                                  bool local_parts, char error[static DAY_ERROR_SIZE])
 {
@@ -381,8 +401,9 @@ static enum day_result write_one(struct journal *journal, struct pending *p,
     enum day_result result;
 
     /* what a flood is known by is in the answers; else they are not needed here */
-    if ((p->key.refused ? record_decode : record_decode_envelope)(
-            p->octets.bytes, p->octets.used, &record) != 0)
+    if (!join_parts(journal, p) ||
+        (p->key.refused ? record_decode : record_decode_envelope)(p->bytes, p->size,
+                                                                  &record) != 0)
         return DAY_OK; /* no memory: it is lost, the others are not */
     day = day_for(journal, p->key.id, p->key.refused, error);
     if (day == NULL)
@@ -402,62 +423,46 @@ static enum day_result write_one(struct journal *journal, struct pending *p,
 
 /* --- a batch --- */
 
-static struct pending *pending_of(struct pending **table, const struct queued *q)
+/* How many there are in a batch, or only those with a head. */
+static size_t count_queued(const struct octets *batch, bool heads)
 {
-    struct pending *p, sought = {.key = {q->id, q->refused}};
+    size_t count = 0;
 
-    HASH_FIND(hh, *table, &sought.key, sizeof sought.key, p);
-    if (p != NULL)
-        return p;
-    p = calloc(1, sizeof *p);
-    if (p == NULL)
+    for (const struct queued *q = queued_next(batch, NULL); q != NULL;
+         q = queued_next(batch, q))
+        count += !heads || q->configuration != NULL;
+    return count;
+}
+
+/* The decisions of a batch, in the order in which they were begun. Returns their memory, to
+ * be freed; NULL: there is none. */
+static struct pending *gather(const struct octets *batch, struct pending **table)
+{
+    struct pending *all = calloc(count_queued(batch, false), sizeof *all);
+    struct pending *p, *unused = all;
+
+    *table = NULL;
+    if (all == NULL)
         return NULL;
-    p->key.id = q->id;
-    p->key.refused = q->refused;
-    HASH_ADD(hh, *table, key, sizeof p->key, p);
-    return p;
-}
-
-/* Takes the queued ones apart into what is known of each decision; frees them. */
-static void gather(struct queued *first, struct pending **table)
-{
-    for (struct queued *q = first, *next; q != NULL; q = next) {
-        struct pending *p = pending_of(table, q);
-
-        next = q->next;
-        if (p != NULL && p->octets.bytes == NULL) {
-            p->octets = q->octets;
-            q->octets = (struct octets){0};
-        } else if (p != NULL) {
-            octets_add(&p->octets, q->octets.bytes, q->octets.used);
+    for (struct queued *q = queued_next(batch, NULL); q != NULL;
+         q = queued_next(batch, q)) {
+        unused->key.id = q->id;
+        unused->key.refused = q->refused;
+        HASH_FIND(hh, *table, &unused->key, sizeof unused->key, p);
+        if (p == NULL) {
+            p = unused++;
+            p->first = q;
+            HASH_ADD(hh, *table, key, sizeof p->key, p);
+        } else {
+            p->last->next = q;
         }
-        if (p != NULL && q->configuration != NULL) {
-            journal_configuration_unref(p->configuration);
+        p->last = q;
+        if (q->configuration != NULL)
             p->configuration = q->configuration;
-            q->configuration = NULL;
-        }
-        if (p != NULL && p->alone == NULL) {
+        if (p->alone == NULL)
             p->alone = q->alone;
-            q->alone = NULL;
-        }
-        journal_configuration_unref(q->configuration);
-        free(q->octets.bytes);
-        free(q->alone);
-        free(q);
     }
-}
-
-static void free_pending(struct pending **table)
-{
-    struct pending *p, *next;
-
-    HASH_ITER (hh, *table, p, next) {
-        HASH_DEL(*table, p);
-        free(p->octets.bytes);
-        journal_configuration_unref(p->configuration);
-        free(p->alone);
-        free(p);
-    }
+    return all;
 }
 
 /* Notes what of a batch is in a file that was committed, so that it is not written again. */
@@ -637,20 +642,22 @@ static bool replace_damaged(struct journal *journal, const char *error)
     return true;
 }
 
-static void deal_with(struct journal *journal, struct queued *first,
-                      const struct journal_settings *settings)
+/* Writes the batch that was taken. */
+static void deal_with(struct journal *journal, const struct journal_settings *settings)
 {
-    struct pending *table = NULL;
+    struct pending *table, *all = gather(&journal->batch, &table);
     char error[DAY_ERROR_SIZE] = "";
     enum day_result result = DAY_FAILED;
 
-    gather(first, &table);
+    if (all == NULL) {
+        fail(journal, "out of memory", count_queued(&journal->batch, true));
+        return;
+    }
     if (journal->retry_ms > clock_ms()) {
         pthread_mutex_lock(&journal->lock);
         journal_note_dropped(journal, count_begun(table, false), NULL);
         pthread_mutex_unlock(&journal->lock);
-        free_pending(&table);
-        return;
+        goto out;
     }
     if (prepare(journal, settings->min_free, error) == 0)
         result = write_batch(journal, table, settings->local_parts, error);
@@ -665,7 +672,9 @@ static void deal_with(struct journal *journal, struct queued *first,
     pthread_mutex_lock(&journal->lock);
     journal->stats.written += count_begun(table, true);
     pthread_mutex_unlock(&journal->lock);
-    free_pending(&table);
+out:
+    HASH_CLEAR(hh, table);
+    free(all);
 }
 
 /* Where nothing can be written, or nothing was yet, it is tried without a decision, too:
@@ -719,9 +728,10 @@ static void merge(struct journal *journal)
 }
 
 /* Waits for the next batch; takes it. Returns false at the end. */
-static bool take_batch(struct journal *journal, struct queued **first, uint64_t *put,
+static bool take_batch(struct journal *journal, uint64_t *put,
                        struct journal_settings *settings)
 {
+    struct octets empty = journal->batch;
     struct timespec until = clock_timespec(clock_ms() + COMMIT_MS);
     int rc = 0;
     bool go_on;
@@ -730,13 +740,11 @@ static bool take_batch(struct journal *journal, struct queued **first, uint64_t 
     while (rc == 0 && journal->queued_count < BATCH && journal->flushing == 0 &&
            !journal->stopping)
         rc = pthread_cond_timedwait(&journal->wake, &journal->lock, &until);
-    *first = journal->first;
+    journal->batch = journal->queue;
+    journal->queue = empty;
+    journal->queued_count = 0;
     *put = journal->put;
     *settings = journal->settings;
-    journal->first = NULL;
-    journal->last = &journal->first;
-    journal->queued_bytes = 0;
-    journal->queued_count = 0;
     go_on = !journal->stopping;
     pthread_mutex_unlock(&journal->lock);
     return go_on;
@@ -753,16 +761,16 @@ void *writer_main(void *context)
 {
     struct journal *journal = context;
     struct journal_settings settings;
-    struct queued *first;
     uint64_t put;
     bool go_on;
 
     do {
-        go_on = take_batch(journal, &first, &put, &settings);
-        if (first != NULL)
-            deal_with(journal, first, &settings);
+        go_on = take_batch(journal, &put, &settings);
+        if (journal->batch.used > 0)
+            deal_with(journal, &settings);
         else
             try_again(journal, &settings);
+        queue_clear(&journal->batch);
         pthread_mutex_lock(&journal->lock);
         journal->taken = put;
         pthread_cond_broadcast(&journal->written);

@@ -270,6 +270,7 @@ static void put_all(struct journal *journal, const struct config *config, uint64
                                 n, false, &octets);
 
         journal_put(journal, id, refused, &octets, configuration, NULL);
+        free(octets.bytes);
         if (n % FLUSH == FLUSH - 1)
             journal_flush(journal, 60000);
     }

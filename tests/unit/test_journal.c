@@ -358,7 +358,7 @@ static void test_full_queue(void **state)
     struct journal_stats stats;
     struct box box;
     time_t now = time(NULL);
-    unsigned put = 60000;
+    unsigned put = 120000;
 
     (void)state;
     box_start(&box);
