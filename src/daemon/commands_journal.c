@@ -32,7 +32,7 @@ enum wanted_kind {
 /* By the form of the word that was given. */
 struct wanted {
     enum wanted_kind kind;
-    char value[DAY_ADDRESS_SIZE]; /* but for WANTED_CLIENT */
+    char value[TOKEN_ADDRESS_SIZE]; /* but for WANTED_CLIENT */
     struct network network;
     char entry[ENTRY_TEXT_SIZE]; /* as an entry of the blocklist; "" it cannot be one */
 };
@@ -62,7 +62,7 @@ static int read_wanted(const char *text, struct wanted *out, char *error, size_t
     set_entry(out, text);
     if (strncasecmp(text, "user:", 5) == 0) {
         out->kind = WANTED_LOGIN;
-        day_address(text + 5, out->value, NULL);
+        token_address(text + 5, out->value, NULL);
     } else if (network_parse(text, &out->network) == 0) {
         out->kind = WANTED_CLIENT;
         if (out->network.prefix < (out->network.base.family == 4 ? 16 : 40)) {
@@ -72,7 +72,7 @@ static int read_wanted(const char *text, struct wanted *out, char *error, size_t
         }
     } else if (strchr(text, '@') != NULL && text[0] != '@') {
         out->kind = WANTED_ADDRESS;
-        day_address(text, out->value, NULL);
+        token_address(text, out->value, NULL);
     } else if (domain_canonical(text[0] == '@' ? text + 1 : text, domain) == 0 &&
                strchr(domain, '.') != NULL) {
         out->kind = WANTED_DOMAIN;
@@ -96,7 +96,7 @@ struct values {
     char networks[NETWORKS_MAX][NETWORK_TEXT_SIZE];
 };
 
-static void add_value(struct values *values, enum day_token token, const char *value)
+static void add_value(struct values *values, enum token token, const char *value)
 {
     values->value[values->count++] = (struct day_value){.token = token, .value = value};
 }
@@ -154,25 +154,25 @@ static void fill_values(struct values *values, const struct wanted *wanted)
 
 struct filter {
     struct wanted wanted;
-    char to[DAY_ADDRESS_SIZE]; /* a recipient, or "@domain"; "" any */
-    int verdict;               /* -1 any */
-    const char *list;          /* that listed it; NULL any */
+    char to[TOKEN_ADDRESS_SIZE]; /* a recipient, or "@domain"; "" any */
+    int verdict;                 /* -1 any */
+    const char *list;            /* that listed it; NULL any */
 };
 
 /* Whether a text of a record is that address, or one of "@domain". */
 static bool is_address(const char *text, const char *address, const uint8_t *key)
 {
-    char canonical[DAY_ADDRESS_SIZE], hash[DAY_HASH_SIZE];
+    char canonical[TOKEN_ADDRESS_SIZE], hash[TOKEN_HASH_SIZE];
     const char *domain;
 
     if (text[0] == '\0')
         return false;
-    day_address(text, canonical, &domain);
+    token_address(text, canonical, &domain);
     if (address[0] == '@')
         return strcmp(domain, address + 1) == 0;
     if (text[0] != '~' || strcmp(canonical, address) == 0)
         return strcmp(canonical, address) == 0;
-    day_hash(key, address, hash);
+    token_hash(key, address, hash);
     return strncmp(text, hash, strlen(hash)) == 0;
 }
 
@@ -187,9 +187,9 @@ static bool has_recipient(const struct record *r, const char *address, const uin
 static bool is_wanted(const struct wanted *wanted, const struct record *r,
                       const uint8_t *key)
 {
-    char domain[DAY_ADDRESS_SIZE + 1], masked[DAY_MASKED_SIZE];
+    char domain[TOKEN_ADDRESS_SIZE + 1], masked[TOKEN_MASKED_SIZE];
 
-    day_mask_entry(key, wanted->entry, masked);
+    token_mask_entry(key, wanted->entry, masked);
     if (wanted->entry[0] != '\0' &&
         (strcmp(r->entry, wanted->entry) == 0 || strcmp(r->entry, masked) == 0))
         return true;
@@ -285,7 +285,7 @@ static int read_filter(const json_t *request, struct filter *out, json_t **answe
     else if (to[0] == '@')
         text_sentence(out->to, sizeof out->to, "%s", to);
     else
-        day_address(to, out->to, NULL);
+        token_address(to, out->to, NULL);
     return 0;
 }
 

@@ -214,7 +214,7 @@ static void add_one(struct filled *to, journal_id id, const struct octets *octet
 static void fill_day(const char *directory, const struct config *config, int64_t number,
                      uint64_t first, uint64_t count)
 {
-    static const uint8_t key[DAY_KEY_SIZE] = "journal_bench";
+    static const uint8_t key[TOKEN_KEY_SIZE] = "journal_bench";
     struct filled files[2] = {{0}};
     char path[PATH_MAX], error[DAY_ERROR_SIZE], *text, *lists;
     struct journal_ids *ids = journal_ids_new();

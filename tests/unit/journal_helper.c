@@ -158,8 +158,7 @@ static bool wants_all(void *context, const struct record *record, const char *li
     return record->at_ms > 0 && key != NULL;
 }
 
-unsigned box_find(struct box *box, enum day_token token, const char *value,
-                  unsigned limit)
+unsigned box_find(struct box *box, enum token token, const char *value, unsigned limit)
 {
     struct day_value one = {.token = token, .value = value};
     struct journal_query query = {.values = &one,

@@ -32,7 +32,7 @@ static const struct sample full = {.client = "192.0.2.1",
 
 static const struct {
     const char *label;
-    enum day_token token;
+    enum token token;
     const char *value;
     bool found;
 } finds[] = {
