@@ -18,7 +18,7 @@ static int item_init(struct dnsbl *item, struct config *config, const struct lis
     item->watched = prober_watch(prober, config, list, item->upstream);
     if (item->watched == NULL)
         return -1;
-    item->state = item->watched->state;
+    item->state = &item->watched->state;
     item->stats = &item->watched->stats;
     if (list->mode == LIST_ENFORCE)
         result_bounds(list, &item->least, &item->most);

@@ -20,6 +20,7 @@
 #define SLOW_MOST      5
 #define QUICK_AGAIN    20 /* quick ones in a row: what was before them is forgotten */
 #define RETRY_LEAST_MS 200
+#define RESENT_MS      1000 /* a list has so long for a second attempt's answer */
 #define TXT_FAILURES   3
 #define TXT_PAUSE_MS   600000
 
@@ -135,8 +136,7 @@ static enum list_event note_fresh(struct list_stats *stats, const struct heard *
         if (stats->latency.total % 64 == 50) { /* it counts through the histogram */
             int p99_ms = latency_percentile(&stats->latency, 99);
 
-            atomic_store(&stats->deadline_ms,
-                         latency_deadline_ms(&stats->latency, INT32_MAX));
+            atomic_store(&stats->deadline_ms, latency_deadline_ms(&stats->latency));
             atomic_store(&stats->retry_ms,
                          p99_ms > RETRY_LEAST_MS ? p99_ms : RETRY_LEAST_MS);
         }
@@ -151,7 +151,6 @@ enum list_event list_stats_heard(struct list_stats *stats, const struct heard *h
 {
     count(&stats->lookups);
     count(&stats->by_state[h->result->state]);
-    count(&stats->by_status[h->answer->status]);
     if (h->result->state == RESULT_NOT_LISTED && h->answer->address_count > 0) {
         count(&stats->unnamed);
         atomic_store_explicit(&stats->unnamed_code, (int)h->answer->addresses[0].s_addr,
@@ -161,24 +160,30 @@ enum list_event list_stats_heard(struct list_stats *stats, const struct heard *h
         count(&stats->cached);
         return EVENT_NONE;
     }
-    if (h->answer->stale)
-        return note_failure(stats, h);
-    switch (h->result->state) {
-    case RESULT_NOT_LISTED:
-    case RESULT_LISTED:
-        return note_fresh(stats, h);
-    case RESULT_FOREIGN:
+    if (h->result->state == RESULT_FOREIGN)
         return h->servers_failed ? EVENT_NONE : EVENT_FOREIGN;
-    case RESULT_ERROR:
-    case RESULT_FAILED:
-        break;
-    }
-    return note_failure(stats, h);
+    if (h->answer->stale || h->result->state == RESULT_ERROR ||
+        h->result->state == RESULT_FAILED)
+        return note_failure(stats, h);
+    return note_fresh(stats, h);
 }
 
 bool list_stats_answers_others(const struct list_stats *stats, int took_ms)
 {
     return atomic_load(&stats->answered_ms) > clock_ms() - took_ms;
+}
+
+int list_stats_patience_ms(const struct list_stats *stats, const struct config *config)
+{
+    int most_ms = config->resolver.deadline_ms;
+    int least_ms = config->resolver.timeout_ms + RESENT_MS;
+    int ms = atomic_load_explicit(&stats->deadline_ms, memory_order_relaxed);
+
+    if (ms == 0)
+        return most_ms;
+    if (ms < least_ms) /* one lost packet is no reason to lose a listing */
+        ms = least_ms;
+    return ms < most_ms ? ms : most_ms;
 }
 
 bool list_stats_wants_txt(const struct list_stats *stats)
@@ -198,10 +203,8 @@ void list_stats_txt(struct list_stats *stats, bool answered)
 
 #define FORGET_AT          8192 /* answers: then all counts are halved */
 #define LATENCY_KNOWN_FROM 50   /* answers: fewer say little */
-#define LEAST_MS                                                                         \
-    1000 /* a mail that waits for a second is not hurt; a listing lost is                \
-          */
-#define P99_TIMES 3
+#define LEAST_MS           1000 /* a mail waits for a second unhurt; a listing lost is */
+#define P99_TIMES          3
 
 /* The upper ends of the buckets, ms: two to a power of two. */
 static int bucket_end(int bucket)
@@ -243,14 +246,11 @@ int latency_percentile(const struct latency *latency, int percent)
     return bucket_end(LATENCY_BUCKETS - 1);
 }
 
-int latency_deadline_ms(const struct latency *latency, int most_ms)
+int latency_deadline_ms(const struct latency *latency)
 {
-    int deadline_ms;
+    int deadline_ms = P99_TIMES * latency_percentile(latency, 99);
 
     if (latency->total < LATENCY_KNOWN_FROM)
-        return most_ms;
-    deadline_ms = P99_TIMES * latency_percentile(latency, 99);
-    if (deadline_ms < LEAST_MS)
-        deadline_ms = LEAST_MS;
-    return deadline_ms < most_ms ? deadline_ms : most_ms;
+        return 0;
+    return deadline_ms > LEAST_MS ? deadline_ms : LEAST_MS;
 }

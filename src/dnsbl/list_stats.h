@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/config.h"
 #include "dns/answer.h"
 #include "dnsbl/result.h"
 
@@ -31,11 +32,9 @@ void latency_note(struct latency *latency, int ms);
  * the width of a bucket: half as much again at most. */
 int latency_percentile(const struct latency *latency, int percent);
 
-/* How long an answer of this list is worth waiting for, ms: three times its p99, never
- * below a second nor above most_ms; most_ms while little is known. */
-int latency_deadline_ms(const struct latency *latency, int most_ms);
-
-#define LIST_RESENT_MS 1000 /* a list has so long for a second attempt's answer */
+/* How long an answer of this list is worth waiting for, ms: three times its p99, a second
+ * at least; 0 while little is known. */
+int latency_deadline_ms(const struct latency *latency);
 
 /* The share of clients (or names) that a list has, of fresh answers. */
 struct share {
@@ -61,7 +60,6 @@ struct list_stats {
     /* since the start, of mail's lookups */
     atomic_uint_fast64_t lookups, cached;
     atomic_uint_fast64_t by_state[RESULT_FAILED + 1];
-    atomic_uint_fast64_t by_status[DNS_STATUS_COUNT];
     atomic_uint_fast64_t skipped; /* not queried: disabled, or over its limit */
     atomic_uint_fast64_t alone;   /* hits that no other list had */
     atomic_uint_fast64_t decided; /* refusals that would not have been without it */
@@ -70,7 +68,7 @@ struct list_stats {
 
     atomic_int failures;             /* in a row */
     atomic_int_fast64_t answered_ms; /* CLOCK_MONOTONIC: its last answer */
-    atomic_int deadline_ms;          /* its own; 0: the resolver's */
+    atomic_int deadline_ms;          /* latency_deadline_ms */
     atomic_int retry_ms;             /* its p99, bounded; 0: not known */
     atomic_uint_fast64_t slow;       /* a bit for each of the last 50 answers: over 1 s */
     atomic_int_fast64_t slow_from_ms; /* CLOCK_MONOTONIC: what was sent before does not
@@ -108,6 +106,10 @@ void list_stats_forget_slow(struct list_stats *stats);
 
 /* Whether a failure was the name's own: the list has answered others meanwhile. */
 bool list_stats_answers_others(const struct list_stats *stats, int took_ms);
+
+/* How long the list's silence is listened to: by its own deadline, but long enough for
+ * what was lost and sent again, and no longer than the resolver's deadline. */
+int list_stats_patience_ms(const struct list_stats *stats, const struct config *config);
 
 /* TXT lookups: whether one makes sense now, and what became of one. */
 bool list_stats_wants_txt(const struct list_stats *stats);

@@ -111,21 +111,17 @@ static void note_verdict(const struct mail *m, bool accepted)
     struct witnesses *witnesses = prober_witnesses(host->prober);
     int today = (int)(time(NULL) / (int64_t)DAY);
     struct ipaddr ip = turns_address(m->client.id);
-    char domain[WITNESS_NAME];
+    struct mail_address sender = {.local = ""};
     uint64_t bits = 0;
 
     for (size_t i = 0; i < host->set.count; i++)
         if (m->said & 1u << turns_list(host->set.items[i].list))
             bits |= witnesses_list_bit(host->set.items[i].list->name);
-    turns_domain(m->client.id, domain);
-    if (!accepted) {
-        witnesses_refused_client(witnesses, &ip, bits, today);
-        witnesses_refused_domain(witnesses, domain, bits, today);
-        return;
-    }
-    if (m->client.named)
-        witnesses_accepted_client(witnesses, &ip, bits, today);
-    witnesses_accepted_domain(witnesses, domain, bits, today);
+    turns_domain(m->client.id, sender.domain);
+    if (!accepted)
+        witnesses_refused(witnesses, &ip, &sender, bits, today);
+    else
+        witnesses_accepted(witnesses, m->client.named ? &ip : NULL, &sender, bits, today);
 }
 
 /* A clean mail was refused, or a listed one passed, since a list lies, or did when it
