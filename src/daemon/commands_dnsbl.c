@@ -323,12 +323,12 @@ static int act(struct daemon *daemon, const struct dnsbl *dnsbl, const char *act
 
     if (strcmp(action, "suspend") == 0) {
         list_state_suspend(state, who);
-        prober_save(daemon->prober);
+        prober_save(daemon->prober, false);
         return 0;
     }
     if (strcmp(action, "resume") == 0) {
         list_state_resume(state);
-        prober_save(daemon->prober);
+        prober_save(daemon->prober, false);
     } else if (strcmp(action, "test") != 0) {
         snprintf(error, error_size, "\"%s\": expected suspend, resume or test", action);
         return -1;

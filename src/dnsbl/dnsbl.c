@@ -165,8 +165,7 @@ void dnsbl_prepare(const struct dnsbl *dnsbl, struct dns_lookup *lookup)
 {
     lookup->is_refusal = result_is_refusal;
     lookup->context = dnsbl->list;
-    lookup->retry_ms =
-        atomic_load_explicit(&dnsbl->stats->retry_ms, memory_order_relaxed);
+    lookup->retry_ms = list_stats_retry_ms(dnsbl->stats);
     lookup->priority = dnsbl->priority;
     if (dnsbl->list->daily_limit > 0)
         lookup->budget = &dnsbl->state->quota_left;

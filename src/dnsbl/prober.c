@@ -220,7 +220,7 @@ static void begin_look(struct prober *prober, struct watched *w)
                      atomic_load(&w->state.lied) || (look->again && look->too_much);
     look->any_name = health != HEALTH_UNCHECKED && !health_counts(health);
     look->timeout_ms = list_stats_patience_ms(&w->stats, w->config);
-    look->retry_ms = atomic_load(&w->stats.retry_ms);
+    look->retry_ms = list_stats_retry_ms(&w->stats);
     w->looking = true;
     w->due_ms = NEVER_MS;
     pthread_mutex_unlock(&prober->bell.lock);
@@ -350,8 +350,7 @@ static int64_t see_to(struct prober *prober, struct watched *w)
     return NEVER_MS;
 }
 
-/* Writes the state file, and perhaps the witnesses'. */
-static void save(struct prober *prober, bool witnesses_too)
+void prober_save(struct prober *prober, bool witnesses_too)
 {
     json_t *states;
     struct watched *w;
@@ -369,11 +368,6 @@ static void save(struct prober *prober, bool witnesses_too)
     if (witnesses_too)
         write_file(prober, WITNESSES_FILE, witnesses_save(prober->witnesses));
     pthread_mutex_unlock(&prober->file_lock);
-}
-
-void prober_save(struct prober *prober)
-{
-    save(prober, false);
 }
 
 /* Writes the files when they are due; lock held, and released meanwhile. */
@@ -394,7 +388,7 @@ static void save_when_due(struct prober *prober)
     if (witnesses_too)
         prober->witnesses_ms = now_ms + SAVE_EVERY_MS;
     pthread_mutex_unlock(&prober->bell.lock);
-    save(prober, witnesses_too);
+    prober_save(prober, witnesses_too);
     pthread_mutex_lock(&prober->bell.lock);
 }
 
@@ -428,14 +422,9 @@ static void *run(void *context)
 
 int prober_start(struct prober *prober, struct resolver *resolver)
 {
-    bool running;
-
-    pthread_mutex_lock(&prober->bell.lock); /* the thread reads what lies beside it */
     prober->resolver = resolver;
-    running = pthread_create(&prober->thread, NULL, run, prober) == 0;
-    prober->running = running;
-    pthread_mutex_unlock(&prober->bell.lock);
-    return running ? 0 : -1;
+    prober->running = pthread_create(&prober->thread, NULL, run, prober) == 0;
+    return prober->running ? 0 : -1;
 }
 
 void prober_stop(struct prober *prober)
@@ -448,7 +437,7 @@ void prober_stop(struct prober *prober)
     pthread_mutex_unlock(&prober->bell.lock);
     if (prober->running) {
         pthread_join(prober->thread, NULL);
-        save(prober, true);
+        prober_save(prober, true);
     }
     prober->running = false;
     prober_forget_others(prober, NULL);

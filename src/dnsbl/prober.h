@@ -61,8 +61,8 @@ void prober_forget_others(struct prober *prober, const struct config *config);
 void prober_wait(struct prober *prober, struct watched *watched, bool look_now,
                  int64_t deadline_ms);
 
-/* Writes the state file: what is acknowledged to an admin must survive a kill. Any
- * thread. */
-void prober_save(struct prober *prober);
+/* Writes the state file, and perhaps the witnesses': what is acknowledged to an admin
+ * must survive a kill. Any thread. */
+void prober_save(struct prober *prober, bool witnesses_too);
 
 #endif

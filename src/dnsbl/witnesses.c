@@ -13,6 +13,7 @@
 #define DAYS_KEPT     30
 #define DAYS_REGULAR  3
 #define DAYS_TRUSTED  1 /* after the last acceptance, whatever lists say meanwhile */
+#define DAYS_LATELY   2
 #define WEEK          7
 #define NAMED         64
 #define NAMED_EACH_MS 60000 /* once there are so many */
@@ -216,20 +217,32 @@ static bool is_of_family(const char *name, int family)
            (name[0] != '\0' && (strchr(name, ':') != NULL) == (family == 6));
 }
 
+/* Of all names that are offered one after another, most stay in out, by lot. */
+static void offer(char (*out)[WITNESS_NAME], size_t most, size_t *offered,
+                  const char *name)
+{
+    size_t at = *offered < most ? *offered : (size_t)random() % (*offered + 1);
+
+    (*offered)++;
+    if (at < most)
+        memcpy(out[at], name, WITNESS_NAME);
+}
+
 size_t witnesses_draw(struct witnesses *w, int family, uint64_t list_bit, int today,
                       char (*out)[WITNESS_NAME], size_t most)
 {
-    size_t count = 0, from = (size_t)random() % ROWS;
+    const struct regular *rows = w->tables[family == 0 ? DOMAINS : CLIENTS];
+    size_t count = 0, offered;
 
     pthread_mutex_lock(&w->lock);
-    for (size_t i = 0; i < ROWS && count < most; i++) {
-        /* steps of a number that shares no factor with ROWS: neighbours of a set apart */
-        const struct regular *r =
-            &w->tables[family == 0 ? DOMAINS : CLIENTS][(from + i * 617) % ROWS];
-
-        if (is_regular(r, today) && (r->lists & list_bit) == 0 &&
-            is_of_family(r->name, family))
-            memcpy(out[count++], r->name, WITNESS_NAME);
+    /* Who has not come for days may be a spammer that is rightly listed since. */
+    for (int lately = 1; lately >= 0; lately--) {
+        offered = 0;
+        for (const struct regular *r = rows; r < rows + ROWS; r++)
+            if ((today - r->last_day <= DAYS_LATELY) == lately && is_regular(r, today) &&
+                (r->lists & list_bit) == 0 && is_of_family(r->name, family))
+                offer(out + count, most - count, &offered, r->name);
+        count += offered < most - count ? offered : most - count;
     }
     pthread_mutex_unlock(&w->lock);
     return count;
@@ -238,18 +251,14 @@ size_t witnesses_draw(struct witnesses *w, int family, uint64_t list_bit, int to
 size_t witnesses_draw_named(struct witnesses *w, int family, char (*out)[WITNESS_NAME],
                             size_t most)
 {
-    size_t count = 0, from = (size_t)random() % NAMED;
+    size_t offered = 0;
 
     pthread_mutex_lock(&w->lock);
-    for (size_t i = 0; i < NAMED && family != 0 && count < most; i++) {
-        /* neighbours came together: apart, by a step that shares no factor with NAMED */
-        const char *named = w->named[(from + i * 27) % NAMED].client;
-
-        if (is_of_family(named, family))
-            memcpy(out[count++], named, WITNESS_NAME);
-    }
+    for (size_t i = 0; i < NAMED && family != 0; i++)
+        if (is_of_family(w->named[i].client, family))
+            offer(out, most, &offered, w->named[i].client);
     pthread_mutex_unlock(&w->lock);
-    return count;
+    return offered < most ? offered : most;
 }
 
 static void take_example(struct accepted_lately *out, const struct regular *r)
