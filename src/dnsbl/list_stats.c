@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnsbl/list_stats.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "base/clock.h"
 
 #define FAILURES_MOST  3

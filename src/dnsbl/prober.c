@@ -247,8 +247,7 @@ static enum health slow_or_healthy(struct watched *w, char *why, size_t size)
     return HEALTH_SLOW;
 }
 
-/* Takes over what a look found of a half. Returns false where it has to be repeated soon.
- */
+/* Takes over what a look found of a half. Returns false if it is to be repeated soon. */
 static bool take_half(struct prober *prober, struct watched *w, bool ipv6, bool *answered)
 {
     enum health was = health_of(w, ipv6), found;
@@ -311,8 +310,7 @@ static bool take_look(struct prober *prober, struct watched *w)
     return answered;
 }
 
-/* Ends a look whose answers are there; the bell's lock is held, and released meanwhile.
- */
+/* Ends a look whose answers are there; the bell's lock is held, but not throughout. */
 static void end_look(struct prober *prober, struct watched *w)
 {
     const struct look *look = &w->look;

@@ -71,8 +71,7 @@ static bool is_regular(const struct regular *r, int today)
     return days_of(r, today) >= DAYS_REGULAR;
 }
 
-/* Whether a gives way before b: who has been seen on fewer days, then who came earlier.
- */
+/* Whether a gives way before b: who came on fewer days, then who came earlier. */
 static bool is_less(const struct regular *a, const struct regular *b)
 {
     int days_a = __builtin_popcount(a->days), days_b = __builtin_popcount(b->days);
@@ -80,8 +79,7 @@ static bool is_less(const struct regular *a, const struct regular *b)
     return days_a != days_b ? days_a < days_b : a->last_day < b->last_day;
 }
 
-/* The name's place; NULL where it has none and is not to take one, or cannot. Lock held.
- */
+/* The name's place; NULL where it has none, and takes or can take none. Lock held. */
 static struct regular *place_of(struct witnesses *w, enum table table, const char *name,
                                 bool take)
 {
@@ -115,14 +113,20 @@ static void age_senders(struct regular *r, int today)
     r->senders_day = today;
 }
 
-/* local: of a sender of that domain; NULL for clients. Lock held. */
-static void accepted(struct witnesses *w, enum table table, const char *name,
-                     const char *local, uint64_t lists, int today)
+/* A mail was accepted or refused; local: of a sender of that domain, NULL for clients.
+ * Lock held. */
+static void note(struct witnesses *w, bool accepted, enum table table, const char *name,
+                 const char *local, uint64_t lists, int today)
 {
-    struct regular *r = place_of(w, table, name, true);
+    struct regular *r = place_of(w, table, name, accepted);
 
     if (r == NULL)
         return;
+    if (!accepted) {
+        if (today - r->last_day > DAYS_TRUSTED)
+            r->lists |= lists;
+        return;
+    }
     if (r->days == 0 || r->last_day > today) /* new, or the clock was ahead */
         r->days = 1;
     else if (r->last_day < today)
@@ -138,18 +142,18 @@ static void accepted(struct witnesses *w, enum table table, const char *name,
         (void)text_copy(local, r->example, sizeof r->example); /* it fits */
 }
 
-void witnesses_accepted(struct witnesses *w, const struct ipaddr *client,
-                        const struct mail_address *sender, uint64_t lists, int today)
+void witnesses_judged(struct witnesses *w, bool accepted, const struct ipaddr *client,
+                      const struct mail_address *sender, uint64_t lists, int today)
 {
     char text[IPADDR_TEXT_SIZE];
 
     pthread_mutex_lock(&w->lock);
     if (client != NULL && !ipaddr_is_local(client)) {
         ipaddr_text(client, text);
-        accepted(w, CLIENTS, text, NULL, lists, today);
+        note(w, accepted, CLIENTS, text, NULL, lists, today);
     }
     if (sender != NULL)
-        accepted(w, DOMAINS, sender->domain, sender->local, lists, today);
+        note(w, accepted, DOMAINS, sender->domain, sender->local, lists, today);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -157,32 +161,7 @@ void witnesses_own_sender(struct witnesses *w, const struct mail_address *sender
                           int today)
 {
     pthread_mutex_lock(&w->lock);
-    accepted(w, OWN, sender->domain, sender->local, 0, today);
-    pthread_mutex_unlock(&w->lock);
-}
-
-/* Lock held. */
-static void refused(struct witnesses *w, enum table table, const char *name,
-                    uint64_t lists, int today)
-{
-    struct regular *r = place_of(w, table, name, false);
-
-    if (r != NULL && today - r->last_day > DAYS_TRUSTED)
-        r->lists |= lists;
-}
-
-void witnesses_refused(struct witnesses *w, const struct ipaddr *client,
-                       const struct mail_address *sender, uint64_t lists, int today)
-{
-    char text[IPADDR_TEXT_SIZE];
-
-    pthread_mutex_lock(&w->lock);
-    if (client != NULL) {
-        ipaddr_text(client, text);
-        refused(w, CLIENTS, text, lists, today);
-    }
-    if (sender != NULL)
-        refused(w, DOMAINS, sender->domain, lists, today);
+    note(w, true, OWN, sender->domain, sender->local, 0, today);
     pthread_mutex_unlock(&w->lock);
 }
 

@@ -8,6 +8,7 @@
  * thread; a lock is held for a look through one set of 8, or all of them for a draw. */
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,22 +29,19 @@ void witnesses_free(struct witnesses *witnesses); /* NULL is fine */
 /* All that is to be kept over a restart: a new reference, or NULL. */
 json_t *witnesses_save(struct witnesses *witnesses);
 
-/* A message was accepted today (days since 1970) of this client, whose name is confirmed,
- * and this sender; either may be NULL. lists: the bits of the lists that had one of them
- * (witnesses_list_bit). */
-void witnesses_accepted(struct witnesses *witnesses, const struct ipaddr *client,
-                        const struct mail_address *sender, uint64_t lists, int today);
+/* A message was judged today (days since 1970) of this client and this sender; either may
+ * be NULL, and a client whose name is not confirmed is to be where it is accepted. lists:
+ * the bits of the lists that had one of them (witnesses_list_bit). Of who is refused,
+ * whoever was accepted yesterday or today stays a witness: the list may have begun to
+ * lie. Later it is who sends spam by now. */
+void witnesses_judged(struct witnesses *witnesses, bool accepted,
+                      const struct ipaddr *client, const struct mail_address *sender,
+                      uint64_t lists, int today);
 
 /* A user who logged in has sent as that today. Such a domain is no witness: no list is
  * asked about it. */
 void witnesses_own_sender(struct witnesses *witnesses, const struct mail_address *sender,
                           int today);
-
-/* A message was refused, as those lists have the client, or the domain. Whoever was
- * accepted yesterday or today stays a witness: the list may have begun to lie. Later it
- * is who sends spam by now. */
-void witnesses_refused(struct witnesses *witnesses, const struct ipaddr *client,
-                       const struct mail_address *sender, uint64_t lists, int today);
 
 /* What was accepted lately, of a domain and all below it or of a network. */
 struct accepted_lately {

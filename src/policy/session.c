@@ -236,8 +236,8 @@ static void note_refused(const struct session *session)
 
     if (session->is_admin)
         return;
-    witnesses_refused(witnesses, f->has_client ? &f->client : NULL,
-                      f->has_sender ? &f->sender : NULL, bits, today);
+    witnesses_judged(witnesses, false, f->has_client ? &f->client : NULL,
+                     f->has_sender ? &f->sender : NULL, bits, today);
 }
 
 /* The score of the lists, waited for. */
@@ -339,9 +339,9 @@ void session_accepted(const struct session *session)
             witnesses_own_sender(witnesses, &f->sender, today);
         return;
     }
-    witnesses_accepted(witnesses,
-                       f->has_client && f->client_name[0] != '\0' ? &f->client : NULL,
-                       f->has_sender ? &f->sender : NULL, bits, today);
+    witnesses_judged(witnesses, true,
+                     f->has_client && f->client_name[0] != '\0' ? &f->client : NULL,
+                     f->has_sender ? &f->sender : NULL, bits, today);
 }
 
 void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),

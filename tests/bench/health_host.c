@@ -118,10 +118,8 @@ static void note_verdict(const struct mail *m, bool accepted)
         if (m->said & 1u << turns_list(host->set.items[i].list))
             bits |= witnesses_list_bit(host->set.items[i].list->name);
     turns_domain(m->client.id, sender.domain);
-    if (!accepted)
-        witnesses_refused(witnesses, &ip, &sender, bits, today);
-    else
-        witnesses_accepted(witnesses, m->client.named ? &ip : NULL, &sender, bits, today);
+    witnesses_judged(witnesses, accepted, m->client.named || !accepted ? &ip : NULL,
+                     &sender, bits, today);
 }
 
 /* A clean mail was refused, or a listed one passed, since a list lies, or did when it

@@ -31,7 +31,7 @@ static void accept_on_days(struct witnesses *w, int n, uint64_t lists, int days,
     struct ipaddr ip = address(n);
 
     for (int d = days - 1; d >= 0; d--)
-        witnesses_accepted(w, &ip, NULL, lists, last - d);
+        witnesses_judged(w, true, &ip, NULL, lists, last - d);
 }
 
 static size_t draw(struct witnesses *w, uint64_t bit)
@@ -78,15 +78,62 @@ static void test_not_who_is_refused_later(void **state)
     (void)state;
     accept_on_days(w, 1, 0, 3, TODAY - 1);
     accept_on_days(w, 2, 0, 3, TODAY - 2);
-    witnesses_refused(w, &ip, NULL, 2, TODAY);
-    witnesses_refused(w, &stranger, NULL, 2, TODAY);
+    witnesses_judged(w, false, &ip, NULL, 2, TODAY);
+    witnesses_judged(w, false, &stranger, NULL, 2, TODAY);
     assert_int_equal(draw(w, 2), 2);
     ip = address(2);
-    witnesses_refused(w, &ip, NULL, 2, TODAY);
+    witnesses_judged(w, false, &ip, NULL, 2, TODAY);
     assert_int_equal(draw(w, 2), 1);
     assert_int_equal(draw(w, 1), 2);
     accept_on_days(w, 2, 0, 1, TODAY);
     assert_int_equal(draw(w, 2), 2);
+    witnesses_free(w);
+}
+
+/* Who has not come for days may be listed rightly since. */
+static void test_who_came_lately_is_drawn_first(void **state)
+{
+    struct witnesses *w = witnesses_new(NULL);
+    char drawn[16][WITNESS_NAME];
+    struct ipaddr ip;
+
+    (void)state;
+    for (int i = 0; i < 30; i++)
+        accept_on_days(w, i, 0, 3, i % 10 == 0 ? TODAY - 2 : TODAY - 3);
+    assert_int_equal(witnesses_draw(w, 4, 1, TODAY, drawn, 16), 16);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ipaddr_parse(drawn[i], &ip), 0);
+        assert_int_equal((ip.octets[3] - 1) % 10, 0);
+    }
+    assert_int_equal(witnesses_draw(w, 6, 1, TODAY, drawn, 16), 0);
+    witnesses_free(w);
+}
+
+/* Two of them are no neighbours: what befalls one place befalls no other. */
+static void test_drawn_by_lot(void **state)
+{
+    enum { REGULARS = 40, DRAWS = 4000, DRAWN = 8 };
+    static unsigned together[256][256];
+    struct witnesses *w = witnesses_new(NULL);
+    char drawn[DRAWN][WITNESS_NAME];
+
+    (void)state;
+    for (int i = 0; i < REGULARS; i++)
+        accept_on_days(w, i, 0, 3, TODAY);
+    for (int n = 0; n < DRAWS; n++) {
+        struct ipaddr ip[DRAWN];
+
+        assert_int_equal(witnesses_draw(w, 4, 1, TODAY, drawn, DRAWN), DRAWN);
+        for (int i = 0; i < DRAWN; i++) {
+            assert_int_equal(ipaddr_parse(drawn[i], &ip[i]), 0);
+            for (int k = 0; k < i; k++)
+                together[ip[i].octets[3]][ip[k].octets[3]]++;
+        }
+    }
+    /* a pair comes together in 8 * 7 of 40 * 39 draws, in one order or the other */
+    for (int i = 1; i <= REGULARS; i++)
+        for (int k = 1; k < i; k++)
+            assert_in_range(together[i][k] + together[k][i], 80, 220); /* of 144 */
     witnesses_free(w);
 }
 
@@ -125,7 +172,7 @@ static void test_kept_over_a_restart(void **state)
     (void)state;
     accept_on_days(w, 1, 4, 3, TODAY);
     for (int d = 2; d >= 0; d--)
-        witnesses_accepted(w, NULL, &sender, 0, TODAY - d);
+        witnesses_judged(w, true, NULL, &sender, 0, TODAY - d);
     w = restart(w);
     assert_int_equal(draw(w, 1), 1);
     assert_int_equal(draw(w, 4), 0);
@@ -173,7 +220,7 @@ static void accept_senders(struct witnesses *w, const char *domain, int senders,
         for (int i = 0; i < senders; i++) {
             snprintf(text, sizeof text, "user%d@%s", i, domain);
             assert_int_equal(mail_address_parse(text, &sender), 0);
-            witnesses_accepted(w, NULL, &sender, 0, last - d);
+            witnesses_judged(w, true, NULL, &sender, 0, last - d);
         }
 }
 
@@ -276,6 +323,8 @@ int main(void)
         cmocka_unit_test(test_three_of_thirty_days),
         cmocka_unit_test(test_not_who_is_listed),
         cmocka_unit_test(test_not_who_is_refused_later),
+        cmocka_unit_test(test_who_came_lately_is_drawn_first),
+        cmocka_unit_test(test_drawn_by_lot),
         cmocka_unit_test(test_a_flood),
         cmocka_unit_test(test_kept_over_a_restart),
         cmocka_unit_test(test_whom_a_liar_named),
