@@ -152,7 +152,7 @@ void look_begin(struct look *look)
     /* Who is named was not on the allow list: of one that lists half of the world those
      * are the other half. What it was found lying with it has to be cleared with. */
     if (!look->again && !look->lying[0] && !look->lying[1])
-        look->reserved = is_allow_list(list) && list->test_reserved && random() % 2;
+        look->reserved = is_allow_list(list) && list->test_reserved && !look->reserved;
     if (look->any_name && !health_has_points(list))
         listed = clients ? "127.0.0.2" : "test"; /* any says whether it answers at all */
     ask(look, PROBE_LISTED, listed, false);
