@@ -120,6 +120,17 @@ int sql_run(sqlite3_stmt *stmt)
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
+int sql_run_with(sqlite3_stmt *stmt, const char *types, ...)
+{
+    va_list args;
+    int rc;
+
+    va_start(args, types);
+    rc = bind_all(stmt, types, args);
+    va_end(args);
+    return rc == SQLITE_OK ? sql_run(stmt) : rc;
+}
+
 int sql_run_once(sqlite3 *db, const char *sql, const char *types, ...)
 {
     sqlite3_stmt *stmt = NULL;

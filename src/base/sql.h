@@ -40,6 +40,9 @@ int sql_prepare(sqlite3 *db, sqlite3_stmt **out, const char *sql);
 /* Steps a statement that gives no row and resets it. SQLITE_OK, or the code. */
 int sql_run(sqlite3_stmt *stmt);
 
+/* Binds as sql_bind, runs as sql_run. */
+int sql_run_with(sqlite3_stmt *stmt, const char *types, ...);
+
 /* Prepares, binds as sql_bind, runs as sql_run. */
 int sql_run_once(sqlite3 *db, const char *sql, const char *types, ...);
 

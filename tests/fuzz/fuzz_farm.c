@@ -261,7 +261,6 @@ static void begin(struct farm *farm)
 
     check(transaction_begin(farm->blocklist, TRANSACTION_LAZY, "", &blocklist_self, "",
                             10000, error) == BLOCKLIST_OK);
-    farm->blocklist->versions.merging = true;
     farm->blocklist->versions.last_at = 9;
     check(sql_exec(farm->blocklist->writing.db, sql) == SQLITE_OK);
     check(transaction_commit(farm->blocklist, error) == BLOCKLIST_OK);
