@@ -29,6 +29,7 @@ int sql_exec(sqlite3 *db, const char *sql);
  *   'i' int64_t
  *   'z' int64_t, of which 0 is NULL */
 int sql_bind(sqlite3_stmt *stmt, const char *types, ...);
+int sql_bind_from(sqlite3_stmt *stmt, int first, const char *types, ...); /* first, … */
 
 /* Prepares a statement and binds as sql_bind. The caller finalizes *out, which is NULL after
  * a failure to prepare. */

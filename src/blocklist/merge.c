@@ -11,6 +11,7 @@
 #include "blocklist/shared_parts.h"
 
 #define MANY_ROWS     1000
+#define PUT_ROWS      16         /* at a time, where there are many */
 #define NOBODY        65534      /* the uid of who is on another host */
 #define SECOND_MAX    9000000000 /* as schema_check.c has it */
 #define REFUSED_MAX   10000      /* rows of the table refused */
@@ -24,8 +25,11 @@ struct merge {
     int64_t refused;           /* rows of that table, or some more */
     int64_t added_from; /* what is new in listing, from this id on, is not in the audit
                                 * log yet; 0: nothing */
-    int64_t listed;     /* the present row in listing; 0 none */
-    bool is_gone;       /* the present row is in gone */
+    const struct shared_row *put[PUT_ROWS]; /* new, but not in listing yet; by entry, … */
+    enum entry_kind kinds[PUT_ROWS];        /* … each another one */
+    int put_count;
+    int64_t listed; /* the present row in listing; 0 none */
+    bool is_gone;   /* the present row is in gone */
 };
 
 /* Of whoever did it: what the audit log says. */
@@ -39,12 +43,20 @@ struct doer {
 #define KEY   " WHERE entry = ?1 AND allow = ?2 AND source = ?3"
 #define AT    "coalesce(at, since * 1000)"
 #define OLDER "(" AT ", coalesce(version, 0)) < (?2, ?3)"
-#define AUDIT "INSERT OR ROLLBACK INTO " AUDIT_COLUMNS
+#define PUT_VALUES                                                                       \
+    "INSERT OR ROLLBACK INTO listing (entry, kind, allow, tempfail, source, reason, "    \
+    "who,"                                                                               \
+    " since, expires, at, version) VALUES "
+#define PUT_ROW     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define PUT_COLUMNS 11
+#define FOUR(rows)  rows ", " rows ", " rows ", " rows
+#define AUDIT       "INSERT OR ROLLBACK INTO " AUDIT_COLUMNS
 
 enum statement {
     FIND,
     FIND_GONE,
     PUT,
+    PUT_MANY,
     CHANGE,
     DROP,
     PUT_GONE,
@@ -65,10 +77,8 @@ static const char *const statements[SHARING_STATEMENTS] = {
     [FIND] = "SELECT id, kind, " AT ", coalesce(version, 0) FROM listing" KEY,
     [FIND_GONE] = "SELECT allow, at, version FROM gone WHERE entry = ?1 AND"
                   " ((allow = ?2 AND source = ?3) OR allow = -1)",
-    [PUT] =
-        "INSERT OR ROLLBACK INTO listing (entry, kind, allow, tempfail, source, reason,"
-        " who, since, expires, at, version)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [PUT] = PUT_VALUES PUT_ROW,
+    [PUT_MANY] = PUT_VALUES FOUR(FOUR(PUT_ROW)),
     [CHANGE] = "UPDATE OR ROLLBACK listing SET tempfail = ?2, reason = ?3, who = ?4,"
                " since = ?5, expires = ?6, at = ?7, version = ?8 WHERE id = ?1",
     [DROP] = "DELETE FROM listing WHERE id = ?1",
@@ -118,39 +128,69 @@ static sqlite3_stmt *of(const struct merge *merge, enum statement statement)
 
 /* --- the listing, and what follows a change of it --- */
 
-static int note_added(struct merge *merge)
-{
-    int64_t from = merge->added_from;
-
-    merge->added_from = 0;
-    return from == 0 || merge->quiet
-               ? SQLITE_OK
-               : sql_run_with(of(merge, AUDIT_ADDED), "iii", from,
-                              (int64_t)blocklist_now(merge->blocklist), (int64_t)NOBODY);
-}
-
 static void count(struct merge *merge, enum entry_kind kind, bool allow, int by)
 {
     merge->blocklist->sharing.changed.kinds[kind] += by;
     merge->blocklist->sharing.changed.allow += allow ? by : 0;
 }
 
+static int put(struct merge *merge, enum statement statement, int first, int rows)
+{
+    sqlite3_stmt *stmt = of(merge, statement);
+    int rc = SQLITE_OK;
+
+    for (int i = 0; rc == SQLITE_OK && i < rows; i++) {
+        const struct shared_row *row = merge->put[first + i];
+
+        rc = sql_bind_from(stmt, 1 + i * PUT_COLUMNS, "tiiitttizii", row->entry,
+                           (int64_t)merge->kinds[first + i], (int64_t)row->side - 1,
+                           (int64_t)(strcmp(row->action, "tempfail") == 0), row->source,
+                           row->reason, row->who, row->since, row->expires,
+                           row->version.at, row->version.id);
+    }
+    if (rc == SQLITE_OK)
+        rc = sql_run(stmt);
+    if (rc == SQLITE_OK && merge->added_from == 0) /* they are numbered one by one */
+        merge->added_from =
+            sqlite3_last_insert_rowid(merge->blocklist->sharing.db) - rows + 1;
+    return rc;
+}
+
+/* What is new goes into the listing. */
+static int put_all(struct merge *merge)
+{
+    int rc = SQLITE_OK;
+
+    if (merge->put_count == PUT_ROWS)
+        rc = put(merge, PUT_MANY, 0, PUT_ROWS);
+    else
+        for (int i = 0; rc == SQLITE_OK && i < merge->put_count; i++)
+            rc = put(merge, PUT, i, 1);
+    merge->put_count = 0;
+    return rc;
+}
+
+/* The same, and into the audit log. */
+static int note_added(struct merge *merge)
+{
+    int rc = put_all(merge);
+    int64_t from = merge->added_from;
+
+    merge->added_from = 0;
+    return rc != SQLITE_OK || from == 0 || merge->quiet
+               ? rc
+               : sql_run_with(of(merge, AUDIT_ADDED), "iii", from,
+                              (int64_t)blocklist_now(merge->blocklist), (int64_t)NOBODY);
+}
+
 static int add(struct merge *merge, const struct shared_row *row,
                const struct entry *entry)
 {
-    int rc = sql_run_with(of(merge, PUT), "tiiitttizii", row->entry, (int64_t)entry->kind,
-                          (int64_t)row->side - 1,
-                          (int64_t)(strcmp(row->action, "tempfail") == 0), row->source,
-                          row->reason, row->who, row->since, row->expires,
-                          row->version.at, row->version.id);
-
-    if (rc != SQLITE_OK)
-        return rc;
-    if (merge->added_from == 0)
-        merge->added_from = sqlite3_last_insert_rowid(merge->blocklist->sharing.db);
+    merge->put[merge->put_count] = row;
+    merge->kinds[merge->put_count++] = entry->kind;
     count(merge, entry->kind, row->side == 2, 1);
     bloom_add(&merge->blocklist->bloom, entry);
-    return SQLITE_OK;
+    return merge->put_count == PUT_ROWS ? put_all(merge) : SQLITE_OK;
 }
 
 static int change(struct merge *merge, const struct shared_row *row)
@@ -390,7 +430,7 @@ static int merge_row(struct merge *merge, const struct shared_row *row,
     bool is_stored, is_marked;
     struct entry entry;
     int64_t kind = 0;
-    int rc;
+    int rc = SQLITE_OK;
 
     if (!row_is_fine(row, &entry, counts->why)) {
         counts->refused++;
@@ -398,7 +438,12 @@ static int merge_row(struct merge *merge, const struct shared_row *row,
     }
     if (versions_is_local(versions, row->source))
         return SQLITE_OK;
-    rc = find(merge, row, &kind, &stored);
+    /* what is not there yet cannot be found */
+    if (merge->put_count > 0 &&
+        strcmp(merge->put[merge->put_count - 1]->entry, row->entry) >= 0)
+        rc = put_all(merge);
+    if (rc == SQLITE_OK)
+        rc = find(merge, row, &kind, &stored);
     if (rc == SQLITE_OK)
         rc = find_gone(merge, row, &stored, &mark, &is_marked);
     if (rc != SQLITE_OK)

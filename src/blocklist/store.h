@@ -60,7 +60,7 @@ struct transaction {
 
 /* The connection of the farm's thread, which writes as struct transaction's does, and by its
  * lock. It has no triggers: they took most of the time of a merge. */
-#define SHARING_STATEMENTS  15
+#define SHARING_STATEMENTS  16
 #define SHARING_SMALL_CACHE "PRAGMA cache_size = -2048"
 struct sharing {
     sqlite3 *db;
