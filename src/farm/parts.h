@@ -43,10 +43,10 @@ struct farm {
     struct farm_options hooks; /* of it, the functions and their context */
     atomic_bool alone_changed;
     int64_t next_counts_ms, next_alone_ms;
-    char hits_after[ENTRY_TEXT_SIZE]; /* all hits up to there are told */
+    char hits_after[ENTRY_TEXT_SIZE]; /* all hits up to there are reported */
     bool hits_walk;                   /* the others are yet to be */
-    bool counts_told;                 /* there are some of ours */
-    int64_t findings_seq;             /* heard up to there; -1: all is to be told again */
+    bool counts_reported;             /* there are some of ours */
+    int64_t findings_seq; /* heard up to there; -1: all is to be reported again */
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t news;  /* CLOCK_MONOTONIC */
@@ -70,7 +70,7 @@ struct farm {
 };
 
 /* Each returns 0, or -1: then the connection has failed, or the database, and
- * farm_failed was told. All but farm_failed are for the thread alone. */
+ * farm_failed was called. All but farm_failed are for the thread alone. */
 int publish_all(struct farm *farm); /* what is in the outbox */
 int read_all(struct farm *farm);    /* sets compare_now where the cursor is not there */
 int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms);

@@ -125,7 +125,7 @@ int __wrap_connection_do(struct connection *connection, const char *sql)
 static struct others *others;
 static struct findings *findings;
 
-static json_t *tell_nothing(void *context)
+static json_t *report_nothing(void *context)
 {
     (void)context;
     return json_array();
@@ -142,16 +142,16 @@ static void hear_counts(void *context, const char *own_node, unsigned hosts,
     }
 }
 
-static json_t *tell_findings(void *context, size_t limit)
+static json_t *report_findings(void *context, size_t limit)
 {
     (void)context;
-    return findings_untold(findings, limit, 1790553600);
+    return findings_unreported(findings, limit, 1790553600);
 }
 
-static void told_findings(void *context, const json_t *rows)
+static void reported_findings(void *context, const json_t *rows)
 {
     (void)context;
-    check(findings_told(findings, rows) == 0);
+    check(findings_reported(findings, rows) == 0);
 }
 
 static void hear_finding(void *context, const char *own_node, const json_t *row)
@@ -162,10 +162,10 @@ static void hear_finding(void *context, const char *own_node, const json_t *row)
     check(findings_hear(findings, row, own_node, 1790553600, &rule, &key) >= 0);
 }
 
-static int untell_findings(void *context)
+static int unreport_findings(void *context)
 {
     (void)context;
-    return findings_untell(findings, 1790553600);
+    return findings_unreport(findings, 1790553600);
 }
 
 static void check_finding(void *context, const struct finding_row *row)
@@ -190,13 +190,13 @@ static void start_rules(struct farm *farm)
     findings = findings_open(path, error);
     others = others_new();
     check(findings != NULL && others != NULL);
-    farm->hooks = (struct farm_options){.alone = tell_nothing,
-                                        .tell_counts = tell_nothing,
+    farm->hooks = (struct farm_options){.alone = report_nothing,
+                                        .report_counts = report_nothing,
                                         .hear_counts = hear_counts,
-                                        .tell_findings = tell_findings,
-                                        .told_findings = told_findings,
+                                        .report_findings = report_findings,
+                                        .reported_findings = reported_findings,
                                         .hear_finding = hear_finding,
-                                        .untell_findings = untell_findings};
+                                        .unreport_findings = unreport_findings};
 }
 
 /* --- this host --- */
