@@ -4,7 +4,7 @@
 
 /* The inside of struct farm, for this folder only. farm.c has the thread, ask.c what others
  * ask of it; publish.c sends, read.c takes, reconcile.c compares; hosts.c knows of the
- * others, counts.c of what they have counted. */
+ * others, counts.c of what they have counted; fill.c waits for one that fills the database. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -76,6 +76,10 @@ int read_all(struct farm *farm);    /* sets compare_now where the cursor is not 
 int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms);
 int read_note(struct farm *farm, int64_t now_ms); /* keeps the cursor, read now */
 int reconcile(struct farm *farm, bool full, struct farm_comparison *out);
+/* Before a comparison: an empty database is filled by one host; the others look from time to
+ * time, and compare when that is done. They go on without it where it makes no progress for 30 s,
+ * or is not done after 5 minutes: it saves work only. 1: wait; 0: go on, perhaps with the lock. */
+int fill_wait(struct farm *farm);
 int hosts_beat(struct farm *farm);
 int hosts_look(struct farm *farm);
 int hosts_forget(struct farm *farm);
