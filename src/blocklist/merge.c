@@ -481,16 +481,17 @@ static int keep_cursor(struct blocklist *blocklist, const struct shared_state *s
 }
 
 /* Many rows touch many pages, each of which is written once if there is room for it until the
- * commit. */
-static int set_cache(struct sharing *sharing, bool large)
+ * commit. A comparison's come in the order of the index. */
+static int set_cache(struct sharing *sharing, bool large, bool in_order)
 {
-    int rc = SQLITE_OK;
+    int kib = !large ? 2048 : in_order ? 16384 : 49152, rc = SQLITE_OK;
+    char sql[40];
 
-    if (sharing->large_cache != large)
-        rc = sql_exec(sharing->db,
-                      large ? "PRAGMA cache_size = -49152" : SHARING_SMALL_CACHE);
+    (void)snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", kib);
+    if (sharing->cache_kib != kib)
+        rc = sql_exec(sharing->db, sql);
     if (rc == SQLITE_OK)
-        sharing->large_cache = large;
+        sharing->cache_kib = kib;
     return rc;
 }
 
@@ -506,7 +507,7 @@ enum blocklist_result shared_merge(struct blocklist *blocklist,
 
     if (result != BLOCKLIST_OK)
         return result;
-    rc = set_cache(&blocklist->sharing, count >= MANY_ROWS);
+    rc = set_cache(&blocklist->sharing, count >= MANY_ROWS, state == NULL);
     if (rc == SQLITE_OK)
         rc = prepare(&blocklist->sharing);
     if (rc == SQLITE_OK)

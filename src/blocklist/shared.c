@@ -9,8 +9,10 @@
 #include "blocklist/schema.h"
 #include "blocklist/shared_parts.h"
 
-#define JOIN_ROWS   20000
-#define FORGET_ROWS 2000
+#define JOIN_ROWS      20000
+#define EXPECTED_LEAST 100000   /* fewer are no reason for a new filter */
+#define EXPECTED_MOST  12000000 /* a filter of 30 MB */
+#define FORGET_ROWS    2000
 
 /* --- transactions --- */
 
@@ -21,8 +23,7 @@ int shared_open(struct blocklist *blocklist, char *error, size_t size)
     if (schema_connect(blocklist->path, SCHEMA_WRITE, &sharing->db, error, size) !=
         SCHEMA_OK)
         return -1;
-    if (sql_exec(sharing->db, "PRAGMA synchronous = NORMAL;" SHARING_SMALL_CACHE) ==
-            SQLITE_OK &&
+    if (sql_exec(sharing->db, "PRAGMA synchronous = NORMAL") == SQLITE_OK &&
         versions_functions(&blocklist->versions, sharing->db) == SQLITE_OK)
         return 0;
     text_sentence(error, size, "%s: %s", blocklist->path, sqlite3_errmsg(sharing->db));
@@ -95,6 +96,20 @@ enum blocklist_result shared_state_set(struct blocklist *blocklist,
                      "tiiitt", state->epoch, state->seq, state->stamp, state->read_at,
                      state->keep_local, state->program),
         error);
+}
+
+void shared_expect(struct blocklist *blocklist, int64_t more)
+{
+    uint64_t bytes, keys,
+        expected = more < EXPECTED_MOST ? (uint64_t)more : EXPECTED_MOST;
+    bool ready;
+
+    if (more < EXPECTED_LEAST)
+        return;
+    atomic_store(&blocklist->expected, expected);
+    bloom_size(&blocklist->bloom, &bytes, &keys, &ready);
+    if (ready && keys + expected > bytes / BLOOM_BYTES_PER_KEY)
+        store_rebuild(blocklist);
 }
 
 /* The rows of those ids, and where that ends. Returns SQLite's code. */

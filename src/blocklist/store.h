@@ -60,13 +60,12 @@ struct transaction {
 
 /* The connection of the farm's thread, which writes as struct transaction's does, and by its
  * lock. It has no triggers: they took most of the time of a merge. */
-#define SHARING_STATEMENTS  16
-#define SHARING_SMALL_CACHE "PRAGMA cache_size = -2048"
+#define SHARING_STATEMENTS 16
 struct sharing {
     sqlite3 *db;
     sqlite3_stmt *statements[SHARING_STATEMENTS]; /* merge.c's, from its first on */
     struct audit changed; /* of the transaction: kinds and allow */
-    bool large_cache;
+    int cache_kib;
 };
 
 struct blocklist {
@@ -77,6 +76,7 @@ struct blocklist {
     atomic_int backups;
     atomic_uint strip; /* BLOCKLIST_STRIP_… */
     atomic_uint_fast64_t changes;
+    atomic_uint_fast64_t expected; /* rows that may come soon, more than there are */
     struct walltime walltime;
     struct bloom bloom;
     struct reader readers[STORE_READERS];

@@ -133,6 +133,8 @@ static int look_at_head(struct farm *farm)
             return farm_failed(farm, error);
         farm->compare_now = true;
     }
+    if (!farm->compare_now)
+        shared_expect(farm->blocklist, head.seq - farm->state.seq);
     return 0;
 }
 
