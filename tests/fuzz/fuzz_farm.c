@@ -28,6 +28,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 PGresult *__wrap_connection_query(struct connection *connection, const char *sql,
                                   int count, const char *const *values);
+PGresult *__wrap_connection_query_kept(struct connection *connection, const char *sql,
+                                       int count, const char *const *values);
+int __wrap_connection_send(struct connection *connection, const char *sql, int count,
+                           const char *const *values);
+PGresult *__wrap_connection_receive(struct connection *connection);
 int __wrap_connection_do(struct connection *connection, const char *sql);
 
 static char directory[40];
@@ -110,6 +115,31 @@ PGresult *__wrap_connection_query(struct connection *connection, const char *sql
     }
     if (given_count < GIVEN_MAX && columns > 0 && PQntuples(result) <= 500)
         given[given_count++] = PQcopyResult(result, PG_COPYRES_ATTRS | PG_COPYRES_TUPLES);
+    return result;
+}
+
+PGresult *__wrap_connection_query_kept(struct connection *connection, const char *sql,
+                                       int count, const char *const *values)
+{
+    return __wrap_connection_query(connection, sql, count, values);
+}
+
+static PGresult *sent; /* its answer */
+
+int __wrap_connection_send(struct connection *connection, const char *sql, int count,
+                           const char *const *values)
+{
+    PQclear(sent); /* of a session that has failed */
+    sent = __wrap_connection_query(connection, sql, count, values);
+    return 0;
+}
+
+PGresult *__wrap_connection_receive(struct connection *connection)
+{
+    PGresult *result = sent;
+
+    (void)connection;
+    sent = NULL;
     return result;
 }
 

@@ -240,7 +240,7 @@ def test_disk_full(farm):
 POINTS = [
     ("between commit and publish", [b"farm.publish"], FORWARD, 0),
     ("between publish and answer", [b"farm.publish"], BACK, 1),
-    ("between answer and read-back", [b"farm.publish", b"FROM farm.change WHERE seq"], FORWARD, 1),
+    ("between answer and read-back", [b"farm.publish", b"SELECT seq, stamp"], FORWARD, 1),
 ]
 
 
@@ -280,9 +280,10 @@ def test_killed_within_a_comparison(farm):
     three.start(database="")
     done(three.rblctl("add", "own.example"))
     three.stop()
-    held = three.proxy.hold_at(b"FETCH", b"FETCH")  # it has the first batch
+    held = three.proxy.hold_at(*[b"FETCH"] * 3)  # prepared, and the second batch while it takes the first
     three.start(database=farm.postgres.connection(port=three.proxy.port))
     assert held.wait(30)
+    wait_until(lambda: three.rblctl("status", "--json").json["blocklist"]["entries"] == 5001, "no first batch")
     three.kill()
     three.proxy.heal()
     three.proxy.drop()
