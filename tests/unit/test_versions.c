@@ -454,6 +454,44 @@ static bool count_key(void *context, int64_t id, bool person,
     return true;
 }
 
+static bool note_key(void *context, int64_t id, bool person, const struct shared_row *row)
+{
+    char *order = context;
+
+    (void)id;
+    (void)row;
+    strncat(order, person ? "p" : "i", 9 - strlen(order));
+    return true;
+}
+
+/* Persons' changes are sent first, whatever else waits; not more than there is room for. */
+static void test_order_of_sending(void **state)
+{
+    static const struct {
+        size_t limit;
+        const char *want;
+    } cases[] = {{1, "p"}, {3, "ppi"}, {10, "ppiii"}};
+    const struct shared_row rows[] = {{.entry = "a.example", .side = 1, .source = "feed"},
+                                      {.entry = "b.example", .side = 1, .source = "feed"},
+                                      {.entry = "c.example", .side = 0, .source = ""}};
+    struct box box;
+
+    (void)state;
+    start(&box);
+    assert_int_equal(shared_outbox_add(box.blocklist, rows, 3, error), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "d.example", false, "manual", 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "e.example", false, "manual", 0), BLOCKLIST_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char order[10] = "";
+
+        assert_int_equal(
+            shared_outbox(box.blocklist, cases[i].limit, note_key, order, error),
+            BLOCKLIST_OK);
+        assert_string_equal(order, cases[i].want);
+    }
+    box_end(&box);
+}
+
 /* A key goes when the row comes back, or when what was answered was read; not by an answer
  * to what the row was before. */
 static void test_outbox(void **state)
@@ -546,12 +584,19 @@ static void test_redate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_own_changes),    cmocka_unit_test(test_added_again),
-        cmocka_unit_test(test_clocks),         cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_hostile_rows),   cmocka_unit_test(test_outbox),
-        cmocka_unit_test(test_join),           cmocka_unit_test(test_redate),
-        cmocka_unit_test(test_ends_by_import), cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_own_changes),
+        cmocka_unit_test(test_added_again),
+        cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_hostile_rows),
+        cmocka_unit_test(test_outbox),
+        cmocka_unit_test(test_join),
+        cmocka_unit_test(test_redate),
+        cmocka_unit_test(test_ends_by_import),
+        cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_order_of_sending),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
