@@ -49,13 +49,15 @@ check() { # check NAME COMMAND...
     fi
 }
 
-# Configures (once) and builds build/NAME.
+# Configures (once) and builds build/NAME; with a sanitizer at -O1, which takes a third less
+# time.
 build() { # build NAME GOAL CONFIGURE-ARGUMENT...
-    local tree=build/$1 goal=$2
+    local tree=build/$1 goal=$2 cflags='-g -O2'
     shift 2
+    [[ "$*" != *--enable-sanitizer=* ]] || cflags='-g -O1'
     mkdir -p "$tree"
     [ -f "$tree/Makefile" ] ||
-        (cd "$tree" && ../../configure -q --enable-werror "$@") || return
+        (cd "$tree" && ../../configure -q --enable-werror CFLAGS="$cflags" "$@") || return
     make -s -C "$tree" -j"$jobs" "$goal"
 }
 
@@ -78,10 +80,11 @@ second_chance() { # second_chance NAME COMMAND...
 }
 
 # Every unit test program of a tree, counted by their cmocka tests; a program that ends
-# before its summary counts as one failure more.
+# before its summary counts as one failure more. Many mostly wait, so that more run at a time
+# than there are processors.
 unit_tests() { # unit_tests NAME
     local tree=build/$1
-    if ! make -s -C "$tree" -j"$jobs" -k check >"$logs/$1.log" 2>&1; then
+    if ! make -s -C "$tree" -j$((2 * jobs)) -k check >"$logs/$1.log" 2>&1; then
         cp "$tree/test-suite.log" "$logs/$1-suite-first.log" 2>/dev/null # why it failed
         second_chance "$1" make -s -C "$tree" recheck
     fi

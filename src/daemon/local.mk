@@ -5,12 +5,13 @@ librblmilter_a_SOURCES += \
 	src/daemon/commands_daemon.c \
 	src/daemon/commands_dnsbl.c \
 	src/daemon/commands_entries.c \
+	src/daemon/commands_false.c \
 	src/daemon/commands_farm.c \
 	src/daemon/commands_import.c \
-	src/daemon/commands_journal.c \
 	src/daemon/commands_rules.c \
 	src/daemon/commands_whatif.c \
 	src/daemon/commands_whatif_rules.c \
+	src/daemon/commands_why.c \
 	src/daemon/daemon.c src/daemon/daemon.h \
 	src/daemon/decision_json.c src/daemon/decision_json.h \
 	src/daemon/dns_budget.c src/daemon/dns_budget.h \

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "journal/day.h"
+#include "journal/day_parts.h"
 
-#include <ctype.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +14,6 @@
 
 #define APPLICATION_ID 0x52424c4a /* "RBLJ" */
 #define DAY_S          86400
-#define HASH_LETTERS   26
 #define MERGE_PAGES    "500"
 
 static const char schema[] =
@@ -61,8 +58,6 @@ static const char schema[] =
     "  value BLOB NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
-enum statement { ADD, TOKENS, LOAD, LEADER, FOLD, ALONE, FIND, MASKED, GAPS, STATEMENTS };
-
 static const char *const sql[STATEMENTS] = {
     [ADD] = "INSERT INTO decision (id, parts) VALUES (?, ?)",
     [TOKENS] = "INSERT INTO find (rowid, tokens) VALUES (?, ?)",
@@ -75,17 +70,6 @@ static const char *const sql[STATEMENTS] = {
               " WHERE f.find MATCH ? ORDER BY f.rowid DESC"),
     [MASKED] = "SELECT 1 FROM meta WHERE name = 'masked'",
     [GAPS] = "SELECT began_ms, ended_ms, dropped FROM gap",
-};
-
-struct day {
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENTS];
-    uint8_t key[DAY_KEY_SIZE];
-    int64_t configuration; /* the last one that was added; 0 none */
-    bool has_masked;       /* some of its local parts are hashes */
-    dev_t device;
-    ino_t inode;
-    struct octets tokens; /* of the decision that is added: memory that is used again */
 };
 
 /* --- files --- */
@@ -138,8 +122,8 @@ int day_of_name(const char *name, int64_t *day, enum day_kind *kind)
 }
 
 /* rc: what SQLite answered; its own text is of the last call, which may be another. */
-static enum day_result result_of(const struct day *day, int rc,
-                                 char error[static DAY_ERROR_SIZE])
+enum day_result day_result_of(const struct day *day, int rc,
+                              char error[static DAY_ERROR_SIZE])
 {
     const char *path = sqlite3_db_filename(day->db, "main");
 
@@ -159,8 +143,8 @@ static int read_key(struct day *day)
 
     if (rc == SQLITE_OK)
         rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW && sqlite3_column_bytes(stmt, 0) == DAY_KEY_SIZE) {
-        memcpy(day->key, sqlite3_column_blob(stmt, 0), DAY_KEY_SIZE);
+    if (rc == SQLITE_ROW && sqlite3_column_bytes(stmt, 0) == TOKEN_KEY_SIZE) {
+        memcpy(day->key, sqlite3_column_blob(stmt, 0), TOKEN_KEY_SIZE);
         rc = SQLITE_OK;
     } else if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
         rc = SQLITE_NOTFOUND;
@@ -182,7 +166,7 @@ static int make(struct day *day, const uint8_t *key)
     if (rc == SQLITE_OK)
         rc = sql_run_once(day->db,
                           "INSERT OR IGNORE INTO meta (name, value) VALUES ('key', ?)",
-                          "b", key, (size_t)DAY_KEY_SIZE);
+                          "b", key, (size_t)TOKEN_KEY_SIZE);
     if (rc == SQLITE_OK)
         rc = sql_exec(day->db, "COMMIT");
     if (rc != SQLITE_OK)
@@ -224,7 +208,7 @@ static enum day_result open_file(struct day *day, const char *path, const uint8_
     for (int i = 0; i < STATEMENTS && rc == SQLITE_OK; i++)
         rc = sql_prepare(day->db, &day->statements[i], sql[i]);
     if (rc != SQLITE_NOTFOUND)
-        return result_of(day, rc, error);
+        return day_result_of(day, rc, error);
     text_sentence(error, DAY_ERROR_SIZE, "%s: not a file of the journal", path);
     return DAY_DAMAGED;
 }
@@ -281,181 +265,16 @@ const uint8_t *day_key(const struct day *day)
     return day->key;
 }
 
-/* --- hashes and tokens --- */
-
-static void base32(const uint8_t *in, int letters, char *out)
-{
-    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
-    unsigned bits = 0, have = 0;
-
-    for (int i = 0; i < letters; i++) {
-        if (have < 5) {
-            bits = bits << 8 | *in++;
-            have += 8;
-        }
-        have -= 5;
-        *out++ = digits[bits >> have & 31];
-    }
-    *out = '\0';
-}
-
-static void hash(const uint8_t key[static DAY_KEY_SIZE], char kind, const void *value,
-                 size_t size, int letters, char *out)
-{
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    struct sha256_ctx sha256;
-
-    sha256_init(&sha256);
-    sha256_update(&sha256, DAY_KEY_SIZE, key);
-    sha256_update(&sha256, 1, (const uint8_t *)&kind);
-    sha256_update(&sha256, size, value);
-    sha256_digest(&sha256, sizeof digest, digest);
-    base32(digest, letters, out);
-}
-
-void day_hash(const uint8_t key[static DAY_KEY_SIZE], const char *value,
-              char out[static DAY_HASH_SIZE])
-{
-    out[0] = '~';
-    hash(key, '~', value, strlen(value), HASH_LETTERS, out + 1);
-}
-
-void day_address(const char *text, char out[static DAY_ADDRESS_SIZE], const char **domain)
-{
-    struct mail_address address;
-    size_t used;
-
-    if (mail_address_parse(text, &address) != 0 || address.local[0] == '\0') {
-        if (!text_lower(text, out, DAY_ADDRESS_SIZE))
-            out[0] = '\0';
-        if (domain != NULL)
-            *domain = out + strlen(out);
-        return;
-    }
-    (void)text_lower(address.local, out, DAY_ADDRESS_SIZE); /* it fits */
-    used = strlen(out);
-    if (address.domain[0] != '\0') {
-        out[used] = '@';
-        memcpy(out + used + 1, address.domain, strlen(address.domain) + 1);
-    }
-    if (domain != NULL)
-        *domain = out + used + (address.domain[0] != '\0');
-}
-
-void day_mask(const uint8_t key[static DAY_KEY_SIZE], const char *text,
-              char out[static DAY_MASKED_SIZE])
-{
-    char address[DAY_ADDRESS_SIZE], hashed[DAY_HASH_SIZE];
-    const char *domain;
-
-    out[0] = '\0';
-    if (text[0] == '\0')
-        return;
-    day_address(text, address, &domain);
-    day_hash(key, address, hashed);
-    text_sentence(out, DAY_MASKED_SIZE, "%s%s%s", hashed, domain[0] != '\0' ? "@" : "",
-                  domain);
-}
-
-void day_mask_entry(const uint8_t key[static DAY_KEY_SIZE], const char *entry,
-                    char out[static DAY_MASKED_SIZE])
-{
-    bool is_login = strncmp(entry, "user:", 5) == 0;
-    char masked[DAY_MASKED_SIZE];
-
-    if (!is_login && strchr(entry, '@') == NULL) {
-        text_sentence(out, DAY_MASKED_SIZE, "%s", entry);
-        return;
-    }
-    day_mask(key, is_login ? entry + 5 : entry, masked);
-    text_sentence(out, DAY_MASKED_SIZE, "%s%s", is_login ? "user:" : "", masked);
-}
-
-#define TOKEN_LETTERS 6
-#define TOKEN_SIZE    (TOKEN_LETTERS + 2)
-
-static void token_text(const struct day *day, enum day_token token, const void *value,
-                       size_t size, char out[static TOKEN_SIZE])
-{
-    static const char letters[] = {
-        [TOKEN_CLIENT] = 'c',    [TOKEN_NETWORK] = 'n',
-        [TOKEN_SENDER] = 's',    [TOKEN_SENDER_DOMAIN] = 'd',
-        [TOKEN_RECIPIENT] = 'r', [TOKEN_RECIPIENT_DOMAIN] = 'e',
-        [TOKEN_LOGIN] = 'u',     [TOKEN_QUEUE_ID] = 'q',
-        [TOKEN_ENTRY] = 'b',
-    };
-
-    out[0] = letters[token];
-    hash(day->key, letters[token], value, size, TOKEN_LETTERS, out + 1);
-}
-
-static void add_token(const struct day *day, struct octets *tokens, enum day_token token,
-                      const void *value, size_t size)
-{
-    char text[TOKEN_SIZE];
-
-    if (size == 0)
-        return;
-    token_text(day, token, value, size, text);
-    text[TOKEN_SIZE - 1] = ' ';
-    octets_add(tokens, text, TOKEN_SIZE);
-}
-
-/* An address's own token and its domain's. A hashed one has its token as it is. */
-static void add_address(const struct day *day, struct octets *tokens,
-                        enum day_token token, enum day_token domain_token,
-                        const char *text)
-{
-    char address[DAY_ADDRESS_SIZE];
-    const char *domain;
-
-    if (text[0] == '\0')
-        return;
-    day_address(text, address, &domain);
-    add_token(day, tokens, token, address, strlen(address));
-    add_token(day, tokens, domain_token, domain, strlen(domain));
-}
-
-static size_t address_size(const struct ipaddr *address)
-{
-    return address->family == 4 ? 4 : 16;
-}
-
-static void add_client(const struct day *day, struct octets *tokens,
-                       const struct ipaddr *client)
-{
-    struct network network;
-
-    add_token(day, tokens, TOKEN_CLIENT, client->octets, address_size(client));
-    network_of(client, client->family == 4 ? 24 : 48, &network);
-    add_token(day, tokens, TOKEN_NETWORK, network.base.octets,
-              address_size(&network.base));
-}
-
-static void tokens_of(const struct day *day, const struct record *r,
-                      struct octets *tokens)
-{
-    if (r->has_client)
-        add_client(day, tokens, &r->client);
-    add_address(day, tokens, TOKEN_SENDER, TOKEN_SENDER_DOMAIN, r->sender);
-    for (size_t i = 0; i < r->recipient_count; i++)
-        add_address(day, tokens, TOKEN_RECIPIENT, TOKEN_RECIPIENT_DOMAIN,
-                    r->recipients[i].text);
-    add_address(day, tokens, TOKEN_LOGIN, TOKEN_LOGIN, r->login);
-    add_token(day, tokens, TOKEN_QUEUE_ID, r->queue_id, strlen(r->queue_id));
-    add_token(day, tokens, TOKEN_ENTRY, r->entry, strlen(r->entry));
-}
-
 /* --- writing --- */
 
 enum day_result day_begin(struct day *day, char error[static DAY_ERROR_SIZE])
 {
-    return result_of(day, sql_exec(day->db, "BEGIN IMMEDIATE"), error);
+    return day_result_of(day, sql_exec(day->db, "BEGIN IMMEDIATE"), error);
 }
 
 enum day_result day_commit(struct day *day, char error[static DAY_ERROR_SIZE])
 {
-    return result_of(day, sql_exec(day->db, "COMMIT"), error);
+    return day_result_of(day, sql_exec(day->db, "COMMIT"), error);
 }
 
 void day_cancel(struct day *day)
@@ -474,7 +293,7 @@ static int run_tokens(struct day *day, const struct record *record)
 
     tokens->used = 0;
     tokens->failed = false;
-    tokens_of(day, record, tokens);
+    tokens_add(day->key, record, tokens);
     if (tokens->failed)
         return SQLITE_NOMEM;
     if (tokens->used == 0)
@@ -496,7 +315,7 @@ enum day_result day_add(struct day *day, journal_id id, const uint8_t *bytes, si
         rc = sql_run(stmt);
     if (rc == SQLITE_OK)
         rc = run_tokens(day, record);
-    return result_of(day, rc, error);
+    return day_result_of(day, rc, error);
 }
 
 enum day_result day_note_masked(struct day *day, char error[static DAY_ERROR_SIZE])
@@ -508,7 +327,7 @@ enum day_result day_note_masked(struct day *day, char error[static DAY_ERROR_SIZ
     rc = sql_run_once(
         day->db, "INSERT OR IGNORE INTO meta (name, value) VALUES ('masked', x'')", "");
     day->has_masked = rc == SQLITE_OK;
-    return result_of(day, rc, error);
+    return day_result_of(day, rc, error);
 }
 
 enum day_result day_add_configuration(struct day *day, int64_t number, const char *lists,
@@ -524,18 +343,18 @@ enum day_result day_add_configuration(struct day *day, int64_t number, const cha
                       "itt", number, lists, text);
     if (rc == SQLITE_OK)
         day->configuration = number;
-    return result_of(day, rc, error);
+    return day_result_of(day, rc, error);
 }
 
 enum day_result day_add_gap(struct day *day, int64_t began_ms, int64_t ended_ms,
                             uint64_t dropped, char error[static DAY_ERROR_SIZE])
 {
-    return result_of(day,
-                     sql_run_once(day->db,
-                                  "INSERT INTO gap (began_ms, ended_ms, dropped)"
-                                  " VALUES (?, ?, ?)",
-                                  "iii", began_ms, ended_ms, (int64_t)dropped),
-                     error);
+    return day_result_of(day,
+                         sql_run_once(day->db,
+                                      "INSERT INTO gap (began_ms, ended_ms, dropped)"
+                                      " VALUES (?, ?, ?)",
+                                      "iii", began_ms, ended_ms, (int64_t)dropped),
+                         error);
 }
 
 enum day_result day_add_folded(struct day *day, journal_id id, journal_id leader,
@@ -544,7 +363,7 @@ enum day_result day_add_folded(struct day *day, journal_id id, journal_id leader
     sqlite3_stmt *stmt = day->statements[FOLD];
     int rc = sql_bind(stmt, "ii", (int64_t)id, (int64_t)leader);
 
-    return result_of(day, rc == SQLITE_OK ? sql_run(stmt) : rc, error);
+    return day_result_of(day, rc == SQLITE_OK ? sql_run(stmt) : rc, error);
 }
 
 enum day_result day_add_alone(struct day *day, const char *list,
@@ -553,7 +372,7 @@ enum day_result day_add_alone(struct day *day, const char *list,
     sqlite3_stmt *stmt = day->statements[ALONE];
     int rc = sql_bind(stmt, "t", list);
 
-    return result_of(day, rc == SQLITE_OK ? sql_run(stmt) : rc, error);
+    return day_result_of(day, rc == SQLITE_OK ? sql_run(stmt) : rc, error);
 }
 
 enum day_result day_mark(struct day *day, journal_id id, const char *login,
@@ -570,13 +389,13 @@ enum day_result day_mark(struct day *day, journal_id id, const char *login,
                          "INSERT OR REPLACE INTO mark (id, at, login, reason, alone)"
                          " VALUES (?, ?, ?, ?, ?)",
                          "iittt", (int64_t)id, (int64_t)time(NULL), login, reason, alone);
-    return result_of(day, rc, error);
+    return day_result_of(day, rc, error);
 }
 
 enum day_result day_remove(struct day *day, journal_id id,
                            char error[static DAY_ERROR_SIZE])
 {
-    return result_of(
+    return day_result_of(
         day, sql_run_once(day->db, "DELETE FROM decision WHERE id = ?", "i", (int64_t)id),
         error);
 }
@@ -612,251 +431,4 @@ void day_checkpoint(struct day *day)
 
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)
         log_warning("journal: checkpoint: %s", sqlite3_errmsg(day->db));
-}
-
-/* --- reading --- */
-
-unsigned day_load(struct day *day, journal_id id, struct octets *out)
-{
-    sqlite3_stmt *stmt = day->statements[LOAD];
-    unsigned rows = 0;
-    int rc = sqlite3_bind_int64(stmt, 1, (sqlite3_int64)id);
-
-    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const void *bytes = sqlite3_column_blob(stmt, 0);
-
-        octets_add(out, bytes, (size_t)sqlite3_column_bytes(stmt, 0));
-        rows++;
-        rc = SQLITE_OK;
-    }
-    if (rc != SQLITE_DONE)
-        log_warning("journal: %s", sqlite3_errmsg(day->db));
-    sqlite3_reset(stmt);
-    return rows;
-}
-
-bool day_has(struct day *day, journal_id id)
-{
-    sqlite3_stmt *stmt = day->statements[LOAD];
-    bool has = sqlite3_bind_int64(stmt, 1, (sqlite3_int64)id) == SQLITE_OK &&
-               sqlite3_step(stmt) == SQLITE_ROW;
-
-    sqlite3_reset(stmt);
-    return has;
-}
-
-journal_id day_leader(struct day *day, journal_id id)
-{
-    sqlite3_stmt *stmt = day->statements[LEADER];
-    journal_id leader = 0;
-
-    if (sqlite3_bind_int64(stmt, 1, (sqlite3_int64)id) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW)
-        leader = (journal_id)sqlite3_column_int64(stmt, 0);
-    sqlite3_reset(stmt);
-    return leader;
-}
-
-static enum day_result each_id(struct day *day, sqlite3_stmt *stmt, int rc,
-                               bool (*found)(void *context, journal_id id), void *context)
-{
-    char error[DAY_ERROR_SIZE];
-    enum day_result result = DAY_OK;
-
-    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        rc = SQLITE_OK;
-        if (!found(context, (journal_id)sqlite3_column_int64(stmt, 0)))
-            break;
-    }
-    if (rc != SQLITE_OK && rc != SQLITE_DONE) {
-        result = result_of(day, rc, error);
-        log_warning("journal: %s", error);
-    }
-    return result;
-}
-
-static void add_match_of(struct day *day, enum day_token token, const char *value,
-                         struct octets *match)
-{
-    bool is_client = token == TOKEN_CLIENT || token == TOKEN_NETWORK;
-    char text[TOKEN_SIZE];
-    struct network network;
-
-    if (!is_client)
-        token_text(day, token, value, strlen(value), text);
-    else if (network_parse(value, &network) == 0)
-        token_text(day, token, network.base.octets, address_size(&network.base), text);
-    else
-        return; /* nothing has come from there */
-    if (match->used > 0)
-        octets_add(match, " OR ", 4);
-    octets_add(match, text, strlen(text));
-}
-
-/* Once a file has one masked decision, it has. What cannot be read may have some. */
-static bool has_masked(struct day *day)
-{
-    sqlite3_stmt *stmt = day->statements[MASKED];
-
-    if (!day->has_masked)
-        day->has_masked = sqlite3_step(stmt) != SQLITE_DONE;
-    sqlite3_reset(stmt); /* what failed fails again, and is reported then */
-    return day->has_masked;
-}
-
-/* A value as it is, and as it is kept where local parts are not. */
-static void add_match(struct day *day, const struct day_value *value,
-                      struct octets *match)
-{
-    char masked[DAY_MASKED_SIZE] = "";
-
-    add_match_of(day, value->token, value->value, match);
-    if (!day->has_masked)
-        return;
-    if (value->token == TOKEN_SENDER || value->token == TOKEN_RECIPIENT ||
-        value->token == TOKEN_LOGIN)
-        day_mask(day->key, value->value, masked);
-    else if (value->token == TOKEN_ENTRY)
-        day_mask_entry(day->key, value->value, masked);
-    if (masked[0] != '\0' && strcmp(masked, value->value) != 0)
-        add_match_of(day, value->token, masked, match);
-}
-
-enum day_result day_find(struct day *day, const struct day_value *values, size_t count,
-                         bool (*found)(void *context, journal_id id), void *context)
-{
-    struct octets match = {0};
-    sqlite3_stmt *stmt = day->statements[FIND];
-    enum day_result result;
-    int rc = SQLITE_OK;
-
-    (void)has_masked(day);
-    for (size_t i = 0; i < count; i++)
-        add_match(day, &values[i], &match);
-    if (match.failed)
-        rc = SQLITE_NOMEM;
-    if (rc == SQLITE_OK && match.used > 0)
-        rc = sqlite3_bind_text(stmt, 1, (const char *)match.bytes, (int)match.used,
-                               SQLITE_STATIC);
-    result = each_id(day, stmt, rc, found, context);
-    sqlite3_reset(stmt); /* what failed is reported already */
-    sqlite3_clear_bindings(stmt);
-    free(match.bytes);
-    return result;
-}
-
-enum day_result day_walk(struct day *day, journal_id least, journal_id most,
-                         bool (*found)(void *context, journal_id id), void *context)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sql_query(day->db, &stmt,
-                       "SELECT DISTINCT id FROM decision WHERE id BETWEEN ? AND ?"
-                       " ORDER BY id DESC",
-                       "ii", (int64_t)least, (int64_t)most);
-    enum day_result result = each_id(day, stmt, rc, found, context);
-
-    sqlite3_finalize(stmt);
-    return result;
-}
-
-struct day_cursor *day_cursor_new(struct day *day, journal_id least)
-{
-    sqlite3_stmt *stmt = NULL;
-
-    if (sql_query(day->db, &stmt,
-                  "SELECT id, parts FROM decision WHERE id >= ? ORDER BY id, n", "i",
-                  (int64_t)least) != SQLITE_OK) {
-        sqlite3_finalize(stmt);
-        return NULL;
-    }
-    return (struct day_cursor *)stmt;
-}
-
-journal_id day_cursor_next(struct day_cursor *cursor, const uint8_t **bytes, size_t *size)
-{
-    sqlite3_stmt *stmt = (sqlite3_stmt *)cursor;
-    int rc = sqlite3_step(stmt);
-
-    if (rc != SQLITE_ROW) {
-        if (rc != SQLITE_DONE)
-            log_warning("journal: %s", sqlite3_errstr(rc));
-        return 0;
-    }
-    *bytes = sqlite3_column_blob(stmt, 1);
-    *size = (size_t)sqlite3_column_bytes(stmt, 1);
-    return (journal_id)sqlite3_column_int64(stmt, 0);
-}
-
-void day_cursor_free(struct day_cursor *cursor)
-{
-    sqlite3_finalize((sqlite3_stmt *)cursor);
-}
-
-int day_mark_of(struct day *day, journal_id id, struct day_mark *out)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sql_query(day->db, &stmt, "SELECT at, login, reason FROM mark WHERE id = ?",
-                       "i", (int64_t)id);
-
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW) {
-        out->at = sqlite3_column_int64(stmt, 0);
-        text_sentence(out->login, sizeof out->login, "%s", sql_text(stmt, 1));
-        text_sentence(out->reason, sizeof out->reason, "%s", sql_text(stmt, 2));
-    }
-    sqlite3_finalize(stmt);
-    return rc == SQLITE_ROW ? 0 : -1;
-}
-
-void day_each_alone(struct day *day,
-                    void (*each)(void *context, const char *list, uint64_t count,
-                                 journal_id wrong),
-                    void *context)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc =
-        sql_query(day->db, &stmt,
-                  "SELECT list, count, 0 FROM alone UNION ALL SELECT * FROM"
-                  " (SELECT alone, 0, id FROM mark WHERE alone <> '' ORDER BY id DESC)",
-                  "");
-
-    while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-        each(context, sql_text(stmt, 0), (uint64_t)sqlite3_column_int64(stmt, 1),
-             (journal_id)sqlite3_column_int64(stmt, 2));
-    sqlite3_finalize(stmt);
-}
-
-void day_each_gap(struct day *day,
-                  void (*each)(void *context, int64_t began_ms, int64_t ended_ms,
-                               uint64_t dropped),
-                  void *context)
-{
-    sqlite3_stmt *stmt = day->statements[GAPS];
-
-    while (sqlite3_step(stmt) == SQLITE_ROW)
-        each(context, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
-             (uint64_t)sqlite3_column_int64(stmt, 2));
-    sqlite3_reset(stmt);
-}
-
-int day_configuration(struct day *day, int64_t number, char **lists, char **text)
-{
-    sqlite3_stmt *stmt = NULL;
-
-    *lists = *text = NULL;
-    if (sql_query(day->db, &stmt,
-                  "SELECT lists, text FROM configuration WHERE number = ?", "i",
-                  number) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW) {
-        *lists = strdup(sql_text(stmt, 0));
-        *text = strdup(sql_text(stmt, 1));
-    }
-    sqlite3_finalize(stmt);
-    if (*lists != NULL && *text != NULL)
-        return 0;
-    free(*lists);
-    free(*text);
-    *lists = *text = NULL;
-    return -1;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "journal/record.h"
+#include "journal/tokens.h"
 
 /* REFUSED holds what was refused, put off or tagged; MARKED, DIR/marked.db, what was
  * marked as wrongly refused, of all days. */
@@ -37,8 +38,6 @@ enum day_result {
 struct day;
 
 #define DAY_ERROR_SIZE 512
-
-#define DAY_KEY_SIZE 16
 
 /* Opens a file. key: for one that may be written, and is made with that key where it is
  * not there; NULL to read. error gets a sentence. */
@@ -104,29 +103,10 @@ bool day_has(struct day *day, journal_id id);
 enum day_result day_remove(struct day *day, journal_id id,
                            char error[static DAY_ERROR_SIZE]);
 
-/* What a decision can be found by. */
-enum day_token {
-    TOKEN_CLIENT,        /* value: an address */
-    TOKEN_NETWORK,       /* an address of that /24, or /48 */
-    TOKEN_SENDER,        /* canonical (day_address) */
-    TOKEN_SENDER_DOMAIN, /* canonical */
-    TOKEN_RECIPIENT,
-    TOKEN_RECIPIENT_DOMAIN,
-    TOKEN_LOGIN,
-    TOKEN_QUEUE_ID,
-    TOKEN_ENTRY
-};
-
-/* An address or login in the form in which it is found: lower case, the domain canonical.
- * domain (may be NULL) then points to the domain in out, or to "". */
-#define DAY_ADDRESS_SIZE 768
-void day_address(const char *text, char out[static DAY_ADDRESS_SIZE],
-                 const char **domain);
-
 /* Calls found for each decision with one of the values under its token, the newest first
  * (one may come twice), until it returns false. Returns DAY_OK, or what failed. */
 struct day_value {
-    enum day_token token;
+    enum token token;
     const char *value;
 };
 enum day_result day_find(struct day *day, const struct day_value *values, size_t count,
@@ -136,18 +116,6 @@ enum day_result day_find(struct day *day, const struct day_value *values, size_t
 enum day_result day_walk(struct day *day, journal_id least, journal_id most,
                          bool (*found)(void *context, journal_id id), void *context);
 
-/* The hash that stands for a value where local parts are not kept: "~" and 26 letters. */
-#define DAY_HASH_SIZE 28
-
-/* An address or login with a hash in place of its local part: "~…@domain.xyz", "~…"; and an
- * entry likewise, where it names one. day_find finds both forms. */
-#define DAY_MASKED_SIZE 300
-void day_mask(const uint8_t key[static DAY_KEY_SIZE], const char *text,
-              char out[static DAY_MASKED_SIZE]);
-void day_mask_entry(const uint8_t key[static DAY_KEY_SIZE], const char *entry,
-                    char out[static DAY_MASKED_SIZE]);
-void day_hash(const uint8_t key[static DAY_KEY_SIZE], const char *value,
-              char out[static DAY_HASH_SIZE]);
 const uint8_t *day_key(const struct day *day); /* the file's own */
 
 /* Reads all decisions from an id on, in the order of ids: a cursor. Parts of one may come

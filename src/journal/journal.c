@@ -2,6 +2,7 @@
 #include "journal/journal.h"
 
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,7 +13,8 @@
 #include "base/text.h"
 #include "journal/journal_parts.h"
 
-#define STOP_MS 2000
+#define STOP_MS    2000
+#define QUEUE_KEPT (1u << 20) /* octets: what a queue keeps while it is empty */
 
 static const char queue_is_full[] = "they come faster than the disk takes them";
 
@@ -45,7 +47,6 @@ struct journal *journal_new(const struct journal_settings *settings)
         free(journal);
         return NULL;
     }
-    journal->last = &journal->first;
     journal->lock_fd = -1;
     journal->directory = strdup(settings->directory);
     journal->ids = journal_ids_new();
@@ -75,12 +76,54 @@ void journal_configure(struct journal *journal, const struct journal_settings *s
     pthread_mutex_unlock(&journal->lock);
 }
 
-static void queued_free(struct queued *queued)
+/* --- the queue --- */
+
+/* What one takes in the queue that has so many octets. */
+static size_t queued_size(size_t octets)
 {
-    free(queued->octets.bytes);
-    journal_configuration_unref(queued->configuration);
-    free(queued->alone);
-    free(queued);
+    size_t unit = alignof(struct queued);
+
+    return sizeof(struct queued) + (octets + unit - 1) / unit * unit;
+}
+
+struct queued *queued_next(const struct octets *queue, const struct queued *at)
+{
+    size_t offset =
+        at == NULL ? 0
+                   : (size_t)((const uint8_t *)at - queue->bytes) + queued_size(at->size);
+
+    return offset < queue->used ? (void *)(queue->bytes + offset) : NULL;
+}
+
+void queue_clear(struct octets *queue)
+{
+    for (struct queued *q = queued_next(queue, NULL); q != NULL;
+         q = queued_next(queue, q)) {
+        journal_configuration_unref(q->configuration);
+        free(q->alone);
+    }
+    queue->used = 0;
+    if (queue->size > QUEUE_KEPT) {
+        free(queue->bytes);
+        *queue = (struct octets){0};
+    }
+}
+
+/* Appends one with its octets. Without memory, the queue stays as it was. */
+static bool queue_add(struct octets *queue, const struct queued *queued,
+                      const uint8_t *octets)
+{
+    static const uint8_t filling[alignof(struct queued)];
+    size_t used = queue->used;
+
+    octets_add(queue, queued, sizeof *queued);
+    octets_add(queue, octets, queued->size);
+    octets_add(queue, filling, used + queued_size(queued->size) - queue->used);
+    if (!queue->failed)
+        return true;
+    queue->failed = false;
+    queue->used = used;
+    return false;
 }
 
 void journal_stop(struct journal *journal)
@@ -113,10 +156,10 @@ void journal_free(struct journal *journal)
     journal_stop(journal);
     if (journal->has_thread)
         return; /* it is at work still: at the end of the process */
-    for (struct queued *q = journal->first, *next; q != NULL; q = next) {
-        next = q->next;
-        queued_free(q);
-    }
+    queue_clear(&journal->queue);
+    free(journal->queue.bytes);
+    free(journal->batch.bytes);
+    free(journal->joined.bytes);
     pthread_mutex_destroy(&journal->lock);
     pthread_cond_destroy(&journal->wake);
     pthread_cond_destroy(&journal->written);
@@ -224,57 +267,47 @@ static void report_dropped(const char *why)
         log_error("journal: decisions are not kept: %s, held-back=%u", why, held_back);
 }
 
-/* Lines it up; what finds no room is counted as dropped. */
-static bool enqueue(struct journal *journal, struct queued *queued, bool has_head)
+/* Lines it up; what finds no room, or no memory, is counted as dropped. */
+static bool enqueue(struct journal *journal, const struct queued *queued,
+                    const struct octets *octets, bool has_head)
 {
-    bool fits;
+    const char *why = NULL;
 
     pthread_mutex_lock(&journal->lock);
-    fits =
-        journal->queued_bytes + queued->octets.size <= QUEUE_BYTES && !journal->stopping;
     journal->put++;
-    if (fits) {
-        *journal->last = queued;
-        journal->last = &queued->next;
-        journal->queued_bytes += queued->octets.size + sizeof *queued;
-        if (++journal->queued_count == BATCH)
-            pthread_cond_signal(&journal->wake);
-    } else {
+    if (journal->queue.used + queued_size(queued->size) > QUEUE_BYTES ||
+        journal->stopping)
+        why = queue_is_full;
+    else if (octets->failed || !queue_add(&journal->queue, queued, octets->bytes))
+        why = "out of memory";
+    else if (++journal->queued_count == BATCH)
+        pthread_cond_signal(&journal->wake);
+    if (why != NULL) {
         journal->taken++;
-        journal_note_dropped(journal, has_head, queue_is_full);
+        journal_note_dropped(journal, has_head, why);
     }
     pthread_mutex_unlock(&journal->lock);
-    if (!fits)
-        report_dropped(queue_is_full);
-    return fits;
+    if (why != NULL)
+        report_dropped(why);
+    return why == NULL;
 }
 
 void journal_put(struct journal *journal, journal_id id, bool refused,
-                 struct octets *octets, struct journal_configuration *configuration,
+                 const struct octets *octets, struct journal_configuration *configuration,
                  const char *alone)
 {
     bool has_head = record_has_head(octets->bytes, octets->used);
-    struct queued *queued = NULL;
+    struct queued queued = {
+        .id = id,
+        .configuration = has_head ? journal_configuration_ref(configuration) : NULL,
+        .alone = alone != NULL ? strdup(alone) : NULL,
+        .size = octets->used,
+        .refused = refused};
 
-    if (!octets->failed)
-        queued = calloc(1, sizeof *queued);
-    if (queued == NULL) {
-        free(octets->bytes);
-        *octets = (struct octets){0};
-        pthread_mutex_lock(&journal->lock);
-        journal_note_dropped(journal, has_head, "out of memory");
-        pthread_mutex_unlock(&journal->lock);
-        report_dropped("out of memory");
-        return;
+    if (!enqueue(journal, &queued, octets, has_head)) {
+        journal_configuration_unref(queued.configuration);
+        free(queued.alone);
     }
-    queued->id = id;
-    queued->refused = refused;
-    queued->octets = *octets;
-    queued->configuration = has_head ? journal_configuration_ref(configuration) : NULL;
-    queued->alone = alone != NULL ? strdup(alone) : NULL;
-    *octets = (struct octets){0};
-    if (!enqueue(journal, queued, has_head))
-        queued_free(queued);
 }
 
 void journal_flush(struct journal *journal, int wait_ms)
@@ -297,7 +330,7 @@ void journal_stats(struct journal *journal, struct journal_stats *out)
 {
     pthread_mutex_lock(&journal->lock);
     *out = journal->stats;
-    out->queued = journal->queued_bytes;
+    out->queued = journal->queue.used;
     pthread_mutex_unlock(&journal->lock);
 }
 

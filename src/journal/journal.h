@@ -57,11 +57,11 @@ journal_id journal_draw(struct journal *journal);
 /* Whether decisions are kept: refused ones (and tagged), or accepted ones. */
 bool journal_keeps(struct journal *journal, bool refused);
 
-/* Hands parts of a decision over; octets is empty then. configuration (borrowed) is that of
- * a head. alone: the list that alone refused it, borrowed for the call; NULL none. Never
+/* Hands parts of a decision over: a copy of octets. configuration (borrowed) is that of a
+ * head. alone: the list that alone refused it, borrowed for the call; NULL none. Never
  * waits for the disk. */
 void journal_put(struct journal *journal, journal_id id, bool refused,
-                 struct octets *octets, struct journal_configuration *configuration,
+                 const struct octets *octets, struct journal_configuration *configuration,
                  const char *alone);
 
 /* Waits until what was put so far is on disk and can be found, or could not be written:

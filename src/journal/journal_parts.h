@@ -3,7 +3,7 @@
 #define JOURNAL_JOURNAL_PARTS_H
 
 /* What the files of the journal share: journal.c (its life, and the queue), writer.c (the
- * thread that writes), retention.c (what goes, and what has to stay free). Private to
+ * thread that writes), open_days.c (the files it writes to), floods.c, retention.c (what goes, and what has to stay free). Private to
  * them. */
 
 #include <pthread.h>
@@ -24,14 +24,15 @@ struct journal_configuration {
     char *lists, *text;
 };
 
-/* One handed over. */
+/* One handed over. In the queue its octets follow it, and what fills them up to a whole
+ * number of its alignment: so there is no memory for each one to pass between threads. */
 struct queued {
-    struct queued *next;
     journal_id id;
-    bool refused;
-    struct octets octets;
     struct journal_configuration *configuration; /* a reference; NULL without a head */
-    char *alone;                                 /* NULL none */
+    char *alone;                                 /* its own; NULL none */
+    struct queued *next;                         /* the writer's: of the same decision */
+    size_t size;                                 /* of its octets */
+    bool refused;
 };
 
 /* A file that is written. */
@@ -44,8 +45,8 @@ struct open_day {
 };
 #define OPEN_DAYS 4 /* today and yesterday, refused and accepted */
 
-struct fold;           /* writer.c */
-struct journal_reader; /* search.c */
+struct fold;           /* floods.c */
+struct journal_reader; /* reader.c */
 
 struct journal {
     char *directory;
@@ -59,8 +60,8 @@ struct journal {
     struct journal_settings settings; /* without directory */
     struct journal_ids *ids;
     int64_t last_configuration;
-    struct queued *first, **last;
-    size_t queued_bytes, queued_count;
+    struct octets queue; /* struct queued, each with its octets */
+    size_t queued_count;
     uint64_t put, taken; /* how many were put, and how many of them are dealt with */
     unsigned flushing;   /* who wait in journal_flush */
     bool stopping;
@@ -69,8 +70,10 @@ struct journal {
     pthread_mutex_t reader_lock; /* of reader: one search at a time */
     struct journal_reader *reader;
     /* the writer's own: */
-    int lock_fd; /* of DIR/lock; -1 */
-    uint8_t key[DAY_KEY_SIZE];
+    struct octets batch;  /* the queue that was taken, or memory for the next one */
+    struct octets joined; /* the parts of a decision, where there are several */
+    int lock_fd;          /* of DIR/lock; -1 */
+    uint8_t key[TOKEN_KEY_SIZE];
     bool has_key;
     struct open_day days[OPEN_DAYS];
     struct open_day *damaged; /* what writing has just found to be broken; NULL */
@@ -90,20 +93,84 @@ struct journal {
 void journal_note_dropped(struct journal *journal, uint64_t decisions, const char *error);
 int64_t journal_now_ms(void); /* unix time in ms */
 
+/* journal.c: the first of a queue (at NULL), or the next one; NULL at its end. */
+struct queued *queued_next(const struct octets *queue, const struct queued *at);
+
+/* journal.c: lets go of what those in a queue hold, and empties it. Memory of more than is
+ * usual is freed. */
+void queue_clear(struct octets *queue);
+
 /* writer.c: takes the directory, or notes why it cannot; before the thread. */
 void writer_start(struct journal *journal);
 
 /* The thread. */
 void *writer_main(void *journal);
 
-/* The file of that day, open for writing. NULL with error filled in. */
-struct open_day *writer_day(struct journal *journal, int64_t number, enum day_kind kind,
-                            char error[static DAY_ERROR_SIZE]);
-void writer_close_day(struct open_day *day);
+/* open_days.c: the file of that day, open for writing. NULL with error filled in. */
+struct open_day *open_day_get(struct journal *journal, int64_t number, enum day_kind kind,
+                              char error[static DAY_ERROR_SIZE]);
+void open_day_close(struct open_day *day);
+void open_days_close(struct journal *journal);
 
-/* search.c: what searches keep open. */
+/* The file for a decision, within a transaction. NULL with error filled in; damaged is set
+ * where it is broken. */
+struct open_day *open_day_for(struct journal *journal, journal_id id, bool refused,
+                              char error[static DAY_ERROR_SIZE]);
+
+/* Whether the file for a decision can be written beside those that are being written. */
+bool open_days_have_place(const struct journal *journal, journal_id id, bool refused);
+
+/* Closes files that somebody has removed, to begin them again: what is written to them is
+ * lost. */
+void open_days_close_removed(struct journal *journal);
+
+/* Puts aside the file that writing has found to be broken; false: none is. Closes all. */
+bool open_days_replace_damaged(struct journal *journal, const char *error);
+
+/* floods.c: whether the decision, which has a head, is one of a flood that another one stands
+ * for. Accepted mail never is. *out: the flood it may belong to, or NULL. */
+bool flood_has(struct journal *journal, journal_id id, const struct record *record,
+               struct fold **out);
+
+/* Writes that the flood has one more, to lead from its id to the one that stands for it. */
+enum day_result flood_add(struct journal *journal, struct day *day, journal_id id,
+                          struct fold *fold, int64_t at_ms,
+                          char error[static DAY_ERROR_SIZE]);
+
+/* Writes how many more there were to those that stand for them. */
+enum day_result floods_write(struct journal *journal, char error[static DAY_ERROR_SIZE]);
+
+void floods_new_minute(struct journal *journal); /* forgets those of the last one */
+void floods_forget(struct journal *journal);
+
+/* reader.c: files open for reading, the newest day first, and the configuration used last. */
+struct reader_file {
+    int64_t number;
+    enum day_kind kind;
+    struct day *day;
+    bool seen; /* in the directory, at the last look */
+};
+
+struct journal_reader {
+    const char *directory; /* borrowed; NULL before the first search */
+    struct reader_file *files;
+    size_t count;
+    struct timespec changed; /* the directory, when it was read last; 0: read it again */
+    int64_t number;          /* of lists and text; 0 none */
+    char *lists, *text;
+};
+
 struct journal_reader *journal_reader_new(void);         /* NULL: no memory */
 void journal_reader_free(struct journal_reader *reader); /* NULL is fine */
+
+/* Between them one search goes on, of what is in the directory now. The newest files stay
+ * open. */
+void reader_begin(struct journal *journal);
+void reader_end(struct journal *journal);
+
+/* A file, opened when it is first needed; NULL: it is not there, or cannot be read. */
+struct day *reader_day(struct journal_reader *reader, int64_t number, enum day_kind kind);
+struct day *reader_day_of(struct journal_reader *reader, struct reader_file *file);
 
 /* Closes what is not there any more, unless a search goes on: the disk has its room back. */
 void journal_reader_close_removed(struct journal *journal);

@@ -167,7 +167,7 @@ static void remove_kept(struct journal *journal, const struct kept *kept, const 
     for (int i = 0; i < OPEN_DAYS && !kept->is_aside; i++)
         if (journal->days[i].day != NULL && journal->days[i].number == kept->day &&
             journal->days[i].kind == kept->kind)
-            writer_close_day(&journal->days[i]);
+            open_day_close(&journal->days[i]);
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         int n = snprintf(path, sizeof path, "%s/%s%s", journal->directory, kept->name,
                          endings[i]);
@@ -265,10 +265,10 @@ int retention_key(struct journal *journal)
             newest = &kept[i];
     if (newest != NULL && day_path(journal->directory, newest->day, newest->kind, path) &&
         day_open(path, NULL, &day, error) == DAY_OK) {
-        memcpy(journal->key, day_key(day), DAY_KEY_SIZE);
+        memcpy(journal->key, day_key(day), TOKEN_KEY_SIZE);
         day_close(day);
         rc = 0;
-    } else if (getrandom(journal->key, DAY_KEY_SIZE, 0) == DAY_KEY_SIZE) {
+    } else if (getrandom(journal->key, TOKEN_KEY_SIZE, 0) == TOKEN_KEY_SIZE) {
         rc = 0;
     }
     free(kept);

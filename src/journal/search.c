@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "journal/search.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,213 +9,17 @@
 #include "base/text.h"
 #include "journal/journal_parts.h"
 
-#define FLUSH_MS    3000
-#define RECENT_S    3600 /* a message that is not over is hardly older */
-#define READER_OPEN 64 /* files that stay open between searches: 30 days of both kinds */
+#define FLUSH_MS 3000
+#define RECENT_S 3600 /* a message that is not over is hardly older */
 
-struct reader_file {
-    int64_t number;
-    enum day_kind kind;
-    struct day *day;
-    bool seen; /* in the directory, at the last look */
-};
-
-/* Files open for reading, the newest day first, and the configuration used last. */
-struct journal_reader {
-    const char *directory; /* borrowed; NULL before the first search */
-    struct reader_file *files;
-    size_t count;
-    struct timespec changed; /* the directory, when it was read last; 0: read it again */
-    int64_t number;          /* of lists and text; 0 none */
-    char *lists, *text;
-};
-
-struct journal_reader *journal_reader_new(void)
-{
-    return calloc(1, sizeof(struct journal_reader));
-}
-
-void journal_reader_free(struct journal_reader *reader)
-{
-    if (reader == NULL)
-        return;
-    for (size_t i = 0; i < reader->count; i++)
-        day_close(reader->files[i].day);
-    free(reader->files);
-    free(reader->lists);
-    free(reader->text);
-    free(reader);
-}
-
-/* --- the files --- */
-
-static struct reader_file *file_of(struct journal_reader *reader, int64_t number,
-                                   enum day_kind kind)
-{
-    for (size_t i = 0; i < reader->count; i++)
-        if (reader->files[i].number == number && reader->files[i].kind == kind)
-            return &reader->files[i];
-    return NULL;
-}
-
-static struct reader_file *add_file(struct journal_reader *reader, int64_t number,
-                                    enum day_kind kind)
-{
-    struct reader_file *files =
-        realloc(reader->files, (reader->count + 1) * sizeof *files);
-
-    if (files == NULL)
-        return NULL;
-    reader->files = files;
-    files[reader->count] = (struct reader_file){.number = number, .kind = kind};
-    return &files[reader->count++];
-}
-
-static void note_file(struct journal_reader *reader, int64_t number, enum day_kind kind)
-{
-    struct reader_file *file = file_of(reader, number, kind);
-
-    if (file == NULL)
-        file = add_file(reader, number, kind);
-    if (file != NULL)
-        file->seen = true;
-}
-
-/* The file, opened when it is first needed; NULL: it cannot be read. */
-static struct day *day_at(struct journal_reader *reader, struct reader_file *file)
-{
-    char path[PATH_MAX], error[DAY_ERROR_SIZE];
-
-    if (file->day == NULL &&
-        day_path(reader->directory, file->number, file->kind, path) &&
-        day_open(path, NULL, &file->day, error) != DAY_OK)
-        log_debug("journal: %s", error);
-    return file->day;
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    const struct reader_file *x = a, *y = b;
-
-    if (x->number != y->number)
-        return x->number > y->number ? -1 : 1;
-    return (int)x->kind - (int)y->kind;
-}
-
-/* Closes what is not there any more, or was replaced. */
-static void close_removed(struct journal_reader *reader)
-{
-    char path[PATH_MAX];
-
-    for (size_t i = 0; i < reader->count; i++) {
-        struct reader_file *file = &reader->files[i];
-
-        if (file->day == NULL ||
-            (day_path(reader->directory, file->number, file->kind, path) &&
-             day_is_at(file->day, path)))
-            continue;
-        day_close(file->day);
-        file->day = NULL;
-    }
-}
-
-void journal_reader_close_removed(struct journal *journal)
-{
-    if (pthread_mutex_trylock(&journal->reader_lock) != 0)
-        return;
-    if (journal->reader->directory != NULL)
-        close_removed(journal->reader);
-    pthread_mutex_unlock(&journal->reader_lock);
-}
-
-/* Whether files have come, gone or been renamed since the directory was read last. */
-static bool has_changed(struct journal_reader *reader)
-{
-    struct timespec was = reader->changed;
-    struct stat st;
-
-    reader->changed = (struct timespec){0};
-    if (stat(reader->directory, &st) != 0)
-        return true;
-    if (st.st_mtim.tv_sec + 1 <
-        time(NULL)) /* else it may change with the time unchanged */
-        reader->changed = st.st_mtim;
-    return was.tv_sec == 0 || was.tv_sec != st.st_mtim.tv_sec ||
-           was.tv_nsec != st.st_mtim.tv_nsec;
-}
-
-/* What is in the directory now. */
-static void refresh(struct journal_reader *reader)
-{
-    struct dirent *entry;
-    size_t kept = 0;
-    DIR *dir;
-
-    if (!has_changed(reader))
-        return;
-    dir = opendir(reader->directory);
-    close_removed(reader);
-    for (size_t i = 0; i < reader->count; i++)
-        reader->files[i].seen = false;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        int64_t number;
-        enum day_kind kind;
-
-        if (day_of_name(entry->d_name, &number, &kind) == 0)
-            note_file(reader, number, kind);
-        else if (strcmp(entry->d_name, "marked.db") == 0)
-            note_file(reader, INT64_MIN, DAY_MARKED);
-    }
-    if (dir != NULL)
-        closedir(dir);
-    else
-        reader->changed = (struct timespec){0};
-    for (size_t i = 0; i < reader->count; i++) {
-        if (reader->files[i].seen)
-            reader->files[kept++] = reader->files[i];
-        else
-            day_close(reader->files[i].day);
-    }
-    reader->count = kept;
-    if (kept > 1)
-        qsort(reader->files, kept, sizeof reader->files[0], newest_first);
-}
-
-static void begin(struct journal *journal)
-{
-    pthread_mutex_lock(&journal->reader_lock);
-    journal->reader->directory = journal->directory;
-    refresh(journal->reader);
-}
+/* --- one decision --- */
 
 /* What is older was written by itself; and the writer may be busy with a checkpoint. */
 static void begin_of_id(struct journal *journal, journal_id id)
 {
     if ((int64_t)journal_id_time(id) > (int64_t)time(NULL) - RECENT_S)
         journal_flush(journal, FLUSH_MS);
-    begin(journal);
-}
-
-/* The newest stay open; a year's would take the daemon's descriptors. */
-static void end(struct journal *journal)
-{
-    struct journal_reader *reader = journal->reader;
-
-    for (size_t i = READER_OPEN; i < reader->count; i++) {
-        day_close(reader->files[i].day);
-        reader->files[i].day = NULL;
-    }
-    pthread_mutex_unlock(&journal->reader_lock);
-}
-
-/* --- one decision --- */
-
-static struct day *day_in(struct journal_reader *reader, int64_t number,
-                          enum day_kind kind)
-{
-    struct reader_file *file = file_of(reader, number, kind);
-
-    return file != NULL ? day_at(reader, file) : NULL;
+    reader_begin(journal);
 }
 
 static void load_configuration(struct journal_reader *reader, struct day *day,
@@ -239,9 +39,9 @@ static bool load(struct journal_reader *reader, journal_id id, struct octets *ou
                  struct record *record)
 {
     int64_t number = day_of(journal_id_time(id));
-    struct day *days[] = {day_in(reader, number, DAY_ACCEPTED),
-                          day_in(reader, number, DAY_REFUSED),
-                          day_in(reader, INT64_MIN, DAY_MARKED)};
+    struct day *days[] = {reader_day(reader, number, DAY_ACCEPTED),
+                          reader_day(reader, number, DAY_REFUSED),
+                          reader_day(reader, INT64_MIN, DAY_MARKED)};
     size_t count = sizeof days / sizeof days[0], rows = 0;
 
     out->used = 0;
@@ -266,7 +66,7 @@ static void report(struct journal_reader *reader, const struct record *record,
                    void (*found)(void *context, const struct journal_found *found),
                    void *context)
 {
-    struct day *marked = day_in(reader, INT64_MIN, DAY_MARKED);
+    struct day *marked = reader_day(reader, INT64_MIN, DAY_MARKED);
     struct day_mark mark;
     bool has_mark = marked != NULL && day_mark_of(marked, record->id, &mark) == 0;
     bool known = reader->number == record->configuration && reader->lists != NULL;
@@ -291,7 +91,7 @@ bool journal_find_id(struct journal *journal, journal_id id,
 
     begin_of_id(journal, id);
     any = load(journal->reader, id, &octets, &record);
-    day = day_in(journal->reader, day_of(journal_id_time(id)), DAY_REFUSED);
+    day = reader_day(journal->reader, day_of(journal_id_time(id)), DAY_REFUSED);
     if (!any && day != NULL)
         leader = day_leader(day, id);
     if (leader != 0)
@@ -300,7 +100,7 @@ bool journal_find_id(struct journal *journal, journal_id id,
         report(journal->reader, &record, leader != 0, found, context);
         record_clear(&record);
     }
-    end(journal);
+    reader_end(journal);
     free(octets.bytes);
     return any;
 }
@@ -394,7 +194,7 @@ unsigned journal_find(struct journal *journal, const struct journal_query *query
     if (search.hits == NULL)
         return 0;
     journal_flush(journal, FLUSH_MS);
-    begin(journal);
+    reader_begin(journal);
     for (size_t i = 0; i < reader->count && done <= query->limit;) {
         int64_t number = reader->files[i].number;
 
@@ -403,7 +203,7 @@ unsigned journal_find(struct journal *journal, const struct journal_query *query
         search.count = 0;
         for (; i < reader->count && reader->files[i].number == number; i++) {
             struct day *day =
-                number != INT64_MIN ? day_at(reader, &reader->files[i]) : NULL;
+                number != INT64_MIN ? reader_day_of(reader, &reader->files[i]) : NULL;
 
             search.file_count = 0;
             search.file = day;
@@ -416,7 +216,7 @@ unsigned journal_find(struct journal *journal, const struct journal_query *query
         if (*more)
             break;
     }
-    end(journal);
+    reader_end(journal);
     free(search.hits);
     free(search.octets.bytes);
     return done;
@@ -450,12 +250,12 @@ size_t journal_find_near(struct journal *journal, journal_id id,
     journal_id_range(journal_id_time(id), &least, &most);
     begin_of_id(journal, id);
     for (int kind = DAY_REFUSED; kind <= DAY_ACCEPTED; kind++) {
-        struct day *day = day_in(journal->reader, day_of(journal_id_time(id)), kind);
+        struct day *day = reader_day(journal->reader, day_of(journal_id_time(id)), kind);
 
         if (day != NULL && near.count < JOURNAL_MISREADS)
             (void)day_walk(day, least, most, take_near, &near); /* logged */
     }
-    end(journal);
+    reader_end(journal);
     return near.count;
 }
 
@@ -465,13 +265,14 @@ size_t journal_find_near(struct journal *journal, journal_id id,
 static struct day *source_of(struct journal_reader *reader, journal_id id)
 {
     int64_t number = day_of(journal_id_time(id));
-    struct day *marked = day_in(reader, INT64_MIN, DAY_MARKED);
-    struct day *refused = day_in(reader, number, DAY_REFUSED);
+    struct day *marked = reader_day(reader, INT64_MIN, DAY_MARKED);
+    struct day *refused = reader_day(reader, number, DAY_REFUSED);
 
     if (refused != NULL && day_has(refused, id))
         return refused;
-    return marked != NULL && day_has(marked, id) ? marked
-                                                 : day_in(reader, number, DAY_ACCEPTED);
+    return marked != NULL && day_has(marked, id)
+               ? marked
+               : reader_day(reader, number, DAY_ACCEPTED);
 }
 
 /* Within a transaction of the file of those marked. */
@@ -508,7 +309,7 @@ int journal_mark(struct journal *journal, journal_id id, const char *login,
     int rc = -1;
 
     journal_flush(journal, FLUSH_MS);
-    begin(journal);
+    reader_begin(journal);
     if (!day_path(journal->directory, 0, DAY_MARKED, path) ||
         !load(reader, id, &octets, &record)) {
         text_sentence(error, DAY_ERROR_SIZE, "there is no such decision");
@@ -524,7 +325,7 @@ int journal_mark(struct journal *journal, journal_id id, const char *login,
     record_clear(&record);
 out:
     day_close(day);
-    end(journal);
+    reader_end(journal);
     free(octets.bytes);
     return rc;
 }
@@ -537,11 +338,11 @@ void journal_alone(struct journal *journal,
     struct journal_reader *reader = journal->reader;
 
     journal_flush(journal, FLUSH_MS);
-    begin(journal);
+    reader_begin(journal);
     for (size_t i = 0; i < reader->count; i++)
-        if (day_at(reader, &reader->files[i]) != NULL)
+        if (reader_day_of(reader, &reader->files[i]) != NULL)
             day_each_alone(reader->files[i].day, each, context);
-    end(journal);
+    reader_end(journal);
 }
 
 void journal_each_gap(struct journal *journal, int64_t since,
@@ -552,13 +353,13 @@ void journal_each_gap(struct journal *journal, int64_t since,
     struct journal_reader *reader = journal->reader;
     struct journal_gap open;
 
-    begin(journal);
+    reader_begin(journal);
     for (size_t i = 0; i < reader->count; i++)
         if (reader->files[i].kind == DAY_REFUSED &&
             reader->files[i].number >= day_of(since) &&
-            day_at(reader, &reader->files[i]) != NULL)
+            reader_day_of(reader, &reader->files[i]) != NULL)
             day_each_gap(reader->files[i].day, each, context);
-    end(journal);
+    reader_end(journal);
     pthread_mutex_lock(&journal->lock);
     open = journal->stats.gap;
     pthread_mutex_unlock(&journal->lock);
@@ -656,7 +457,7 @@ int journal_walk(struct journal *journal, int64_t since,
     bool go_on = true;
 
     journal_flush(journal, FLUSH_MS);
-    begin(journal);
+    reader_begin(journal);
     numbers = calloc(journal->reader->count + 1, sizeof *numbers);
     for (size_t i = journal->reader->count; numbers != NULL && i > 0; i--) {
         int64_t number = journal->reader->files[i - 1].number;
@@ -664,7 +465,7 @@ int journal_walk(struct journal *journal, int64_t since,
         if (number >= day_of(since) && (count == 0 || numbers[count - 1] != number))
             numbers[count++] = number;
     }
-    end(journal);
+    reader_end(journal);
     if (numbers == NULL) {
         text_sentence(error, DAY_ERROR_SIZE, "out of memory");
         return -1;

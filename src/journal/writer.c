@@ -2,11 +2,8 @@
 /* The thread that writes the journal. What comes in a short time of one decision is one
  * row; what a file does not take is dropped, and tried again later. */
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,135 +16,22 @@
 #include "journal/journal_parts.h"
 
 #define CHECKPOINT_MS 60000
-#define FOLDS_MAX     100000
 
-/* What was queued of one decision, put together. */
+/* One decision of a batch. */
 struct pending {
     UT_hash_handle hh;
     struct {
         journal_id id;
         uint64_t refused;
     } key;
-    struct octets octets;
-    struct journal_configuration *configuration; /* a reference; NULL without a head */
-    char *alone;
-    bool written; /* within a transaction */
-    bool done;    /* it is on disk */
+    struct queued *first, *last; /* its parts, as they were queued */
+    const uint8_t *bytes;        /* of all of them; while it is written */
+    size_t size;
+    const struct journal_configuration *configuration; /* NULL without a head */
+    const char *alone;                                 /* NULL none */
+    bool written;                                      /* within a transaction */
+    bool done;                                         /* it is on disk */
 };
-
-/* A flood: one network, one verdict, one reason. */
-struct fold {
-    UT_hash_handle hh;
-    uint64_t key;
-    unsigned count;    /* in this minute */
-    journal_id leader; /* stands for those beyond FOLD_FROM */
-    uint64_t folded;   /* not written yet: so many more */
-    int64_t last_ms;
-};
-
-/* --- the files --- */
-
-void writer_close_day(struct open_day *day)
-{
-    if (day->day == NULL)
-        return;
-    if (day->in_transaction)
-        day_cancel(day->day);
-    day_close(day->day);
-    *day = (struct open_day){0};
-}
-
-static void close_days(struct journal *journal)
-{
-    for (int i = 0; i < OPEN_DAYS; i++)
-        writer_close_day(&journal->days[i]);
-}
-
-/* The place for one more file: a free one, or that of the oldest day that nothing is being
- * written to. */
-static struct open_day *place(struct journal *journal)
-{
-    struct open_day *oldest = NULL;
-
-    for (int i = 0; i < OPEN_DAYS; i++) {
-        struct open_day *day = &journal->days[i];
-
-        if (day->day == NULL)
-            return day;
-        if (!day->in_transaction && (oldest == NULL || day->number < oldest->number))
-            oldest = day;
-    }
-    if (oldest != NULL)
-        writer_close_day(oldest);
-    return oldest;
-}
-
-/* A broken file is put aside, with what belongs to it, so that today's mail is kept all the
- * same. */
-static void put_aside(const char *path, const char *error)
-{
-    static const char *const endings[] = {"", "-wal", "-shm"};
-    char from[PATH_MAX], to[PATH_MAX];
-    long long now = (long long)time(NULL);
-
-    for (int i = 0; i < 3; i++) {
-        int n = snprintf(from, sizeof from, "%s%s", path, endings[i]);
-        int m = snprintf(to, sizeof to, "%s.damaged-%lld%s", path, now, endings[i]);
-
-        if (n < 0 || n >= PATH_MAX || m < 0 || m >= PATH_MAX || rename(from, to) != 0) {
-            if (i == 0)
-                return; /* opening it fails again, and says why */
-        } else if (i == 0) {
-            log_error("journal: %s: kept as %s, a new file is begun", error, to);
-        }
-    }
-}
-
-struct open_day *writer_day(struct journal *journal, int64_t number, enum day_kind kind,
-                            char error[static DAY_ERROR_SIZE])
-{
-    struct open_day *day;
-    char path[PATH_MAX];
-    enum day_result result;
-
-    for (int i = 0; i < OPEN_DAYS; i++)
-        if (journal->days[i].day != NULL && journal->days[i].number == number &&
-            journal->days[i].kind == kind)
-            return &journal->days[i];
-    day = place(journal);
-    if (day == NULL || !day_path(journal->directory, number, kind, path)) {
-        text_sentence(error, DAY_ERROR_SIZE, "no place for one more day");
-        return NULL;
-    }
-    result = day_open(path, journal->key, &day->day, error);
-    if (result == DAY_DAMAGED) {
-        put_aside(path, error);
-        result = day_open(path, journal->key, &day->day, error);
-    }
-    if (result != DAY_OK)
-        return NULL;
-    day->number = number;
-    day->kind = kind;
-    return day;
-}
-
-/* Files that somebody has removed are begun again: what is written to them is lost. */
-static void close_removed(struct journal *journal)
-{
-    char path[PATH_MAX];
-
-    for (int i = 0; i < OPEN_DAYS; i++) {
-        struct open_day *day = &journal->days[i];
-
-        if (day->day != NULL &&
-            day_path(journal->directory, day->number, day->kind, path) &&
-            !day_is_at(day->day, path)) {
-            log_error("journal: %s was removed or replaced: what is there now is used",
-                      path);
-            writer_close_day(day);
-        }
-    }
-}
 
 /* --- one decision --- */
 
@@ -155,7 +39,7 @@ static void close_removed(struct journal *journal)
 static void mask_part(const uint8_t *key, const uint8_t *bytes, size_t size,
                       struct octets *out)
 {
-    char sender[DAY_MASKED_SIZE], login[DAY_MASKED_SIZE], entry[DAY_MASKED_SIZE];
+    char sender[TOKEN_MASKED_SIZE], login[TOKEN_MASKED_SIZE], entry[TOKEN_MASKED_SIZE];
     struct record record;
 
     if (record_decode(bytes, size, &record) != 0) {
@@ -163,9 +47,9 @@ static void mask_part(const uint8_t *key, const uint8_t *bytes, size_t size,
         return;
     }
     if (record_has_head(bytes, size)) {
-        day_mask(key, record.sender, sender);
-        day_mask(key, record.login, login);
-        day_mask_entry(key, record.entry, entry);
+        token_mask(key, record.sender, sender);
+        token_mask(key, record.login, login);
+        token_mask_entry(key, record.entry, entry);
         record.sender = sender;
         record.login = login;
         record.entry = entry;
@@ -173,7 +57,7 @@ static void mask_part(const uint8_t *key, const uint8_t *bytes, size_t size,
             record.reason = ""; /* some lists repeat in it what they were asked for */
         record_add_head(out, &record);
     } else if (record.recipient_count > 0) {
-        day_mask(key, record.recipients[0].text, sender);
+        token_mask(key, record.recipients[0].text, sender);
         record.recipients[0].text = sender;
         record_add_recipient(out, &record.recipients[0]);
     } else {
@@ -182,11 +66,11 @@ static void mask_part(const uint8_t *key, const uint8_t *bytes, size_t size,
     record_clear(&record);
 }
 
-static void mask(const uint8_t *key, const struct octets *in, struct octets *out)
+static void mask(const uint8_t *key, const struct pending *p, struct octets *out)
 {
     size_t size;
 
-    for (const uint8_t *at = in->bytes, *end = at + in->used; at < end; at += size) {
+    for (const uint8_t *at = p->bytes, *end = at + p->size; at < end; at += size) {
         size = record_part_size(at, (size_t)(end - at));
         if (size == 0)
             out->failed = true;
@@ -203,7 +87,7 @@ static enum day_result add_masked(struct day *day, const struct pending *p,
     struct record record;
     enum day_result result = DAY_OK; /* without memory it is lost, the others are not */
 
-    mask(day_key(day), &p->octets, &masked);
+    mask(day_key(day), p, &masked);
     if (!masked.failed && record_decode(masked.bytes, masked.used, &record) == 0) {
         result = day_note_masked(day, error);
         if (result == DAY_OK)
@@ -228,148 +112,27 @@ static enum day_result add_to(struct open_day *day, const struct pending *p,
         result = day_add_alone(day->day, p->alone, error);
     if (result != DAY_OK)
         return result;
-    return local_parts ? day_add(day->day, p->key.id, p->octets.bytes, p->octets.used,
-                                 record, error)
+    return local_parts ? day_add(day->day, p->key.id, p->bytes, p->size, record, error)
                        : add_masked(day->day, p, error);
 }
 
-static struct open_day *day_for(struct journal *journal, journal_id id, bool refused,
-                                char error[static DAY_ERROR_SIZE])
+/* Returns false: no memory. */
+static bool join_parts(struct journal *journal, struct pending *p)
 {
-    struct open_day *day = writer_day(journal, day_of(journal_id_time(id)),
-                                      refused ? DAY_REFUSED : DAY_ACCEPTED, error);
+    struct octets *joined = &journal->joined;
 
-    if (day == NULL || day->in_transaction)
-        return day;
-    switch (day_begin(day->day, error)) {
-    case DAY_OK:
-        day->in_transaction = true;
-        return day;
-    case DAY_DAMAGED:
-        journal->damaged = day;
-        return NULL;
-    case DAY_FAILED:
-        return NULL;
+    if (p->first == p->last) {
+        p->bytes = (const uint8_t *)(p->first + 1);
+        p->size = p->first->size;
+        return true;
     }
-    abort();
-}
-
-/* --- floods --- */
-
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 29;
-}
-
-static uint64_t fold_key(const struct record *r)
-{
-    struct network network;
-    uint64_t key = mix(1, r->verdict);
-
-    network_of(&r->client, r->client.family == 4 ? 24 : 48, &network);
-    for (size_t i = 0; i < sizeof network.base.octets; i++)
-        key = mix(key, network.base.octets[i]);
-    for (const char *p = r->entry; *p != '\0'; p++)
-        key = mix(key, (uint8_t)*p);
-    for (size_t i = 0; i < r->answer_count; i++)
-        if (r->answers[i].weight != 0)
-            key = mix(key, (uint64_t)r->answers[i].list << 8 | r->answers[i].check);
-    return key;
-}
-
-static void forget_folds(struct journal *journal)
-{
-    struct fold *fold, *next;
-
-    HASH_ITER (hh, journal->folds, fold, next) {
-        HASH_DEL(journal->folds, fold);
-        free(fold);
-    }
-}
-
-static struct fold *fold_of(struct journal *journal, const struct record *r)
-{
-    uint64_t key = fold_key(r);
-    struct fold *fold;
-
-    HASH_FIND(hh, journal->folds, &key, sizeof key, fold);
-    if (fold != NULL || HASH_COUNT(journal->folds) >= FOLDS_MAX)
-        return fold;
-    fold = calloc(1, sizeof *fold);
-    if (fold == NULL)
-        return NULL;
-    fold->key = key;
-    HASH_ADD(hh, journal->folds, key, sizeof fold->key, fold);
-    return fold;
-}
-
-/* Whether the decision is one of a flood, which another one stands for: of what was
- * refused or put off from one network for the same reason, after the first of a minute.
- * Accepted mail is never folded. */
-static bool is_folded(struct journal *journal, const struct pending *p,
-                      const struct record *r, struct fold **out)
-{
-    struct fold *fold;
-
-    if (p->configuration == NULL || !r->has_client || r->verdict < 2)
-        return false;
-    fold = fold_of(journal, r);
-    *out = fold;
-    if (fold == NULL || ++fold->count <= FOLD_FROM)
-        return false;
-    if (fold->leader == 0) {
-        fold->leader = p->key.id;
-        return false;
-    }
-    return true;
-}
-
-/* Writes how many more there were to those that stand for them. */
-static enum day_result write_folds(struct journal *journal,
-                                   char error[static DAY_ERROR_SIZE])
-{
-    struct fold *fold, *next;
-    struct record none = {.sender = "", .login = "", .queue_id = "", .entry = ""};
-    enum day_result result = DAY_OK;
-
-    if (!journal->has_folded)
-        return DAY_OK;
-    journal->has_folded = false;
-    HASH_ITER (hh, journal->folds, fold, next) {
-        struct octets octets = {0};
-        struct open_day *day;
-
-        if (fold->folded == 0 || result != DAY_OK)
-            continue;
-        record_add_folded(&octets, fold->folded, fold->last_ms);
-        day = day_for(journal, fold->leader, true, error);
-        result = day == NULL ? DAY_FAILED
-                             : day_add(day->day, fold->leader, octets.bytes, octets.used,
-                                       &none, error);
-        if (result == DAY_DAMAGED)
-            journal->damaged = day;
-        free(octets.bytes);
-        fold->folded = 0;
-    }
-    return result;
-}
-
-static enum day_result write_folded(struct journal *journal, struct day *day,
-                                    journal_id id, struct fold *fold, int64_t at_ms,
-                                    char error[static DAY_ERROR_SIZE])
-{
-    enum day_result result = day_add_folded(day, id, fold->leader, error);
-
-    if (result != DAY_OK)
-        return result;
-    fold->folded++;
-    journal->has_folded = true;
-    fold->last_ms = at_ms;
-    pthread_mutex_lock(&journal->lock);
-    journal->stats.folded++;
-    pthread_mutex_unlock(&journal->lock);
-    return result;
+    joined->used = 0;
+    joined->failed = false;
+    for (const struct queued *q = p->first; q != NULL; q = q->next)
+        octets_add(joined, q + 1, q->size);
+    p->bytes = joined->bytes;
+    p->size = joined->used;
+    return !joined->failed;
 }
 
 static enum day_result write_one(struct journal *journal, struct pending *p,
@@ -381,14 +144,15 @@ static enum day_result write_one(struct journal *journal, struct pending *p,
     enum day_result result;
 
     /* what a flood is known by is in the answers; else they are not needed here */
-    if ((p->key.refused ? record_decode : record_decode_envelope)(
-            p->octets.bytes, p->octets.used, &record) != 0)
+    if (!join_parts(journal, p) ||
+        (p->key.refused ? record_decode : record_decode_envelope)(p->bytes, p->size,
+                                                                  &record) != 0)
         return DAY_OK; /* no memory: it is lost, the others are not */
-    day = day_for(journal, p->key.id, p->key.refused, error);
+    day = open_day_for(journal, p->key.id, p->key.refused, error);
     if (day == NULL)
         result = DAY_FAILED;
-    else if (is_folded(journal, p, &record, &fold))
-        result = write_folded(journal, day->day, p->key.id, fold, record.at_ms, error);
+    else if (p->configuration != NULL && flood_has(journal, p->key.id, &record, &fold))
+        result = flood_add(journal, day->day, p->key.id, fold, record.at_ms, error);
     else if (p->configuration == NULL && p->key.refused &&
              day_leader(day->day, p->key.id) != 0)
         result = DAY_OK; /* what follows of one that is folded */
@@ -402,62 +166,46 @@ static enum day_result write_one(struct journal *journal, struct pending *p,
 
 /* --- a batch --- */
 
-static struct pending *pending_of(struct pending **table, const struct queued *q)
+/* How many there are in a batch, or only those with a head. */
+static size_t count_queued(const struct octets *batch, bool heads)
 {
-    struct pending *p, sought = {.key = {q->id, q->refused}};
+    size_t count = 0;
 
-    HASH_FIND(hh, *table, &sought.key, sizeof sought.key, p);
-    if (p != NULL)
-        return p;
-    p = calloc(1, sizeof *p);
-    if (p == NULL)
+    for (const struct queued *q = queued_next(batch, NULL); q != NULL;
+         q = queued_next(batch, q))
+        count += !heads || q->configuration != NULL;
+    return count;
+}
+
+/* The decisions of a batch, in the order in which they were begun. Returns their memory, to
+ * be freed; NULL: there is none. */
+static struct pending *gather(const struct octets *batch, struct pending **table)
+{
+    struct pending *all = calloc(count_queued(batch, false), sizeof *all);
+    struct pending *p, *unused = all;
+
+    *table = NULL;
+    if (all == NULL)
         return NULL;
-    p->key.id = q->id;
-    p->key.refused = q->refused;
-    HASH_ADD(hh, *table, key, sizeof p->key, p);
-    return p;
-}
-
-/* Takes the queued ones apart into what is known of each decision; frees them. */
-static void gather(struct queued *first, struct pending **table)
-{
-    for (struct queued *q = first, *next; q != NULL; q = next) {
-        struct pending *p = pending_of(table, q);
-
-        next = q->next;
-        if (p != NULL && p->octets.bytes == NULL) {
-            p->octets = q->octets;
-            q->octets = (struct octets){0};
-        } else if (p != NULL) {
-            octets_add(&p->octets, q->octets.bytes, q->octets.used);
+    for (struct queued *q = queued_next(batch, NULL); q != NULL;
+         q = queued_next(batch, q)) {
+        unused->key.id = q->id;
+        unused->key.refused = q->refused;
+        HASH_FIND(hh, *table, &unused->key, sizeof unused->key, p);
+        if (p == NULL) {
+            p = unused++;
+            p->first = q;
+            HASH_ADD(hh, *table, key, sizeof p->key, p);
+        } else {
+            p->last->next = q;
         }
-        if (p != NULL && q->configuration != NULL) {
-            journal_configuration_unref(p->configuration);
+        p->last = q;
+        if (q->configuration != NULL)
             p->configuration = q->configuration;
-            q->configuration = NULL;
-        }
-        if (p != NULL && p->alone == NULL) {
+        if (p->alone == NULL)
             p->alone = q->alone;
-            q->alone = NULL;
-        }
-        journal_configuration_unref(q->configuration);
-        free(q->octets.bytes);
-        free(q->alone);
-        free(q);
     }
-}
-
-static void free_pending(struct pending **table)
-{
-    struct pending *p, *next;
-
-    HASH_ITER (hh, *table, p, next) {
-        HASH_DEL(*table, p);
-        free(p->octets.bytes);
-        journal_configuration_unref(p->configuration);
-        free(p->alone);
-        free(p);
-    }
+    return all;
 }
 
 /* Notes what of a batch is in a file that was committed, so that it is not written again. */
@@ -489,51 +237,26 @@ static enum day_result commit(struct journal *journal, struct pending *table,
     return result;
 }
 
-static void new_minute(struct journal *journal)
-{
-    int64_t minute = (int64_t)time(NULL) / 60;
-
-    if (minute == journal->fold_minute)
-        return;
-    journal->fold_minute = minute;
-    forget_folds(journal);
-}
-
-/* Whether its file can be written beside those that are being written. */
-static bool has_place(const struct journal *journal, const struct pending *p)
-{
-    enum day_kind kind = p->key.refused ? DAY_REFUSED : DAY_ACCEPTED;
-    int64_t number = day_of(journal_id_time(p->key.id));
-
-    for (int i = 0; i < OPEN_DAYS; i++) {
-        const struct open_day *day = &journal->days[i];
-
-        if (!day->in_transaction || (day->number == number && day->kind == kind))
-            return true;
-    }
-    return false;
-}
-
 /* Writes what of a batch is not on disk yet: of each file all of it, or nothing. */
 static enum day_result write_batch(struct journal *journal, struct pending *table,
                                    bool local_parts, char error[static DAY_ERROR_SIZE])
 {
     enum day_result result = DAY_OK;
 
-    new_minute(journal);
+    floods_new_minute(journal);
     for (struct pending *p = table; p != NULL; p = p->hh.next)
         p->written = p->done;
     for (struct pending *p = table; p != NULL && result == DAY_OK; p = p->hh.next) {
         if (p->done)
             continue;
-        if (!has_place(journal, p))
+        if (!open_days_have_place(journal, p->key.id, p->key.refused))
             result = commit(journal, table, error);
         if (result == DAY_OK)
             result = write_one(journal, p, local_parts, error);
         p->written = result == DAY_OK;
     }
     if (result == DAY_OK)
-        result = write_folds(journal, error);
+        result = floods_write(journal, error);
     if (result == DAY_OK)
         result = commit(journal, table, error);
     return result;
@@ -556,8 +279,8 @@ static void fail(struct journal *journal, const char *error, uint64_t decisions)
 {
     uint64_t dropped;
 
-    close_days(journal);
-    forget_folds(journal);
+    open_days_close(journal);
+    floods_forget(journal);
     journal->damaged = NULL;
     journal->retry_ms = clock_ms() + RETRY_MS;
     pthread_mutex_lock(&journal->lock);
@@ -586,7 +309,7 @@ static void recover(struct journal *journal)
     journal->retry_ms = 0;
     if (!failing)
         return;
-    day = writer_day(journal, day_of(gap.ended_ms / 1000), DAY_REFUSED, error);
+    day = open_day_get(journal, day_of(gap.ended_ms / 1000), DAY_REFUSED, error);
     if (day == NULL ||
         day_add_gap(day->day, gap.began_ms, gap.ended_ms, gap.dropped, error) != DAY_OK) {
         fail(journal, error, 0);
@@ -605,7 +328,7 @@ static int prepare(struct journal *journal, int64_t min_free,
                    char error[static DAY_ERROR_SIZE])
 {
     if (!retention_has_lock(journal)) {
-        close_days(journal);
+        open_days_close(journal);
         if (retention_lock(journal, error) != 0)
             return -1;
     }
@@ -614,7 +337,7 @@ static int prepare(struct journal *journal, int64_t min_free,
         return -1;
     }
     journal->has_key = true;
-    close_removed(journal);
+    open_days_close_removed(journal);
     if (journal->full) {
         text_sentence(error, DAY_ERROR_SIZE, "%s: today's alone are larger than max-size",
                       journal->directory);
@@ -623,39 +346,27 @@ static int prepare(struct journal *journal, int64_t min_free,
     return retention_check_free(journal->directory, min_free, error);
 }
 
-/* Puts the file aside that writing has found to be broken. */
-static bool replace_damaged(struct journal *journal, const char *error)
+/* Writes the batch that was taken. */
+static void deal_with(struct journal *journal, const struct journal_settings *settings)
 {
-    struct open_day *day = journal->damaged;
-    char path[PATH_MAX];
-
-    if (day == NULL || !day_path(journal->directory, day->number, day->kind, path))
-        return false;
-    journal->damaged = NULL;
-    close_days(journal);
-    put_aside(path, error);
-    return true;
-}
-
-static void deal_with(struct journal *journal, struct queued *first,
-                      const struct journal_settings *settings)
-{
-    struct pending *table = NULL;
+    struct pending *table, *all = gather(&journal->batch, &table);
     char error[DAY_ERROR_SIZE] = "";
     enum day_result result = DAY_FAILED;
 
-    gather(first, &table);
+    if (all == NULL) {
+        fail(journal, "out of memory", count_queued(&journal->batch, true));
+        return;
+    }
     if (journal->retry_ms > clock_ms()) {
         pthread_mutex_lock(&journal->lock);
         journal_note_dropped(journal, count_begun(table, false), NULL);
         pthread_mutex_unlock(&journal->lock);
-        free_pending(&table);
-        return;
+        goto out;
     }
     if (prepare(journal, settings->min_free, error) == 0)
         result = write_batch(journal, table, settings->local_parts, error);
-    if (journal->damaged != NULL && replace_damaged(journal, error)) {
-        forget_folds(journal);
+    if (journal->damaged != NULL && open_days_replace_damaged(journal, error)) {
+        floods_forget(journal);
         result = write_batch(journal, table, settings->local_parts, error);
     }
     if (result == DAY_OK)
@@ -665,7 +376,9 @@ static void deal_with(struct journal *journal, struct queued *first,
     pthread_mutex_lock(&journal->lock);
     journal->stats.written += count_begun(table, true);
     pthread_mutex_unlock(&journal->lock);
-    free_pending(&table);
+out:
+    HASH_CLEAR(hh, table);
+    free(all);
 }
 
 /* Where nothing can be written, or nothing was yet, it is tried without a decision, too:
@@ -713,15 +426,16 @@ static void merge(struct journal *journal)
             continue;
         day->merged = !day_merge(day->day);
         if (day->merged && day->number < today - 1)
-            writer_close_day(day);
+            open_day_close(day);
         return;
     }
 }
 
 /* Waits for the next batch; takes it. Returns false at the end. */
-static bool take_batch(struct journal *journal, struct queued **first, uint64_t *put,
+static bool take_batch(struct journal *journal, uint64_t *put,
                        struct journal_settings *settings)
 {
+    struct octets empty = journal->batch;
     struct timespec until = clock_timespec(clock_ms() + COMMIT_MS);
     int rc = 0;
     bool go_on;
@@ -730,13 +444,11 @@ static bool take_batch(struct journal *journal, struct queued **first, uint64_t 
     while (rc == 0 && journal->queued_count < BATCH && journal->flushing == 0 &&
            !journal->stopping)
         rc = pthread_cond_timedwait(&journal->wake, &journal->lock, &until);
-    *first = journal->first;
+    journal->batch = journal->queue;
+    journal->queue = empty;
+    journal->queued_count = 0;
     *put = journal->put;
     *settings = journal->settings;
-    journal->first = NULL;
-    journal->last = &journal->first;
-    journal->queued_bytes = 0;
-    journal->queued_count = 0;
     go_on = !journal->stopping;
     pthread_mutex_unlock(&journal->lock);
     return go_on;
@@ -753,16 +465,16 @@ void *writer_main(void *context)
 {
     struct journal *journal = context;
     struct journal_settings settings;
-    struct queued *first;
     uint64_t put;
     bool go_on;
 
     do {
-        go_on = take_batch(journal, &first, &put, &settings);
-        if (first != NULL)
-            deal_with(journal, first, &settings);
+        go_on = take_batch(journal, &put, &settings);
+        if (journal->batch.used > 0)
+            deal_with(journal, &settings);
         else
             try_again(journal, &settings);
+        queue_clear(&journal->batch);
         pthread_mutex_lock(&journal->lock);
         journal->taken = put;
         pthread_cond_broadcast(&journal->written);
@@ -770,8 +482,8 @@ void *writer_main(void *context)
         tend(journal);
         merge(journal);
     } while (go_on);
-    close_days(journal);
-    forget_folds(journal);
+    open_days_close(journal);
+    floods_forget(journal);
     if (journal->lock_fd >= 0)
         close(journal->lock_fd);
     pthread_mutex_lock(&journal->lock);

@@ -187,6 +187,8 @@ static void hand_over(struct session *session, const char *alone)
     if (kept->octets.used > 0)
         journal_put(session->policy->journal, session->id, kept->refused, &kept->octets,
                     session->policy->configuration, alone);
+    kept->octets.used = 0;
+    kept->octets.failed = false;
 }
 
 /* The head, before the recipients that are there already. */

@@ -9,6 +9,7 @@ librblmilter_a_SOURCES += \
 	src/policy/verdict_log.c src/policy/verdict_log.h \
 	src/policy/replay.c src/policy/replay.h \
 	src/policy/replay_change.c src/policy/replay_change.h \
+	src/policy/replay_lists.c src/policy/replay_parts.h \
 	src/policy/replay_rules.c src/policy/replay_rules.h \
 	src/policy/reply.c src/policy/reply.h \
 	src/policy/session.c src/policy/session.h \

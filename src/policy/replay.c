@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "policy/replay.h"
+#include "policy/replay_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,23 +9,6 @@
 #include "blocklist/blocklist.h"
 #include "dnsbl/result.h"
 #include "policy/exempt.h"
-#include "policy/subject.h"
-
-/* A list of the configuration that counts, and the one of that name then. */
-struct replay_list {
-    const struct list *list;
-    const struct list *then; /* NULL: there was none */
-    size_t then_index;
-    bool same_query; /* what it answered then is what it would answer now */
-    int least, most;
-};
-
-struct replay {
-    const struct config *config;
-    struct replay_list *lists;
-    size_t count;
-    bool same_strip, same_senders, same_recipients;
-};
 
 static bool texts_equal(const char *a, const char *b)
 {
@@ -158,14 +141,14 @@ void replay_case_clear(struct replay_case *c)
     *c = (struct replay_case){0};
 }
 
-static void know_helo(struct replay_case *c)
+void replay_know_helo(struct replay_case *c)
 {
     if (!c->helo_known && domain_canonical(c->record->helo, c->envelope.helo) != 0)
         c->envelope.helo[0] = '\0';
     c->helo_known = true;
 }
 
-static void know_sender(struct replay_case *c)
+void replay_know_sender(struct replay_case *c)
 {
     if (c->sender_known)
         return;
@@ -182,201 +165,13 @@ static bool is_hidden(const char *address)
     return address[0] == '~' && strcspn(address + 1, "@") == 26;
 }
 
-/* --- one list --- */
-
-/* What a list adds up to for the case. */
-struct sum {
-    int weight, held;
-    bool unheard, absent;
-    bool silent; /* it may say anything between its bounds */
-    enum replay_unknown unknown;
-};
-
-/* Whether the list looks at that subject at all, by what costs nothing to see. */
-static bool wants(const struct list *list, enum check check, const struct replay_case *c)
-{
-    const struct envelope *e = &c->envelope;
-
-    if (list->mode == LIST_OFF || (list->checks & 1u << check) == 0)
-        return false;
-    if (list->when == WHEN_NULL_SENDER &&
-        (c->record->stage < STAGE_MAIL || c->record->sender[0] != '\0'))
-        return false;
-    return check != CHECK_CLIENT ||
-           (e->has_client && !(e->client.family == 6 && !list->ipv6));
-}
-
-/* Whether some list was queried about the whole subject, so that any can be. */
-static bool was_looked_up(enum check check, const struct replay_case *c)
-{
-    for (size_t i = 0; i < c->then->list_count; i++)
-        if (c->answers[i * CHECK_COUNT + check] != NULL &&
-            !c->then->lists[i].organizational)
-            return true;
-    return false;
-}
-
-/* Whether a list that has no answer of the subject would be queried about it. */
-static bool is_looked_up(const struct replay_list *l, enum check check,
-                         struct replay_case *c, const struct suffix_list *suffixes)
-{
-    char name[DOMAIN_SIZE];
-
-    /* it was asked under the same conditions then, and found nothing to ask about */
-    if (c->asked_all && l->then != NULL && l->same_query && l->then->after_count == 0 &&
-        wants(l->then, check, c))
-        return false;
-    if (!l->list->organizational && was_looked_up(check, c))
-        return true;
-    if (check == CHECK_HELO)
-        know_helo(c);
-    if (check_stage(check) >= STAGE_MAIL || l->list->when == WHEN_NULL_SENDER)
-        know_sender(c);
-    if (check_stage(check) == STAGE_EOM)
-        return true; /* which addresses the headers had is not kept */
-    return subject_query_name(l->list, check, 0, &c->envelope, suffixes, name) == 0;
-}
-
-/* Answers that the daemon did not believe then, as the list was lying, or in doubt. */
-static bool was_disbelieved(const struct replay_list *l, const struct record_answer *a)
-{
-    return a->skip[0] != '\0' ||
-           (a->counted && a->state == RESULT_LISTED && !a->monitor && a->weight == 0 &&
-            result_of_addresses(l->then, a->addresses, a->address_count).weight != 0);
-}
-
-/* Adds what the list answered then, weighed by its codes now. */
-static void add_answer(struct sum *sum, const struct replay_list *l,
-                       const struct record_answer *a)
-{
-    struct dnsbl_result result = {.state = RESULT_NOT_LISTED};
-
-    if (a->address_count > 0)
-        result = result_of_addresses(l->list, a->addresses, a->address_count);
-    else if (a->status != DNS_NONE)
-        result.state = RESULT_FAILED;
-    if (was_disbelieved(l, a)) {
-        sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
-        if (strcmp(a->skip, "unchecked") == 0 && result.state == RESULT_LISTED)
-            sum->held = result_heavier(sum->held, result.weight);
-        else
-            sum->unheard |= strcmp(a->skip, "unchecked") != 0;
-        return;
-    }
-    if (result.state == RESULT_LISTED)
-        sum->weight = result_heavier(sum->weight, result.weight);
-    sum->unheard |= result.state != RESULT_LISTED && result.state != RESULT_NOT_LISTED;
-}
-
-/* Whether what the list said of it is known: by the time of the verdict, or soon enough
- * after it that a verdict that waits for it has it. */
-static bool has_said(const struct record_answer *a, int deadline_ms)
-{
-    return a->counted ? a->skip[0] == '\0' || a->status != DNS_NOT_ASKED
-                      : !a->late && a->status != DNS_NOT_ASKED && a->ms < deadline_ms;
-}
-
-static void add_subject(struct sum *sum, const struct replay_list *l, enum check check,
-                        struct replay_case *c, const struct config *config)
-{
-    const struct record_answer *a =
-        l->then != NULL ? c->answers[l->then_index * CHECK_COUNT + check] : NULL;
-    enum replay_unknown unknown = UNKNOWN_NOT_QUERIED;
-
-    if (!wants(l->list, check, c))
-        return;
-    if (a != NULL && l->same_query) {
-        if (has_said(a, config->resolver.deadline_ms)) {
-            add_answer(sum, l, a);
-            return;
-        }
-        if (!a->counted)
-            unknown = UNKNOWN_NO_ANSWER;
-        sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
-    } else {
-        if (!is_looked_up(l, check, c, config->suffixes))
-            return;
-        if (l->then != NULL && l->then->mode != LIST_OFF && !l->same_query)
-            unknown = UNKNOWN_OTHER_QUERY;
-    }
-    sum->silent = sum->unheard = true;
-    sum->unknown = unknown;
-}
-
-/* --- all lists --- */
-
-static uint64_t mix(uint64_t hash, uint64_t value)
+uint64_t replay_mix(uint64_t hash, uint64_t value)
 {
     hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
     return hash ^ hash >> 29;
 }
 
-/* What the range of a judgement is about: the list that may move it most. */
-struct widest {
-    int missing; /* what all allow lists that stay silent could have taken off */
-    int width;
-    enum replay_unknown unknown;
-    const struct list *list;
-};
-
-/* As add_sum in tally.c has it, for what has no answer any more. */
-static void add_sum(struct tally *tally, int *silent_missing, const struct sum *sum,
-                    const struct replay_list *l)
-{
-    int weight = sum->weight, low = weight, high = weight;
-
-    if (sum->silent && weight <= 0 && l->least < weight)
-        low = l->least;
-    if (sum->silent && l->most > weight)
-        high = l->most;
-    tally->score += weight;
-    tally->least += low;
-    tally->most += high;
-    if (l->least >= 0 || sum->absent)
-        return;
-    if (sum->held < 0)
-        tally->missing += sum->held;
-    else if (sum->unheard && weight > l->least && sum->silent)
-        *silent_missing += l->least - (weight < 0 ? weight : 0);
-    else if (sum->unheard && weight > l->least)
-        tally->missing += l->least - (weight < 0 ? weight : 0);
-}
-
-static void add_list(const struct replay *replay, const struct replay_list *l,
-                     struct replay_case *c, enum stage upto, struct replayed *out,
-                     struct widest *widest)
-{
-    struct sum sum = {0};
-    int before = out->tally.most - out->tally.least, width;
-
-    for (int check = 0; check < CHECK_COUNT; check++)
-        if ((l->list->checks & 1u << check) != 0 &&
-            (upto >= STAGE_RCPT || check_stage((enum check)check) <= upto) &&
-            !(l->list->when == WHEN_NULL_SENDER && upto < STAGE_MAIL))
-            add_subject(&sum, l, (enum check)check, c, replay->config);
-    add_sum(&out->tally, &widest->missing, &sum, l);
-    if (!sum.silent)
-        return;
-    out->silent = mix(out->silent, l->then != NULL ? l->then_index + 1 : 0);
-    out->silent =
-        mix(out->silent, (uint64_t)(uint32_t)l->least << 32 | (uint32_t)l->most);
-    out->silent = mix(out->silent, sum.unknown);
-    width = out->tally.most - out->tally.least - before;
-    if (width <= widest->width)
-        return;
-    widest->width = width;
-    widest->unknown = sum.unknown;
-    widest->list = l->list;
-}
-
-static enum verdict verdict_at(const struct config *config, int score, int missing)
-{
-    struct tally tally = {.score = score, .missing = missing};
-
-    return verdict_of_tally(config, &tally);
-}
-
-static void widen(struct replayed *out, enum verdict verdict)
+void replay_widen(struct replayed *out, enum verdict verdict)
 {
     if (verdict < out->mildest)
         out->mildest = verdict;
@@ -388,32 +183,13 @@ static void widen(struct replayed *out, enum verdict verdict)
 static void doubt(struct replayed *out, enum verdict mildest, enum verdict severest,
                   enum replay_unknown unknown)
 {
-    out->silent = mix(out->silent, 0x100u + unknown);
+    out->silent = replay_mix(out->silent, 0x100u + unknown);
     if (mildest >= out->mildest && severest <= out->severest)
         return;
-    widen(out, mildest);
-    widen(out, severest);
+    replay_widen(out, mildest);
+    replay_widen(out, severest);
     out->unknown = unknown;
     out->list = NULL;
-}
-
-/* The verdict of the score, with the lists that look at what is known at that stage. */
-static void judge_score(const struct replay *replay, struct replay_case *c,
-                        enum stage upto, struct replayed *out)
-{
-    const struct config *config = replay->config;
-    struct widest widest = {0};
-
-    for (size_t i = 0; i < replay->count; i++)
-        add_list(replay, &replay->lists[i], c, upto, out, &widest);
-    out->mildest = out->severest =
-        verdict_at(config, out->tally.least, out->tally.missing);
-    widen(out, verdict_at(config, out->tally.most, out->tally.missing));
-    widen(out, verdict_at(config, out->tally.score, out->tally.missing + widest.missing));
-    if (out->mildest == out->severest)
-        return;
-    out->unknown = widest.unknown;
-    out->list = widest.list;
 }
 
 /* --- who is exempt --- */
@@ -441,7 +217,7 @@ static const char *exempt_of(const struct replay *replay, struct replay_case *c,
     const char *reason;
 
     if (count > 0)
-        know_sender(c);
+        replay_know_sender(c);
     reason = exempt_reason(replay->config, &c->envelope);
     if (reason != NULL || !is_hidden(r->sender))
         return reason;
@@ -525,10 +301,10 @@ static void judge_stage(const struct replay *replay, struct replay_case *c,
     if (!judge_entry(r, upto, out)) {
         out->exempt = exempt_of(replay, c, &sure);
         if (out->exempt == NULL)
-            judge_score(replay, c, upto, out);
+            replay_judge_score(replay, c, upto, out);
         if (!sure) {
             doubt(out, VERDICT_ACCEPT, VERDICT_ACCEPT, UNKNOWN_LOCAL_PART);
-            out->silent = mix(out->silent, replay->same_senders ? 1 : 2);
+            out->silent = replay_mix(out->silent, replay->same_senders ? 1 : 2);
         }
     }
     if (upto >= STAGE_MAIL && is_stripped_otherwise(replay, r))

@@ -19,23 +19,7 @@
 #include <unistd.h>
 
 #include "blocklist/admin.h"
-
-static int64_t now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-/* splitmix64: a number that looks random for each i. */
-static uint64_t mix(uint64_t i)
-{
-    i += 0x9e3779b97f4a7c15ULL;
-    i = (i ^ (i >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    i = (i ^ (i >> 27)) * 0x94d049bb133111ebULL;
-    return i ^ (i >> 31);
-}
+#include "tool.h"
 
 /* The text of row i. salt keeps what is asked for and not listed apart. */
 static void row_text(uint64_t i, const char *salt, char out[static 128])
@@ -113,7 +97,7 @@ static int import_rows(const char *path, uint64_t count)
     struct blocklist_import_counts counts;
     char text[128], error[BLOCKLIST_ERROR_SIZE], why[ENTRY_ERROR_SIZE];
     struct blocklist_import *import = blocklist_import_begin(blocklist, &options, error);
-    int64_t start = now_ns(), fed;
+    int64_t start = clock_ns(CLOCK_MONOTONIC), fed;
 
     for (uint64_t i = 0; import != NULL && i < count; i++) {
         struct entry entry;
@@ -126,7 +110,7 @@ static int import_rows(const char *path, uint64_t count)
             return 1;
         }
     }
-    fed = now_ns();
+    fed = clock_ns(CLOCK_MONOTONIC);
     if (import == NULL ||
         blocklist_import_commit(import, false, &counts, error) != BLOCKLIST_OK) {
         fprintf(stderr, "%s\n", error);
@@ -135,11 +119,12 @@ static int import_rows(const char *path, uint64_t count)
     printf("import rows=%" PRIu64 " added=%" PRIu64 " changed=%" PRIu64 " feed_s=%.1f "
            "commit_s=%.1f rows_per_s=%.0f peak_kb=%ld\n",
            counts.rows, counts.added, counts.changed, (double)(fed - start) / 1e9,
-           (double)(now_ns() - fed) / 1e9,
-           (double)count * 1e9 / (double)(now_ns() - start), memory_kb("VmHWM:"));
-    start = now_ns();
+           (double)(clock_ns(CLOCK_MONOTONIC) - fed) / 1e9,
+           (double)count * 1e9 / (double)(clock_ns(CLOCK_MONOTONIC) - start),
+           memory_kb("VmHWM:"));
+    start = clock_ns(CLOCK_MONOTONIC);
     blocklist_close(blocklist);
-    printf("close_s=%.1f\n", (double)(now_ns() - start) / 1e9);
+    printf("close_s=%.1f\n", (double)(clock_ns(CLOCK_MONOTONIC) - start) / 1e9);
     return 0;
 }
 
@@ -173,7 +158,7 @@ static enum blocklist_verdict ask(struct blocklist *blocklist, const char *text)
 
 static int measure_start(const char *path, uint64_t count)
 {
-    int64_t start = now_ns(), verdict, filter;
+    int64_t start = clock_ns(CLOCK_MONOTONIC), verdict, filter;
     struct blocklist *blocklist = open_db(path);
     struct blocklist_status status;
     char text[128];
@@ -181,12 +166,12 @@ static int measure_start(const char *path, uint64_t count)
     row_text(count / 2, "", text);
     if (ask(blocklist, text) != BLOCKLIST_BLOCK)
         printf("WRONG verdict\n");
-    verdict = now_ns();
+    verdict = clock_ns(CLOCK_MONOTONIC);
     do {
         usleep(1000);
         blocklist_status(blocklist, &status);
     } while (!status.filter_ready);
-    filter = now_ns();
+    filter = clock_ns(CLOCK_MONOTONIC);
     printf("start first_verdict_ms=%.1f filter_ms=%.1f filter_bytes=%" PRIu64
            " database_bytes=%" PRIu64 " memory_kb=%ld\n",
            (double)(verdict - start) / 1e6, (double)(filter - start) / 1e6,
@@ -215,9 +200,9 @@ static void *ask_many(void *context)
         int64_t start;
 
         row_text(mix(asker->seed + i) % asker->count, asker->salt, text);
-        start = now_ns();
+        start = clock_ns(CLOCK_MONOTONIC);
         asker->wrong += ask(asker->blocklist, text) != want;
-        asker->took_ns[i] = (uint32_t)(now_ns() - start);
+        asker->took_ns[i] = (uint32_t)(clock_ns(CLOCK_MONOTONIC) - start);
     }
     return NULL;
 }
@@ -245,7 +230,7 @@ static int measure_lookups(const char *path, uint64_t count, unsigned threads)
         pthread_t ids[64];
         size_t all = (size_t)threads * ASKS;
         unsigned wrong = 0;
-        int64_t start = now_ns();
+        int64_t start = clock_ns(CLOCK_MONOTONIC);
 
         for (unsigned t = 0; t < threads; t++) {
             askers[t] = (struct asker){blocklist,
@@ -260,7 +245,7 @@ static int measure_lookups(const char *path, uint64_t count, unsigned threads)
             pthread_join(ids[t], NULL);
             wrong += askers[t].wrong;
         }
-        start = now_ns() - start;
+        start = clock_ns(CLOCK_MONOTONIC) - start;
         qsort(took, all, sizeof *took, by_number);
         printf("lookup %s threads=%u p50_us=%.1f p99_us=%.1f p999_us=%.1f max_us=%.1f "
                "per_s=%.0f wrong=%u\n",
@@ -325,13 +310,13 @@ static void measure_changes(struct blocklist *blocklist)
         snprintf(text, sizeof text, "busy%u-%ld@b.example", i, (long)time(NULL));
         if (entry_parse(text, &entry, why) != 0)
             return;
-        start = now_ns();
+        start = clock_ns(CLOCK_MONOTONIC);
         if (blocklist_add(blocklist, &row, 1, NULL, &actor, NULL, error) != BLOCKLIST_OK)
             printf("%s\n", error);
-        added = now_ns();
+        added = clock_ns(CLOCK_MONOTONIC);
         (void)blocklist_show(blocklist, &entry, ignore_row, NULL, error);
         adds[i] = (uint32_t)(added - start);
-        shows[i] = (uint32_t)(now_ns() - added);
+        shows[i] = (uint32_t)(clock_ns(CLOCK_MONOTONIC) - added);
     }
     print_times("add", adds, CHANGES);
     print_times("show", shows, CHANGES);
@@ -345,7 +330,7 @@ static double import_more(struct blocklist *blocklist, uint64_t count)
     struct blocklist_import_counts counts;
     char text[128], error[BLOCKLIST_ERROR_SIZE], why[ENTRY_ERROR_SIZE];
     struct blocklist_import *import = blocklist_import_begin(blocklist, &options, error);
-    int64_t start = now_ns();
+    int64_t start = clock_ns(CLOCK_MONOTONIC);
 
     for (uint64_t i = 0; import != NULL && i < count / 10; i++) {
         struct entry entry;
@@ -358,7 +343,7 @@ static double import_more(struct blocklist *blocklist, uint64_t count)
     if (import == NULL ||
         blocklist_import_commit(import, false, &counts, error) != BLOCKLIST_OK)
         printf("%s\n", error);
-    return (double)(now_ns() - start) / 1e9;
+    return (double)(clock_ns(CLOCK_MONOTONIC) - start) / 1e9;
 }
 
 static int measure_busy(const char *path, uint64_t count, unsigned threads)
@@ -421,7 +406,7 @@ static int measure_lists(const char *path)
 
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         struct blocklist_cursor cursor = {.done = false};
-        int64_t start = now_ns(), first = 0;
+        int64_t start = clock_ns(CLOCK_MONOTONIC), first = 0;
         unsigned rows = 0, pages = 0;
 
         while (!cursor.done && rows < 500) {
@@ -429,11 +414,11 @@ static int measure_lists(const char *path)
                                &rows, error) != BLOCKLIST_OK)
                 printf("%s\n", error);
             if (pages++ == 0)
-                first = now_ns() - start;
+                first = clock_ns(CLOCK_MONOTONIC) - start;
         }
         printf("list %s: rows=%u pages=%u first_page_ms=%.1f all_ms=%.1f\n",
                lists[i].label, rows, pages, (double)first / 1e6,
-               (double)(now_ns() - start) / 1e6);
+               (double)(clock_ns(CLOCK_MONOTONIC) - start) / 1e6);
     }
     blocklist_close(blocklist);
     return 0;

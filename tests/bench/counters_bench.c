@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "rules/counters.h"
+#include "tool.h"
 
 #define NOW         INT64_C(1790000000)
 #define THREADS_MAX 64
@@ -43,23 +44,6 @@ static struct {
     unsigned networks; /* of a login */
     bool strangers;    /* senders that come once, not logins */
 } run;
-
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec ts;
-
-    clock_gettime(clock, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-/* splitmix64: a number that looks random for each i. */
-static uint64_t mix(uint64_t i)
-{
-    i += 0x9e3779b97f4a7c15ULL;
-    i = (i ^ (i >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    i = (i ^ (i >> 27)) * 0x94d049bb133111ebULL;
-    return i ^ (i >> 31);
-}
 
 static void *count_events(void *context)
 {

@@ -20,35 +20,13 @@
 #include "journal/day.h"
 #include "journal/journal.h"
 #include "policy/verdict.h"
+#include "tool.h"
 
 #define LISTS       8
 #define FLUSH       20000 /* the queue is bounded: so many at once */
 #define SECOND      100   /* decisions in a second of mail, for whatif */
 #define SHOWN_A_DAY 150   /* decisions that fill prints */
 #define BATCH       20000 /* decisions of one commit of fill */
-
-static int64_t now_ns(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-/* splitmix64: a number that looks random for each i. */
-static uint64_t mix(uint64_t i)
-{
-    i += 0x9e3779b97f4a7c15ULL;
-    i = (i ^ (i >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    i = (i ^ (i >> 27)) * 0x94d049bb133111ebULL;
-    return i ^ (i >> 31);
-}
-
-static void out_of(const char *what)
-{
-    fprintf(stderr, "journal_bench: %s\n", what);
-    exit(1);
-}
 
 /* A conf file with the eight lists; more is added behind them. */
 static char *conf_text(int second, int reject, const char *networks, const char *more)
@@ -58,7 +36,7 @@ static char *conf_text(int second, int reject, const char *networks, const char 
     FILE *out = open_memstream(&text, &size);
 
     if (out == NULL)
-        out_of("memory");
+        die("out of memory");
     for (int i = 0; i < LISTS; i++) {
         int weight = i == 5 ? -4 : i == 1 ? second : 4;
 
@@ -82,7 +60,7 @@ static void on_report(void *context, const char *text)
 {
     (void)context;
     if (strstr(text, "warning") == NULL)
-        out_of(text);
+        die("%s", text);
 }
 
 /* What one decision's lists said; fills the record's score and verdict in. */
@@ -172,12 +150,12 @@ static void print_config(const struct config *config, char **lists, char **text)
     FILE *out = open_memstream(text, &size);
 
     if (out == NULL || config_print(config, out) != 0 || fclose(out) != 0)
-        out_of("memory");
+        die("out of memory");
     out = open_memstream(lists, &size);
     for (int i = 0; out != NULL && i < LISTS; i++)
         fprintf(out, "bl%d\n", i);
     if (out == NULL || fclose(out) != 0)
-        out_of("memory");
+        die("out of memory");
 }
 
 /* --- fill: one day after the other, by what the writer's thread calls --- */
@@ -190,7 +168,7 @@ struct filled {
 static void check_day(enum day_result result, const char *error)
 {
     if (result != DAY_OK)
-        out_of(error);
+        die("%s", error);
 }
 
 static void add_one(struct filled *to, journal_id id, const struct octets *octets)
@@ -199,7 +177,7 @@ static void add_one(struct filled *to, journal_id id, const struct octets *octet
     struct record record;
 
     if (record_decode_envelope(octets->bytes, octets->used, &record) != 0)
-        out_of("memory");
+        die("out of memory");
     if (to->used == 0)
         check_day(day_begin(to->day, error), error);
     check_day(day_add(to->day, id, octets->bytes, octets->used, &record, error), error);
@@ -214,7 +192,7 @@ static void add_one(struct filled *to, journal_id id, const struct octets *octet
 static void fill_day(const char *directory, const struct config *config, int64_t number,
                      uint64_t first, uint64_t count)
 {
-    static const uint8_t key[DAY_KEY_SIZE] = "journal_bench";
+    static const uint8_t key[TOKEN_KEY_SIZE] = "journal_bench";
     struct filled files[2] = {{0}};
     char path[PATH_MAX], error[DAY_ERROR_SIZE], *text, *lists;
     struct journal_ids *ids = journal_ids_new();
@@ -223,7 +201,7 @@ static void fill_day(const char *directory, const struct config *config, int64_t
     print_config(config, &lists, &text);
     for (int kind = DAY_REFUSED; kind <= DAY_ACCEPTED; kind++) {
         if (ids == NULL || !day_path(directory, number, (enum day_kind)kind, path))
-            out_of("memory");
+            die("out of memory");
         check_day(day_open(path, key, &files[kind].day, error), error);
         check_day(day_add_configuration(files[kind].day, begin, lists, text, error),
                   error);
@@ -257,12 +235,12 @@ static void put_all(struct journal *journal, const struct config *config, uint64
     struct journal_ids *ids = journal_ids_new();
     char *text, *lists;
     time_t end = time(NULL);
-    int64_t began = now_ns();
+    int64_t began = clock_ns(CLOCK_MONOTONIC);
 
     print_config(config, &lists, &text);
     configuration = journal_configuration_new(journal, lists, text);
     if (ids == NULL || configuration == NULL)
-        out_of("memory");
+        die("out of memory");
     for (uint64_t n = 0; n < count; n++) {
         journal_id id = journal_ids_draw(ids, end - (time_t)((count - n) / SECOND), 0);
         struct octets octets = {0};
@@ -270,6 +248,7 @@ static void put_all(struct journal *journal, const struct config *config, uint64
                                 n, false, &octets);
 
         journal_put(journal, id, refused, &octets, configuration, NULL);
+        free(octets.bytes);
         if (n % FLUSH == FLUSH - 1)
             journal_flush(journal, 60000);
     }
@@ -278,17 +257,17 @@ static void put_all(struct journal *journal, const struct config *config, uint64
     journal_ids_free(ids);
     free(text);
     free(lists);
-    printf("filled in %.1f s\n", (double)(now_ns() - began) / 1e9);
+    printf("filled in %.1f s\n", (double)(clock_ns(CLOCK_MONOTONIC) - began) / 1e9);
 }
 
 static void measure(struct control_session *session, const char *label, char *text)
 {
     json_t *request = json_pack("{s:s}", "configuration", text);
-    int64_t began = now_ns();
+    int64_t began = clock_ns(CLOCK_MONOTONIC);
     clock_t cpu = clock();
     json_t *answer = cmd_whatif(session, request);
     const json_t *whatif = json_object_get(answer, "whatif");
-    double seconds = (double)(now_ns() - began) / 1e9;
+    double seconds = (double)(clock_ns(CLOCK_MONOTONIC) - began) / 1e9;
     double cpu_s = (double)(clock() - cpu) / CLOCKS_PER_SEC;
     double decisions = (double)json_integer_value(json_object_get(whatif, "decisions"));
     json_int_t changed = 0;
@@ -296,7 +275,7 @@ static void measure(struct control_session *session, const char *label, char *te
     size_t i;
 
     if (whatif == NULL)
-        out_of(json_string_value(json_object_get(answer, "text")));
+        die("%s", json_string_value(json_object_get(answer, "text")));
     json_array_foreach (json_object_get(whatif, "changed"), i, row)
         changed += json_integer_value(json_object_get(row, "count"));
     printf("%-16s %9.0f in %5.2f s (CPU %.2f s): %8.0f a second; changed %lld, not "
@@ -320,7 +299,7 @@ static int whatif(const char *directory, const struct config *config, uint64_t c
 
     daemon.journal = journal_new(&settings);
     if (daemon.journal == NULL)
-        out_of("cannot begin");
+        die("cannot begin");
     table = daemon_commands(&daemon);
     session.table = &table;
     put_all(daemon.journal, config, count);
@@ -346,9 +325,9 @@ int main(int argc, char **argv)
 
     free(text);
     if (count == 0 || (!fills && (argc != 4 || strcmp(argv[1], "whatif") != 0)))
-        out_of("usage: journal_bench fill DIR FIRST LAST N | whatif DIR N");
+        die("usage: journal_bench fill DIR FIRST LAST N | whatif DIR N");
     if (config == NULL)
-        out_of("cannot begin");
+        die("cannot begin");
     if (!fills)
         return whatif(argv[2], config, count);
     for (int64_t ago = strtoll(argv[3], NULL, 10); ago >= strtoll(argv[4], NULL, 10);

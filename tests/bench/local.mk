@@ -18,11 +18,14 @@ tests_bench_load_SOURCES = tests/bench/load.c tests/bench/mta.c tests/bench/mta.
 tests_bench_dnsd_SOURCES = tests/bench/dnsd.c tests/bench/zone.c tests/bench/zone.h \
 	$(bench_common)
 tests_bench_smtpload_SOURCES = tests/bench/smtpload.c $(bench_common)
-tests_bench_blocklist_bench_SOURCES = tests/bench/blocklist_bench.c
+tests_bench_blocklist_bench_SOURCES = tests/bench/blocklist_bench.c \
+	tests/bench/tool.c tests/bench/tool.h
 tests_bench_blocklist_bench_LDADD = $(rblmilter_libs)
-tests_bench_journal_bench_SOURCES = tests/bench/journal_bench.c
+tests_bench_journal_bench_SOURCES = tests/bench/journal_bench.c \
+	tests/bench/tool.c tests/bench/tool.h
 tests_bench_journal_bench_LDADD = $(rblmilter_libs)
-tests_bench_counters_bench_SOURCES = tests/bench/counters_bench.c
+tests_bench_counters_bench_SOURCES = tests/bench/counters_bench.c \
+	tests/bench/tool.c tests/bench/tool.h
 tests_bench_counters_bench_LDADD = $(rblmilter_libs)
 EXTRA_DIST += tests/bench/benchlib.py tests/bench/blocklist.py tests/bench/burst.py \
 	tests/bench/cached.py \

@@ -53,6 +53,22 @@ void files_raise_limit(void)
         fprintf(stderr, "cannot raise the limit of open files: %s\n", strerror(errno));
 }
 
+uint64_t mix(uint64_t i)
+{
+    i += 0x9e3779b97f4a7c15ULL;
+    i = (i ^ (i >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    i = (i ^ (i >> 27)) * 0x94d049bb133111ebULL;
+    return i ^ (i >> 31);
+}
+
+int64_t clock_ns(clockid_t clock)
+{
+    struct timespec ts;
+
+    clock_gettime(clock, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
 double cpu_seconds(void)
 {
     struct rusage self;

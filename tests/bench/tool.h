@@ -4,7 +4,9 @@
 
 /* What the main of each benchmark program needs. */
 
+#include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 /* Prints the text and ends the program with status 1. */
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
@@ -17,6 +19,12 @@ void json_text(const char *text, FILE *out);
 
 /* Lets the program open as many files as it may. */
 void files_raise_limit(void);
+
+/* splitmix64: a number that looks random for each i. */
+uint64_t mix(uint64_t i);
+
+/* The time of a clock, in ns. */
+int64_t clock_ns(clockid_t clock);
 
 /* CPU time of this program, in seconds. */
 double cpu_seconds(void);

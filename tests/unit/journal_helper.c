@@ -115,6 +115,7 @@ void box_put(struct box *box, journal_id id, bool refused, const struct sample *
     add_more(&octets, sample);
     assert_false(octets.failed);
     journal_put(box->journal, id, refused, &octets, box->configuration, NULL);
+    free(octets.bytes);
 }
 
 void box_put_more(struct box *box, journal_id id, bool refused,
@@ -124,6 +125,7 @@ void box_put_more(struct box *box, journal_id id, bool refused,
 
     add_more(&octets, sample);
     journal_put(box->journal, id, refused, &octets, NULL, NULL);
+    free(octets.bytes);
 }
 
 /* --- finding --- */
@@ -156,8 +158,7 @@ static bool wants_all(void *context, const struct record *record, const char *li
     return record->at_ms > 0 && key != NULL;
 }
 
-unsigned box_find(struct box *box, enum day_token token, const char *value,
-                  unsigned limit)
+unsigned box_find(struct box *box, enum token token, const char *value, unsigned limit)
 {
     struct day_value one = {.token = token, .value = value};
     struct journal_query query = {.values = &one,

@@ -56,8 +56,7 @@ void box_put_more(struct box *box, journal_id id, bool refused,
                   const struct sample *sample);
 
 /* These fill found and count. */
-unsigned box_find(struct box *box, enum day_token token, const char *value,
-                  unsigned limit);
+unsigned box_find(struct box *box, enum token token, const char *value, unsigned limit);
 bool box_find_id(struct box *box, journal_id id);
 unsigned box_walk(struct box *box); /* fails where one comes twice */
 unsigned box_gaps(struct box *box);

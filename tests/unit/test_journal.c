@@ -32,7 +32,7 @@ static const struct sample full = {.client = "192.0.2.1",
 
 static const struct {
     const char *label;
-    enum day_token token;
+    enum token token;
     const char *value;
     bool found;
 } finds[] = {
@@ -358,7 +358,7 @@ static void test_full_queue(void **state)
     struct journal_stats stats;
     struct box box;
     time_t now = time(NULL);
-    unsigned put = 60000;
+    unsigned put = 120000;
 
     (void)state;
     box_start(&box);

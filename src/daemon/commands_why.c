@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* why, false: what the journal keeps of decisions. */
+/* why: what the journal keeps of decisions. */
 
 #include "daemon/commands.h"
 
@@ -32,7 +32,7 @@ enum wanted_kind {
 /* By the form of the word that was given. */
 struct wanted {
     enum wanted_kind kind;
-    char value[DAY_ADDRESS_SIZE]; /* but for WANTED_CLIENT */
+    char value[TOKEN_ADDRESS_SIZE]; /* but for WANTED_CLIENT */
     struct network network;
     char entry[ENTRY_TEXT_SIZE]; /* as an entry of the blocklist; "" it cannot be one */
 };
@@ -62,7 +62,7 @@ static int read_wanted(const char *text, struct wanted *out, char *error, size_t
     set_entry(out, text);
     if (strncasecmp(text, "user:", 5) == 0) {
         out->kind = WANTED_LOGIN;
-        day_address(text + 5, out->value, NULL);
+        token_address(text + 5, out->value, NULL);
     } else if (network_parse(text, &out->network) == 0) {
         out->kind = WANTED_CLIENT;
         if (out->network.prefix < (out->network.base.family == 4 ? 16 : 40)) {
@@ -72,7 +72,7 @@ static int read_wanted(const char *text, struct wanted *out, char *error, size_t
         }
     } else if (strchr(text, '@') != NULL && text[0] != '@') {
         out->kind = WANTED_ADDRESS;
-        day_address(text, out->value, NULL);
+        token_address(text, out->value, NULL);
     } else if (domain_canonical(text[0] == '@' ? text + 1 : text, domain) == 0 &&
                strchr(domain, '.') != NULL) {
         out->kind = WANTED_DOMAIN;
@@ -96,7 +96,7 @@ struct values {
     char networks[NETWORKS_MAX][NETWORK_TEXT_SIZE];
 };
 
-static void add_value(struct values *values, enum day_token token, const char *value)
+static void add_value(struct values *values, enum token token, const char *value)
 {
     values->value[values->count++] = (struct day_value){.token = token, .value = value};
 }
@@ -154,25 +154,25 @@ static void fill_values(struct values *values, const struct wanted *wanted)
 
 struct filter {
     struct wanted wanted;
-    char to[DAY_ADDRESS_SIZE]; /* a recipient, or "@domain"; "" any */
-    int verdict;               /* -1 any */
-    const char *list;          /* that listed it; NULL any */
+    char to[TOKEN_ADDRESS_SIZE]; /* a recipient, or "@domain"; "" any */
+    int verdict;                 /* -1 any */
+    const char *list;            /* that listed it; NULL any */
 };
 
 /* Whether a text of a record is that address, or one of "@domain". */
 static bool is_address(const char *text, const char *address, const uint8_t *key)
 {
-    char canonical[DAY_ADDRESS_SIZE], hash[DAY_HASH_SIZE];
+    char canonical[TOKEN_ADDRESS_SIZE], hash[TOKEN_HASH_SIZE];
     const char *domain;
 
     if (text[0] == '\0')
         return false;
-    day_address(text, canonical, &domain);
+    token_address(text, canonical, &domain);
     if (address[0] == '@')
         return strcmp(domain, address + 1) == 0;
     if (text[0] != '~' || strcmp(canonical, address) == 0)
         return strcmp(canonical, address) == 0;
-    day_hash(key, address, hash);
+    token_hash(key, address, hash);
     return strncmp(text, hash, strlen(hash)) == 0;
 }
 
@@ -187,9 +187,9 @@ static bool has_recipient(const struct record *r, const char *address, const uin
 static bool is_wanted(const struct wanted *wanted, const struct record *r,
                       const uint8_t *key)
 {
-    char domain[DAY_ADDRESS_SIZE + 1], masked[DAY_MASKED_SIZE];
+    char domain[TOKEN_ADDRESS_SIZE + 1], masked[TOKEN_MASKED_SIZE];
 
-    day_mask_entry(key, wanted->entry, masked);
+    token_mask_entry(key, wanted->entry, masked);
     if (wanted->entry[0] != '\0' &&
         (strcmp(r->entry, wanted->entry) == 0 || strcmp(r->entry, masked) == 0))
         return true;
@@ -285,7 +285,7 @@ static int read_filter(const json_t *request, struct filter *out, json_t **answe
     else if (to[0] == '@')
         text_sentence(out->to, sizeof out->to, "%s", to);
     else
-        day_address(to, out->to, NULL);
+        token_address(to, out->to, NULL);
     return 0;
 }
 
@@ -378,7 +378,7 @@ static json_t *why_search(struct daemon *daemon, struct why *why, int64_t since_
                      more, "gaps", gaps_since(daemon->journal, since));
 }
 
-static bool is_on(struct journal *journal, json_t **answer)
+bool command_journal_is_on(struct journal *journal, json_t **answer)
 {
     if (journal_keeps(journal, true))
         return true;
@@ -412,7 +412,7 @@ json_t *cmd_why(struct control_session *session, const json_t *request)
         request_optional_span(request, "since_s", &since_s, &answer) != 0 ||
         request_optional_number(request, "limit", LIMIT_MAX, &limit, &answer) != 0 ||
         read_filter(request, &why.filter, &answer) != 0 ||
-        !is_on(daemon->journal, &answer))
+        !command_journal_is_on(daemon->journal, &answer))
         return answer;
     if (journal_id_parse(text, &id) == 0) {
         why.decisions = json_array();
@@ -448,141 +448,4 @@ json_t *command_decisions(struct daemon *daemon, const char *what, int64_t since
         return NULL;
     why.decisions = json_array();
     return why_search(daemon, &why, since_s, limit);
-}
-
-/* --- false --- */
-
-/* What a decision that is to be marked says of itself. */
-struct marked {
-    bool refused;
-    char alone[DECISION_LIST_SIZE];
-    char entry[ENTRY_TEXT_SIZE]; /* what lets the client, or the login, in; "" nothing */
-};
-
-/* The list that alone refused: it is enough, the others are not. */
-static void find_alone(const struct journal_found *one,
-                       char out[static DECISION_LIST_SIZE])
-{
-    const struct record *r = one->record;
-
-    out[0] = '\0';
-    for (size_t i = 0; i < r->answer_count; i++)
-        if (r->verdict == VERDICT_REJECT && r->answers[i].weight >= r->reject &&
-            r->score - r->answers[i].weight < r->reject &&
-            decision_list_name(one->lists, r->answers[i].list, out))
-            return;
-    out[0] = '\0';
-}
-
-static void take_marked(void *context, const struct journal_found *one)
-{
-    struct marked *marked = context;
-    const struct record *r = one->record;
-
-    marked->refused = r->verdict >= VERDICT_TEMPFAIL;
-    find_alone(one, marked->alone);
-    if (r->login[0] != '\0')
-        text_sentence(marked->entry, sizeof marked->entry, "user:%s", r->login);
-    else if (r->has_client)
-        ipaddr_text(&r->client, marked->entry);
-}
-
-/* Marks one, or takes its mark back. Returns 0, or -1 with the answer. */
-static int mark(struct daemon *daemon, const char *text, const char *login,
-                const char *reason, struct marked *marked, json_t **answer)
-{
-    char error[DAY_ERROR_SIZE], hosts[512];
-    journal_id id;
-
-    *marked = (struct marked){0};
-    if (journal_id_parse(text, &id) != 0) {
-        *answer = protocol_error_answer(PROTOCOL_USAGE,
-                                        "%s: expected the id of a decision", text);
-        return -1;
-    }
-    if (!journal_find_id(daemon->journal, id, take_marked, marked)) {
-        json_decref(farm_hosts_of(daemon, journal_id_node(id), hosts, sizeof hosts));
-        *answer = hosts[0] == '\0'
-                      ? protocol_error_answer(PROTOCOL_NO_ENTRY,
-                                              "%s: there is no such decision", text)
-                      : protocol_error_answer(PROTOCOL_NO_ENTRY,
-                                              "%s: this id is of %s: mark it there", text,
-                                              hosts);
-        return -1;
-    }
-    if (!marked->refused) {
-        *answer = protocol_error_answer(PROTOCOL_REFUSED, "%s: it was not refused", text);
-        return -1;
-    }
-    if (journal_mark(daemon->journal, id, login, reason, marked->alone, error) == 0)
-        return 0;
-    *answer = protocol_error_answer(PROTOCOL_FAILED, "%s: %s", text, error);
-    return -1;
-}
-
-/* Lets in who was refused wrongly, for a time. Returns 0, or -1 with the answer. */
-static int let_in(struct control_session *session, const struct command_actor *actor,
-                  const char *text, int64_t allow_s, json_t **answer)
-{
-    struct blocklist *blocklist = command_daemon(session)->blocklist;
-    struct blocklist_row_in row = {
-        .allow = true, .source = "false", .reason = "wrong refusal"};
-    char error[ENTRY_ERROR_SIZE], why[BLOCKLIST_ERROR_SIZE];
-    struct entry entry;
-    enum blocklist_result result;
-
-    if (text[0] == '\0' || entry_parse_kept(text, &entry, error) != 0) {
-        *answer = protocol_error_answer(PROTOCOL_REFUSED,
-                                        "marked; but there is nobody to let in: it has "
-                                        "neither a client's address nor a login");
-        return -1;
-    }
-    row.entry = &entry;
-    row.expires = blocklist_now(blocklist) + (time_t)allow_s;
-    result = blocklist_add(blocklist, &row, 1, NULL, &actor->actor, NULL, why);
-    if (result == BLOCKLIST_OK)
-        return 0;
-    *answer = command_error(result, why);
-    return -1;
-}
-
-/* {"command":"false","ids":[…],"reason","allow_s","undo","sudo"}
- * -> {"ok":true,"marked":number,"entries":[what lets them in]}: the decisions were wrong
- * refusals; their records stay beyond their time. */
-json_t *cmd_false(struct control_session *session, const json_t *request)
-{
-    struct daemon *daemon = command_daemon(session);
-    const char *reason = "";
-    const json_t *ids, *id;
-    struct command_actor actor;
-    int64_t allow_s = 0;
-    bool undo = false;
-    json_t *answer, *entries;
-    size_t i;
-
-    if (request_texts(request, "ids", PROTOCOL_ENTRIES_MAX, &ids, &answer) != 0 ||
-        request_optional_text(request, "reason", &reason, &answer) != 0 ||
-        request_optional_span(request, "allow_s", &allow_s, &answer) != 0 ||
-        request_optional_flag(request, "undo", &undo, &answer) != 0 ||
-        command_actor_of(&actor, session, request, &answer) != 0 ||
-        !is_on(daemon->journal, &answer))
-        return answer;
-    entries = json_array();
-    json_array_foreach (ids, i, id) {
-        struct marked marked;
-
-        if (mark(daemon, json_string_value(id), actor.login, undo ? NULL : reason,
-                 &marked, &answer) != 0 ||
-            (allow_s > 0 && !undo &&
-             let_in(session, &actor, marked.entry, allow_s, &answer) != 0)) {
-            json_decref(entries);
-            return answer;
-        }
-        if (allow_s > 0 && !undo)
-            protocol_append(&entries, protocol_text(marked.entry));
-    }
-    if (daemon->farm != NULL)
-        farm_alone_changed(daemon->farm);
-    return json_pack("{s:b, s:I, s:o}", "ok", 1, "marked",
-                     (json_int_t)json_array_size(ids), "entries", entries);
 }

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "journal/tokens.h"
+
+#include <nettle/sha2.h>
+#include <string.h>
+
+#include "base/domain.h"
+#include "base/text.h"
+
+#define HASH_LETTERS  (TOKEN_HASH_SIZE - 2)
+#define TOKEN_LETTERS (TOKEN_SIZE - 2)
+
+static void base32(const uint8_t *in, int letters, char *out)
+{
+    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+    unsigned bits = 0, have = 0;
+
+    for (int i = 0; i < letters; i++) {
+        if (have < 5) {
+            bits = bits << 8 | *in++;
+            have += 8;
+        }
+        have -= 5;
+        *out++ = digits[bits >> have & 31];
+    }
+    *out = '\0';
+}
+
+static void hash(const uint8_t key[static TOKEN_KEY_SIZE], char kind, const void *value,
+                 size_t size, int letters, char *out)
+{
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    struct sha256_ctx sha256;
+
+    sha256_init(&sha256);
+    sha256_update(&sha256, TOKEN_KEY_SIZE, key);
+    sha256_update(&sha256, 1, (const uint8_t *)&kind);
+    sha256_update(&sha256, size, value);
+    sha256_digest(&sha256, sizeof digest, digest);
+    base32(digest, letters, out);
+}
+
+void token_hash(const uint8_t key[static TOKEN_KEY_SIZE], const char *value,
+                char out[static TOKEN_HASH_SIZE])
+{
+    out[0] = '~';
+    hash(key, '~', value, strlen(value), HASH_LETTERS, out + 1);
+}
+
+void token_address(const char *text, char out[static TOKEN_ADDRESS_SIZE],
+                   const char **domain)
+{
+    struct mail_address address;
+    size_t used;
+
+    if (mail_address_parse(text, &address) != 0 || address.local[0] == '\0') {
+        if (!text_lower(text, out, TOKEN_ADDRESS_SIZE))
+            out[0] = '\0';
+        if (domain != NULL)
+            *domain = out + strlen(out);
+        return;
+    }
+    (void)text_lower(address.local, out, TOKEN_ADDRESS_SIZE); /* it fits */
+    used = strlen(out);
+    if (address.domain[0] != '\0') {
+        out[used] = '@';
+        memcpy(out + used + 1, address.domain, strlen(address.domain) + 1);
+    }
+    if (domain != NULL)
+        *domain = out + used + (address.domain[0] != '\0');
+}
+
+void token_mask(const uint8_t key[static TOKEN_KEY_SIZE], const char *text,
+                char out[static TOKEN_MASKED_SIZE])
+{
+    char address[TOKEN_ADDRESS_SIZE], hashed[TOKEN_HASH_SIZE];
+    const char *domain;
+
+    out[0] = '\0';
+    if (text[0] == '\0')
+        return;
+    token_address(text, address, &domain);
+    token_hash(key, address, hashed);
+    text_sentence(out, TOKEN_MASKED_SIZE, "%s%s%s", hashed, domain[0] != '\0' ? "@" : "",
+                  domain);
+}
+
+void token_mask_entry(const uint8_t key[static TOKEN_KEY_SIZE], const char *entry,
+                      char out[static TOKEN_MASKED_SIZE])
+{
+    bool is_login = strncmp(entry, "user:", 5) == 0;
+    char masked[TOKEN_MASKED_SIZE];
+
+    if (!is_login && strchr(entry, '@') == NULL) {
+        text_sentence(out, TOKEN_MASKED_SIZE, "%s", entry);
+        return;
+    }
+    token_mask(key, is_login ? entry + 5 : entry, masked);
+    text_sentence(out, TOKEN_MASKED_SIZE, "%s%s", is_login ? "user:" : "", masked);
+}
+
+static void token_text(const uint8_t *key, enum token token, const void *value,
+                       size_t size, char out[static TOKEN_SIZE])
+{
+    static const char letters[] = {
+        [TOKEN_CLIENT] = 'c',    [TOKEN_NETWORK] = 'n',
+        [TOKEN_SENDER] = 's',    [TOKEN_SENDER_DOMAIN] = 'd',
+        [TOKEN_RECIPIENT] = 'r', [TOKEN_RECIPIENT_DOMAIN] = 'e',
+        [TOKEN_LOGIN] = 'u',     [TOKEN_QUEUE_ID] = 'q',
+        [TOKEN_ENTRY] = 'b',
+    };
+
+    out[0] = letters[token];
+    hash(key, letters[token], value, size, TOKEN_LETTERS, out + 1);
+}
+
+static void add_token(const uint8_t *key, struct octets *tokens, enum token token,
+                      const void *value, size_t size)
+{
+    char text[TOKEN_SIZE];
+
+    if (size == 0)
+        return;
+    token_text(key, token, value, size, text);
+    text[TOKEN_SIZE - 1] = ' ';
+    octets_add(tokens, text, TOKEN_SIZE);
+}
+
+/* An address's own token and its domain's. A hashed one has its token as it is. */
+static void add_address(const uint8_t *key, struct octets *tokens, enum token token,
+                        enum token domain_token, const char *text)
+{
+    char address[TOKEN_ADDRESS_SIZE];
+    const char *domain;
+
+    if (text[0] == '\0')
+        return;
+    token_address(text, address, &domain);
+    add_token(key, tokens, token, address, strlen(address));
+    add_token(key, tokens, domain_token, domain, strlen(domain));
+}
+
+static size_t address_size(const struct ipaddr *address)
+{
+    return address->family == 4 ? 4 : 16;
+}
+
+static void add_client(const uint8_t *key, struct octets *tokens,
+                       const struct ipaddr *client)
+{
+    struct network network;
+
+    add_token(key, tokens, TOKEN_CLIENT, client->octets, address_size(client));
+    network_of(client, client->family == 4 ? 24 : 48, &network);
+    add_token(key, tokens, TOKEN_NETWORK, network.base.octets,
+              address_size(&network.base));
+}
+
+void tokens_add(const uint8_t key[static TOKEN_KEY_SIZE], const struct record *r,
+                struct octets *tokens)
+{
+    if (r->has_client)
+        add_client(key, tokens, &r->client);
+    add_address(key, tokens, TOKEN_SENDER, TOKEN_SENDER_DOMAIN, r->sender);
+    for (size_t i = 0; i < r->recipient_count; i++)
+        add_address(key, tokens, TOKEN_RECIPIENT, TOKEN_RECIPIENT_DOMAIN,
+                    r->recipients[i].text);
+    add_address(key, tokens, TOKEN_LOGIN, TOKEN_LOGIN, r->login);
+    add_token(key, tokens, TOKEN_QUEUE_ID, r->queue_id, strlen(r->queue_id));
+    add_token(key, tokens, TOKEN_ENTRY, r->entry, strlen(r->entry));
+}
+
+bool token_of(const uint8_t key[static TOKEN_KEY_SIZE], enum token token,
+              const char *value, char out[static TOKEN_SIZE])
+{
+    struct network network;
+
+    if (token != TOKEN_CLIENT && token != TOKEN_NETWORK)
+        token_text(key, token, value, strlen(value), out);
+    else if (network_parse(value, &network) == 0)
+        token_text(key, token, network.base.octets, address_size(&network.base), out);
+    else
+        return false;
+    return true;
+}
