@@ -3,7 +3,6 @@
  * does what follows a change, but statements of their own, and what is new is written to the
  * audit log by one statement for many. */
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/sql.h"
@@ -11,11 +10,10 @@
 #include "blocklist/shared_parts.h"
 
 #define MANY_ROWS     1000
-#define PUT_ROWS      16         /* at a time, where there are many */
-#define NOBODY        65534      /* the uid of who is on another host */
-#define SECOND_MAX    9000000000 /* as schema_check.c has it */
-#define REFUSED_MAX   10000      /* rows of the table refused */
-#define REFUSED_SHOWN 120        /* bytes of a name in it */
+#define PUT_ROWS      16    /* at a time, where there are many */
+#define NOBODY        65534 /* the uid of who is on another host */
+#define REFUSED_MAX   10000 /* rows of the table refused */
+#define REFUSED_SHOWN 120   /* bytes of a name in it */
 
 /* A merge under way. */
 struct merge {
@@ -37,8 +35,6 @@ struct doer {
     const char *action, *login, *reason;
     int64_t uid;
 };
-
-/* --- statements --- */
 
 #define KEY   " WHERE entry = ?1 AND allow = ?2 AND source = ?3"
 #define AT    "coalesce(at, since * 1000)"
@@ -335,42 +331,6 @@ static int apply_listing(struct merge *merge, const struct shared_row *row,
                : rc;
 }
 
-/* Whether an admin could have typed it; else false with a sentence. */
-static bool row_is_fine(const struct shared_row *row, struct entry *entry, char *error)
-{
-    static const char *const sides[][2] = {
-        {"removed", "removed"}, {"block", "tempfail"}, {"allow", "allow"}};
-    char why[ENTRY_ERROR_SIZE];
-    bool removed = strcmp(row->action, "removed") == 0;
-
-    if (entry_parse_kept(row->entry, entry, why) != 0) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s", why);
-        return false;
-    }
-    if (!transaction_texts_are_fine(row->side == 0 ? "manual" : row->source, row->reason,
-                                    error))
-        return false;
-    if (strcmp(entry->text, row->entry) != 0)
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "the entry is not in its one form");
-    else if (row->side < 0 || row->side > 2 || (row->side == 0) != (*row->source == '\0'))
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "bad side %d", row->side);
-    else if (!removed && strcmp(row->action, sides[row->side][0]) != 0 &&
-             strcmp(row->action, sides[row->side][1]) != 0)
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "unknown action");
-    else if (strlen(row->who) > SHARED_WHO_MAX || !utf8_is_clean(row->who) ||
-             utf8_find_hidden(row->who) != 0)
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "bad login");
-    else if (row->since < 0 || row->since > SECOND_MAX || row->expires < 0 ||
-             row->expires > SECOND_MAX)
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "a time out of range");
-    else if (row->version.at < 0 || row->version.at > VERSION_AT_MAX ||
-             row->version.id < 0)
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "a version out of range");
-    else
-        return true;
-    return false;
-}
-
 /* Keeps its version, so that digests agree; within bounds, as a hostile engine may send
  * any number of them. */
 static int refuse(struct merge *merge, const struct shared_row *row, const char *why)
@@ -432,7 +392,7 @@ static int merge_row(struct merge *merge, const struct shared_row *row,
     int64_t kind = 0;
     int rc = SQLITE_OK;
 
-    if (!row_is_fine(row, &entry, counts->why)) {
+    if (!shared_row_is_fine(row, &entry, counts->why)) {
         counts->refused++;
         return refuse(merge, row, counts->why);
     }
@@ -480,21 +440,6 @@ static int keep_cursor(struct blocklist *blocklist, const struct shared_state *s
                            : rc;
 }
 
-/* Many rows touch many pages, each of which is written once if there is room for it until the
- * commit. A comparison's come in the order of the index. */
-static int set_cache(struct sharing *sharing, bool large, bool in_order)
-{
-    int kib = !large ? 2048 : in_order ? 16384 : 49152, rc = SQLITE_OK;
-    char sql[40];
-
-    (void)snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", kib);
-    if (sharing->cache_kib != kib)
-        rc = sql_exec(sharing->db, sql);
-    if (rc == SQLITE_OK)
-        sharing->cache_kib = kib;
-    return rc;
-}
-
 enum blocklist_result shared_merge(struct blocklist *blocklist,
                                    const struct shared_row *rows, size_t count,
                                    const struct shared_state *state, bool quiet,
@@ -507,7 +452,7 @@ enum blocklist_result shared_merge(struct blocklist *blocklist,
 
     if (result != BLOCKLIST_OK)
         return result;
-    rc = set_cache(&blocklist->sharing, count >= MANY_ROWS, state == NULL);
+    rc = shared_cache(&blocklist->sharing, count >= MANY_ROWS, state == NULL);
     if (rc == SQLITE_OK)
         rc = prepare(&blocklist->sharing);
     if (rc == SQLITE_OK)

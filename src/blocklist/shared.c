@@ -10,8 +10,9 @@
 #include "blocklist/shared_parts.h"
 
 #define JOIN_ROWS      20000
-#define EXPECTED_LEAST 100000   /* fewer are no reason for a new filter */
-#define EXPECTED_MOST  12000000 /* a filter of 30 MB */
+#define EXPECTED_LEAST 100000     /* fewer are no reason for a new filter */
+#define EXPECTED_MOST  12000000   /* a filter of 30 MB */
+#define SECOND_MAX     9000000000 /* as schema_check.c has it */
 #define FORGET_ROWS    2000
 
 /* --- transactions --- */
@@ -76,6 +77,56 @@ enum blocklist_result shared_end(struct blocklist *blocklist, int rc,
     }
     transaction_unlock(blocklist);
     return result;
+}
+
+int shared_cache(struct sharing *sharing, bool large, bool in_order)
+{
+    int kib = !large ? 2048 : in_order ? 16384 : 49152, rc = SQLITE_OK;
+    char sql[40];
+
+    (void)snprintf(sql, sizeof sql, "PRAGMA cache_size = -%d", kib);
+    if (sharing->cache_kib != kib)
+        rc = sql_exec(sharing->db, sql);
+    if (rc == SQLITE_OK)
+        sharing->cache_kib = kib;
+    return rc;
+}
+
+/* --- a row --- */
+
+bool shared_row_is_fine(const struct shared_row *row, struct entry *entry, char *error)
+{
+    static const char *const sides[][2] = {
+        {"removed", "removed"}, {"block", "tempfail"}, {"allow", "allow"}};
+    char why[ENTRY_ERROR_SIZE];
+    bool removed = strcmp(row->action, "removed") == 0;
+
+    if (entry_parse_kept(row->entry, entry, why) != 0) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s", why);
+        return false;
+    }
+    if (!transaction_texts_are_fine(row->side == 0 ? "manual" : row->source, row->reason,
+                                    error))
+        return false;
+    if (strcmp(entry->text, row->entry) != 0)
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "the entry is not in its one form");
+    else if (row->side < 0 || row->side > 2 || (row->side == 0) != (*row->source == '\0'))
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "bad side %d", row->side);
+    else if (!removed && strcmp(row->action, sides[row->side][0]) != 0 &&
+             strcmp(row->action, sides[row->side][1]) != 0)
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "unknown action");
+    else if (strlen(row->who) > SHARED_WHO_MAX || !utf8_is_clean(row->who) ||
+             utf8_find_hidden(row->who) != 0)
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "bad login");
+    else if (row->since < 0 || row->since > SECOND_MAX || row->expires < 0 ||
+             row->expires > SECOND_MAX)
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "a time out of range");
+    else if (row->version.at < 0 || row->version.at > VERSION_AT_MAX ||
+             row->version.id < 0)
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "a version out of range");
+    else
+        return true;
+    return false;
 }
 
 /* --- the state --- */

@@ -16,4 +16,12 @@ enum blocklist_result shared_begin(struct blocklist *blocklist,
 enum blocklist_result shared_end(struct blocklist *blocklist, int rc,
                                  char error[static BLOCKLIST_ERROR_SIZE]);
 
+/* Many rows touch many pages, each of which is written once if there is room for it until the
+ * commit. A comparison's come in the order of the index. Returns SQLite's code. */
+int shared_cache(struct sharing *sharing, bool large, bool in_order);
+
+/* Whether an admin could have typed it; else false with a sentence in error
+ * (BLOCKLIST_ERROR_SIZE). */
+bool shared_row_is_fine(const struct shared_row *row, struct entry *entry, char *error);
+
 #endif
