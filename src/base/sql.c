@@ -9,6 +9,7 @@ void sql_start(void)
     /* not more: SQLite 3.40 cannot move what is larger to a file, and calls the disk full
      * (unixWrite cuts what it writes at once to 17 bits) */
     (void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, 0x1ffff); /* else it is slower */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a lock for each malloc */
 }
 
 int sql_harden(sqlite3 *db)
@@ -49,7 +50,7 @@ static int bind_nonzero(sqlite3_stmt *stmt, int index, int64_t number)
                        : sqlite3_bind_null(stmt, index);
 }
 
-static int bind_all(sqlite3_stmt *stmt, const char *types, va_list args)
+static int bind_all(sqlite3_stmt *stmt, int first, const char *types, va_list args)
 {
     int rc = SQLITE_OK;
     const void *blob;
@@ -57,18 +58,18 @@ static int bind_all(sqlite3_stmt *stmt, const char *types, va_list args)
     for (int i = 0; types[i] != '\0' && rc == SQLITE_OK; i++) {
         switch (types[i]) {
         case 't':
-            rc = bind_text(stmt, i + 1, va_arg(args, const char *));
+            rc = bind_text(stmt, first + i, va_arg(args, const char *));
             break;
         case 'b':
             blob = va_arg(args, const void *);
-            rc = sqlite3_bind_blob64(stmt, i + 1, blob, va_arg(args, size_t),
+            rc = sqlite3_bind_blob64(stmt, first + i, blob, va_arg(args, size_t),
                                      SQLITE_STATIC);
             break;
         case 'i':
-            rc = sqlite3_bind_int64(stmt, i + 1, va_arg(args, int64_t));
+            rc = sqlite3_bind_int64(stmt, first + i, va_arg(args, int64_t));
             break;
         case 'z':
-            rc = bind_nonzero(stmt, i + 1, va_arg(args, int64_t));
+            rc = bind_nonzero(stmt, first + i, va_arg(args, int64_t));
             break;
         default:
             abort(); /* an error in the caller's types */
@@ -83,7 +84,18 @@ int sql_bind(sqlite3_stmt *stmt, const char *types, ...)
     int rc;
 
     va_start(args, types);
-    rc = bind_all(stmt, types, args);
+    rc = bind_all(stmt, 1, types, args);
+    va_end(args);
+    return rc;
+}
+
+int sql_bind_from(sqlite3_stmt *stmt, int first, const char *types, ...)
+{
+    va_list args;
+    int rc;
+
+    va_start(args, types);
+    rc = bind_all(stmt, first, types, args);
     va_end(args);
     return rc;
 }
@@ -93,7 +105,7 @@ static int query(sqlite3 *db, sqlite3_stmt **out, const char *sql, const char *t
 {
     int rc = sqlite3_prepare_v2(db, sql, -1, out, NULL);
 
-    return rc == SQLITE_OK ? bind_all(*out, types, args) : rc;
+    return rc == SQLITE_OK ? bind_all(*out, 1, types, args) : rc;
 }
 
 int sql_query(sqlite3 *db, sqlite3_stmt **out, const char *sql, const char *types, ...)
@@ -118,6 +130,17 @@ int sql_run(sqlite3_stmt *stmt)
 
     sqlite3_reset(stmt); /* gives the same code again */
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+int sql_run_with(sqlite3_stmt *stmt, const char *types, ...)
+{
+    va_list args;
+    int rc;
+
+    va_start(args, types);
+    rc = bind_all(stmt, 1, types, args);
+    va_end(args);
+    return rc == SQLITE_OK ? sql_run(stmt) : rc;
 }
 
 int sql_run_once(sqlite3 *db, const char *sql, const char *types, ...)

@@ -29,6 +29,7 @@ int sql_exec(sqlite3 *db, const char *sql);
  *   'i' int64_t
  *   'z' int64_t, of which 0 is NULL */
 int sql_bind(sqlite3_stmt *stmt, const char *types, ...);
+int sql_bind_from(sqlite3_stmt *stmt, int first, const char *types, ...); /* first, … */
 
 /* Prepares a statement and binds as sql_bind. The caller finalizes *out, which is NULL after
  * a failure to prepare. */
@@ -39,6 +40,9 @@ int sql_prepare(sqlite3 *db, sqlite3_stmt **out, const char *sql);
 
 /* Steps a statement that gives no row and resets it. SQLITE_OK, or the code. */
 int sql_run(sqlite3_stmt *stmt);
+
+/* Binds as sql_bind, runs as sql_run. */
+int sql_run_with(sqlite3_stmt *stmt, const char *types, ...);
 
 /* Prepares, binds as sql_bind, runs as sql_run. */
 int sql_run_once(sqlite3 *db, const char *sql, const char *types, ...);

@@ -9,14 +9,7 @@
 #include "blocklist/schema.h"
 #include "blocklist/store.h"
 
-#define JSON_OF(row)                                                                     \
-    "json_object('action',iif(" row ".allow,'allow',iif(" row                            \
-    ".tempfail,'tempfail','block')),'reason'," row ".reason,'since'," row                \
-    ".since,'expires'," row ".expires,'who'," row ".who)"
-#define INTO_AUDIT                                                                       \
-    "INSERT INTO audit (at, login, uid, action, entry, source, allow, tempfail, reason," \
-    " before, after)"                                                                    \
-    " SELECT at, login, uid, "
+#define INTO_AUDIT "INSERT INTO " AUDIT_COLUMNS " SELECT at, login, uid, "
 
 static const char counting[] =
     "CREATE TEMP TABLE actor (at, login, uid, action, reason);"
@@ -27,19 +20,19 @@ static const char counting[] =
     " ON main.listing BEGIN"
     "  SELECT listing_changed(0, new.kind, new.allow, new.entry);" INTO_AUDIT
     "  iif(action IN ('add', ''), 'change', action), new.entry, new.source, new.allow,"
-    "  new.tempfail, reason, " JSON_OF("old") ", " JSON_OF(
+    "  new.tempfail, reason, " AUDIT_JSON_OF("old") ", " AUDIT_JSON_OF(
         "new") " FROM temp.actor; END;"
                "CREATE TEMP TRIGGER audit_removed AFTER DELETE ON main.listing BEGIN"
                "  SELECT listing_changed(-1, old.kind, old.allow, old.entry);" INTO_AUDIT
                "  action, old.entry, old.source, old.allow, old.tempfail, "
-               "reason, " JSON_OF("old") ", NULL"
-                                         "  FROM temp.actor; END;";
+               "reason, " AUDIT_JSON_OF("old") ", NULL"
+                                               "  FROM temp.actor; END;";
 
 static const char auditing_additions[] =
     "CREATE TEMP TRIGGER audit_added AFTER INSERT ON main.listing"
     " WHEN (SELECT action <> '' FROM temp.actor) BEGIN " INTO_AUDIT
-    "  action, new.entry, new.source, new.allow, new.tempfail, reason, NULL, " JSON_OF(
-        "new") "  FROM temp.actor; END;";
+    "  action, new.entry, new.source, new.allow, new.tempfail, reason, "
+    "NULL, " AUDIT_JSON_OF("new") "  FROM temp.actor; END;";
 
 /* listing_changed(by, kind, allow, entry), called by the triggers for each row. */
 static void listing_changed(sqlite3_context *context, int argc, sqlite3_value **argv)

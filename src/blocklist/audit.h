@@ -4,7 +4,7 @@
 
 /* What follows each change of a listing by itself, on any connection that writes: the
  * audit log, the filter and the counts. It is done by temporary triggers, so that no
- * statement can forget it. A connection and its audit belong to one thread at a time. */
+ * statement can forget it; but where rows of the farm are merged (merge.c). A connection and its audit belong to one thread at a time. */
 
 #include <sqlite3.h>
 #include <stdint.h>
@@ -20,6 +20,15 @@ struct audit {
     uint64_t added, changed, removed;
     int64_t kinds[ENTRY_KIND_COUNT], allow;
 };
+
+/* For statements that write the audit log themselves: where to, and a row of listing as JSON. */
+#define AUDIT_COLUMNS                                                                    \
+    "audit (at, login, uid, action, entry, source, allow, tempfail, reason, before, "    \
+    "after)"
+#define AUDIT_JSON_OF(row)                                                               \
+    "json_object('action',iif(" row ".allow,'allow',iif(" row                            \
+    ".tempfail,'tempfail','block')),'reason'," row ".reason,'since'," row                \
+    ".since,'expires'," row ".expires,'who'," row ".who)"
 
 enum audit_mode {
     AUDIT_ALL,        /* each new row is written to the audit log */

@@ -73,6 +73,8 @@ static int open_connections(struct blocklist *blocklist,
     if (reader_open(&blocklist->looker, blocklist->path, error,
                     BLOCKLIST_OPEN_ERROR_SIZE) != 0)
         return -1;
+    if (options->farm && shared_open(blocklist, error, BLOCKLIST_OPEN_ERROR_SIZE) != 0)
+        return -1;
     return schema_connect(blocklist->path, SCHEMA_READ, &blocklist->maintenance_db, error,
                           BLOCKLIST_OPEN_ERROR_SIZE) == SCHEMA_OK
                ? 0
@@ -165,6 +167,7 @@ void blocklist_close(struct blocklist *blocklist)
     }
     reader_close(&blocklist->looker);
     sqlite3_close(blocklist->maintenance_db);
+    shared_close(blocklist);
     if (blocklist->writing.db != NULL)
         transaction_close(&blocklist->writing);
     if (blocklist->lock_fd >= 0)

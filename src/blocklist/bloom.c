@@ -7,7 +7,6 @@
 
 #define WORDS_PER_BLOCK 8 /* of 64 bits: one cache line */
 #define BITS_PER_BLOCK  512
-#define BITS_PER_KEY    16
 #define BITS_SET        8
 #define CAPACITY_MIN    65536
 #define PREFIX_WORDS    3 /* 0 to 128 */
@@ -27,7 +26,7 @@ struct bloom_filter *bloom_filter_new(uint64_t capacity)
     if (filter == NULL)
         return NULL;
     filter->capacity = capacity < CAPACITY_MIN ? CAPACITY_MIN : capacity;
-    filter->blocks = filter->capacity * BITS_PER_KEY / BITS_PER_BLOCK + 1;
+    filter->blocks = filter->capacity * BLOOM_BYTES_PER_KEY * 8 / BITS_PER_BLOCK + 1;
     filter->words = aligned_alloc(64, bloom_filter_bytes(filter));
     if (filter->words == NULL) {
         free(filter);

@@ -15,6 +15,8 @@
 
 #include "blocklist/entry.h"
 
+#define BLOOM_BYTES_PER_KEY 2
+
 struct bloom_filter;
 
 /* Room for that many keys; beyond it more and more wrong yes. NULL: no memory. */

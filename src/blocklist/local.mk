@@ -17,7 +17,9 @@ librblmilter_a_SOURCES += \
 	src/blocklist/open.c \
 	src/blocklist/schema.c src/blocklist/schema.h \
 	src/blocklist/schema_check.c \
+	src/blocklist/merge.c \
 	src/blocklist/shared.c src/blocklist/shared.h \
+	src/blocklist/shared_parts.h \
 	src/blocklist/shared_look.c \
 	src/blocklist/store.c src/blocklist/store.h \
 	src/blocklist/transaction.c src/blocklist/transaction.h \

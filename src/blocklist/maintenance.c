@@ -50,6 +50,7 @@ static bool start_build(struct blocklist *blocklist, struct counts *before)
 
     /* a wrong number makes the filter too small, not wrong */
     (void)sql_number(db, &rows, "SELECT count(*) FROM listing", "");
+    rows += (int64_t)atomic_exchange(&blocklist->expected, 0);
     if (bloom_build_start(&blocklist->bloom, (uint64_t)(rows + rows / 4)) != 0)
         return false;
     if (transaction_lock(blocklist, LOCK_WAIT_MS, error) != BLOCKLIST_OK)

@@ -40,6 +40,10 @@ enum blocklist_result shared_state_set(struct blocklist *blocklist,
 enum blocklist_result shared_join(struct blocklist *blocklist, bool *done,
                                   char error[static BLOCKLIST_ERROR_SIZE]);
 
+/* So many rows more may come soon: the filter is made large enough at once, not again and again
+ * as it fills. The farm may claim any number: more than some million are not believed. */
+void shared_expect(struct blocklist *blocklist, int64_t more);
+
 struct shared_counts {
     uint64_t applied;               /* rows that changed something here */
     uint64_t refused;               /* rows that no admin could have typed */

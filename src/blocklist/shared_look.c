@@ -107,6 +107,11 @@ static bool give_key(void *context, sqlite3_stmt *stmt)
                       sqlite3_column_int(stmt, 1) != 0, is_there ? &row : NULL);
 }
 
+/* By the index, however many wait. */
+#define UNSENT(of_a_person)                                                              \
+    "SELECT id, person, entry, allow, source FROM outbox WHERE answered IS NULL"         \
+    " AND person = " of_a_person " ORDER BY id LIMIT ?2"
+
 enum blocklist_result shared_outbox(struct blocklist *blocklist, size_t limit,
                                     shared_each_key *each, void *context,
                                     char error[static BLOCKLIST_ERROR_SIZE])
@@ -118,9 +123,10 @@ enum blocklist_result shared_outbox(struct blocklist *blocklist, size_t limit,
         " coalesce(l.reason, g.reason), coalesce(l.who, g.who),"
         " coalesce(l.since, g.at / 1000), coalesce(l.expires, 0),"
         " coalesce(l.at, l.since * 1000, g.at), coalesce(l.version, g.version, 0)"
-        " FROM outbox k LEFT JOIN listing l USING (entry, allow, source)"
-        " LEFT JOIN gone g USING (entry, allow, source)"
-        " WHERE k.answered IS NULL ORDER BY k.person DESC, k.id LIMIT ?2 + 0 * ?1";
+        " FROM (SELECT * FROM (" UNSENT("1") ") UNION ALL SELECT * FROM (" UNSENT(
+            "0") ") LIMIT ?2) k LEFT JOIN listing l USING (entry, allow, source)"
+                 " LEFT JOIN gone g USING (entry, allow, source)"
+                 " ORDER BY k.person DESC, k.id";
     struct keys keys = {each, context};
 
     return look(blocklist, sql, give_key, &keys, error, "ii", NULL, 0, (int64_t)limit);

@@ -12,7 +12,8 @@
  *   browse.c   list and show; audit.c log
  *   flusher.c  the thread that writes hits and ends, and does the checkpoints
  *   maintenance.c   the thread that builds the filter, checks the file, makes backups
- *   versions.c   versions of rows and what waits for the farm; shared.c the farm's side
+ *   versions.c   versions of rows and what waits for the farm; shared.c and shared_look.c
+ *              the farm's side, merge.c what it has
  *   reader.c   the connections that read; transaction.c the one that writes
  *   store.c    what all of them share; it calls none of them
  *
@@ -55,7 +56,16 @@ struct transaction {
     struct audit audit;
     sqlite3_stmt *put, *end_one, *end_many, *take, *take_from, *standing, *put_hit,
         *put_meta, *touch;
-    sqlite3_stmt *merge[12]; /* shared.c's, from its first merge on */
+};
+
+/* The connection of the farm's thread, which writes as struct transaction's does, and by its
+ * lock. It has no triggers: they took most of the time of a merge. */
+#define SHARING_STATEMENTS 16
+struct sharing {
+    sqlite3 *db;
+    sqlite3_stmt *statements[SHARING_STATEMENTS]; /* merge.c's, from its first on */
+    struct audit changed; /* of the transaction: kinds and allow */
+    int cache_kib;
 };
 
 struct blocklist {
@@ -66,12 +76,14 @@ struct blocklist {
     atomic_int backups;
     atomic_uint strip; /* BLOCKLIST_STRIP_… */
     atomic_uint_fast64_t changes;
+    atomic_uint_fast64_t expected; /* rows that may come soon, more than there are */
     struct walltime walltime;
     struct bloom bloom;
     struct reader readers[STORE_READERS];
     atomic_uint next_reader;
     struct reader looker; /* list and log, which may take long; find is not used */
     struct transaction writing;
+    struct sharing sharing;      /* its db NULL where there is no farm */
     struct versions versions;    /* of whoever has taken writing */
     pthread_mutex_t import_lock; /* of the file that many rows are moved from */
     struct hits hits;
@@ -122,6 +134,10 @@ int store_open_database(struct blocklist *blocklist, enum blocklist_on_damage on
 
 /* Bytes of the file at path with that suffix; 0 when there is none. */
 uint64_t store_file_size(const char *path, const char *suffix);
+
+/* struct sharing: opened, with a sentence in error (0 or -1), and closed. */
+int shared_open(struct blocklist *blocklist, char *error, size_t size);
+void shared_close(struct blocklist *blocklist);
 
 /* Opens and prepares a connection for reading; with a sentence in error. 0 or -1. */
 int reader_open(struct reader *reader, const char *path, char *error, size_t size);

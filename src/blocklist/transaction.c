@@ -59,7 +59,6 @@ void transaction_close(struct transaction *writing)
     audit_detach(&writing->audit);
     while ((stmt = sqlite3_next_stmt(writing->db, NULL)) != NULL)
         sqlite3_finalize(stmt);
-    memset(writing->merge, 0, sizeof writing->merge);
     sqlite3_close(writing->db);
     writing->db = NULL;
 }

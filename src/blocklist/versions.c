@@ -68,7 +68,7 @@ int64_t versions_clock_ms(const struct versions *versions)
 void versions_begin(struct versions *versions)
 {
     versions->at = 0;
-    versions->marking = versions->merging = false;
+    versions->marking = false;
 }
 
 /* All of a transaction is one moment: nobody sees what was between its begin and its end,
@@ -110,14 +110,14 @@ static void version_id(sqlite3_context *context, int argc, sqlite3_value **argv)
         sqlite3_result_error(context, "the system gives no random numbers", -1);
 }
 
-/* version_is_made(): whether a change of a row is this host's own. */
+/* version_is_made(): whether each row gets a version of its own. */
 static void version_is_made(sqlite3_context *context, int argc, sqlite3_value **argv)
 {
     struct versions *versions = sqlite3_user_data(context);
 
     (void)argc;
     (void)argv;
-    sqlite3_result_int(context, !versions->merging && !versions->marking);
+    sqlite3_result_int(context, !versions->marking);
 }
 
 /* version_goes_out(source) */
@@ -174,7 +174,7 @@ static const char triggers[] =
                           "   version_id(), version_at(), reason, login FROM "
                           "temp.actor;" OUT("old") " END;";
 
-int versions_attach(struct versions *versions, sqlite3 *db)
+int versions_functions(struct versions *versions, sqlite3 *db)
 {
     static const struct {
         const char *name;
@@ -192,6 +192,13 @@ int versions_attach(struct versions *versions, sqlite3 *db)
         rc = sqlite3_create_function(db, functions[i].name, functions[i].arguments,
                                      SQLITE_UTF8, versions, functions[i].function, NULL,
                                      NULL);
+    return rc;
+}
+
+int versions_attach(struct versions *versions, sqlite3 *db)
+{
+    int rc = versions_functions(versions, db);
+
     return rc == SQLITE_OK && versions->on ? sql_exec(db, triggers) : rc;
 }
 

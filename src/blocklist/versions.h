@@ -37,12 +37,10 @@ struct versions {
     bool on;           /* fixed: of a farm, or was once */
     char **keep_local; /* fixed: sources that stay here; NULL-terminated, NULL: none */
     const struct blocklist_clock *clock;
-    int64_t last_at;  /* the greatest that was ever given or taken here */
-    int64_t at;       /* what all changes of this transaction get; 0: none yet */
-    bool marking;     /* rows go by one mark, not each by its own removal */
-    bool merging;     /* rows come from the farm, with their versions */
-    bool large_cache; /* of the connection that writes */
-    bool noted;       /* last_at is in the file */
+    int64_t last_at; /* the greatest that was ever given or taken here */
+    int64_t at;      /* what all changes of this transaction get; 0: none yet */
+    bool marking;    /* rows go by one mark, not each by its own removal */
+    bool noted;      /* last_at is in the file */
 };
 
 /* Returns 0, or -1 without memory. */
@@ -54,7 +52,9 @@ void versions_destroy(struct versions *versions);
 int versions_open(struct versions *versions, sqlite3 *db,
                   const struct blocklist_clock *clock);
 
-/* Makes functions and triggers on a connection that writes. Returns SQLite's code. */
+/* Makes version_id() and the like on a connection that writes; versions_attach the triggers
+ * too. Return SQLite's code. */
+int versions_functions(struct versions *versions, sqlite3 *db);
 int versions_attach(struct versions *versions, sqlite3 *db);
 
 void versions_begin(struct versions *versions); /* at the begin of a transaction */

@@ -7,9 +7,9 @@
 #include "daemon/commands.h"
 #include "daemon/daemon.h"
 
-static json_t *tell_counts(void *context)
+static json_t *report_counts(void *context)
 {
-    return rules_tell_counts(((struct daemon *)context)->rules);
+    return rules_report_counts(((struct daemon *)context)->rules);
 }
 
 static void hear_counts(void *context, const char *own_node, unsigned hosts,
@@ -26,14 +26,14 @@ static void hear_counts(void *context, const char *own_node, unsigned hosts,
     free(heard);
 }
 
-static json_t *tell_findings(void *context, size_t limit)
+static json_t *report_findings(void *context, size_t limit)
 {
-    return rules_tell_findings(((struct daemon *)context)->rules, limit);
+    return rules_report_findings(((struct daemon *)context)->rules, limit);
 }
 
-static void told_findings(void *context, const json_t *rows)
+static void reported_findings(void *context, const json_t *rows)
 {
-    rules_told_findings(((struct daemon *)context)->rules, rows);
+    rules_reported_findings(((struct daemon *)context)->rules, rows);
 }
 
 static void hear_finding(void *context, const char *own_node, const json_t *row)
@@ -41,9 +41,9 @@ static void hear_finding(void *context, const char *own_node, const json_t *row)
     rules_hear_finding(((struct daemon *)context)->rules, own_node, row);
 }
 
-static int untell_findings(void *context)
+static int unreport_findings(void *context)
 {
-    return rules_untell_findings(((struct daemon *)context)->rules);
+    return rules_unreport_findings(((struct daemon *)context)->rules);
 }
 
 bool daemon_has_farm(const struct config *config)
@@ -61,12 +61,12 @@ int daemon_start_farm(struct daemon *daemon, const struct config *config)
         .keep_local_count = config->farm.keep_local_count,
         .number = config->journal.node,
         .alone = command_alone,
-        .tell_counts = tell_counts,
+        .report_counts = report_counts,
         .hear_counts = hear_counts,
-        .tell_findings = tell_findings,
-        .told_findings = told_findings,
+        .report_findings = report_findings,
+        .reported_findings = reported_findings,
         .hear_finding = hear_finding,
-        .untell_findings = untell_findings,
+        .unreport_findings = unreport_findings,
         .context = daemon,
     };
     char error[FARM_ERROR_SIZE];

@@ -3,20 +3,26 @@
 #define FARM_CONNECTION_H
 
 /* A connection to the farm's database that never waits longer than its deadline, whatever
- * the server does: stopped, gone, or sending without an end. For one thread. */
+ * the server does: stopped, gone, or sending without an end. For one thread.
+ *
+ * Plans go by indexes, in order: a table that was never analyzed may be large. */
 
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #define CONNECTION_DEADLINE_MS 10000
+#define CONNECTION_SLOW_MS     60000
 #define CONNECTION_ERROR_SIZE  400
+#define CONNECTION_KEPT        8
 
 struct connection {
     PGconn *pg;                        /* NULL: closed */
     int wake_fd;                       /* an eventfd that ends connection_wait; -1 none */
     char error[CONNECTION_ERROR_SIZE]; /* of the last failure, one line, no password */
     char state[6];                     /* its SQLSTATE, "" none */
+    const char *kept[CONNECTION_KEPT]; /* what the server has prepared; NULL behind */
+    bool slow;                         /* CONNECTION_SLOW_MS is waited for an answer */
 };
 
 /* Connects, within some seconds for each host of text (a libpq connection string). name is
@@ -30,6 +36,17 @@ void connection_close(struct connection *connection);
  * refused. */
 PGresult *connection_query(struct connection *connection, const char *sql, int count,
                            const char *const *values);
+
+/* The same for what is asked many times, of which the server keeps the plan: few statements,
+ * each a text that stays where it is and begins as no other does. */
+PGresult *connection_query_kept(struct connection *connection, const char *sql, int count,
+                                const char *const *values);
+
+/* connection_query_kept in two steps, with other work in between, but no other statement: 0 or
+ * -1, then what it gave. */
+int connection_send(struct connection *connection, const char *sql, int count,
+                    const char *const *values);
+PGresult *connection_receive(struct connection *connection);
 
 /* The same where nothing is given back. 0 or -1. */
 int connection_do(struct connection *connection, const char *sql);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the hosts count adds up: each tells its own, and hears the others'. It is in tables that
- * the server may lose at any time: a host tells all of it again in each session. */
+/* What the hosts count adds up: each reports its own, and hears the others'. It is in tables that
+ * the server may lose at any time: a host reports all of it again in each session. */
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -34,7 +34,7 @@ int counts_not_taken(struct farm *farm, const char *what)
 }
 
 /* Calls a function of this node and rows, which are taken. */
-static int tell(struct farm *farm, const char *sql, json_t *rows, const char *what)
+static int report(struct farm *farm, const char *sql, json_t *rows, const char *what)
 {
     char *text = json_dumps(rows, JSON_COMPACT);
     const char *values[] = {farm->node, text};
@@ -61,7 +61,7 @@ static void add_hit(void *context, const struct shared_hit *hit)
                                                    (json_int_t)hit->last));
 }
 
-static int tell_hits(struct farm *farm, bool all, bool *more)
+static int report_hits(struct farm *farm, bool all, bool *more)
 {
     char error[BLOCKLIST_ERROR_SIZE];
     json_t *rows = json_array();
@@ -78,7 +78,7 @@ static int tell_hits(struct farm *farm, bool all, bool *more)
         json_decref(rows);
         return 0;
     }
-    return tell(farm, "SELECT farm.tell_hits($1, $2::jsonb)", rows, "hits");
+    return report(farm, "SELECT farm.tell_hits($1, $2::jsonb)", rows, "hits");
 }
 
 static int exchange_hits(struct farm *farm)
@@ -86,10 +86,10 @@ static int exchange_hits(struct farm *farm)
     bool more = true;
 
     for (int i = 0; i < CALLS && more; i++)
-        if (tell_hits(farm, false, &more) != 0)
+        if (report_hits(farm, false, &more) != 0)
             return -1;
     for (int i = 0; i < CALLS && farm->hits_walk; i++)
-        if (tell_hits(farm, true, &farm->hits_walk) != 0)
+        if (report_hits(farm, true, &farm->hits_walk) != 0)
             return -1;
     return 0;
 }
@@ -159,13 +159,13 @@ int farm_hits(struct farm *farm, const char *entry, int wait_ms, struct farm_hit
 
 /* --- what DNS lists alone refused --- */
 
-static int tell_alone(struct farm *farm)
+static int report_alone(struct farm *farm)
 {
     json_t *rows =
         farm->hooks.alone != NULL ? farm->hooks.alone(farm->hooks.context) : NULL;
 
     return rows != NULL
-               ? tell(farm, "SELECT farm.tell_alone($1, $2::jsonb)", rows, "alone")
+               ? report(farm, "SELECT farm.tell_alone($1, $2::jsonb)", rows, "alone")
                : 0;
 }
 
@@ -203,12 +203,12 @@ static int hear_alone(struct farm *farm)
 
 static int exchange_alone(struct farm *farm)
 {
-    if (atomic_load(&farm->stopping)) /* then what tells_alone needs may be gone */
+    if (atomic_load(&farm->stopping)) /* then what report_alone needs may be gone */
         return -1;
     if (atomic_exchange(&farm->alone_changed, false) ||
         clock_ms() >= farm->next_alone_ms) {
         farm->next_alone_ms = clock_ms() + ALONE_MS;
-        if (tell_alone(farm) != 0)
+        if (report_alone(farm) != 0)
             return -1;
     }
     return hear_alone(farm);
@@ -232,17 +232,17 @@ void farm_alone_changed(struct farm *farm)
 
 /* --- what senders do --- */
 
-static int tell_counts(struct farm *farm)
+static int report_counts(struct farm *farm)
 {
-    json_t *rows = farm->hooks.tell_counts(farm->hooks.context);
+    json_t *rows = farm->hooks.report_counts(farm->hooks.context);
     bool any = json_array_size(rows) > 0;
     int rc = 0;
 
-    if (rows != NULL && (any || farm->counts_told))
-        rc = tell(farm, "SELECT farm.tell_counts($1, $2::jsonb)", rows, "counts");
+    if (rows != NULL && (any || farm->counts_reported))
+        rc = report(farm, "SELECT farm.tell_counts($1, $2::jsonb)", rows, "counts");
     else
         json_decref(rows);
-    farm->counts_told = any;
+    farm->counts_reported = any;
     return rc;
 }
 
@@ -288,7 +288,7 @@ static int exchange_counts(struct farm *farm)
 {
     if (atomic_load(&farm->stopping)) /* then what the hooks need may be gone */
         return -1;
-    return tell_counts(farm) != 0 ? -1 : hear_counts(farm);
+    return report_counts(farm) != 0 ? -1 : hear_counts(farm);
 }
 
 /* --- all of it --- */
@@ -297,7 +297,7 @@ void counts_begin(struct farm *farm)
 {
     farm->next_counts_ms = farm->next_alone_ms = 0;
     farm->hits_after[0] = '\0';
-    farm->hits_walk = farm->counts_told = true;
+    farm->hits_walk = farm->counts_reported = true;
     farm->findings_seq = -1;
 }
 
@@ -308,7 +308,7 @@ int counts_exchange(struct farm *farm)
     farm->next_counts_ms = clock_ms() + COUNTS_MS;
     if (exchange_hits(farm) != 0 || exchange_alone(farm) != 0)
         return -1;
-    if (farm->hooks.tell_counts != NULL && exchange_counts(farm) != 0)
+    if (farm->hooks.report_counts != NULL && exchange_counts(farm) != 0)
         return -1;
-    return farm->hooks.tell_findings != NULL ? proposals_exchange(farm) : 0;
+    return farm->hooks.report_findings != NULL ? proposals_exchange(farm) : 0;
 }

@@ -27,10 +27,7 @@
 #define HOSTS_WAITED_MS  25 /* where somebody waits for them */
 #define TIDY_MS          3600000
 #define STOP_MS          1000
-#define FILL_LOCK        "1918004576" /* a number of ours */
 #define FILL_LOOK_MS     1000
-#define FILL_STILL_MS    30000
-#define FILL_MOST_MS     300000
 
 /* --- what went wrong --- */
 
@@ -136,6 +133,8 @@ static int look_at_head(struct farm *farm)
             return farm_failed(farm, error);
         farm->compare_now = true;
     }
+    if (!farm->compare_now)
+        shared_expect(farm->blocklist, head.seq - farm->state.seq);
     return 0;
 }
 
@@ -164,40 +163,6 @@ static int begin_session(struct farm *farm)
     return farm->compare_now ? 0 : read_all(farm);
 }
 
-/* An empty database is filled by one host; the others look from time to time, and compare
- * when that is done. They go on without it where it makes no progress for 30 s, or is not
- * done after 5 minutes: it saves work only.
- * Returns 1 where to wait, 0 where not, then perhaps with the lock, or -1. */
-static int wait_for_filler(struct farm *farm)
-{
-    static const char sql[] =
-        "SELECT seq, CASE WHEN seq = 0 THEN pg_try_advisory_lock(" FILL_LOCK ") ELSE NOT"
-        " EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE"
-        " d.datname = current_database() AND l.locktype = 'advisory' AND l.classid = 0"
-        " AND l.objid = " FILL_LOCK " AND l.granted) END FROM farm.head";
-    PGresult *result = connection_query(&farm->connection, sql, 0, NULL);
-    int64_t seq, now = clock_ms();
-    bool may;
-
-    if (result == NULL)
-        return farm_failed(farm, NULL);
-    seq = result_number(result, 0, 0);
-    may = result_text(result, 0, 1)[0] == 't';
-    PQclear(result);
-    if (farm->fill_seq < 0)
-        farm->fill_began_ms = now;
-    if (may || now - farm->fill_began_ms > FILL_MOST_MS ||
-        (seq == farm->fill_seq && now - farm->fill_seen_ms > FILL_STILL_MS)) {
-        farm->fill_seq = -1;
-        return 0;
-    }
-    if (seq != farm->fill_seq)
-        farm->fill_seen_ms = now;
-    farm->fill_seq = seq;
-    (void)farm_failed(farm, "the database was empty, and another host fills it");
-    return 1;
-}
-
 /* Returns 1 where it has to wait for another host. */
 static int compare_if_asked(struct farm *farm)
 {
@@ -212,7 +177,7 @@ static int compare_if_asked(struct farm *farm)
     pthread_mutex_unlock(&farm->lock);
     if (!farm->compare_now && asked == farm->compares_done)
         return 0;
-    if (farm->compare_now && (rc = wait_for_filler(farm)) != 0)
+    if (farm->compare_now && (rc = fill_wait(farm)) != 0)
         return rc;
     rc = reconcile(farm, full, &comparison);
     if (rc == 0)

@@ -36,16 +36,16 @@ struct farm_options {
      * farm's thread. */
     json_t *(*alone)(void *context);
     /* What this host has counted, and what the others have, each some seconds: rules/others.h.
-     * Of what is told the texts are kind, key and body. For the farm's thread. */
-    json_t *(*tell_counts)(void *context);
+     * Of what is reported the texts are kind, key and body. For the farm's thread. */
+    json_t *(*report_counts)(void *context);
     void (*hear_counts)(void *context, const char *own_node, unsigned hosts,
                         const struct farm_count *rows, size_t count);
-    /* What rules found: what is to be told, NULL not now; that it was; what another host has
-     * told; that all is to be told again, -1: not now. rules/rules.h. */
-    json_t *(*tell_findings)(void *context, size_t limit);
-    void (*told_findings)(void *context, const json_t *rows);
+    /* What rules found: what is to be reported, NULL not now; that it was; what another
+     * host has reported; that all is to be reported again, -1: not now. rules/rules.h. */
+    json_t *(*report_findings)(void *context, size_t limit);
+    void (*reported_findings)(void *context, const json_t *rows);
     void (*hear_finding)(void *context, const char *own_node, const json_t *row);
-    int (*untell_findings)(void *context);
+    int (*unreport_findings)(void *context);
     void *context;
     int number; /* of this host, 0 to 63, in the ids of its decisions (journal/id.h) */
 };

@@ -56,10 +56,10 @@ int hosts_beat(struct farm *farm)
     (void)snprintf(refused, sizeof refused, "%" PRId64, farm->status.refused);
     pthread_mutex_unlock(&farm->lock);
     (void)snprintf(number, sizeof number, "%d", atomic_load(&farm->number));
-    result = connection_query(&farm->connection,
-                              "SELECT farm.beat($1, $2, $3, $4::bigint, $5::bigint,"
-                              " $6::bigint, $7::bigint, $8::smallint)",
-                              8, values);
+    result = connection_query_kept(&farm->connection,
+                                   "SELECT farm.beat($1, $2, $3, $4::bigint, $5::bigint,"
+                                   " $6::bigint, $7::bigint, $8::smallint)",
+                                   8, values);
     if (result == NULL)
         return farm_failed(farm, NULL);
     /* the first may find our own earlier life's */
@@ -102,7 +102,7 @@ int hosts_look(struct farm *farm)
         " current_setting('synchronous_standby_names') <> ''"
         " FROM farm.node n LEFT JOIN farm.beat b USING (name)"
         " ORDER BY n.name COLLATE \"C\" LIMIT 1000";
-    PGresult *result = connection_query(&farm->connection, sql, 0, NULL);
+    PGresult *result = connection_query_kept(&farm->connection, sql, 0, NULL);
     struct farm_host *hosts, *old;
     int count;
 

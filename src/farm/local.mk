@@ -5,6 +5,7 @@ librblmilter_a_SOURCES += \
 	src/farm/connection.c src/farm/connection.h \
 	src/farm/counts.c \
 	src/farm/farm.c src/farm/parts.h \
+	src/farm/fill.c \
 	src/farm/proposals.c \
 	src/farm/hosts.c \
 	src/farm/init.c \

@@ -4,7 +4,7 @@
 
 /* The inside of struct farm, for this folder only. farm.c has the thread, ask.c what others
  * ask of it; publish.c sends, read.c takes, reconcile.c compares; hosts.c knows of the
- * others, counts.c of what they have counted. */
+ * others, counts.c of what they have counted; fill.c waits for one that fills the database. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -43,10 +43,10 @@ struct farm {
     struct farm_options hooks; /* of it, the functions and their context */
     atomic_bool alone_changed;
     int64_t next_counts_ms, next_alone_ms;
-    char hits_after[ENTRY_TEXT_SIZE]; /* all hits up to there are told */
+    char hits_after[ENTRY_TEXT_SIZE]; /* all hits up to there are reported */
     bool hits_walk;                   /* the others are yet to be */
-    bool counts_told;                 /* there are some of ours */
-    int64_t findings_seq;             /* heard up to there; -1: all is to be told again */
+    bool counts_reported;             /* there are some of ours */
+    int64_t findings_seq; /* heard up to there; -1: all is to be reported again */
 
     pthread_mutex_t lock; /* what follows */
     pthread_cond_t news;  /* CLOCK_MONOTONIC */
@@ -70,12 +70,16 @@ struct farm {
 };
 
 /* Each returns 0, or -1: then the connection has failed, or the database, and
- * farm_failed was told. All but farm_failed are for the thread alone. */
+ * farm_failed was called. All but farm_failed are for the thread alone. */
 int publish_all(struct farm *farm); /* what is in the outbox */
 int read_all(struct farm *farm);    /* sets compare_now where the cursor is not there */
 int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms);
 int read_note(struct farm *farm, int64_t now_ms); /* keeps the cursor, read now */
 int reconcile(struct farm *farm, bool full, struct farm_comparison *out);
+/* Before a comparison: an empty database is filled by one host; the others look from time to
+ * time, and compare when that is done. They go on without it where it makes no progress for 30 s,
+ * or is not done after 5 minutes: it saves work only. 1: wait; 0: go on, perhaps with the lock. */
+int fill_wait(struct farm *farm);
 int hosts_beat(struct farm *farm);
 int hosts_look(struct farm *farm);
 int hosts_forget(struct farm *farm);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What rules found is told, and heard: numbered in the order in which the server took it. In
- * each session all is heard anew, and then told what the server has not. */
+/* What rules found is reported, and heard: numbered in the order in which the server took it. In
+ * each session all is heard again, and then reported what the server has not. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #define CALLS     50 /* a round */
 
 /* Calls the function with rows. Returns 1: taken, 0: not, but the connection is there; -1. */
-static int tell(struct farm *farm, const json_t *rows)
+static int report(struct farm *farm, const json_t *rows)
 {
     char *text = json_dumps(rows, JSON_COMPACT);
     const char *values[] = {farm->node, text};
@@ -37,17 +37,17 @@ static bool is_about_a_row(const struct farm *farm)
            (farm->connection.state[1] == '2' || farm->connection.state[1] == '3');
 }
 
-static int tell_each(struct farm *farm, const json_t *rows)
+static int report_each(struct farm *farm, const json_t *rows)
 {
     json_t *row;
     size_t i;
 
     json_array_foreach (rows, i, row) {
         json_t *one = json_pack("[O]", row);
-        int rc = tell(farm, one);
+        int rc = report(farm, one);
 
         if (rc >= 0) /* what is not taken stays here */
-            farm->hooks.told_findings(farm->hooks.context, one);
+            farm->hooks.reported_findings(farm->hooks.context, one);
         json_decref(one);
         if (rc < 0)
             return -1;
@@ -55,20 +55,20 @@ static int tell_each(struct farm *farm, const json_t *rows)
     return 0;
 }
 
-static int tell_all(struct farm *farm)
+static int report_all(struct farm *farm)
 {
     size_t count;
 
     do {
-        json_t *rows = farm->hooks.tell_findings(farm->hooks.context, CALL_ROWS);
+        json_t *rows = farm->hooks.report_findings(farm->hooks.context, CALL_ROWS);
         int rc;
 
         count = json_array_size(rows);
-        rc = count > 0 ? tell(farm, rows) : 1;
+        rc = count > 0 ? report(farm, rows) : 1;
         if (rc == 1)
-            farm->hooks.told_findings(farm->hooks.context, rows);
+            farm->hooks.reported_findings(farm->hooks.context, rows);
         else if (rc == 0 && is_about_a_row(farm))
-            rc = tell_each(farm, rows);
+            rc = report_each(farm, rows);
         else
             count = 0;
         json_decref(rows);
@@ -136,12 +136,12 @@ int proposals_exchange(struct farm *farm)
     if (look_at_head(farm) != 0)
         return -1;
     if (farm->findings_seq < 0) {
-        if (farm->hooks.untell_findings(farm->hooks.context) != 0)
+        if (farm->hooks.unreport_findings(farm->hooks.context) != 0)
             return 0; /* the rules' database is not open yet */
         farm->findings_seq = 0;
     }
     for (int i = 0; i < CALLS && more && !atomic_load(&farm->stopping); i++)
         if (hear_some(farm, &more) != 0)
             return -1;
-    return more ? 0 : tell_all(farm); /* what it has is not told again */
+    return more ? 0 : report_all(farm); /* what it has is not reported again */
 }

@@ -72,8 +72,8 @@ static int64_t send_rows(struct farm *farm, const json_t *rows)
                        "no memory");
         return -1;
     }
-    result = connection_query(&farm->connection, "SELECT farm.publish($1, $2::jsonb)", 2,
-                              values);
+    result = connection_query_kept(&farm->connection,
+                                   "SELECT farm.publish($1, $2::jsonb)", 2, values);
     free(text);
     if (result == NULL)
         return -1;

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "farm/parts.h"
 
-#define BATCH_ROWS 10000
+#define BATCH_ROWS 10000 /* one more is asked for: the last one known */
 
 struct shared_row row_of_result(const PGresult *result, int row, int first)
 {
@@ -158,36 +158,48 @@ int read_note(struct farm *farm, int64_t now_ms)
     return 0;
 }
 
-int read_all(struct farm *farm)
+/* Asks for the changes from that number on. */
+static int ask(struct farm *farm, int64_t seq)
 {
     static const char sql[] =
-        "SELECT seq, stamp, (extract(epoch FROM clock_timestamp()) * "
-        "1000)::bigint, " ROW_COLUMNS
-        " FROM farm.change WHERE seq >= $1 ORDER BY seq LIMIT $2::int";
-    char from[24], limit[24];
-    const char *values[] = {from, limit};
-    int found;
+        "SELECT seq, stamp, (SELECT (extract(epoch FROM clock_timestamp()) * "
+        "1000)::bigint), " ROW_COLUMNS
+        " FROM farm.change WHERE seq >= $1 ORDER BY seq LIMIT 10001";
+    char from[24];
+    const char *values[] = {from};
 
-    (void)snprintf(limit, sizeof limit, "%d", BATCH_ROWS + 1);
+    (void)snprintf(from, sizeof from, "%" PRId64, seq);
+    return connection_send(&farm->connection, sql, 1, values) == 0
+               ? 0
+               : farm_failed(farm, NULL);
+}
+
+int read_all(struct farm *farm)
+{
+    bool more;
+
+    if (ask(farm, farm->state.seq) != 0)
+        return -1;
     do {
-        PGresult *result;
-        int rc = 0;
+        PGresult *result = connection_receive(&farm->connection);
+        int rc = 0, found;
 
-        (void)snprintf(from, sizeof from, "%" PRId64, farm->state.seq);
-        result = connection_query(&farm->connection, sql, 2, values);
         if (result == NULL)
             return farm_failed(farm, NULL);
         found = PQntuples(result);
+        more = found == BATCH_ROWS + 1 && !atomic_load(&farm->stopping);
         if (PQnfields(result) != 3 + ROW_COLUMN_COUNT || found > BATCH_ROWS + 1)
             rc = farm_failed(farm, "the database answers what was not asked");
         else if (!is_where_we_were(farm, result))
             farm->compare_now = true;
-        else if (found > (farm->state.seq != 0))
+        else if (more) /* the server reads while this host writes */
+            rc = ask(farm, result_number(result, found - 1, 0));
+        if (rc == 0 && !farm->compare_now && found > (farm->state.seq != 0))
             rc = merge(farm, result);
         PQclear(result);
         if (rc != 0 || farm->compare_now)
             return rc;
-    } while (found == BATCH_ROWS + 1 && !atomic_load(&farm->stopping));
+    } while (more);
     if (farm->answers && farm->published_seq <= farm->state.seq &&
         read_note(farm, farm->state.read_at) != 0)
         return -1;

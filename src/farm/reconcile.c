@@ -271,13 +271,19 @@ static int look_at_batch(struct walk *walk)
     return 0;
 }
 
+static int fetch(struct farm *farm)
+{
+    return connection_send(&farm->connection, "FETCH 5000 FROM rows", 0, NULL) == 0
+               ? 0
+               : farm_failed(farm, NULL);
+}
+
 static int walk_all(struct walk *walk)
 {
-    char fetch[40];
-
-    (void)snprintf(fetch, sizeof fetch, "FETCH %d FROM rows", BATCH_ROWS);
+    if (fetch(walk->farm) != 0)
+        return -1;
     do {
-        PGresult *result = connection_query(&walk->farm->connection, fetch, 0, NULL);
+        PGresult *result = connection_receive(&walk->farm->connection);
         int rc;
 
         if (result == NULL)
@@ -290,7 +296,8 @@ static int walk_all(struct walk *walk)
         walk->at = 0;
         walk->count = PQntuples(result);
         walk->last = walk->count < BATCH_ROWS;
-        rc = look_at_batch(walk);
+        /* the server reads while this host writes */
+        rc = walk->last || fetch(walk->farm) == 0 ? look_at_batch(walk) : -1;
         PQclear(result);
         if (rc != 0)
             return -1;
@@ -335,6 +342,23 @@ static int farm_digest(struct walk *walk, struct shared_digest *out)
     }
     PQclear(result);
     return 0;
+}
+
+/* Plans for all rows at once, or for all in order, some at a time: a large table is not sorted
+ * before its first row is given. */
+static int plan(struct farm *farm, bool at_once)
+{
+    farm->connection.slow = at_once;
+    return connection_do(&farm->connection,
+                         at_once ? "SELECT set_config('enable_seqscan', 'on', true),"
+                                   " set_config('enable_sort', 'on', true),"
+                                   " set_config('cursor_tuple_fraction', '1', true),"
+                                   " set_config('statement_timeout', '60s', true)"
+                                 : "SELECT set_config('enable_seqscan', 'off', true),"
+                                   " set_config('enable_sort', 'off', true),"
+                                   " set_config('statement_timeout', '10s', true)") == 0
+               ? 0
+               : farm_failed(farm, NULL);
 }
 
 /* How many buckets differ. */
@@ -455,16 +479,19 @@ static int compare(struct walk *walk)
         now_ms - farm->state.read_at > farm->keep_days * DAY_MS)
         walk->drop_ms = now_ms - farm->keep_days * DAY_MS;
     walk->out->seq = head.seq;
-    differing = compare_digests(walk);
-    if (differing < 0)
+    if (plan(farm, true) != 0 || (differing = compare_digests(walk)) < 0)
         return -1;
     if (walk->full)
         differing = SHARED_BUCKETS;
+    shared_expect(farm->blocklist, walk->out->there - walk->out->here);
+    if (differing > SHARED_BUCKETS / 2 && plan(farm, false) != 0)
+        return -1;
     if (differing > 0 &&
         (doubt_cursor(farm) != 0 || declare(walk, differing) != 0 || walk_all(walk) != 0))
         return -1;
     if (connection_do(&farm->connection, "COMMIT") != 0)
         return farm_failed(farm, NULL);
+    farm->connection.slow = false;
     head.read_at = now_ms;
     (void)text_copy(farm->keep_local, head.keep_local, sizeof head.keep_local);
     (void)text_copy(PACKAGE_VERSION, head.program, sizeof head.program);
@@ -473,7 +500,7 @@ static int compare(struct walk *walk)
     return 0;
 }
 
-static void tell(const struct farm *farm, const struct farm_comparison *out)
+static void report(const struct farm *farm, const struct farm_comparison *out)
 {
     int64_t taken = out->older + out->missing, sent = out->newer + out->not_there;
 
@@ -509,7 +536,7 @@ int reconcile(struct farm *farm, bool full, struct farm_comparison *out)
         rc = farm_failed(farm, error);
     if (rc == 0) {
         farm->compare_now = false;
-        tell(farm, out);
+        report(farm, out);
         pthread_mutex_lock(&farm->lock);
         farm->status.reconciled++;
         pthread_mutex_unlock(&farm->lock);

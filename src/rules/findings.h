@@ -83,15 +83,15 @@ int findings_made(struct findings *findings, int64_t since, const char *but, int
 
 /* --- what the hosts of a farm share: findings_shared.c --- */
 
-/* All of the last 90 days counts as untold. */
-int findings_untell(struct findings *findings, int64_t now);
+/* All of the last 90 days counts as unreported. */
+int findings_unreport(struct findings *findings, int64_t now);
 
 /* Those that the farm does not have as they are: an array of objects with all of struct
  * finding_row but no, and their "id"; up to limit. NULL: it cannot be read. */
-json_t *findings_untold(struct findings *findings, size_t limit, int64_t now);
+json_t *findings_unreported(struct findings *findings, size_t limit, int64_t now);
 
-/* The farm has these, as findings_untold gave them. */
-int findings_told(struct findings *findings, const json_t *rows);
+/* The farm has these, as findings_unreported gave them. */
+int findings_reported(struct findings *findings, const json_t *rows);
 
 /* One that the farm has: taken where it is new here or what became of it is newer; one that
  * fails a check is left out. Returns 1 where an entry was made of it elsewhere, which is news

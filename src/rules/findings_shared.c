@@ -27,7 +27,7 @@ const char *finding_state_name(enum finding_state state)
     return names[state];
 }
 
-int findings_untell(struct findings *f, int64_t now)
+int findings_unreport(struct findings *f, int64_t now)
 {
     int rc;
 
@@ -66,7 +66,7 @@ static json_t *row_value(sqlite3_stmt *stmt)
         node[0] != '\0' ? node : NULL);
 }
 
-json_t *findings_untold(struct findings *f, size_t limit, int64_t now)
+json_t *findings_unreported(struct findings *f, size_t limit, int64_t now)
 {
     json_t *rows = json_array();
     sqlite3_stmt *stmt = NULL;
@@ -285,7 +285,7 @@ int findings_hear(struct findings *f, const json_t *row, const char *own_node,
     return rc != 0 ? rc : news && heard.state == FINDING_LISTED;
 }
 
-int findings_told(struct findings *f, const json_t *rows)
+int findings_reported(struct findings *f, const json_t *rows)
 {
     const json_t *row;
     int rc = SQLITE_OK;

@@ -192,8 +192,8 @@ static void forget(struct others *others, const struct told *told)
     pthread_mutex_unlock(&others->lock);
 }
 
-json_t *others_tell(struct others *others, struct counters *counters,
-                    const struct config *config, int64_t now_s)
+json_t *others_report(struct others *others, struct counters *counters,
+                      const struct config *config, int64_t now_s)
 {
     struct counter_reading reading;
     struct told *told;

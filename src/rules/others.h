@@ -3,7 +3,7 @@
 #define RULES_OTHERS_H
 
 /* What the other hosts of a farm have counted, put together with what this one has. Each host
- * tells its counts of the keys that are near a limit each few seconds, and hears the others'
+ * reports its counts of the keys that are near a limit each few seconds, and hears the others'
  * (farm/counts.c carries them). What is heard is a stranger's word: it is checked, bounded,
  * and finds nothing that this host's own count does not support (rule_set.h). */
 
@@ -18,7 +18,7 @@ void others_free(struct others *others); /* NULL is fine */
 
 /* --- on a message's way; any thread --- */
 
-/* A key has been counted here: where it is near a limit, it is to be told. */
+/* A key has been counted here: where it is near a limit, it is to be reported. */
 void others_note(struct others *others, const struct config *config, enum rule_by by,
                  const char *key, const struct counter_reading *own, int64_t now_s);
 
@@ -38,11 +38,11 @@ bool others_is_turn(struct others *others, enum rule_by by, const char *key,
 
 /* --- for the farm's thread --- */
 
-/* What is to be told: an array of {"kind","key","body"}, OTHERS_KEYS_MAX at most, the nearest
+/* What is to be reported: an array of {"kind","key","body"}, OTHERS_KEYS_MAX at most, the nearest
  * to a limit first. NULL: no memory. */
 #define OTHERS_KEYS_MAX 250
-json_t *others_tell(struct others *others, struct counters *counters,
-                    const struct config *config, int64_t now_s);
+json_t *others_report(struct others *others, struct counters *counters,
+                      const struct config *config, int64_t now_s);
 
 /* What was heard, in the place of what was heard before. It holds for OTHERS_HOLD_MS. */
 #define OTHERS_HOLD_MS 15000

@@ -74,7 +74,7 @@ enum blocklist_result rules_resume(struct rules *rules, const char *name,
                                    char error[static BLOCKLIST_ERROR_SIZE]);
 
 /* The counts that a farm's hosts share (others.h), for its thread. */
-json_t *rules_tell_counts(struct rules *rules);
+json_t *rules_report_counts(struct rules *rules);
 void rules_hear_counts(struct rules *rules, const char *own_node, unsigned hosts,
                        const struct other_count *rows, size_t count);
 
@@ -85,11 +85,11 @@ unsigned rules_sum(struct rules *rules, enum rule_by by, const char *key,
 
 /* Findings that a farm's hosts share (findings.h), for its thread: NULL, or nothing is done,
  * while the database is not open. */
-json_t *rules_tell_findings(struct rules *rules, size_t limit);
-void rules_told_findings(struct rules *rules, const json_t *rows);
+json_t *rules_report_findings(struct rules *rules, size_t limit);
+void rules_reported_findings(struct rules *rules, const json_t *rows);
 void rules_hear_finding(struct rules *rules, const char *own_node, const json_t *row);
-/* The farm begins anew: it is to be told all. Returns 0, or -1. */
-int rules_untell_findings(struct rules *rules);
+/* The farm begins again: all is to be reported. Returns 0, or -1. */
+int rules_unreport_findings(struct rules *rules);
 
 /* Waits until what was found so far is decided, for wait_ms at the longest. */
 void rules_flush(struct rules *rules, int wait_ms);

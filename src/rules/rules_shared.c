@@ -15,10 +15,10 @@ const struct rule *rules_find(const struct config *config, const char *name)
     return NULL;
 }
 
-json_t *rules_tell_counts(struct rules *rules)
+json_t *rules_report_counts(struct rules *rules)
 {
     struct config *config = rules_config(rules);
-    json_t *rows = others_tell(rules->others, rules->counters, config, time(NULL));
+    json_t *rows = others_report(rules->others, rules->counters, config, time(NULL));
 
     config_unref(config);
     return rows;
@@ -37,19 +37,19 @@ unsigned rules_sum(struct rules *rules, enum rule_by by, const char *key,
     return others_add(rules->others, rules->counters, by, key, own, now_s, sum);
 }
 
-json_t *rules_tell_findings(struct rules *rules, size_t limit)
+json_t *rules_report_findings(struct rules *rules, size_t limit)
 {
     struct findings *findings = rules_findings(rules);
 
-    return findings != NULL ? findings_untold(findings, limit, time(NULL)) : NULL;
+    return findings != NULL ? findings_unreported(findings, limit, time(NULL)) : NULL;
 }
 
-void rules_told_findings(struct rules *rules, const json_t *rows)
+void rules_reported_findings(struct rules *rules, const json_t *rows)
 {
     struct findings *findings = rules_findings(rules);
 
     if (findings != NULL)
-        (void)findings_told(findings, rows);
+        (void)findings_reported(findings, rows);
 }
 
 /* Whose entry another host has made begins again here, too: see begin_again in decide.c. */
@@ -69,9 +69,9 @@ void rules_hear_finding(struct rules *rules, const char *own_node, const json_t 
     config_unref(config);
 }
 
-int rules_untell_findings(struct rules *rules)
+int rules_unreport_findings(struct rules *rules)
 {
     struct findings *findings = rules_findings(rules);
 
-    return findings != NULL ? findings_untell(findings, time(NULL)) : -1;
+    return findings != NULL ? findings_unreport(findings, time(NULL)) : -1;
 }

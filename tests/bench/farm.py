@@ -104,10 +104,6 @@ def fill(postgres, rows):
         )
 
 
-def entries(host):
-    return host.rblctl("status", "--json").json["blocklist"]["entries"] or 0
-
-
 def memory_mib(host):
     for line in pathlib.Path(f"/proc/{host.daemon.pid}/status").read_text().splitlines():
         if line.startswith("VmHWM"):
@@ -124,8 +120,8 @@ def timed(host, rows, what):
     began = time.monotonic()
     host.start()
     print(f"{what}: process {host.daemon.pid}", flush=True)
-    while entries(host) < rows or not host.in_sync():
-        assert time.monotonic() < began + 1800, f"{entries(host)} rows"
+    while (host.count() or 0) < rows or not host.in_sync():
+        assert time.monotonic() < began + 1800, f"{host.count()} rows"
         time.sleep(0.25)
     print(f"{what}: {rows:,} rows in {time.monotonic() - began:.1f} s, {cpu_s(host):.1f} s of CPU, "
           f"{memory_mib(host):.0f} MiB at most; load {os.getloadavg()[0]:.1f}", flush=True)  # fmt: skip

@@ -103,20 +103,15 @@ class Chaos:
             self.end_host(index, kill=what == "kill-host")
             self.ending.wait(length)
             self.start_host(index)
-        elif what == "cut":
-            proxy.cut()
-            self.ending.wait(length)
-            proxy.heal()
-        elif what == "delay":
-            proxy.delay_s = delay
-            self.ending.wait(length)
-            proxy.heal()
-        elif what == "halve":
-            proxy.halve()
-            self.ending.wait(length)
-            proxy.heal()
-        else:
+        elif what == "drop":
             proxy.drop()
+        else:
+            if what == "delay":
+                proxy.delay_s = delay
+            else:
+                {"cut": proxy.cut, "halve": proxy.halve}[what]()
+            self.ending.wait(length)
+            proxy.heal()
         return host
 
     def start_host(self, index):

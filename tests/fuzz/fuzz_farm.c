@@ -28,6 +28,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 PGresult *__wrap_connection_query(struct connection *connection, const char *sql,
                                   int count, const char *const *values);
+PGresult *__wrap_connection_query_kept(struct connection *connection, const char *sql,
+                                       int count, const char *const *values);
+int __wrap_connection_send(struct connection *connection, const char *sql, int count,
+                           const char *const *values);
+PGresult *__wrap_connection_receive(struct connection *connection);
 int __wrap_connection_do(struct connection *connection, const char *sql);
 
 static char directory[40];
@@ -113,6 +118,31 @@ PGresult *__wrap_connection_query(struct connection *connection, const char *sql
     return result;
 }
 
+PGresult *__wrap_connection_query_kept(struct connection *connection, const char *sql,
+                                       int count, const char *const *values)
+{
+    return __wrap_connection_query(connection, sql, count, values);
+}
+
+static PGresult *sent; /* its answer */
+
+int __wrap_connection_send(struct connection *connection, const char *sql, int count,
+                           const char *const *values)
+{
+    PQclear(sent); /* of a session that has failed */
+    sent = __wrap_connection_query(connection, sql, count, values);
+    return 0;
+}
+
+PGresult *__wrap_connection_receive(struct connection *connection)
+{
+    PGresult *result = sent;
+
+    (void)connection;
+    sent = NULL;
+    return result;
+}
+
 int __wrap_connection_do(struct connection *connection, const char *sql)
 {
     (void)connection;
@@ -125,7 +155,7 @@ int __wrap_connection_do(struct connection *connection, const char *sql)
 static struct others *others;
 static struct findings *findings;
 
-static json_t *tell_nothing(void *context)
+static json_t *report_nothing(void *context)
 {
     (void)context;
     return json_array();
@@ -142,16 +172,16 @@ static void hear_counts(void *context, const char *own_node, unsigned hosts,
     }
 }
 
-static json_t *tell_findings(void *context, size_t limit)
+static json_t *report_findings(void *context, size_t limit)
 {
     (void)context;
-    return findings_untold(findings, limit, 1790553600);
+    return findings_unreported(findings, limit, 1790553600);
 }
 
-static void told_findings(void *context, const json_t *rows)
+static void reported_findings(void *context, const json_t *rows)
 {
     (void)context;
-    check(findings_told(findings, rows) == 0);
+    check(findings_reported(findings, rows) == 0);
 }
 
 static void hear_finding(void *context, const char *own_node, const json_t *row)
@@ -162,10 +192,10 @@ static void hear_finding(void *context, const char *own_node, const json_t *row)
     check(findings_hear(findings, row, own_node, 1790553600, &rule, &key) >= 0);
 }
 
-static int untell_findings(void *context)
+static int unreport_findings(void *context)
 {
     (void)context;
-    return findings_untell(findings, 1790553600);
+    return findings_unreport(findings, 1790553600);
 }
 
 static void check_finding(void *context, const struct finding_row *row)
@@ -190,13 +220,13 @@ static void start_rules(struct farm *farm)
     findings = findings_open(path, error);
     others = others_new();
     check(findings != NULL && others != NULL);
-    farm->hooks = (struct farm_options){.alone = tell_nothing,
-                                        .tell_counts = tell_nothing,
+    farm->hooks = (struct farm_options){.alone = report_nothing,
+                                        .report_counts = report_nothing,
                                         .hear_counts = hear_counts,
-                                        .tell_findings = tell_findings,
-                                        .told_findings = told_findings,
+                                        .report_findings = report_findings,
+                                        .reported_findings = reported_findings,
                                         .hear_finding = hear_finding,
-                                        .untell_findings = untell_findings};
+                                        .unreport_findings = unreport_findings};
 }
 
 /* --- this host --- */
@@ -261,7 +291,6 @@ static void begin(struct farm *farm)
 
     check(transaction_begin(farm->blocklist, TRANSACTION_LAZY, "", &blocklist_self, "",
                             10000, error) == BLOCKLIST_OK);
-    farm->blocklist->versions.merging = true;
     farm->blocklist->versions.last_at = 9;
     check(sql_exec(farm->blocklist->writing.db, sql) == SQLITE_OK);
     check(transaction_commit(farm->blocklist, error) == BLOCKLIST_OK);

@@ -66,7 +66,8 @@ fuzzers += tests/fuzz/fuzz_farm
 tests_fuzz_fuzz_farm_SOURCES = tests/fuzz/fuzz_farm.c
 tests_fuzz_fuzz_farm_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_farm_LDFLAGS = $(fuzz_ldflags) \
-	-Wl,--wrap=connection_query -Wl,--wrap=connection_do
+	-Wl,--wrap=connection_query -Wl,--wrap=connection_do \
+	-Wl,--wrap=connection_query_kept -Wl,--wrap=connection_send -Wl,--wrap=connection_receive
 endif
 
 fuzzers += tests/fuzz/fuzz_others

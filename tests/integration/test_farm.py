@@ -72,16 +72,15 @@ def test_actions_sources_and_ends(farm):
 def test_import_with_replace(farm):
     one, two, _ = farm
     file = one.dir / "feed"
-    file.write_text("".join(f"host{i}.example\n" for i in range(3000)))
-    done(one.rblctl("import", str(file), "--source", "feed"))
-    farm.wait(lambda h: h.rblctl("status", "--json").json["blocklist"]["entries"] == 3000, "not all there", 60)
+    done(one.import_hosts(3000))
+    farm.wait(lambda h: h.count() == 3000, "not all there", 60)
     file.write_text("".join(f"host{i}.example\n" for i in range(2500)) + "new.example\n")
     assert "imported" in done(two.rblctl("import", str(file), "--source", "feed", "--replace")).out.splitlines()[-1]
     file.write_text("one.example\ntwo.example\n")
     said = done(one.rblctl("import", str(file), "--source", "few")).out
     assert re.search(r"^imported; \d of 3 hosts ha(ve|s) it$", said, re.M), said
     done(one.rblctl("remove", "--since", "1h", "--source", "few", "--wait"))
-    farm.wait(lambda h: h.rblctl("status", "--json").json["blocklist"]["entries"] == 2501, "not replaced", 60)
+    farm.wait(lambda h: h.count() == 2501, "not replaced", 60)
     assert len(farm.wait_equal()) == 2501
 
 

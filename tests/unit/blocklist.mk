@@ -60,3 +60,10 @@ tests_unit_test_versions_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_farm_model
 tests_unit_test_farm_model_SOURCES = tests/unit/test_farm_model.c $(blocklist_helper)
 tests_unit_test_farm_model_LDADD = $(unit_libs)
+
+if FARM
+check_PROGRAMS += tests/unit/test_fill
+tests_unit_test_fill_SOURCES = tests/unit/test_fill.c
+tests_unit_test_fill_LDADD = $(unit_libs)
+tests_unit_test_fill_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=connection_query
+endif

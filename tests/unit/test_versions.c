@@ -290,6 +290,78 @@ static void test_ends_by_import(void **state)
     box_end(&box);
 }
 
+/* What follows each change of many: filter, counts and audit log, in the order of the rows. Of
+ * e5 there are two versions, e7 is allowed too and goes by a mark, a07 comes out of order. */
+static void test_many_rows(void **state)
+{
+    enum { COUNT = 40 };
+    char names[COUNT][16], subject[24], log[60];
+    struct shared_row rows[COUNT + 4];
+    struct shared_counts counts = {0};
+    struct blocklist_status status;
+    struct box box;
+    size_t count = 0;
+
+    (void)state;
+    start(&box);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(names[i], sizeof names[i], "e%02d.example", i);
+        rows[count++] = (struct shared_row){.side = 1,
+                                            .entry = names[i],
+                                            .source = "feed",
+                                            .action = "block",
+                                            .reason = "spam",
+                                            .who = "anna@mx3",
+                                            .since = START_TIME,
+                                            .version = {i + 1, 1}};
+        if (i != 5 && i != 7)
+            continue;
+        rows[count] = rows[count - 1];
+        rows[count].version.at = 100;
+        rows[count].side = i == 5 ? 1 : 2;
+        rows[count++].action = i == 5 ? "tempfail" : "allow";
+    }
+    rows[count] = rows[8];
+    rows[count].side = 0;
+    rows[count].source = "";
+    rows[count].action = "removed";
+    rows[count++].version.at = 200;
+    rows[count] = rows[0];
+    rows[count++].entry = "a07.example";
+    assert_int_equal(
+        shared_merge(box.blocklist, rows, count, NULL, false, &counts, error),
+        BLOCKLIST_OK);
+    assert_int_equal(counts.applied, count);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(subject, sizeof subject, "x@%.15s", names[i]);
+        assert_int_equal(box_ask(&box, subject, NULL), i == 7   ? BLOCKLIST_NONE
+                                                       : i == 5 ? BLOCKLIST_TEMPFAIL
+                                                                : BLOCKLIST_BLOCK);
+        box_audit(&box, names[i], log, sizeof log);
+        assert_string_equal(log, i == 5   ? "add change"
+                                 : i == 7 ? "add add remove remove"
+                                          : "add");
+    }
+    assert_int_equal(box_ask(&box, "x@a07.example", NULL), BLOCKLIST_BLOCK);
+    blocklist_status(box.blocklist, &status);
+    assert_int_equal(status.entries[ENTRY_DOMAIN], COUNT);
+    assert_int_equal(status.allow, 0);
+    assert_int_equal(
+        box_number(&box,
+                   "SELECT count(*) FROM audit WHERE login = 'anna@mx3' AND uid = 65534"
+                   " AND reason = 'spam' AND at = 1800000000 AND source = 'feed'"),
+        count + 1);
+    ;
+    assert_int_equal(
+        box_number(&box,
+                   "SELECT count(*) FROM audit WHERE action = 'change' AND before ="
+                   " '{\"action\":\"block\",\"reason\":\"spam\",\"since\":1800000000,"
+                   "\"expires\":null,\"who\":\"anna@mx3\"}' AND after ="
+                   " replace(before, 'block', 'tempfail')"),
+        1);
+    box_end(&box);
+}
+
 /* clang-format off */
 static const struct {
     const char *label;
@@ -380,6 +452,44 @@ static bool count_key(void *context, int64_t id, bool person,
     seen[0]++;
     seen[1] = id;
     return true;
+}
+
+static bool note_key(void *context, int64_t id, bool person, const struct shared_row *row)
+{
+    char *order = context;
+
+    (void)id;
+    (void)row;
+    strncat(order, person ? "p" : "i", 9 - strlen(order));
+    return true;
+}
+
+/* Persons' changes are sent first, whatever else waits; not more than there is room for. */
+static void test_order_of_sending(void **state)
+{
+    static const struct {
+        size_t limit;
+        const char *want;
+    } cases[] = {{1, "p"}, {3, "ppi"}, {10, "ppiii"}};
+    const struct shared_row rows[] = {{.entry = "a.example", .side = 1, .source = "feed"},
+                                      {.entry = "b.example", .side = 1, .source = "feed"},
+                                      {.entry = "c.example", .side = 0, .source = ""}};
+    struct box box;
+
+    (void)state;
+    start(&box);
+    assert_int_equal(shared_outbox_add(box.blocklist, rows, 3, error), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "d.example", false, "manual", 0), BLOCKLIST_OK);
+    assert_int_equal(box_add(&box, "e.example", false, "manual", 0), BLOCKLIST_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char order[10] = "";
+
+        assert_int_equal(
+            shared_outbox(box.blocklist, cases[i].limit, note_key, order, error),
+            BLOCKLIST_OK);
+        assert_string_equal(order, cases[i].want);
+    }
+    box_end(&box);
 }
 
 /* A key goes when the row comes back, or when what was answered was read; not by an answer
@@ -474,12 +584,19 @@ static void test_redate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_compare),        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_own_changes),    cmocka_unit_test(test_added_again),
-        cmocka_unit_test(test_clocks),         cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_hostile_rows),   cmocka_unit_test(test_outbox),
-        cmocka_unit_test(test_join),           cmocka_unit_test(test_redate),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_own_changes),
+        cmocka_unit_test(test_added_again),
+        cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_hostile_rows),
+        cmocka_unit_test(test_outbox),
+        cmocka_unit_test(test_join),
+        cmocka_unit_test(test_redate),
         cmocka_unit_test(test_ends_by_import),
+        cmocka_unit_test(test_many_rows),
+        cmocka_unit_test(test_order_of_sending),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

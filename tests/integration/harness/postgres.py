@@ -205,6 +205,15 @@ class Host:
     def lists(self, entry):
         return self.rblctl("show", entry).status == 0
 
+    def import_hosts(self, count):
+        """host0.example and so on, from the source feed."""
+        feed = self.dir / "feed"
+        feed.write_text("".join(f"host{i}.example\n" for i in range(count)))
+        return self.rblctl("import", str(feed), "--source", "feed")
+
+    def count(self):
+        return self.rblctl("status", "--json").json["blocklist"]["entries"]
+
     def entries(self):
         """All that stands, with action, source, reason and end; sorted."""
         rows = [json_row for json_row in self.rblctl("list", "--json").json["entries"]]
