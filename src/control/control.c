@@ -219,7 +219,6 @@ struct control *control_new(const struct control_settings *settings, char *error
                             size_t error_size)
 {
     struct control *s = calloc(1, sizeof *s);
-    pthread_condattr_t monotonic;
 
     if (s == NULL) {
         snprintf(error, error_size, "no memory");
@@ -232,10 +231,7 @@ struct control *control_new(const struct control_settings *settings, char *error
     s->place_count = places();
     s->reader_place_count = s->place_count - s->place_count / 4;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->left, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&s->left);
     for (int i = 0; i < LANE_COUNT; i++)
         pthread_cond_init(&s->turn[i], NULL);
     if (listener_open(&s->listener, settings->socket, settings->uid, settings->gid, error,

@@ -28,7 +28,7 @@ static json_int_t errors_of(const struct list_stats *stats)
 /* The state, since when and why: of the half that is not well, where one is. */
 static void add_state(json_t **row, struct watched *watched)
 {
-    struct list_state *state = watched->state;
+    struct list_state *state = &watched->state;
     bool ipv6 = health_counts(atomic_load(&state->halves[0].health)) &&
                 atomic_load(&state->ipv6_known) &&
                 !health_counts(atomic_load(&state->halves[1].health));
@@ -323,12 +323,12 @@ static int act(struct daemon *daemon, const struct dnsbl *dnsbl, const char *act
 
     if (strcmp(action, "suspend") == 0) {
         list_state_suspend(state, who);
-        prober_save(daemon->prober, clock_ms() + wait_ms);
+        prober_save(daemon->prober, false);
         return 0;
     }
     if (strcmp(action, "resume") == 0) {
         list_state_resume(state);
-        prober_save(daemon->prober, clock_ms() + wait_ms);
+        prober_save(daemon->prober, false);
     } else if (strcmp(action, "test") != 0) {
         snprintf(error, error_size, "\"%s\": expected suspend, resume or test", action);
         return -1;
@@ -339,7 +339,7 @@ static int act(struct daemon *daemon, const struct dnsbl *dnsbl, const char *act
                  state->name);
         return -1;
     }
-    prober_look_now(daemon->prober, dnsbl->watched, clock_ms() + wait_ms);
+    prober_wait(daemon->prober, dnsbl->watched, true, clock_ms() + wait_ms);
     return 0;
 }
 

@@ -15,7 +15,6 @@
 #include "known/zones.h"
 #include "milter/milter.h"
 
-#define IPV6_POINT "::FFFF:7F00:2" /* RFC 5782, 5 */
 /* After so many messages a list that was never asked has some reason for it. */
 #define MESSAGES_TELLING 50
 #define TWO_LOOKS_MS     1000 /* what lies between a first look and a second */
@@ -88,9 +87,9 @@ static bool look_at_health(struct doctor *doctor, const struct dnsbl *dnsbl)
     char why[WHY_SIZE];
     enum health health;
 
-    prober_wait_checked(doctor->daemon->prober, dnsbl->watched,
-                        clock_ms() + TWO_LOOKS_MS +
-                            2 * doctor->policy->config->resolver.deadline_ms);
+    prober_wait(doctor->daemon->prober, dnsbl->watched, false,
+                clock_ms() + TWO_LOOKS_MS +
+                    2 * doctor->policy->config->resolver.deadline_ms);
     if (health_counts(atomic_load(&half->health)) && atomic_load(&state->ipv6_known) &&
         !health_counts(atomic_load(&state->halves[1].health)))
         half = &state->halves[1];
@@ -102,18 +101,6 @@ static bool look_at_health(struct doctor *doctor, const struct dnsbl *dnsbl)
     return health == HEALTH_HEALTHY;
 }
 
-/* Whether the list has an IPv4 test point, and is asked about IPv6 clients, too. */
-static bool claims_ipv6(const struct dnsbl *dnsbl)
-{
-    const struct list *list = dnsbl->list;
-    struct ipaddr point;
-
-    return list->ipv6 && (list->checks & 1u << CHECK_CLIENT) != 0 &&
-           ipaddr_parse(list->test_listed, &point) == 0 && point.family == 4 &&
-           strchr(list->test_listed, ':') == NULL &&
-           health_counts(atomic_load(&dnsbl->state->halves[0].health));
-}
-
 static void look_for_ipv6(struct doctor *doctor)
 {
     const struct dnsbl_set *lists = &doctor->policy->lists;
@@ -123,8 +110,9 @@ static void look_for_ipv6(struct doctor *doctor)
         return;
     for (size_t i = 0; i < lists->count; i++) {
         askings[i].upstream = lists->items[i].upstream;
-        if (!claims_ipv6(&lists->items[i]) ||
-            health_test_name(lists->items[i].list, IPV6_POINT, askings[i].name) != 0)
+        if (!look_tries_ipv6(lists->items[i].list) ||
+            !health_counts(atomic_load(&lists->items[i].state->halves[0].health)) ||
+            health_test_name(lists->items[i].list, LISTED6, askings[i].name) != 0)
             askings[i].name[0] = '\0';
     }
     asking_all(doctor->daemon->resolver, askings, lists->count);
@@ -134,7 +122,7 @@ static void look_for_ipv6(struct doctor *doctor)
                        "set ipv6 = false in it, unless its operator says that it knows "
                        "IPv6 and has no such test point",
                        "list %s is queried for IPv6 clients, but does not list "
-                       "the test point " IPV6_POINT,
+                       "the test point " LISTED6,
                        lists->items[i].list->name);
     asking_clear(askings, lists->count);
     free(askings);

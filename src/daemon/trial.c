@@ -58,6 +58,7 @@ static void ask_points(struct trial *t)
 {
     static const char *const points[] = {"127.0.0.2", "127.0.0.1", "::FFFF:7F00:2",
                                          "::FFFF:7F00:1"};
+    struct health_point said[4];
     struct asking askings[4];
     char why[sizeof t->why];
 
@@ -67,10 +68,10 @@ static void ask_points(struct trial *t)
         (void)health_test_name(&t->list, points[i], askings[i].name); /* "": not asked */
     }
     asking_all(t->daemon->resolver, askings, 4);
-    t->health = health_judge(&t->list, askings[0].answer, askings[1].answer, t->why,
-                             sizeof t->why);
-    t->health6 =
-        health_judge(&t->list, askings[2].answer, askings[3].answer, why, sizeof why);
+    for (int i = 0; i < 4; i++)
+        said[i] = (struct health_point){points[i], askings[i].answer};
+    t->health = health_judge(&t->list, &said[0], &said[1], t->why, sizeof t->why);
+    t->health6 = health_judge(&t->list, &said[2], &said[3], why, sizeof why);
     asking_clear(askings, 4);
 }
 

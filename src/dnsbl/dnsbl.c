@@ -18,7 +18,7 @@ static int item_init(struct dnsbl *item, struct config *config, const struct lis
     item->watched = prober_watch(prober, config, list, item->upstream);
     if (item->watched == NULL)
         return -1;
-    item->state = item->watched->state;
+    item->state = &item->watched->state;
     item->stats = &item->watched->stats;
     if (list->mode == LIST_ENFORCE)
         result_bounds(list, &item->least, &item->most);
@@ -165,8 +165,7 @@ void dnsbl_prepare(const struct dnsbl *dnsbl, struct dns_lookup *lookup)
 {
     lookup->is_refusal = result_is_refusal;
     lookup->context = dnsbl->list;
-    lookup->retry_ms =
-        atomic_load_explicit(&dnsbl->stats->retry_ms, memory_order_relaxed);
+    lookup->retry_ms = list_stats_retry_ms(dnsbl->stats);
     lookup->priority = dnsbl->priority;
     if (dnsbl->list->daily_limit > 0)
         lookup->budget = &dnsbl->state->quota_left;

@@ -13,17 +13,15 @@
 
 #define DAY_S      86400
 #define QUOTA_WARN 80 /* per cent */
-#define QUOTA_SAVE 50 /* packets, of a large limit: the state file is written */
+/* The state file is written after so many packets, or a twentieth of a small limit; or
+ * after so long. */
+#define QUOTA_SAVE    50
+#define QUOTA_SAVE_MS 10000
 
 void bell_init(struct bell *bell)
 {
-    pthread_condattr_t monotonic;
-
     pthread_mutex_init(&bell->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&bell->cond, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&bell->cond);
     bell->rung = false;
 }
 
@@ -41,29 +39,15 @@ void bell_ring(struct bell *bell)
     pthread_mutex_unlock(&bell->lock);
 }
 
-struct list_state *list_state_new(const char *name, struct bell *bell)
+void list_state_init(struct list_state *state, const char *name, struct bell *bell)
 {
-    struct list_state *state = calloc(1, sizeof *state);
-
-    if (state == NULL)
-        return NULL;
-    state->name = strdup(name);
-    if (state->name == NULL) {
-        free(state);
-        return NULL;
-    }
-    state->bell = bell;
+    *state = (struct list_state){.name = name, .bell = bell};
     pthread_mutex_init(&state->lock, NULL);
-    return state;
 }
 
-void list_state_free(struct list_state *state)
+void list_state_clear(struct list_state *state)
 {
-    if (state == NULL)
-        return;
     pthread_mutex_destroy(&state->lock);
-    free(state->name);
-    free(state);
 }
 
 struct list_half *list_state_half(struct list_state *state, bool ipv6)
@@ -103,20 +87,19 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
                   const char *why)
 {
     enum health was = atomic_load(&half->health);
+    enum health shown = was == HEALTH_UNCHECKED ? half->before : was;
 
-    half->bad = 0;
     if (to != HEALTH_UNCHECKED)
         atomic_store(&half->held, false);
+    if (to == HEALTH_UNCHECKED || health_counts(to))
+        atomic_store(&half->unwell_ms, 0);
     if (to != was) {
-        enum health shown = was == HEALTH_UNCHECKED ? half->before : was;
-
         half->before = HEALTH_UNCHECKED;
         if (to != shown || half->since == 0)
             half->since = time(NULL);
         void_answers(half, was, to);
         if (to == HEALTH_LYING)
             atomic_store(&state->lied, true);
-        half->disabled_ms = health_counts(to) || to == HEALTH_UNCHECKED ? 0 : clock_ms();
         atomic_store(&half->health, to);
         log_change(state, half, shown, to, why); /* who reads it finds it so */
     }
@@ -126,17 +109,14 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
 void list_state_question(struct list_state *state, bool ipv6, enum list_event event)
 {
     struct list_half *half = list_state_half(state, ipv6);
-    unsigned question = QUESTION_ANSWERS;
+    unsigned bit = 1u << event;
 
-    if (event == EVENT_NONE || !health_counts(atomic_load(&half->health)))
+    if (event == EVENT_NONE || !health_counts(atomic_load(&half->health)) ||
+        (event == EVENT_SHARE && clock_ms() < atomic_load(&state->quiet_until_ms)))
         return;
-    if (event != EVENT_FAILED) {
-        question |= QUESTION_LISTS_TOO_MUCH;
-        if (event == EVENT_SHARE && clock_ms() < atomic_load(&state->quiet_until_ms))
-            return;
+    if (event != EVENT_FAILED)
         atomic_store(&half->held, true);
-    }
-    if ((atomic_fetch_or(&state->questions, question) & question) != question)
+    if ((atomic_fetch_or(&state->events, bit) & bit) == 0)
         bell_ring(state->bell);
 }
 
@@ -144,31 +124,44 @@ bool list_state_looked(struct list_state *state, bool ipv6, enum health found,
                        const char *why)
 {
     struct list_half *half = &state->halves[ipv6];
-    enum health was;
     bool well = health_counts(found);
 
     pthread_mutex_lock(&state->lock);
-    was = atomic_load(&half->health);
-    if (was == HEALTH_SUSPENDED)
+    if (atomic_load(&half->health) == HEALTH_SUSPENDED)
         well = true;
-    else if (well || !(health_counts(was) || was == HEALTH_UNCHECKED) || half->bad > 0)
+    else if (well || atomic_load(&half->unwell_ms) != 0)
         enter(state, half, found, why);
-    else
-        half->bad++; /* one odd answer, or one lost packet, is no reason */
+    else /* one odd answer, or one lost packet, is no reason */
+        atomic_store(&half->unwell_ms, clock_ms());
     pthread_mutex_unlock(&state->lock);
     return well;
+}
+
+/* Both halves enter a state, if they are suspended, or if they are not. What is not
+ * checked is looked at next. */
+static void turn(struct list_state *state, bool if_suspended, enum health to,
+                 const char *why)
+{
+    pthread_mutex_lock(&state->lock);
+    if ((atomic_load(&state->halves[0].health) == HEALTH_SUSPENDED) == if_suspended)
+        for (int i = 0; i < 2; i++)
+            enter(state, &state->halves[i], to, why);
+    pthread_mutex_unlock(&state->lock);
+    if (to == HEALTH_UNCHECKED)
+        atomic_fetch_or(&state->events, 1u << EVENT_NONE);
+    bell_ring(state->bell);
 }
 
 void list_state_begin(struct list_state *state, const struct list *list, bool other_zone)
 {
     int64_t used;
 
-    pthread_mutex_lock(&state->lock);
-    for (int i = 0; other_zone && i < 2; i++)
-        if (atomic_load(&state->halves[i].health) != HEALTH_SUSPENDED)
-            enter(state, &state->halves[i], HEALTH_UNCHECKED, "not looked at yet");
-    if (other_zone)
+    atomic_store(&state->configured, true);
+    if (other_zone) {
         atomic_store(&state->ipv6_known, false);
+        turn(state, false, HEALTH_UNCHECKED, "not looked at yet");
+    }
+    pthread_mutex_lock(&state->lock);
     used = state->quota_limit - atomic_load(&state->quota_left);
     if (state->quota_limit != list->daily_limit) {
         state->quota_limit = list->daily_limit;
@@ -176,93 +169,66 @@ void list_state_begin(struct list_state *state, const struct list *list, bool ot
         atomic_store(&state->quota_saved, list->daily_limit - used);
     }
     pthread_mutex_unlock(&state->lock);
-    atomic_store(&state->configured, true);
-    bell_ring(state->bell);
 }
 
-bool list_state_suspend(struct list_state *state, const char *who)
+void list_state_suspend(struct list_state *state, const char *who)
 {
     char why[WHY_SIZE];
-    bool changes;
 
     snprintf(why, sizeof why, "suspended by %s", who);
-    pthread_mutex_lock(&state->lock);
-    changes = atomic_load(&state->halves[0].health) != HEALTH_SUSPENDED;
-    for (int i = 0; i < 2 && changes; i++)
-        enter(state, &state->halves[i], HEALTH_SUSPENDED, why);
-    pthread_mutex_unlock(&state->lock);
-    if (changes)
-        bell_ring(state->bell);
-    return changes;
+    turn(state, false, HEALTH_SUSPENDED, why);
 }
 
-bool list_state_resume(struct list_state *state)
+void list_state_resume(struct list_state *state)
 {
-    bool changes;
-
-    pthread_mutex_lock(&state->lock);
-    changes = atomic_load(&state->halves[0].health) == HEALTH_SUSPENDED;
-    for (int i = 0; i < 2 && changes; i++)
-        enter(state, &state->halves[i], HEALTH_UNCHECKED,
-              "resumed: its test points are queried first");
-    pthread_mutex_unlock(&state->lock);
-    if (changes)
-        bell_ring(state->bell);
-    return changes;
+    turn(state, true, HEALTH_UNCHECKED, "resumed: its test points are queried first");
 }
 
-/* How much of the limit is used up, as far as the log reports it; lock held. */
-static int quota_level(int64_t left, int limit)
+int64_t list_state_save_ms(const struct list_state *state)
 {
-    if (left > (int64_t)limit * (100 - QUOTA_WARN) / 100)
-        return 0;
-    return left > 0 ? QUOTA_WARN : 100;
+    int64_t unsaved = state->quota_saved - state->quota_left;
+    int64_t many = state->quota_limit / 20 + 1;
+
+    if (state->quota_limit <= 0 || unsaved <= 0)
+        return INT64_MAX;
+    return unsaved >= many || unsaved >= QUOTA_SAVE ? 0 : QUOTA_SAVE_MS;
 }
 
-static void log_quota(struct list_state *state, const struct list *list, int level)
+/* What the log reports once a day; lock held. */
+static void log_quota(struct list_state *state, const struct list *list, int64_t left)
 {
-    if (level < 100)
-        log_warning("list=%s daily-limit=%d used=%d%%", state->name, list->daily_limit,
-                    level);
-    else
-        log_warning("list=%s daily-limit=%d used=100%% then=\"%s until 00:00 UTC\"",
-                    state->name, list->daily_limit,
-                    list->on_limit == ON_LIMIT_CACHE_ONLY
-                        ? "not queried, what is cached counts"
-                        : "off");
+    int64_t warn = (int64_t)list->daily_limit * (100 - QUOTA_WARN) / 100;
+    int level = left <= 0 ? 100 : left <= warn ? QUOTA_WARN : 0;
+
+    if (level <= state->quota_logged)
+        return;
+    state->quota_logged = level;
+    log_warning("list=%s daily-limit=%d used=%d%%%s", state->name, list->daily_limit,
+                level,
+                level < 100 ? ""
+                : list->on_limit == ON_LIMIT_CACHE_ONLY
+                    ? " then=\"not queried, what is cached counts until 00:00 UTC\""
+                    : " then=\"off until 00:00 UTC\"");
 }
 
 bool list_state_is_over_limit(struct list_state *state, const struct list *list)
 {
-    int64_t day = time(NULL) / DAY_S, left = atomic_load(&state->quota_left);
-    int64_t step =
-        list->daily_limit / 20 < QUOTA_SAVE ? list->daily_limit / 20 + 1 : QUOTA_SAVE;
-    int level;
+    int64_t day = time(NULL) / DAY_S, left;
 
     if (list->daily_limit <= 0)
         return false;
-    if (day != atomic_load_explicit(&state->quota_day, memory_order_relaxed)) {
-        pthread_mutex_lock(&state->lock);
-        if (day != atomic_load(&state->quota_day)) {
-            atomic_store(&state->quota_left, list->daily_limit);
-            atomic_store(&state->quota_saved, list->daily_limit);
-            atomic_store(&state->quota_day, day);
-            state->quota_logged = 0;
-        }
-        pthread_mutex_unlock(&state->lock);
-        left = atomic_load(&state->quota_left);
+    pthread_mutex_lock(&state->lock);
+    if (day != state->quota_day) {
+        atomic_store(&state->quota_left, list->daily_limit);
+        atomic_store(&state->quota_saved, list->daily_limit);
+        state->quota_day = day;
+        state->quota_logged = 0;
     }
-    if (atomic_load(&state->quota_saved) - left >= step)
+    left = atomic_load(&state->quota_left);
+    log_quota(state, list, left);
+    pthread_mutex_unlock(&state->lock);
+    if (list_state_save_ms(state) == 0)
         bell_ring(state->bell);
-    level = quota_level(left, list->daily_limit);
-    if (level > 0) {
-        pthread_mutex_lock(&state->lock);
-        if (level > state->quota_logged) {
-            state->quota_logged = level;
-            log_quota(state, list, level);
-        }
-        pthread_mutex_unlock(&state->lock);
-    }
     return left <= 0;
 }
 
@@ -271,7 +237,7 @@ int64_t list_state_used_today(struct list_state *state)
     int64_t used;
 
     pthread_mutex_lock(&state->lock);
-    used = atomic_load(&state->quota_day) == time(NULL) / DAY_S
+    used = state->quota_day == time(NULL) / DAY_S
                ? state->quota_limit - atomic_load(&state->quota_left)
                : 0;
     pthread_mutex_unlock(&state->lock);
@@ -289,9 +255,8 @@ json_t *list_state_save(struct list_state *state)
     atomic_store(&state->quota_saved, left);
     saved = json_pack("{s:s, s:s, s:I, s:I, s:I}", "health",
                       health_name(atomic_load(&half->health)), "why", half->why, "since",
-                      (json_int_t)half->since, "quota-day",
-                      (json_int_t)atomic_load(&state->quota_day), "quota-used",
-                      (json_int_t)(state->quota_limit - left));
+                      (json_int_t)half->since, "quota-day", (json_int_t)state->quota_day,
+                      "quota-used", (json_int_t)(state->quota_limit - left));
     pthread_mutex_unlock(&state->lock);
     return saved;
 }
@@ -315,7 +280,7 @@ void list_state_load(struct list_state *state, const json_t *saved)
     half->since = (time_t)since;
     atomic_store(&state->lied, half->before == HEALTH_LYING);
     snprintf(half->why, sizeof half->why, "%s", why);
-    atomic_store(&state->quota_day, day);
+    state->quota_day = day;
     atomic_store(&state->quota_left, -used); /* the limit is added when it is known */
     for (int i = 0; i < 2 && half->before == HEALTH_SUSPENDED; i++)
         atomic_store(&state->halves[i].health, HEALTH_SUSPENDED);
@@ -331,19 +296,10 @@ const char *health_name(enum health health)
 
 int health_parse(const char *name, enum health *out)
 {
-    for (int i = 0; i < HEALTH_COUNT; i++) {
-        if (strcmp(names[i], name) == 0) {
-            *out = (enum health)i;
+    for (*out = 0; *out < HEALTH_COUNT; (*out)++)
+        if (strcmp(names[*out], name) == 0)
             return 0;
-        }
-    }
     return -1;
-}
-
-/* Any name under the zone says whether a list answers at all. */
-const char *health_stand_in(const struct list *list)
-{
-    return list->checks & 1u << CHECK_CLIENT ? "127.0.0.2" : "test";
 }
 
 bool health_has_points(const struct list *list)
@@ -356,100 +312,80 @@ bool health_counts(enum health health)
     return health == HEALTH_HEALTHY || health == HEALTH_SLOW;
 }
 
-/* ::FFFF:7F00:2 is an IPv6 test point: the one IPv4-mapped address that is asked as it
- * stands, where ipaddr_parse would make 127.0.0.2 of it. */
-static int address_point(const struct list *list, const char *point,
-                         char out[static DOMAIN_SIZE])
-{
-    struct ipaddr ip = {.family = 6};
-
-    if (inet_pton(AF_INET6, point, ip.octets) == 1 || ipaddr_parse(point, &ip) == 0)
-        return query_name_address(&ip, list->zone, out);
-    return -1;
-}
-
 int health_test_name(const struct list *list, const char *point,
                      char out[static DOMAIN_SIZE])
 {
-    int n;
+    struct ipaddr ip = {.family = 6};
 
     out[0] = '\0';
     if (point[0] == '\0')
         return -1;
-    if (address_point(list, point, out) == 0)
-        return 0;
-    n = snprintf(out, DOMAIN_SIZE, "%s.%s", point, list->zone); /* "test" has no dot */
-    if (n < 0 || n >= DOMAIN_SIZE) {
-        out[0] = '\0';
-        return -1;
+    /* ::FFFF:7F00:2 is an IPv6 test point: the one IPv4-mapped address that is asked as
+     * it stands, where ipaddr_parse would make 127.0.0.2 of it. */
+    if (inet_pton(AF_INET6, point, ip.octets) == 1 || ipaddr_parse(point, &ip) == 0)
+        return query_name_address(&ip, list->zone, out);
+    return query_name_join(point, list->zone, out); /* "test" has no dot */
+}
+
+/* What a list says of a point; of one that is not queried what it must say. */
+static struct dnsbl_result said(const struct list *list, const struct health_point *point,
+                                enum result_state must)
+{
+    if (point->answer == NULL)
+        return (struct dnsbl_result){.state = must};
+    if (point->answer->stale)
+        return (struct dnsbl_result){.state = RESULT_FAILED};
+    return result_judge(list, point->answer);
+}
+
+static enum health judge_errors(const struct dnsbl_result *result, char *why, size_t size)
+{
+    char code[INET_ADDRSTRLEN] = "REFUSED";
+
+    if (result->code.s_addr != 0)
+        inet_ntop(AF_INET, &result->code, code, sizeof code);
+    if (result->state == RESULT_FOREIGN) {
+        snprintf(why, size, "answers %s, which is outside 127.0.0.0/8", code);
+        return HEALTH_LYING;
     }
-    return 0;
+    snprintf(why, size, "refuses our queries: %s", code);
+    return HEALTH_BLOCKED;
 }
 
-static bool says(const struct list *list, const struct dns_answer *answer,
-                 enum result_state state, struct dnsbl_result *result)
+enum health health_judge(const struct list *list, const struct health_point *listed,
+                         const struct health_point *unlisted, char *why, size_t size)
 {
-    if (answer == NULL || answer->stale)
-        return false;
-    *result = result_judge(list, answer);
-    return result->state == state;
-}
-
-static bool is_silent(const struct dns_answer *answer)
-{
-    return answer != NULL &&
-           (answer->stale || (answer->status != DNS_FOUND && answer->status != DNS_NONE &&
-                              answer->status != DNS_REFUSED));
-}
-
-static void code_text(const struct dnsbl_result *result, char out[static INET_ADDRSTRLEN])
-{
-    if (inet_ntop(AF_INET, &result->code, out, INET_ADDRSTRLEN) == NULL)
-        out[0] = '\0';
-}
-
-enum health health_judge(const struct list *list, const struct dns_answer *listed,
-                         const struct dns_answer *unlisted, char *why, size_t why_size)
-{
+    struct dnsbl_result l = said(list, listed, RESULT_LISTED);
+    struct dnsbl_result u = said(list, unlisted, RESULT_NOT_LISTED);
+    const struct health_point *silent = l.state == RESULT_FAILED   ? listed
+                                        : u.state == RESULT_FAILED ? unlisted
+                                                                   : NULL;
     char code[INET_ADDRSTRLEN];
-    struct dnsbl_result l = {0};
 
-    if (says(list, listed, RESULT_FOREIGN, &l) ||
-        says(list, unlisted, RESULT_FOREIGN, &l)) {
-        code_text(&l, code);
-        snprintf(why, why_size, "answers %s, which is outside 127.0.0.0/8", code);
+    for (enum result_state s = RESULT_FOREIGN; s >= RESULT_ERROR; s--)
+        if (l.state == s || u.state == s)
+            return judge_errors(l.state == s ? &l : &u, why, size);
+    if (u.state == RESULT_LISTED) {
+        snprintf(why, size, "lists %s, which must not be listed", unlisted->text);
         return HEALTH_LYING;
     }
-    if (says(list, listed, RESULT_ERROR, &l) || says(list, unlisted, RESULT_ERROR, &l)) {
-        code_text(&l, code);
-        snprintf(why, why_size, "refuses our queries: %s",
-                 l.code.s_addr != 0 ? code : "REFUSED");
-        return HEALTH_BLOCKED;
-    }
-    if (says(list, unlisted, RESULT_LISTED, &l)) {
-        snprintf(why, why_size, "lists %s, which must not be listed",
-                 list->test_unlisted);
-        return HEALTH_LYING;
-    }
-    if (is_silent(listed) || is_silent(unlisted)) {
-        snprintf(why, why_size, "does not answer: %s",
-                 dns_status_name(is_silent(listed) ? listed->status : unlisted->status));
+    if (silent != NULL) {
+        snprintf(why, size, "does not answer: %s",
+                 dns_status_name(silent->answer->status));
         return HEALTH_DOWN;
     }
-    if (listed != NULL && list->test_listed[0] != '\0' &&
-        says(list, listed, RESULT_NOT_LISTED, &l)) {
-        if (listed->address_count > 0)
-            snprintf(why, why_size,
-                     "answers %s for its test point %s, which no codes section names",
-                     inet_ntop(AF_INET, &listed->addresses[0], code, sizeof code),
-                     list->test_listed);
-        else
-            snprintf(why, why_size, "does not list %s, which must be listed",
-                     list->test_listed);
-        return HEALTH_EMPTY;
+    if (l.state == RESULT_LISTED || listed->text[0] == '\0') {
+        snprintf(why, size,
+                 health_has_points(list) ? "test points answer as they must"
+                                         : "has no test points");
+        return HEALTH_HEALTHY;
     }
-    snprintf(why, why_size,
-             health_has_points(list) ? "test points answer as they must"
-                                     : "has no test points");
-    return HEALTH_HEALTHY;
+    if (listed->answer->address_count > 0)
+        snprintf(why, size,
+                 "answers %s for its test point %s, which no codes section names",
+                 inet_ntop(AF_INET, &listed->answer->addresses[0], code, sizeof code),
+                 listed->text);
+    else
+        snprintf(why, size, "does not list %s, which must be listed", listed->text);
+    return HEALTH_EMPTY;
 }

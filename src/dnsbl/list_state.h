@@ -48,15 +48,18 @@ bool health_counts(enum health health);
 int health_test_name(const struct list *list, const char *point,
                      char out[static DOMAIN_SIZE]);
 
-/* Whether the list has test points, and the name to ask instead when one that has none is
- * set aside: its answer says nothing but that there is one. */
+/* Whether the list has test points. */
 bool health_has_points(const struct list *list);
-const char *health_stand_in(const struct list *list);
 
-/* What the answers to both test points mean; NULL where a point was not asked. why gets a
- * sentence. */
-enum health health_judge(const struct list *list, const struct dns_answer *listed,
-                         const struct dns_answer *unlisted, char *why, size_t why_size);
+/* A test point as its owner writes it, and the answer; NULL: it was not queried. */
+struct health_point {
+    const char *text; /* "": the list has none, and some other name was queried */
+    const struct dns_answer *answer;
+};
+
+/* What the answers to both test points mean. why gets a sentence. */
+enum health health_judge(const struct list *list, const struct health_point *listed,
+                         const struct health_point *unlisted, char *why, size_t size);
 
 #define WHY_SIZE 200
 
@@ -81,37 +84,34 @@ struct list_half {
     /* under the state's lock: */
     time_t since; /* wall clock */
     char why[WHY_SIZE];
-    atomic_int_fast64_t
-        disabled_ms;    /* CLOCK_MONOTONIC: since when it does not count; 0: it does */
-    atomic_int bad;     /* looks in a row that were not well, while it still counts */
+    /* CLOCK_MONOTONIC: the first of the looks in a row that were not well; 0: the last
+     * one was. The second disables. */
+    atomic_int_fast64_t unwell_ms;
     enum health before; /* at the last stop; UNCHECKED once it was looked at since */
 };
 
-/* The questions that are open. */
-enum { QUESTION_ANSWERS = 1, QUESTION_LISTS_TOO_MUCH = 2 };
-
 struct list_state {
-    char *name;
+    const char *name;
     struct bell *bell;          /* the prober's */
     struct list_half halves[2]; /* [1]: IPv6, in use when ipv6_known */
     atomic_bool ipv6_known;     /* it has IPv6 test points, or lists what it must not */
     atomic_bool configured;     /* in the configuration in force */
-    atomic_bool lied;      /* and no look has asked witnesses since: over a start, too */
-    atomic_uint questions; /* QUESTION_… */
+    atomic_bool lied;   /* and no look has asked witnesses since: over a start, too */
+    atomic_uint events; /* 1u << EVENT_…, since the last look began */
     atomic_int_fast64_t quiet_until_ms; /* a look just found that it lists no more than it
                                            should */
     /* The quota: packets that may leave today (UTC). */
     atomic_int_fast64_t quota_left;  /* of daily-limit */
-    atomic_int_fast64_t quota_day;   /* days since 1970 */
     atomic_int_fast64_t quota_saved; /* quota_left as the state file has it */
-    pthread_mutex_t lock;
-    atomic_int quota_limit; /* 0: none */
-    int quota_logged;       /* per cent of the limit that the log has reported today */
+    atomic_int quota_limit;          /* 0: none */
+    pthread_mutex_t lock;            /* of what follows, too */
+    int64_t quota_day;               /* days since 1970 */
+    int quota_logged; /* per cent of the limit that the log has reported today */
 };
 
-/* Returns NULL without memory. bell is borrowed. */
-struct list_state *list_state_new(const char *name, struct bell *bell);
-void list_state_free(struct list_state *state); /* NULL is fine */
+/* name and bell are borrowed. */
+void list_state_init(struct list_state *state, const char *name, struct bell *bell);
+void list_state_clear(struct list_state *state);
 
 /* The half that is about IPv6 clients, or about all else. */
 struct list_half *list_state_half(struct list_state *state, bool ipv6);
@@ -127,15 +127,18 @@ bool list_state_looked(struct list_state *state, bool ipv6, enum health found,
 /* The list is new in the configuration, or under another zone: looked at first. */
 void list_state_begin(struct list_state *state, const struct list *list, bool other_zone);
 
-/* An admin's word. Return whether anything changed. */
-bool list_state_suspend(struct list_state *state, const char *who);
-bool list_state_resume(struct list_state *state);
+/* An admin's word; of what is suspended already, or is not, nothing changes. */
+void list_state_suspend(struct list_state *state, const char *who);
+void list_state_resume(struct list_state *state);
 
 /* Whether its limit for today is used up; begins a new day's count. */
 bool list_state_is_over_limit(struct list_state *state, const struct list *list);
 
 /* What has left today. */
 int64_t list_state_used_today(struct list_state *state);
+
+/* How soon the state file must have what has left since, ms; INT64_MAX: it has all. */
+int64_t list_state_save_ms(const struct list_state *state);
 
 /* For the state file: a new reference, or NULL; and the other way round, of a new state.
  */

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnsbl/list_stats.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "base/clock.h"
 
 #define FAILURES_MOST  3
@@ -19,7 +16,9 @@
 #define SLOW_WINDOW    50
 #define SLOW_MOST      5
 #define QUICK_AGAIN    20 /* quick ones in a row: what was before them is forgotten */
+#define P99_TIMES      3
 #define RETRY_LEAST_MS 200
+#define RESENT_MS      1000 /* a list has so long for a second attempt's answer */
 #define TXT_FAILURES   3
 #define TXT_PAUSE_MS   600000
 
@@ -75,28 +74,24 @@ static void count(atomic_uint_fast64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
+/* Lock held. */
 static void note_slow(struct list_stats *stats, int took_ms)
 {
-    uint_fast64_t before = atomic_load_explicit(&stats->slow, memory_order_relaxed);
     uint_fast64_t window = (UINT64_C(1) << SLOW_WINDOW) - 1;
-    uint_fast64_t newest = (UINT64_C(1) << QUICK_AGAIN) - 1, after;
-    bool slow = took_ms > SLOW_MS;
+    uint_fast64_t newest = (UINT64_C(1) << QUICK_AGAIN) - 1;
+    /* not if it was sent before the list came back */
+    bool slow = took_ms > SLOW_MS && clock_ms() - took_ms >= stats->slow_from_ms;
+    uint_fast64_t after = (atomic_load(&stats->slow) << 1 | slow) & window;
 
-    if (before == 0 && !slow)
-        return;
-    if (slow && clock_ms() - took_ms < atomic_load(&stats->slow_from_ms))
-        return; /* it was sent before the list came back */
-    do {
-        after = (before << 1 | slow) & window;
-        if ((after & newest) == 0)
-            after = 0;
-    } while (!atomic_compare_exchange_weak(&stats->slow, &before, after));
+    atomic_store(&stats->slow, (after & newest) != 0 ? after : 0);
 }
 
 void list_stats_forget_slow(struct list_stats *stats)
 {
-    atomic_store(&stats->slow_from_ms, clock_ms());
+    pthread_mutex_lock(&stats->lock);
+    stats->slow_from_ms = clock_ms();
     atomic_store(&stats->slow, 0);
+    pthread_mutex_unlock(&stats->lock);
 }
 
 bool list_stats_is_too_slow(const struct list_stats *stats)
@@ -112,7 +107,9 @@ static enum list_event note_failure(struct list_stats *stats, const struct heard
     if (h->servers_failed || h->answer->status == DNS_UNREACHABLE ||
         h->answer->status == DNS_NOT_ASKED)
         return EVENT_NONE; /* it says nothing of the list */
+    pthread_mutex_lock(&stats->lock);
     note_slow(stats, h->took_ms);
+    pthread_mutex_unlock(&stats->lock);
     if (list_stats_answers_others(stats, h->took_ms))
         return EVENT_NONE;
     if (atomic_fetch_add(&stats->failures, 1) + 1 < FAILURES_MOST)
@@ -127,19 +124,12 @@ static enum list_event note_fresh(struct list_stats *stats, const struct heard *
 
     atomic_store(&stats->failures, 0);
     atomic_store(&stats->answered_ms, clock_ms());
-    if (!h->servers_failed)
-        note_slow(stats, h->took_ms);
     pthread_mutex_lock(&stats->lock);
     if (!h->servers_failed) {
+        note_slow(stats, h->took_ms);
         latency_note(&stats->latency, h->took_ms);
-        if (stats->latency.total % 64 == 50) { /* it counts through the histogram */
-            int p99_ms = latency_percentile(&stats->latency, 99);
-
-            atomic_store(&stats->deadline_ms,
-                         latency_deadline_ms(&stats->latency, INT32_MAX));
-            atomic_store(&stats->retry_ms,
-                         p99_ms > RETRY_LEAST_MS ? p99_ms : RETRY_LEAST_MS);
-        }
+        if (stats->latency.total % 64 == 50) /* it counts through the histogram */
+            atomic_store(&stats->p99_ms, latency_percentile(&stats->latency, 99));
     }
     asks =
         share_note(&stats->shares[h->ipv6], h->result->state == RESULT_LISTED, h->surge);
@@ -151,7 +141,6 @@ enum list_event list_stats_heard(struct list_stats *stats, const struct heard *h
 {
     count(&stats->lookups);
     count(&stats->by_state[h->result->state]);
-    count(&stats->by_status[h->answer->status]);
     if (h->result->state == RESULT_NOT_LISTED && h->answer->address_count > 0) {
         count(&stats->unnamed);
         atomic_store_explicit(&stats->unnamed_code, (int)h->answer->addresses[0].s_addr,
@@ -161,24 +150,36 @@ enum list_event list_stats_heard(struct list_stats *stats, const struct heard *h
         count(&stats->cached);
         return EVENT_NONE;
     }
-    if (h->answer->stale)
-        return note_failure(stats, h);
-    switch (h->result->state) {
-    case RESULT_NOT_LISTED:
-    case RESULT_LISTED:
-        return note_fresh(stats, h);
-    case RESULT_FOREIGN:
+    if (h->result->state == RESULT_FOREIGN)
         return h->servers_failed ? EVENT_NONE : EVENT_FOREIGN;
-    case RESULT_ERROR:
-    case RESULT_FAILED:
-        break;
-    }
-    return note_failure(stats, h);
+    if (h->answer->stale || h->result->state == RESULT_ERROR ||
+        h->result->state == RESULT_FAILED)
+        return note_failure(stats, h);
+    return note_fresh(stats, h);
 }
 
 bool list_stats_answers_others(const struct list_stats *stats, int took_ms)
 {
     return atomic_load(&stats->answered_ms) > clock_ms() - took_ms;
+}
+
+int list_stats_patience_ms(const struct list_stats *stats, const struct config *config)
+{
+    int p99_ms = atomic_load_explicit(&stats->p99_ms, memory_order_relaxed);
+    int most_ms = config->resolver.deadline_ms;
+    int least_ms = config->resolver.timeout_ms + RESENT_MS;
+    int ms = P99_TIMES * p99_ms;
+
+    if (ms < least_ms) /* one lost packet is no reason to lose a listing */
+        ms = least_ms;
+    return p99_ms != 0 && ms < most_ms ? ms : most_ms;
+}
+
+int list_stats_retry_ms(const struct list_stats *stats)
+{
+    int p99_ms = atomic_load_explicit(&stats->p99_ms, memory_order_relaxed);
+
+    return p99_ms == 0 || p99_ms > RETRY_LEAST_MS ? p99_ms : RETRY_LEAST_MS;
 }
 
 bool list_stats_wants_txt(const struct list_stats *stats)
@@ -196,12 +197,7 @@ void list_stats_txt(struct list_stats *stats, bool answered)
     }
 }
 
-#define FORGET_AT          8192 /* answers: then all counts are halved */
-#define LATENCY_KNOWN_FROM 50   /* answers: fewer say little */
-#define LEAST_MS                                                                         \
-    1000 /* a mail that waits for a second is not hurt; a listing lost is                \
-          */
-#define P99_TIMES 3
+#define FORGET_AT 8192 /* answers: then all counts are halved */
 
 /* The upper ends of the buckets, ms: two to a power of two. */
 static int bucket_end(int bucket)
@@ -241,16 +237,4 @@ int latency_percentile(const struct latency *latency, int percent)
             return bucket_end(i);
     }
     return bucket_end(LATENCY_BUCKETS - 1);
-}
-
-int latency_deadline_ms(const struct latency *latency, int most_ms)
-{
-    int deadline_ms;
-
-    if (latency->total < LATENCY_KNOWN_FROM)
-        return most_ms;
-    deadline_ms = P99_TIMES * latency_percentile(latency, 99);
-    if (deadline_ms < LEAST_MS)
-        deadline_ms = LEAST_MS;
-    return deadline_ms < most_ms ? deadline_ms : most_ms;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/config.h"
 #include "dns/answer.h"
 #include "dnsbl/result.h"
 
@@ -30,12 +31,6 @@ void latency_note(struct latency *latency, int ms);
 /* The time within which so many per cent of the answers came, ms; 0 without any. Right to
  * the width of a bucket: half as much again at most. */
 int latency_percentile(const struct latency *latency, int percent);
-
-/* How long an answer of this list is worth waiting for, ms: three times its p99, never
- * below a second nor above most_ms; most_ms while little is known. */
-int latency_deadline_ms(const struct latency *latency, int most_ms);
-
-#define LIST_RESENT_MS 1000 /* a list has so long for a second attempt's answer */
 
 /* The share of clients (or names) that a list has, of fresh answers. */
 struct share {
@@ -61,7 +56,6 @@ struct list_stats {
     /* since the start, of mail's lookups */
     atomic_uint_fast64_t lookups, cached;
     atomic_uint_fast64_t by_state[RESULT_FAILED + 1];
-    atomic_uint_fast64_t by_status[DNS_STATUS_COUNT];
     atomic_uint_fast64_t skipped; /* not queried: disabled, or over its limit */
     atomic_uint_fast64_t alone;   /* hits that no other list had */
     atomic_uint_fast64_t decided; /* refusals that would not have been without it */
@@ -70,15 +64,13 @@ struct list_stats {
 
     atomic_int failures;             /* in a row */
     atomic_int_fast64_t answered_ms; /* CLOCK_MONOTONIC: its last answer */
-    atomic_int deadline_ms;          /* its own; 0: the resolver's */
-    atomic_int retry_ms;             /* its p99, bounded; 0: not known */
+    atomic_int p99_ms;               /* 0: of fewer than 50 answers, not known */
     atomic_uint_fast64_t slow;       /* a bit for each of the last 50 answers: over 1 s */
-    atomic_int_fast64_t slow_from_ms; /* CLOCK_MONOTONIC: what was sent before does not
-                                         count */
-    atomic_int txt_failures;          /* in a row */
+    atomic_int txt_failures;         /* in a row */
     atomic_int_fast64_t txt_again_ms; /* no TXT lookups before */
 
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock; /* of what follows, and of changes to slow */
+    int64_t slow_from_ms; /* CLOCK_MONOTONIC: what was sent before does not count */
     struct latency latency;
     struct share shares[2]; /* of IPv6 clients, and of all else: [0] */
 };
@@ -108,6 +100,13 @@ void list_stats_forget_slow(struct list_stats *stats);
 
 /* Whether a failure was the name's own: the list has answered others meanwhile. */
 bool list_stats_answers_others(const struct list_stats *stats, int took_ms);
+
+/* How long the list's silence is listened to: three times its p99, but long enough for
+ * what was lost and sent again, and no longer than the resolver's deadline. */
+int list_stats_patience_ms(const struct list_stats *stats, const struct config *config);
+
+/* When a silent server is queried again: its p99, bounded; 0: not known. */
+int list_stats_retry_ms(const struct list_stats *stats);
 
 /* TXT lookups: whether one makes sense now, and what became of one. */
 bool list_stats_wants_txt(const struct list_stats *stats);

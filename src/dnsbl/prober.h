@@ -14,13 +14,14 @@
 
 #include "dnsbl/list_state.h"
 #include "dnsbl/list_stats.h"
+#include "dnsbl/look.h"
 #include "dnsbl/witnesses.h"
 
 struct prober;
 
 /* What is known of one list; lives as long as the prober. */
 struct watched {
-    struct list_state *state;
+    struct list_state state;
     struct list_stats stats;
     atomic_int_fast64_t looked_at; /* wall clock, s: the last look's end; 0: none yet */
     /* The prober's own: */
@@ -29,10 +30,9 @@ struct watched {
     const struct list *list;
     struct upstream *upstream;
     int64_t due_ms; /* CLOCK_MONOTONIC */
-    struct look *look;
-    struct config *look_config;   /* of the look under way, a reference; */
-    const struct list *look_list; /* and its list */
-    bool looking, outdated, too_much, again;
+    struct look look;
+    bool looking;
+    char name[];
 };
 
 /* folder is where the states and the witnesses are kept, with a "/" at its end; read
@@ -56,17 +56,13 @@ struct watched *prober_watch(struct prober *prober, struct config *config,
 /* Ends the looks at all lists that are not of config. Any thread. */
 void prober_forget_others(struct prober *prober, const struct config *config);
 
-/* Waits until the list has been looked at, deadline_ms (CLOCK_MONOTONIC) at the longest.
- * Any thread. */
-void prober_wait_checked(struct prober *prober, struct watched *watched,
-                         int64_t deadline_ms);
+/* Waits until the list has been looked at, deadline_ms (CLOCK_MONOTONIC) at the longest;
+ * look_now: until a look that begins now has ended. Any thread but the prober's. */
+void prober_wait(struct prober *prober, struct watched *watched, bool look_now,
+                 int64_t deadline_ms);
 
-/* Writes the state file now and waits until it is written, until deadline_ms (CLOCK_MONOTONIC)
- * at most: what is acknowledged to an admin must survive a kill. Any thread but the
- * prober's. */
-void prober_save(struct prober *prober, int64_t deadline_ms);
-
-/* Looks now and waits for the result, deadline_ms at the longest. Any thread. */
-void prober_look_now(struct prober *prober, struct watched *watched, int64_t deadline_ms);
+/* Writes the state file, and perhaps the witnesses': what is acknowledged to an admin
+ * must survive a kill. Any thread. */
+void prober_save(struct prober *prober, bool witnesses_too);
 
 #endif

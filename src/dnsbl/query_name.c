@@ -15,9 +15,7 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-/* Writes label(s) and zone; a name that does not fit is an error, never cut: a cut name
- * asks about someone else. */
-static int join(const char *labels, const char *zone, char out[static DOMAIN_SIZE])
+int query_name_join(const char *labels, const char *zone, char out[static DOMAIN_SIZE])
 {
     size_t first = strlen(labels), second = strlen(zone);
 
@@ -59,7 +57,7 @@ int query_name_address(const struct ipaddr *ip, const char *zone,
         *p++ = '.';
     }
     p[-1] = '\0';
-    return join(labels, zone, out);
+    return query_name_join(labels, zone, out);
 }
 
 int query_name_domain(const char *domain, const char *zone, char out[static DOMAIN_SIZE])
@@ -67,7 +65,7 @@ int query_name_domain(const char *domain, const char *zone, char out[static DOMA
     out[0] = '\0';
     if (strchr(domain, '.') == NULL || domain_is_numeric(domain))
         return -1;
-    return join(domain, zone, out);
+    return query_name_join(domain, zone, out);
 }
 
 static bool is_gmail(const char *domain)
@@ -172,5 +170,5 @@ int query_name_sender(const struct mail_address *sender, enum hash_kind hash,
         base32(digest, length, label);
     else
         hexadecimal(digest, length, label);
-    return join(label, zone, out);
+    return query_name_join(label, zone, out);
 }

@@ -13,6 +13,10 @@
 int query_name_address(const struct ipaddr *ip, const char *zone,
                        char out[static DOMAIN_SIZE]);
 
+/* Writes labels and zone. Returns 0, or -1 if it would not fit, with out empty: a cut
+ * name would ask about someone else. */
+int query_name_join(const char *labels, const char *zone, char out[static DOMAIN_SIZE]);
+
 /* Writes the name to ask zone for a domain: spam.example -> spam.example.bl.example.
  * Returns 0; or -1, with out empty, if it would not fit, or the domain is none that a
  * list may be asked about: without a dot, an IP literal. */

@@ -4,13 +4,13 @@
 
 /* Who may bear witness that a list lists too much: clients and sender domains that have
  * been accepted on three or more of the last 30 days, and that the list did not have when
- * they last came. For an allow list: clients that a block list has named lately. Kept
- * over restarts in a file. Any thread; a lock is held for a look through one set of 8. */
+ * they last came. For an allow list: clients that a block list has named lately. Any
+ * thread; a lock is held for a look through one set of 8, or all of them for a draw. */
 
+#include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <stdbool.h>
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
@@ -21,27 +21,25 @@
 
 struct witnesses;
 
-/* path is the file, NULL: none; read here. NULL: no memory. */
-struct witnesses *witnesses_new(const char *path);
+/* saved: what witnesses_save gave, perhaps damaged; borrowed, NULL: nothing. NULL: no
+ * memory. */
+struct witnesses *witnesses_new(const json_t *saved);
 void witnesses_free(struct witnesses *witnesses); /* NULL is fine */
 
-/* Writes the file; a failure is logged. */
-void witnesses_save(struct witnesses *witnesses);
+/* All that is to be kept over a restart: a new reference, or NULL. */
+json_t *witnesses_save(struct witnesses *witnesses);
 
-/* A message was accepted today (days since 1970) of this client, whose name is confirmed,
- * or of this sender domain. lists: the bits of the lists that had it (list_bit). */
-void witnesses_accepted_client(struct witnesses *witnesses, const struct ipaddr *client,
-                               uint64_t lists, int today);
-void witnesses_accepted_domain(struct witnesses *witnesses, const char *domain,
-                               uint64_t lists, int today);
+/* A message was judged today (days since 1970) of this client and this sender; either may
+ * be NULL, and a client whose name is not confirmed is to be where it is accepted. lists:
+ * the bits of the lists that had one of them (witnesses_list_bit). Of who is refused,
+ * whoever was accepted yesterday or today stays a witness: the list may have begun to
+ * lie. Later it is who sends spam by now. */
+void witnesses_judged(struct witnesses *witnesses, bool accepted,
+                      const struct ipaddr *client, const struct mail_address *sender,
+                      uint64_t lists, int today);
 
-/* As witnesses_accepted_domain, and remembers how many senders there are of it. */
-void witnesses_accepted_sender(struct witnesses *witnesses,
-                               const struct mail_address *sender, uint64_t lists,
-                               int today);
-
-/* A user who logged in has sent as that today. Such a domain is no witness: no list is asked
- * about it. */
+/* A user who logged in has sent as that today. Such a domain is no witness: no list is
+ * asked about it. */
 void witnesses_own_sender(struct witnesses *witnesses, const struct mail_address *sender,
                           int today);
 
@@ -57,14 +55,6 @@ void witnesses_of_domain(struct witnesses *witnesses, const char *domain, int to
 void witnesses_of_network(struct witnesses *witnesses, const struct network *network,
                           int today, struct accepted_lately *out);
 
-/* A message was refused, as those lists have the client, or the domain. Whoever was
- * accepted yesterday or today stays a witness: the list may have begun to lie. Later it
- * is who sends spam by now. */
-void witnesses_refused_client(struct witnesses *witnesses, const struct ipaddr *client,
-                              uint64_t lists, int today);
-void witnesses_refused_domain(struct witnesses *witnesses, const char *domain,
-                              uint64_t lists, int today);
-
 /* A block list, whose bit that is, has named this client just now; no allow list has it,
  * and all were heard. One a minute is kept, 64 at most: those from before an allow list
  * began to lie are the ones that convict it. */
@@ -79,12 +69,11 @@ void witnesses_disown(struct witnesses *witnesses, uint64_t list_bits);
 /* A list's bit, by its name: two may share one, and then share their witnesses. */
 uint64_t witnesses_list_bit(const char *list);
 
-/* Draw up to most of them, another choice each time. Return their number. */
-size_t witnesses_draw_clients(struct witnesses *witnesses, int family, uint64_t list_bit,
-                              int today, struct ipaddr *out, size_t most);
-size_t witnesses_draw_domains(struct witnesses *witnesses, uint64_t list_bit, int today,
-                              char (*out)[DOMAIN_SIZE], size_t most);
-size_t witnesses_draw_named(struct witnesses *witnesses, int family, struct ipaddr *out,
-                            size_t most);
+/* Draw up to most of them, another choice each time: clients of a family (4, 6), or
+ * domains (0). Return their number. */
+size_t witnesses_draw(struct witnesses *witnesses, int family, uint64_t list_bit,
+                      int today, char (*out)[WITNESS_NAME], size_t most);
+size_t witnesses_draw_named(struct witnesses *witnesses, int family,
+                            char (*out)[WITNESS_NAME], size_t most);
 
 #endif

@@ -20,21 +20,12 @@ static const char queue_is_full[] = "they come faster than the disk takes them";
 
 static int init_locks(struct journal *journal)
 {
-    pthread_condattr_t monotonic;
-    int rc = pthread_condattr_init(&monotonic);
-
-    if (rc != 0)
-        return -1;
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    rc = pthread_mutex_init(&journal->lock, NULL);
-    if (rc == 0)
-        rc = pthread_mutex_init(&journal->reader_lock, NULL);
-    if (rc == 0)
-        rc = pthread_cond_init(&journal->wake, &monotonic);
-    if (rc == 0)
-        rc = pthread_cond_init(&journal->written, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    return rc == 0 ? 0 : -1;
+    return pthread_mutex_init(&journal->lock, NULL) == 0 &&
+                   pthread_mutex_init(&journal->reader_lock, NULL) == 0 &&
+                   clock_cond_init(&journal->wake) == 0 &&
+                   clock_cond_init(&journal->written) == 0
+               ? 0
+               : -1;
 }
 
 struct journal *journal_new(const struct journal_settings *settings)

@@ -16,19 +16,14 @@ struct lookups *lookups_new(struct policy *policy, bool is_admin)
 {
     size_t size = sizeof(struct lookups) + policy->lists.count * sizeof(struct list_sum);
     struct lookups *lookups = calloc(1, size);
-    pthread_condattr_t monotonic;
 
     if (lookups == NULL)
         return NULL;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     if (pthread_mutex_init(&lookups->lock, NULL) != 0 ||
-        pthread_cond_init(&lookups->answered, &monotonic) != 0) {
-        pthread_condattr_destroy(&monotonic);
+        clock_cond_init(&lookups->answered) != 0) {
         free(lookups);
         return NULL;
     }
-    pthread_condattr_destroy(&monotonic);
     lookups->refs = 1;
     lookups->is_admin = is_admin;
     lookups->policy = policy_ref(policy);

@@ -236,10 +236,8 @@ static void note_refused(const struct session *session)
 
     if (session->is_admin)
         return;
-    if (f->has_client)
-        witnesses_refused_client(witnesses, &f->client, bits, today);
-    if (f->has_sender)
-        witnesses_refused_domain(witnesses, f->sender.domain, bits, today);
+    witnesses_judged(witnesses, false, f->has_client ? &f->client : NULL,
+                     f->has_sender ? &f->sender : NULL, bits, today);
 }
 
 /* The score of the lists, waited for. */
@@ -341,10 +339,9 @@ void session_accepted(const struct session *session)
             witnesses_own_sender(witnesses, &f->sender, today);
         return;
     }
-    if (f->has_client && f->client_name[0] != '\0')
-        witnesses_accepted_client(witnesses, &f->client, bits, today);
-    if (f->has_sender)
-        witnesses_accepted_sender(witnesses, &f->sender, bits, today);
+    witnesses_judged(witnesses, true,
+                     f->has_client && f->client_name[0] != '\0' ? &f->client : NULL,
+                     f->has_sender ? &f->sender : NULL, bits, today);
 }
 
 void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),

@@ -31,23 +31,16 @@ int64_t lookup_sent_ms(const struct dnsbl_lookup *l)
     return back_ms > l->batch->began_ms ? back_ms : l->batch->began_ms;
 }
 
-/* A list has its own deadline, from how long it takes as a rule, but long enough for what
- * was lost and sent again: one lost packet is no reason to lose a listing. */
 int64_t tally_overdue_ms(const struct dnsbl_lookup *l)
 {
-    int deadline_ms =
-        atomic_load_explicit(&l->dnsbl->stats->deadline_ms, memory_order_relaxed);
-    int least_ms =
-        l->batch->lookups->policy->config->resolver.timeout_ms + LIST_RESENT_MS;
-
     if (l->batch->lookups->is_admin)
         return INT64_MAX;
     if (dnsbl_is_hopeless(l->dnsbl, l->ipv6))
         return 0;
-    /* while its servers are away it is not late: they are */
-    if (deadline_ms <= 0 || resolver_is_away(l->dnsbl->upstream))
+    if (resolver_is_away(l->dnsbl->upstream)) /* it is not late: its servers are */
         return INT64_MAX;
-    return lookup_sent_ms(l) + (deadline_ms > least_ms ? deadline_ms : least_ms);
+    return lookup_sent_ms(l) +
+           list_stats_patience_ms(l->dnsbl->stats, l->batch->lookups->policy->config);
 }
 
 static int weight_now(const struct dnsbl_lookup *l)

@@ -111,21 +111,15 @@ static void note_verdict(const struct mail *m, bool accepted)
     struct witnesses *witnesses = prober_witnesses(host->prober);
     int today = (int)(time(NULL) / (int64_t)DAY);
     struct ipaddr ip = turns_address(m->client.id);
-    char domain[WITNESS_NAME];
+    struct mail_address sender = {.local = ""};
     uint64_t bits = 0;
 
     for (size_t i = 0; i < host->set.count; i++)
         if (m->said & 1u << turns_list(host->set.items[i].list))
             bits |= witnesses_list_bit(host->set.items[i].list->name);
-    turns_domain(m->client.id, domain);
-    if (!accepted) {
-        witnesses_refused_client(witnesses, &ip, bits, today);
-        witnesses_refused_domain(witnesses, domain, bits, today);
-        return;
-    }
-    if (m->client.named)
-        witnesses_accepted_client(witnesses, &ip, bits, today);
-    witnesses_accepted_domain(witnesses, domain, bits, today);
+    turns_domain(m->client.id, sender.domain);
+    witnesses_judged(witnesses, accepted, m->client.named || !accepted ? &ip : NULL,
+                     &sender, bits, today);
 }
 
 /* A clean mail was refused, or a listed one passed, since a list lies, or did when it
@@ -173,7 +167,7 @@ static void note_named(const struct mail *m)
 static bool decide(const struct mail *m)
 {
     int least = 0, most = 0;
-    bool late = turns_now_ms >= m->at_ms + TIMEOUT_MS, rejects;
+    bool late = turns_now_ms >= m->at_ms + TIMEOUT_MS, rejects, silent = false;
 
     for (size_t i = 0; i < host->set.count; i++) {
         const struct dnsbl *d = &host->set.items[i];
@@ -183,6 +177,9 @@ static bool decide(const struct mail *m)
         if (!(m->said & 1u << k) ||
             !dnsbl_believes(d, ipv6, RESULT_LISTED, m->came_ms[k]))
             continue;
+        /* what fell silent while a look was under way is in doubt at the deadline, and
+         * refuses nobody then (docs/health.md) */
+        silent |= held && host->fates[k].is == FATE_DOWN;
         least += held && weight > 0 ? 0 : weight;
         most += held && weight < 0 ? 0 : weight;
     }
@@ -193,7 +190,7 @@ static bool decide(const struct mail *m)
     rejects = least >= REJECT;
     if (rejects && m->client.honest && !is_truly_listed(m, false))
         host->refused += !blame_liars(m);
-    if (!rejects && is_truly_listed(m, true))
+    if (!rejects && !silent && is_truly_listed(m, true))
         host->passed += !blame_liars(m);
     if (rejects)
         note_named(m);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How long a list takes: percentiles, forgetting, and the deadline that follows. */
+/* How long a list takes: percentiles, and forgetting. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,31 +46,6 @@ static void percentiles(void **state)
     }
 }
 
-static void deadlines(void **state)
-{
-    static const struct {
-        const char *label;
-        int ms, times, most_ms, least, most;
-    } cases[] = {
-        {"nothing known", 0, 0, 5000, 5000, 5000},
-        {"little known", 10, 49, 5000, 5000, 5000},
-        {"quick: never below a second", 1, 50, 5000, 1000, 1000},
-        {"three times its p99", 500, 500, 5000, 1500, 2200},
-        {"never above the resolver's", 4000, 500, 5000, 5000, 5000},
-        {"never above the resolver's, though quick", 1, 500, 100, 100, 100},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct latency l = {0};
-
-        note(&l, cases[i].ms, cases[i].times);
-        int got = latency_deadline_ms(&l, cases[i].most_ms);
-        if (got < cases[i].least || got > cases[i].most)
-            fail_msg("%s: %d ms", cases[i].label, got);
-    }
-}
-
 /* A list that became quick is soon taken for quick. */
 static void forgets(void **state)
 {
@@ -90,7 +65,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percentiles),
-        cmocka_unit_test(deadlines),
         cmocka_unit_test(forgets),
     };
 

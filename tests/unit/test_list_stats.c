@@ -182,6 +182,42 @@ static void test_slow_before_it_came_back_is_forgotten(void **state)
     list_stats_clear(&stats);
 }
 
+/* By what it knows of the list; never above the resolver's deadline, and long enough for
+ * what is sent again. */
+static void test_patience(void **state)
+{
+    static const struct {
+        const char *label;
+        int deadline_ms, timeout_ms; /* the resolver's */
+        int took_ms, times;          /* answers */
+        int least, most;
+    } rows[] = {
+        {"nothing known", 5000, 500, 0, 0, 5000, 5000},
+        {"little known", 5000, 500, 10, 49, 5000, 5000},
+        {"quick, but what is lost is sent again", 5000, 500, 1, 50, 1500, 1500},
+        {"three times its p99", 9000, 500, 900, 500, 2700, 3100},
+        {"never above the resolver's", 5000, 500, 4000, 500, 5000, 5000},
+        {"never above the resolver's, though quick", 1200, 500, 1, 500, 1200, 1200},
+    };
+    struct config config = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct list_stats stats = {0};
+        int got;
+
+        list_stats_init(&stats);
+        for (int k = 0; k < rows[i].times; k++)
+            hear(&stats, DNS_NONE, false, rows[i].took_ms);
+        config.resolver.deadline_ms = rows[i].deadline_ms;
+        config.resolver.timeout_ms = rows[i].timeout_ms;
+        got = list_stats_patience_ms(&stats, &config);
+        if (got < rows[i].least || got > rows[i].most)
+            fail_msg("%s: %d ms", rows[i].label, got);
+        list_stats_clear(&stats);
+    }
+}
+
 static void test_txt_pauses(void **state)
 {
     struct list_stats stats = {0};
@@ -212,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_between_ends_the_row),
         cmocka_unit_test(test_too_slow_and_quick_again),
         cmocka_unit_test(test_slow_before_it_came_back_is_forgotten),
+        cmocka_unit_test(test_patience),
         cmocka_unit_test(test_txt_pauses),
     };
 

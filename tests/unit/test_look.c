@@ -30,12 +30,16 @@ static enum health find(size_t asked, size_t listed, bool lying)
     assert_non_null(no);
     yes->addresses[0].s_addr = htonl(0x7f000002);
     memset(&look, 0, sizeof look);
+    look.list = &list;
     look.lying[0] = lying;
-    for (; look.count < asked; look.count++) {
-        look.probes[look.count].kind = PROBE_WITNESS;
-        look.probes[look.count].answer = dns_answer_ref(look.count < listed ? yes : no);
+    look.count = PROBE_WITNESS;
+    for (size_t i = 0; i < asked; i++) {
+        struct probe *probe = &look.probes[look.count++];
+
+        probe->kind = PROBE_WITNESS;
+        probe->answer = dns_answer_ref(i < listed ? yes : no);
     }
-    assert_true(look_judge(&look, &list, false, false, &found, why, sizeof why));
+    assert_true(look_judge(&look, false, &found, why, sizeof why));
     look_clear(&look);
     dns_answer_unref(yes);
     dns_answer_unref(no);

@@ -31,14 +31,14 @@ static void accept_on_days(struct witnesses *w, int n, uint64_t lists, int days,
     struct ipaddr ip = address(n);
 
     for (int d = days - 1; d >= 0; d--)
-        witnesses_accepted_client(w, &ip, lists, last - d);
+        witnesses_judged(w, true, &ip, NULL, lists, last - d);
 }
 
 static size_t draw(struct witnesses *w, uint64_t bit)
 {
-    struct ipaddr drawn[16];
+    char drawn[16][WITNESS_NAME];
 
-    return witnesses_draw_clients(w, 4, bit, TODAY, drawn, 16);
+    return witnesses_draw(w, 4, bit, TODAY, drawn, 16);
 }
 
 static void test_three_of_thirty_days(void **state)
@@ -78,15 +78,62 @@ static void test_not_who_is_refused_later(void **state)
     (void)state;
     accept_on_days(w, 1, 0, 3, TODAY - 1);
     accept_on_days(w, 2, 0, 3, TODAY - 2);
-    witnesses_refused_client(w, &ip, 2, TODAY);
-    witnesses_refused_client(w, &stranger, 2, TODAY);
+    witnesses_judged(w, false, &ip, NULL, 2, TODAY);
+    witnesses_judged(w, false, &stranger, NULL, 2, TODAY);
     assert_int_equal(draw(w, 2), 2);
     ip = address(2);
-    witnesses_refused_client(w, &ip, 2, TODAY);
+    witnesses_judged(w, false, &ip, NULL, 2, TODAY);
     assert_int_equal(draw(w, 2), 1);
     assert_int_equal(draw(w, 1), 2);
     accept_on_days(w, 2, 0, 1, TODAY);
     assert_int_equal(draw(w, 2), 2);
+    witnesses_free(w);
+}
+
+/* Who has not come for days may be listed rightly since. */
+static void test_who_came_lately_is_drawn_first(void **state)
+{
+    struct witnesses *w = witnesses_new(NULL);
+    char drawn[16][WITNESS_NAME];
+    struct ipaddr ip;
+
+    (void)state;
+    for (int i = 0; i < 30; i++)
+        accept_on_days(w, i, 0, 3, i % 10 == 0 ? TODAY - 2 : TODAY - 3);
+    assert_int_equal(witnesses_draw(w, 4, 1, TODAY, drawn, 16), 16);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ipaddr_parse(drawn[i], &ip), 0);
+        assert_int_equal((ip.octets[3] - 1) % 10, 0);
+    }
+    assert_int_equal(witnesses_draw(w, 6, 1, TODAY, drawn, 16), 0);
+    witnesses_free(w);
+}
+
+/* Two of them are no neighbours: what befalls one place befalls no other. */
+static void test_drawn_by_lot(void **state)
+{
+    enum { REGULARS = 40, DRAWS = 4000, DRAWN = 8 };
+    static unsigned together[256][256];
+    struct witnesses *w = witnesses_new(NULL);
+    char drawn[DRAWN][WITNESS_NAME];
+
+    (void)state;
+    for (int i = 0; i < REGULARS; i++)
+        accept_on_days(w, i, 0, 3, TODAY);
+    for (int n = 0; n < DRAWS; n++) {
+        struct ipaddr ip[DRAWN];
+
+        assert_int_equal(witnesses_draw(w, 4, 1, TODAY, drawn, DRAWN), DRAWN);
+        for (int i = 0; i < DRAWN; i++) {
+            assert_int_equal(ipaddr_parse(drawn[i], &ip[i]), 0);
+            for (int k = 0; k < i; k++)
+                together[ip[i].octets[3]][ip[k].octets[3]]++;
+        }
+    }
+    /* a pair comes together in 8 * 7 of 40 * 39 draws, in one order or the other */
+    for (int i = 1; i <= REGULARS; i++)
+        for (int k = 1; k < i; k++)
+            assert_in_range(together[i][k] + together[k][i], 80, 220); /* of 144 */
     witnesses_free(w);
 }
 
@@ -104,37 +151,41 @@ static void test_a_flood(void **state)
     witnesses_free(w);
 }
 
+static struct witnesses *restart(struct witnesses *w)
+{
+    json_t *saved = witnesses_save(w);
+
+    assert_non_null(saved);
+    witnesses_free(w);
+    w = witnesses_new(saved);
+    json_decref(saved);
+    assert_non_null(w);
+    return w;
+}
+
 static void test_kept_over_a_restart(void **state)
 {
-    char path[] = "/tmp/rblmilter-witnesses-XXXXXX";
-    char domains[4][DOMAIN_SIZE];
-    struct witnesses *w;
-    int fd = mkstemp(path);
+    const struct mail_address sender = {.local = "anna", .domain = "good.example"};
+    char domains[4][WITNESS_NAME];
+    struct witnesses *w = witnesses_new(NULL);
 
     (void)state;
-    assert_true(fd >= 0);
-    close(fd);
-    unlink(path);
-    w = witnesses_new(path);
     accept_on_days(w, 1, 4, 3, TODAY);
     for (int d = 2; d >= 0; d--)
-        witnesses_accepted_domain(w, "good.example", 0, TODAY - d);
-    witnesses_save(w);
-    witnesses_free(w);
-    w = witnesses_new(path);
+        witnesses_judged(w, true, NULL, &sender, 0, TODAY - d);
+    w = restart(w);
     assert_int_equal(draw(w, 1), 1);
     assert_int_equal(draw(w, 4), 0);
-    assert_int_equal(witnesses_draw_domains(w, 1, TODAY, domains, 4), 1);
+    assert_int_equal(witnesses_draw(w, 0, 1, TODAY, domains, 4), 1);
     assert_string_equal(domains[0], "good.example");
     witnesses_free(w);
-    unlink(path);
 }
 
 /* What a list named that is found to lie is no evidence against allow lists. */
 static void test_whom_a_liar_named(void **state)
 {
     struct witnesses *w = witnesses_new(NULL);
-    struct ipaddr drawn[64];
+    char drawn[64][WITNESS_NAME];
 
     (void)state;
     for (int i = 0; i < 20; i++) {
@@ -169,7 +220,7 @@ static void accept_senders(struct witnesses *w, const char *domain, int senders,
         for (int i = 0; i < senders; i++) {
             snprintf(text, sizeof text, "user%d@%s", i, domain);
             assert_int_equal(mail_address_parse(text, &sender), 0);
-            witnesses_accepted_sender(w, &sender, 0, last - d);
+            witnesses_judged(w, true, NULL, &sender, 0, last - d);
         }
 }
 
@@ -184,22 +235,16 @@ static void test_senders_of_a_domain(void **state)
         {"once.example", 0, 0},    {"long-ago.example", 0, 0},    {"one.example", 1, 1},
         {"unknown.example", 0, 0}, {"example", 11, 13},
     };
-    char path[] = "/tmp/rblmilter-witnesses-XXXXXX";
     struct accepted_lately lately;
-    struct witnesses *w;
-    int fd = mkstemp(path);
+    struct witnesses *w = witnesses_new(NULL);
 
     (void)state;
-    assert_true(fd >= 0);
-    close(fd);
-    unlink(path);
-    w = witnesses_new(path);
     accept_senders(w, "mail.shop.example", 12, 3, TODAY - 8);
     accept_senders(w, "mail.shop.example", 3, 1, TODAY);
     accept_senders(w, "once.example", 12, 1, TODAY); /* a wave of spam, perhaps */
     accept_senders(w, "long-ago.example", 12, 3, TODAY - 20);
     accept_senders(w, "one.example", 1, 3, TODAY);
-    for (int restart = 0; restart < 2; restart++) {
+    for (int turn = 0; turn < 2; turn++) {
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
             witnesses_of_domain(w, cases[i].domain, TODAY, &lately);
             if (lately.senders < cases[i].least || lately.senders > cases[i].most ||
@@ -208,12 +253,9 @@ static void test_senders_of_a_domain(void **state)
         }
         witnesses_of_domain(w, "one.example", TODAY, &lately);
         assert_string_equal(lately.example, "user0@one.example");
-        witnesses_save(w);
-        witnesses_free(w);
-        w = witnesses_new(path);
+        w = restart(w);
     }
     witnesses_free(w);
-    unlink(path);
 }
 
 /* One mail of one's own is enough; and it makes no witness. */
@@ -222,7 +264,7 @@ static void test_own_senders(void **state)
     struct witnesses *w = witnesses_new(NULL);
     struct accepted_lately lately;
     struct mail_address sender;
-    char domains[4][DOMAIN_SIZE];
+    char domains[4][WITNESS_NAME];
 
     (void)state;
     accept_senders(w, "own.example", 9, 3, TODAY);
@@ -234,7 +276,7 @@ static void test_own_senders(void **state)
     assert_string_equal(lately.example, "anna@own.example");
     witnesses_of_domain(w, "own.example", TODAY + 40, &lately);
     assert_int_equal(lately.own, 0);
-    assert_int_equal(witnesses_draw_domains(w, 1, TODAY, domains, 4), 1);
+    assert_int_equal(witnesses_draw(w, 0, 1, TODAY, domains, 4), 1);
     witnesses_free(w);
 }
 
@@ -259,31 +301,20 @@ static void test_clients_of_a_network(void **state)
 static void test_a_damaged_file(void **state)
 {
     static const char *const texts[] = {
-        "",
-        "{",
-        "[]",
-        "{\"clients\": 7}",
-        "{\"clients\": [[1, 2, 3, 4], [\"\", 1, 1, 0]]}",
+        "[]", "{\"clients\": 7}", "{\"clients\": [[1, 2, 3, 4], [\"\", 1, 1, 0]]}",
         "{\"clients\": [[\"192.0.2.1\", -1, 1, 0], [\"192.0.2.1\", 1, 99999999999, 0]]}"};
-    char path[] = "/tmp/rblmilter-witnesses-XXXXXX";
-    int fd = mkstemp(path);
 
     (void)state;
-    log_open(LOG_TARGET_STDERR, LOG_LEVEL_ERROR, true);
-    assert_true(fd >= 0);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        struct witnesses *w;
+        json_t *saved = json_loads(texts[i], 0, NULL);
+        struct witnesses *w = witnesses_new(saved);
 
-        assert_int_equal(ftruncate(fd, 0), 0);
-        assert_int_equal(pwrite(fd, texts[i], strlen(texts[i]), 0),
-                         (ssize_t)strlen(texts[i]));
-        w = witnesses_new(path);
+        assert_non_null(saved);
         assert_non_null(w);
         assert_int_equal(draw(w, 1), 0);
         witnesses_free(w);
+        json_decref(saved);
     }
-    close(fd);
-    unlink(path);
 }
 
 int main(void)
@@ -292,6 +323,8 @@ int main(void)
         cmocka_unit_test(test_three_of_thirty_days),
         cmocka_unit_test(test_not_who_is_listed),
         cmocka_unit_test(test_not_who_is_refused_later),
+        cmocka_unit_test(test_who_came_lately_is_drawn_first),
+        cmocka_unit_test(test_drawn_by_lot),
         cmocka_unit_test(test_a_flood),
         cmocka_unit_test(test_kept_over_a_restart),
         cmocka_unit_test(test_whom_a_liar_named),
