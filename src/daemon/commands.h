@@ -92,16 +92,21 @@ json_t *cmd_rules(struct control_session *session, const json_t *request);
 json_t *cmd_rules_resume(struct control_session *session, const json_t *request);
 json_t *cmd_proposals(struct control_session *session, const json_t *request);
 json_t *cmd_proposals_decide(struct control_session *session, const json_t *request);
-json_t *cmd_usage(struct control_session *session, const json_t *request);
-json_t *cmd_usage_reset(struct control_session *session, const json_t *request);
-json_t *cmd_event(struct control_session *session, const json_t *request);
 json_t *cmd_watch(struct control_session *session, const json_t *request);
+
+/* The configuration in force. The caller unrefs it. */
+struct config *command_config(const struct control_session *session);
 
 /* What rules have found of an entry: rows as cmd_proposals has them. */
 json_t *command_findings(struct daemon *daemon, const char *entry);
 
 /* The section of rules in status. */
 json_t *command_rules_status(struct daemon *daemon, const struct config *config);
+
+/* commands_usage.c */
+json_t *cmd_usage(struct control_session *session, const json_t *request);
+json_t *cmd_usage_reset(struct control_session *session, const json_t *request);
+json_t *cmd_event(struct control_session *session, const json_t *request);
 
 /* For rules_options.decisions: context is the daemon. */
 char *rules_evidence(void *context, const char *entry, bool wait);

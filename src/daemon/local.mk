@@ -9,6 +9,7 @@ librblmilter_a_SOURCES += \
 	src/daemon/commands_farm.c \
 	src/daemon/commands_import.c \
 	src/daemon/commands_rules.c \
+	src/daemon/commands_usage.c \
 	src/daemon/commands_whatif.c \
 	src/daemon/commands_whatif_rules.c \
 	src/daemon/commands_why.c \
