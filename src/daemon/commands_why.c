@@ -91,7 +91,7 @@ static int read_wanted(const char *text, struct wanted *out, char *error, size_t
 
 /* The values of day_find, and their texts. */
 struct values {
-    struct day_value value[NETWORKS_MAX + 4];
+    struct day_value value[NETWORKS_MAX + 2];
     size_t count;
     char networks[NETWORKS_MAX][NETWORK_TEXT_SIZE];
 };
@@ -123,13 +123,11 @@ static void fill_values(struct values *values, const struct wanted *wanted)
     values->count = 0;
     switch (wanted->kind) {
     case WANTED_ADDRESS:
-        add_value(values, TOKEN_SENDER, wanted->value);
-        add_value(values, TOKEN_RECIPIENT, wanted->value);
-        add_value(values, TOKEN_LOGIN, wanted->value);
+    case WANTED_LOGIN:
+        add_value(values, TOKEN_ADDRESS, wanted->value);
         break;
     case WANTED_DOMAIN:
-        add_value(values, TOKEN_SENDER_DOMAIN, wanted->value);
-        add_value(values, TOKEN_RECIPIENT_DOMAIN, wanted->value);
+        add_value(values, TOKEN_DOMAIN, wanted->value);
         break;
     case WANTED_CLIENT:
         if (wanted->network.prefix == ipaddr_bits(&wanted->network.base)) {
@@ -138,9 +136,6 @@ static void fill_values(struct values *values, const struct wanted *wanted)
         } else {
             add_networks(values, &wanted->network);
         }
-        break;
-    case WANTED_LOGIN:
-        add_value(values, TOKEN_LOGIN, wanted->value);
         break;
     case WANTED_QUEUE_ID:
         add_value(values, TOKEN_QUEUE_ID, wanted->value);

@@ -72,7 +72,9 @@ static void add_match_of(struct day *day, enum token token, const char *value,
 {
     char text[TOKEN_SIZE];
 
-    if (!token_of(day->key, token, value, text))
+    if (!token_of(day->key, token, value, text) ||
+        (match->used > 0 &&
+         memmem(match->bytes, match->used, text, TOKEN_SIZE - 1) != NULL))
         return;
     if (match->used > 0)
         octets_add(match, " OR ", 4);
@@ -99,8 +101,7 @@ static void add_match(struct day *day, const struct day_value *value,
     add_match_of(day, value->token, value->value, match);
     if (!day->has_masked)
         return;
-    if (value->token == TOKEN_SENDER || value->token == TOKEN_RECIPIENT ||
-        value->token == TOKEN_LOGIN)
+    if (value->token == TOKEN_ADDRESS)
         token_mask(day->key, value->value, masked);
     else if (value->token == TOKEN_ENTRY)
         token_mask_entry(day->key, value->value, masked);

@@ -103,15 +103,26 @@ static void token_text(const uint8_t *key, enum token token, const void *value,
                        size_t size, char out[static TOKEN_SIZE])
 {
     static const char letters[] = {
-        [TOKEN_CLIENT] = 'c',    [TOKEN_NETWORK] = 'n',
-        [TOKEN_SENDER] = 's',    [TOKEN_SENDER_DOMAIN] = 'd',
-        [TOKEN_RECIPIENT] = 'r', [TOKEN_RECIPIENT_DOMAIN] = 'e',
-        [TOKEN_LOGIN] = 'u',     [TOKEN_QUEUE_ID] = 'q',
-        [TOKEN_ENTRY] = 'b',
+        [TOKEN_CLIENT] = 'c', [TOKEN_NETWORK] = 'n',  [TOKEN_ADDRESS] = 'a',
+        [TOKEN_DOMAIN] = 'd', [TOKEN_QUEUE_ID] = 'q', [TOKEN_ENTRY] = 'b',
     };
 
     out[0] = letters[token];
     hash(key, letters[token], value, size, TOKEN_LETTERS, out + 1);
+}
+
+/* What an entry is found by: the address, login or domain that it names; else itself. */
+static enum token token_of_entry(const char **entry)
+{
+    struct network network;
+
+    if (strncmp(*entry, "user:", 5) == 0) {
+        *entry += 5;
+        return TOKEN_ADDRESS;
+    }
+    if (strchr(*entry, '@') != NULL)
+        return TOKEN_ADDRESS;
+    return network_parse(*entry, &network) == 0 ? TOKEN_ENTRY : TOKEN_DOMAIN;
 }
 
 static void add_token(const uint8_t *key, struct octets *tokens, enum token token,
@@ -127,8 +138,7 @@ static void add_token(const uint8_t *key, struct octets *tokens, enum token toke
 }
 
 /* An address's own token and its domain's. A hashed one has its token as it is. */
-static void add_address(const uint8_t *key, struct octets *tokens, enum token token,
-                        enum token domain_token, const char *text)
+static void add_address(const uint8_t *key, struct octets *tokens, const char *text)
 {
     char address[TOKEN_ADDRESS_SIZE];
     const char *domain;
@@ -136,8 +146,8 @@ static void add_address(const uint8_t *key, struct octets *tokens, enum token to
     if (text[0] == '\0')
         return;
     token_address(text, address, &domain);
-    add_token(key, tokens, token, address, strlen(address));
-    add_token(key, tokens, domain_token, domain, strlen(domain));
+    add_token(key, tokens, TOKEN_ADDRESS, address, strlen(address));
+    add_token(key, tokens, TOKEN_DOMAIN, domain, strlen(domain));
 }
 
 static size_t address_size(const struct ipaddr *address)
@@ -159,15 +169,17 @@ static void add_client(const uint8_t *key, struct octets *tokens,
 void tokens_add(const uint8_t key[static TOKEN_KEY_SIZE], const struct record *r,
                 struct octets *tokens)
 {
+    const char *entry = r->entry;
+    enum token by_entry = token_of_entry(&entry);
+
     if (r->has_client)
         add_client(key, tokens, &r->client);
-    add_address(key, tokens, TOKEN_SENDER, TOKEN_SENDER_DOMAIN, r->sender);
+    add_address(key, tokens, r->sender);
     for (size_t i = 0; i < r->recipient_count; i++)
-        add_address(key, tokens, TOKEN_RECIPIENT, TOKEN_RECIPIENT_DOMAIN,
-                    r->recipients[i].text);
-    add_address(key, tokens, TOKEN_LOGIN, TOKEN_LOGIN, r->login);
+        add_address(key, tokens, r->recipients[i].text);
+    add_address(key, tokens, r->login);
     add_token(key, tokens, TOKEN_QUEUE_ID, r->queue_id, strlen(r->queue_id));
-    add_token(key, tokens, TOKEN_ENTRY, r->entry, strlen(r->entry));
+    add_token(key, tokens, by_entry, entry, strlen(entry));
 }
 
 bool token_of(const uint8_t key[static TOKEN_KEY_SIZE], enum token token,
@@ -175,6 +187,8 @@ bool token_of(const uint8_t key[static TOKEN_KEY_SIZE], enum token token,
 {
     struct network network;
 
+    if (token == TOKEN_ENTRY)
+        token = token_of_entry(&value);
     if (token != TOKEN_CLIENT && token != TOKEN_NETWORK)
         token_text(key, token, value, strlen(value), out);
     else if (network_parse(value, &network) == 0)

@@ -14,17 +14,15 @@
 
 #define TOKEN_KEY_SIZE 16
 
-/* What a decision can be found by. */
+/* What a decision can be found by. Whether an address is the sender's or a recipient's does
+ * not matter: one look-up serves for all, and the record says which it was. */
 enum token {
-    TOKEN_CLIENT,        /* value: an address */
-    TOKEN_NETWORK,       /* an address of that /24, or /48 */
-    TOKEN_SENDER,        /* canonical (token_address) */
-    TOKEN_SENDER_DOMAIN, /* canonical */
-    TOKEN_RECIPIENT,
-    TOKEN_RECIPIENT_DOMAIN,
-    TOKEN_LOGIN,
+    TOKEN_CLIENT,  /* value: an address */
+    TOKEN_NETWORK, /* an address of that /24, or /48 */
+    TOKEN_ADDRESS, /* of the sender or a recipient, or a login; canonical (token_address) */
+    TOKEN_DOMAIN, /* of the sender or a recipient; canonical */
     TOKEN_QUEUE_ID,
-    TOKEN_ENTRY
+    TOKEN_ENTRY /* the token of what it names, but for networks */
 };
 
 /* An address or login in the form in which it is found: lower case, the domain canonical.
@@ -37,7 +35,7 @@ void token_address(const char *text, char out[static TOKEN_ADDRESS_SIZE],
 #define TOKEN_HASH_SIZE 28
 
 /* An address or login with a hash in place of its local part: "~…@domain.xyz", "~…"; and an
- * entry likewise, where it names one. a search finds both forms. */
+ * entry likewise, where it names one. A search finds both forms. */
 #define TOKEN_MASKED_SIZE 300
 void token_mask(const uint8_t key[static TOKEN_KEY_SIZE], const char *text,
                 char out[static TOKEN_MASKED_SIZE]);

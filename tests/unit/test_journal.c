@@ -39,16 +39,18 @@ static const struct {
     {"client", TOKEN_CLIENT, "192.0.2.1", true},
     {"another client", TOKEN_CLIENT, "192.0.2.2", false},
     {"network", TOKEN_NETWORK, "192.0.2.0/24", true},
-    {"sender", TOKEN_SENDER, "anna.a@domain.xyz", true},
-    {"a sender is no recipient", TOKEN_RECIPIENT, "anna.a@domain.xyz", false},
-    {"sender's domain", TOKEN_SENDER_DOMAIN, "domain.xyz", true},
-    {"first recipient", TOKEN_RECIPIENT, "info@kunde.example", true},
-    {"second recipient", TOKEN_RECIPIENT, "x@two.example", true},
-    {"recipient's domain", TOKEN_RECIPIENT_DOMAIN, "two.example", true},
-    {"login", TOKEN_LOGIN, "otto", true},
+    {"sender", TOKEN_ADDRESS, "anna.a@domain.xyz", true},
+    {"another address", TOKEN_ADDRESS, "anna.b@domain.xyz", false},
+    {"sender's domain", TOKEN_DOMAIN, "domain.xyz", true},
+    {"first recipient", TOKEN_ADDRESS, "info@kunde.example", true},
+    {"second recipient", TOKEN_ADDRESS, "x@two.example", true},
+    {"recipient's domain", TOKEN_DOMAIN, "two.example", true},
+    {"login", TOKEN_ADDRESS, "otto", true},
     {"queue id", TOKEN_QUEUE_ID, "4cQ1aB", true},
     {"another queue id", TOKEN_QUEUE_ID, "4cQ1aC", false},
     {"entry", TOKEN_ENTRY, "domain.xyz", true},
+    {"another entry", TOKEN_ENTRY, "192.0.2.0/25", false},
+    {"another domain", TOKEN_DOMAIN, "domain.example", false},
 };
 
 static void check_finds(struct box *box, journal_id id)
@@ -122,7 +124,7 @@ static void test_parts_of_several_batches(void **state)
     assert_int_equal(box.found[0].recipients, 3);
     assert_string_equal(box.found[0].queue_id, "4cQ1aB");
     check_finds(&box, id);
-    assert_int_equal(box_find(&box, TOKEN_RECIPIENT, "late@three.example", 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, "late@three.example", 9), 1);
     /* what follows of a decision that was not kept is none */
     box_put_more(&box, id + 1, true, &more);
     assert_false(box_find_id(&box, id + 1));
@@ -185,9 +187,9 @@ static void test_many_recipients(void **state)
         (void)snprintf(text, sizeof text, "r%d@d%d.example", i, i);
         box_put_more(&box, id, true, &(struct sample){.recipients = {text}});
     }
-    assert_int_equal(box_find(&box, TOKEN_RECIPIENT, "r1999@d1999.example", 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, "r1999@d1999.example", 9), 1);
     assert_int_equal(box.found[0].recipients, 2002);
-    assert_int_equal(box_find(&box, TOKEN_RECIPIENT_DOMAIN, "d0.example", 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_DOMAIN, "d0.example", 9), 1);
     box_end(&box);
 }
 
@@ -330,9 +332,10 @@ static void test_min_free(void **state)
 /* Today's files are never removed: beyond max-size nothing is added to them. */
 static void test_full_by_today(void **state)
 {
-    struct journal_stats stats;
+    struct journal_stats stats = {0};
     struct box box;
     time_t now = time(NULL);
+    unsigned put = 0;
 
     (void)state;
     box_start(&box);
@@ -340,15 +343,16 @@ static void test_full_by_today(void **state)
     box_close(&box);
     box.settings.max_size = 1;
     box_open(&box);
-    box_put(&box, id_at(now, 1), true, &full);
-    journal_flush(box.journal,
-                  5000); /* the writer has looked at them after it at the latest */
-    journal_flush(box.journal, 5000);
-    box_put(&box, id_at(now, 2), true, &full);
-    assert_false(box_find_id(&box, id_at(now, 2)));
-    assert_true(box_find_id(&box, id_at(now, 0)));
-    journal_stats(box.journal, &stats);
+    while (!stats.failing && put < 1000) { /* it looks at them after it has written */
+        box_put(&box, id_at(now, ++put), true, &full);
+        journal_flush(box.journal, 5000);
+        usleep(10000);
+        journal_stats(box.journal, &stats);
+    }
     assert_true(stats.failing && strstr(stats.error, "max-size") != NULL);
+    box_put(&box, id_at(now, ++put), true, &full);
+    assert_false(box_find_id(&box, id_at(now, put)));
+    assert_true(box_find_id(&box, id_at(now, 0)));
     box_end(&box);
 }
 
@@ -472,7 +476,7 @@ static void check_after_damage(struct box *box, time_t now, enum damage damage)
     }
     if (!box_find_id(box, id_at(now, 199)))
         fail_msg("%s: not kept", damage_names[damage]);
-    if (box_find(box, TOKEN_SENDER, "new@domain.xyz", 100) != 50)
+    if (box_find(box, TOKEN_ADDRESS, "new@domain.xyz", 100) != 50)
         fail_msg("%s: %zu found", damage_names[damage], box->count);
     if (!box_find_id(box, id_at(now - DAY_S, 7)))
         fail_msg("%s: yesterday's are lost", damage_names[damage]);
@@ -623,7 +627,7 @@ static void test_a_year(void **state)
         box_put(&box, id_at(first + (time_t)i * DAY_S, i), i % 2 == 0, &one);
     }
     journal_flush(box.journal, 60000);
-    assert_int_equal(box_find(&box, TOKEN_SENDER, "anna.a@domain.xyz", 1000), 366);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, "anna.a@domain.xyz", 1000), 366);
     assert_int_equal(box_walk(&box), 366);
     assert_true(box_open_files() < 300);
     assert_true(box_find_id(&box, id_at(first, 0)));
@@ -701,14 +705,14 @@ static void test_local_parts(void **state)
     one.login = "user:anna.secret@x.example";
     one.entry = "user:otto.secret";
     box_put(&box, id + 1, true, &one);
-    assert_int_equal(box_find(&box, TOKEN_SENDER, "anna.secret@domain.xyz", 9), 2);
-    assert_int_equal(box_find(&box, TOKEN_RECIPIENT, "~tilde.secret@b.example", 9), 2);
-    assert_int_equal(box_find(&box, TOKEN_RECIPIENT, "late.secret@c.example", 9), 1);
-    assert_int_equal(box_find(&box, TOKEN_RECIPIENT_DOMAIN, "c.example", 9), 1);
-    assert_int_equal(box_find(&box, TOKEN_LOGIN, "otto.secret", 9), 1);
-    assert_int_equal(box_find(&box, TOKEN_ENTRY, "anna.secret@domain.xyz", 9), 1);
-    assert_int_equal(box_find(&box, TOKEN_ENTRY, "user:otto.secret", 9), 1);
-    assert_int_equal(box_find(&box, TOKEN_SENDER, "otto@domain.xyz", 9), 0);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, "anna.secret@domain.xyz", 9), 2);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, "~tilde.secret@b.example", 9), 2);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, "late.secret@c.example", 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_DOMAIN, "c.example", 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, "otto.secret", 9), 2);
+    assert_int_equal(box_find(&box, TOKEN_ENTRY, "anna.secret@domain.xyz", 9), 2);
+    assert_int_equal(box_find(&box, TOKEN_ENTRY, "user:otto.secret", 9), 2);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, "otto@domain.xyz", 9), 0);
     for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
         assert_false(box_files_hold(&box, secrets[i]));
     assert_true(box_files_hold(&box, "domain.xyz")); /* so they are read at all */
@@ -731,11 +735,11 @@ static void test_a_file_that_comes_later(void **state)
     box_prepare(&box);
     box_open(&box);
     box_put(&box, id_at(now, 1), true, &one);
-    assert_int_equal(box_find(&box, TOKEN_SENDER, one.sender, 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, one.sender, 9), 1);
     assert_int_equal(utimensat(AT_FDCWD, box.settings.directory, old, 0), 0);
-    assert_int_equal(box_find(&box, TOKEN_SENDER, one.sender, 9), 1);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, one.sender, 9), 1);
     box_put(&box, id_at(now - 86400, 1), true, &one);
-    assert_int_equal(box_find(&box, TOKEN_SENDER, one.sender, 9), 2);
+    assert_int_equal(box_find(&box, TOKEN_ADDRESS, one.sender, 9), 2);
     box_end(&box);
 }
 
