@@ -295,7 +295,7 @@ static void test_ends_by_import(void **state)
 static void test_many_rows(void **state)
 {
     enum { COUNT = 40 };
-    char names[COUNT][16], subject[24], log[60];
+    char names[COUNT][24], subject[24], log[60];
     struct shared_row rows[COUNT + 4];
     struct shared_counts counts = {0};
     struct blocklist_status status;
