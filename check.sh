@@ -11,7 +11,7 @@
 #   guards       tests/guards: each daily event with each kind of list
 #   chaos        tests/chaos for CHAOS_SECONDS (60) and tests/farm-chaos for
 #                FARM_CHAOS_SECONDS (60), the daemons under ASan and UBSan
-#   fuzz         each libFuzzer target for FUZZ_SECONDS (20)
+#   fuzz         each libFuzzer target for FUZZ_SECONDS (15)
 #   cares        what uses c-ares, with Debian 13's (tests/cares-1.34)
 # Logs are in build/check. The last line is "N passed, N failed"; exit 1 if any failed.
 set -u
@@ -200,7 +200,7 @@ fuzz_one() { # fuzz_one PROGRAM: seeds are in tests/fuzz/seeds/NAME
     local corpus=build/fuzz/corpus/$name seeds=tests/fuzz/seeds/$name
     mkdir -p "$corpus"
     [ -d "$seeds" ] || seeds=
-    "$1" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=10 -rss_limit_mb=2048 -verbosity=1 \
+    "$1" -max_total_time="${FUZZ_SECONDS:-15}" -timeout=10 -rss_limit_mb=2048 -verbosity=1 \
         -artifact_prefix="$logs/$name-" "$corpus" ${seeds:+"$seeds"} \
         >"$logs/$name.log" 2>&1
     echo $? >"$logs/$name.status"
