@@ -223,9 +223,8 @@ enum blocklist_result shared_outbox_sent(struct blocklist *blocklist, const int6
                             seq > 0 ? "UPDATE outbox SET answered = ?2 WHERE id = ?1"
                                     : "DELETE FROM outbox WHERE id = ?1 AND ?2 = 0",
                             -1, &stmt, NULL);
-    for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
+    for (size_t i = 0; rc == SQLITE_OK && i < count; i++)
         rc = sql_run_with(stmt, "ii", ids[i], seq);
-    }
     result = shared_end(blocklist, rc, error);
     sqlite3_finalize(stmt);
     return result;
@@ -299,10 +298,9 @@ enum blocklist_result shared_outbox_add(struct blocklist *blocklist,
                             " VALUES (?, ?, ?, 0) ON CONFLICT (entry, allow, source)"
                             " DO UPDATE SET answered = NULL",
                             -1, &stmt, NULL);
-    for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
+    for (size_t i = 0; rc == SQLITE_OK && i < count; i++)
         rc = sql_run_with(stmt, "tit", rows[i].entry, (int64_t)rows[i].side - 1,
                           rows[i].source);
-    }
     result = shared_end(blocklist, rc, error);
     sqlite3_finalize(stmt);
     return result;

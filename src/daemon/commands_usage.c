@@ -138,7 +138,7 @@ static int read_key(const char *text, enum rule_by *by, struct entry *entry,
     return -1;
 }
 
-/* Adds what all hosts of the farm have counted, where others have told something. */
+/* Adds what all hosts of the farm have counted, where others have reported some of it. */
 static void add_sum(struct rules *rules, enum rule_by by, const char *key,
                     const struct counter_reading *own, json_t *row)
 {
@@ -157,7 +157,7 @@ static void add_sum(struct rules *rules, enum rule_by by, const char *key,
 /* {"command":"usage","entry" or "top":N}
  * -> {"ok":true,"usage":[{"key","by","first_seen","last_seen","counts":[{"count","span_s",
  *     "value","limit" (0: none),"rule","whole":the window was wholly observed,
- *     "farm":on all "hosts"}, …]}, …]}; what farms add is there for an entry that others told of */
+ *     "farm":on all "hosts"}, …]}, …]}; what farms add is there for an entry that others have reported */
 json_t *cmd_usage(struct control_session *session, const json_t *request)
 {
     struct rules *rules = command_daemon(session)->rules;

@@ -41,9 +41,9 @@ static void hear_finding(void *context, const char *own_node, const json_t *row)
     rules_hear_finding(((struct daemon *)context)->rules, own_node, row);
 }
 
-static int unreport_findings(void *context)
+static int forget_reported(void *context)
 {
-    return rules_unreport_findings(((struct daemon *)context)->rules);
+    return rules_forget_reported(((struct daemon *)context)->rules);
 }
 
 bool daemon_has_farm(const struct config *config)
@@ -66,7 +66,7 @@ int daemon_start_farm(struct daemon *daemon, const struct config *config)
         .report_findings = report_findings,
         .reported_findings = reported_findings,
         .hear_finding = hear_finding,
-        .unreport_findings = unreport_findings,
+        .forget_reported = forget_reported,
         .context = daemon,
     };
     char error[FARM_ERROR_SIZE];

@@ -45,7 +45,7 @@ struct farm_options {
     json_t *(*report_findings)(void *context, size_t limit);
     void (*reported_findings)(void *context, const json_t *rows);
     void (*hear_finding)(void *context, const char *own_node, const json_t *row);
-    int (*unreport_findings)(void *context);
+    int (*forget_reported)(void *context);
     void *context;
     int number; /* of this host, 0 to 63, in the ids of its decisions (journal/id.h) */
 };

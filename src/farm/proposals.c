@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What rules found is reported, and heard: numbered in the order in which the server took it. In
- * each session all is heard again, and then reported what the server has not. */
+/* What rules found is reported to the other hosts, and read from them, numbered in the order in
+ * which the server took it. In each session all is read again; then what the server does not
+ * have is reported. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -136,7 +137,7 @@ int proposals_exchange(struct farm *farm)
     if (look_at_head(farm) != 0)
         return -1;
     if (farm->findings_seq < 0) {
-        if (farm->hooks.unreport_findings(farm->hooks.context) != 0)
+        if (farm->hooks.forget_reported(farm->hooks.context) != 0)
             return 0; /* the rules' database is not open yet */
         farm->findings_seq = 0;
     }

@@ -84,7 +84,7 @@ int findings_made(struct findings *findings, int64_t since, const char *but, int
 /* --- what the hosts of a farm share: findings_shared.c --- */
 
 /* All of the last 90 days counts as unreported. */
-int findings_unreport(struct findings *findings, int64_t now);
+int findings_forget_reported(struct findings *findings, int64_t now);
 
 /* Those that the farm does not have as they are: an array of objects with all of struct
  * finding_row but no, and their "id"; up to limit. NULL: it cannot be read. */

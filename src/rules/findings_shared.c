@@ -27,7 +27,7 @@ const char *finding_state_name(enum finding_state state)
     return names[state];
 }
 
-int findings_unreport(struct findings *f, int64_t now)
+int findings_forget_reported(struct findings *f, int64_t now)
 {
     int rc;
 

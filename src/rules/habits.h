@@ -2,9 +2,9 @@
 #ifndef RULES_HABITS_H
 #define RULES_HABITS_H
 
-/* A login's habits: the networks that it is used from, and whom it writes to; and the count of
- * what is unlike them, `strangers`. It is what tells a mailbox in strange hands from its owner:
- * mail from a network that it was never used from, to people whom it never wrote to.
+/* A login's habits: the networks that it is used from and the people it writes to; and
+ * `strangers`, the count of what differs from them: recipients it never wrote to, from a network
+ * it was never used from. That is what a hijacked mailbox does, and its owner does not.
  *
  * Zero-initialised: nothing is known. Times are unix seconds. One thread at a time for each. */
 

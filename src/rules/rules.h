@@ -89,7 +89,7 @@ json_t *rules_report_findings(struct rules *rules, size_t limit);
 void rules_reported_findings(struct rules *rules, const json_t *rows);
 void rules_hear_finding(struct rules *rules, const char *own_node, const json_t *row);
 /* The farm begins again: all is to be reported. Returns 0, or -1. */
-int rules_unreport_findings(struct rules *rules);
+int rules_forget_reported(struct rules *rules);
 
 /* Waits until what was found so far is decided, for wait_ms at the longest. */
 void rules_flush(struct rules *rules, int wait_ms);

@@ -69,9 +69,9 @@ void rules_hear_finding(struct rules *rules, const char *own_node, const json_t 
     config_unref(config);
 }
 
-int rules_unreport_findings(struct rules *rules)
+int rules_forget_reported(struct rules *rules)
 {
     struct findings *findings = rules_findings(rules);
 
-    return findings != NULL ? findings_unreport(findings, time(NULL)) : -1;
+    return findings != NULL ? findings_forget_reported(findings, time(NULL)) : -1;
 }

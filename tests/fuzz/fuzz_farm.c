@@ -192,10 +192,10 @@ static void hear_finding(void *context, const char *own_node, const json_t *row)
     check(findings_hear(findings, row, own_node, 1790553600, &rule, &key) >= 0);
 }
 
-static int unreport_findings(void *context)
+static int forget_reported(void *context)
 {
     (void)context;
-    return findings_unreport(findings, 1790553600);
+    return findings_forget_reported(findings, 1790553600);
 }
 
 static void check_finding(void *context, const struct finding_row *row)
@@ -226,7 +226,7 @@ static void start_rules(struct farm *farm)
                                         .report_findings = report_findings,
                                         .reported_findings = reported_findings,
                                         .hear_finding = hear_finding,
-                                        .unreport_findings = unreport_findings};
+                                        .forget_reported = forget_reported};
 }
 
 /* --- this host --- */
