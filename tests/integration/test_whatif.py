@@ -577,7 +577,8 @@ def multiply(lab, count):
     with sqlite3.connect(path, timeout=20) as db:
         db.execute(
             "WITH RECURSIVE k(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n < ?) "
-            "INSERT INTO decision (id, parts) SELECT ((id >> 24) << 24) + k.n, parts "
+            "INSERT INTO decision (id, parts) "
+            "SELECT ((id >> 24) << 24) | ((id + k.n) & 16777215), parts "
             "FROM decision, k",
             (count,),
         )
