@@ -23,7 +23,8 @@ static const char schema[] =
     "  parts BLOB NOT NULL"
     ") STRICT;"
     "CREATE INDEX IF NOT EXISTS decision_id ON decision (id);"
-    /* rowid: decision.n. It keeps no texts, so that it costs little */
+    /* rowid: decision.n / GROUP, of GROUP decisions together, so that each costs little; it
+     * keeps no texts */
     "CREATE VIRTUAL TABLE IF NOT EXISTS find USING fts5 ("
     "  tokens, content = '', detail = none, columnsize = 0, tokenize = 'ascii');"
     /* segments are merged 16 at once, not 4: each row is written again less often */
@@ -59,15 +60,16 @@ static const char schema[] =
     ") STRICT, WITHOUT ROWID;";
 
 static const char *const sql[STATEMENTS] = {
-    [ADD] = "INSERT INTO decision (id, parts) VALUES (?, ?)",
+    [ADD] = "INSERT INTO decision (n, id, parts) VALUES (?, ?, ?)",
     [TOKENS] = "INSERT INTO find (rowid, tokens) VALUES (?, ?)",
     [LOAD] = "SELECT parts FROM decision WHERE id = ? ORDER BY n",
     [LEADER] = "SELECT leader FROM folded WHERE id = ?",
     [FOLD] = "INSERT OR IGNORE INTO folded (id, leader) VALUES (?, ?)",
     [ALONE] = ("INSERT INTO alone (list, count) VALUES (?, 1)"
                " ON CONFLICT DO UPDATE SET count = count + 1"),
-    [FIND] = ("SELECT d.id FROM find f JOIN decision d ON d.n = f.rowid"
-              " WHERE f.find MATCH ? ORDER BY f.rowid DESC"),
+    [FIND] = "SELECT rowid FROM find WHERE find MATCH ? ORDER BY rowid DESC",
+    [GROUP_ROWS] =
+        "SELECT id, parts FROM decision WHERE n BETWEEN ? AND ? ORDER BY n DESC",
     [MASKED] = "SELECT 1 FROM meta WHERE name = 'masked'",
     [GAPS] = "SELECT began_ms, ended_ms, dropped FROM gap",
 };
@@ -205,6 +207,7 @@ static enum day_result open_file(struct day *day, const char *path, const uint8_
         rc = make(day, key);
     if (rc == SQLITE_OK)
         rc = read_key(day);
+    cmac_aes128_set_key(&day->cmac, day->key);
     for (int i = 0; i < STATEMENTS && rc == SQLITE_OK; i++)
         rc = sql_prepare(day->db, &day->statements[i], sql[i]);
     if (rc != SQLITE_NOTFOUND)
@@ -267,14 +270,46 @@ const uint8_t *day_key(const struct day *day)
 
 /* --- writing --- */
 
+/* The next group begins: each transaction has its own, so that none is added to later. */
 enum day_result day_begin(struct day *day, char error[static DAY_ERROR_SIZE])
 {
-    return day_result_of(day, sql_exec(day->db, "BEGIN IMMEDIATE"), error);
+    int64_t last = 0;
+    int rc = sql_exec(day->db, "BEGIN IMMEDIATE");
+
+    if (rc == SQLITE_OK)
+        rc = sql_number(day->db, &last, "SELECT ifnull(max(n), 0) FROM decision", "");
+    day->next = (last / GROUP + 1) * GROUP;
+    return day_result_of(day, rc, error);
+}
+
+/* Writes the tokens of the group that the last decision is of. */
+static int end_group(struct day *day)
+{
+    struct octets *tokens = &day->tokens;
+    sqlite3_stmt *stmt = day->statements[TOKENS];
+    int rc;
+
+    if (tokens->failed)
+        return SQLITE_NOMEM;
+    if (tokens->used == 0)
+        return SQLITE_OK;
+    rc = sqlite3_bind_int64(stmt, 1, (day->next - 1) / GROUP);
+    if (rc == SQLITE_OK) /* with its length: it is no string of C */
+        rc = sqlite3_bind_text(stmt, 2, (const char *)tokens->bytes, (int)tokens->used,
+                               SQLITE_STATIC);
+    if (rc == SQLITE_OK)
+        rc = sql_run(stmt);
+    tokens->used = 0;
+    return rc;
 }
 
 enum day_result day_commit(struct day *day, char error[static DAY_ERROR_SIZE])
 {
-    return day_result_of(day, sql_exec(day->db, "COMMIT"), error);
+    int rc = end_group(day);
+
+    if (rc == SQLITE_OK)
+        rc = sql_exec(day->db, "COMMIT");
+    return day_result_of(day, rc, error);
 }
 
 void day_cancel(struct day *day)
@@ -283,38 +318,24 @@ void day_cancel(struct day *day)
         (void)sql_exec(day->db, "ROLLBACK"); /* what failed is reported already */
     day->configuration = 0;
     day->has_masked = false;
-}
-
-static int run_tokens(struct day *day, const struct record *record)
-{
-    struct octets *tokens = &day->tokens;
-    sqlite3_stmt *stmt = day->statements[TOKENS];
-    int rc;
-
-    tokens->used = 0;
-    tokens->failed = false;
-    tokens_add(day->key, record, tokens);
-    if (tokens->failed)
-        return SQLITE_NOMEM;
-    if (tokens->used == 0)
-        return SQLITE_OK;
-    rc = sqlite3_bind_int64(stmt, 1, sqlite3_last_insert_rowid(day->db));
-    if (rc == SQLITE_OK) /* with its length: it is no string of C */
-        rc = sqlite3_bind_text(stmt, 2, (const char *)tokens->bytes, (int)tokens->used,
-                               SQLITE_STATIC);
-    return rc == SQLITE_OK ? sql_run(stmt) : rc;
+    day->tokens.used = 0;
+    day->tokens.failed = false;
 }
 
 enum day_result day_add(struct day *day, journal_id id, const uint8_t *bytes, size_t size,
                         const struct record *record, char error[static DAY_ERROR_SIZE])
 {
     sqlite3_stmt *stmt = day->statements[ADD];
-    int rc = sql_bind(stmt, "ib", (int64_t)id, bytes, size);
+    int rc = sql_bind(stmt, "iib", day->next, (int64_t)id, bytes, size);
 
     if (rc == SQLITE_OK)
         rc = sql_run(stmt);
-    if (rc == SQLITE_OK)
-        rc = run_tokens(day, record);
+    if (rc == SQLITE_OK) {
+        day->next++;
+        tokens_add(&day->cmac, record, &day->tokens);
+        if (day->next % GROUP == 0)
+            rc = end_group(day);
+    }
     return day_result_of(day, rc, error);
 }
 

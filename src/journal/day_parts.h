@@ -10,17 +10,33 @@
 #include "base/sql.h"
 #include "journal/day.h"
 
-enum statement { ADD, TOKENS, LOAD, LEADER, FOLD, ALONE, FIND, MASKED, GAPS, STATEMENTS };
+enum statement {
+    ADD,
+    TOKENS,
+    LOAD,
+    LEADER,
+    FOLD,
+    ALONE,
+    FIND,
+    GROUP_ROWS,
+    MASKED,
+    GAPS,
+    STATEMENTS
+};
+
+#define GROUP 16 /* decisions whose tokens are one row of the index */
 
 struct day {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     uint8_t key[TOKEN_KEY_SIZE];
-    int64_t configuration; /* the last one that was added; 0 none */
-    bool has_masked;       /* some of its local parts are hashes */
+    struct cmac_aes128_ctx cmac; /* with the key */
+    int64_t configuration;       /* the last one that was added; 0 none */
+    bool has_masked;             /* some of its local parts are hashes */
     dev_t device;
     ino_t inode;
-    struct octets tokens; /* of the decision that is added: memory that is used again */
+    int64_t next;         /* decision.n of the one that is added next */
+    struct octets tokens; /* of the group that it is of */
 };
 
 /* day.c: what an answer of SQLite means for the file; error gets a sentence. */

@@ -49,18 +49,13 @@ journal_id day_leader(struct day *day, journal_id id)
     return leader;
 }
 
-static enum day_result each_id(struct day *day, sqlite3_stmt *stmt, int rc,
-                               bool (*found)(void *context, journal_id id), void *context)
+/* What a statement that was stepped through to its end, or to rc, says of the file. */
+static enum day_result ended(struct day *day, int rc)
 {
     char error[DAY_ERROR_SIZE];
     enum day_result result = DAY_OK;
 
-    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        rc = SQLITE_OK;
-        if (!found(context, (journal_id)sqlite3_column_int64(stmt, 0)))
-            break;
-    }
-    if (rc != SQLITE_OK && rc != SQLITE_DONE) {
+    if (rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE) {
         result = day_result_of(day, rc, error);
         log_warning("journal: %s", error);
     }
@@ -72,7 +67,7 @@ static void add_match_of(struct day *day, enum token token, const char *value,
 {
     char text[TOKEN_SIZE];
 
-    if (!token_of(day->key, token, value, text) ||
+    if (!token_of(&day->cmac, token, value, text) ||
         (match->used > 0 &&
          memmem(match->bytes, match->used, text, TOKEN_SIZE - 1) != NULL))
         return;
@@ -109,6 +104,43 @@ static void add_match(struct day *day, const struct day_value *value,
         add_match_of(day, value->token, masked, match);
 }
 
+/* Whether parts of a decision have one of the tokens that are searched for. */
+static bool has_token(struct day *day, const void *parts, size_t size,
+                      const struct octets *match)
+{
+    struct octets *tokens = &day->tokens; /* a file that is searched is not written */
+    struct record record;
+
+    tokens->used = 0;
+    tokens->failed = false;
+    if (record_decode_envelope(parts, size, &record) != 0)
+        return false;
+    tokens_add(&day->cmac, &record, tokens);
+    record_clear(&record);
+    for (size_t at = 0; at < tokens->used; at += TOKEN_SIZE)
+        if (memmem(match->bytes, match->used, tokens->bytes + at, TOKEN_SIZE - 1) != NULL)
+            return true;
+    return false;
+}
+
+/* Reports which of a group it was. Returns SQLITE_ROW when that is enough. */
+static int find_in_group(struct day *day, int64_t group, const struct octets *match,
+                         bool (*found)(void *context, journal_id id), void *context)
+{
+    sqlite3_stmt *stmt = day->statements[GROUP_ROWS];
+    int rc = sql_bind(stmt, "ii", group * GROUP, group * GROUP + GROUP - 1);
+
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        if (has_token(day, sqlite3_column_blob(stmt, 1),
+                      (size_t)sqlite3_column_bytes(stmt, 1), match) &&
+            !found(context, (journal_id)sqlite3_column_int64(stmt, 0)))
+            break;
+        rc = SQLITE_OK;
+    }
+    sqlite3_reset(stmt); /* what failed is in rc */
+    return rc;
+}
+
 enum day_result day_find(struct day *day, const struct day_value *values, size_t count,
                          bool (*found)(void *context, journal_id id), void *context)
 {
@@ -125,7 +157,12 @@ enum day_result day_find(struct day *day, const struct day_value *values, size_t
     if (rc == SQLITE_OK && match.used > 0)
         rc = sqlite3_bind_text(stmt, 1, (const char *)match.bytes, (int)match.used,
                                SQLITE_STATIC);
-    result = each_id(day, stmt, rc, found, context);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        rc = find_in_group(day, sqlite3_column_int64(stmt, 0), &match, found, context);
+        if (rc == SQLITE_DONE)
+            rc = SQLITE_OK;
+    }
+    result = ended(day, rc);
     sqlite3_reset(stmt); /* what failed is reported already */
     sqlite3_clear_bindings(stmt);
     free(match.bytes);
@@ -140,8 +177,12 @@ enum day_result day_walk(struct day *day, journal_id least, journal_id most,
                        "SELECT DISTINCT id FROM decision WHERE id BETWEEN ? AND ?"
                        " ORDER BY id DESC",
                        "ii", (int64_t)least, (int64_t)most);
-    enum day_result result = each_id(day, stmt, rc, found, context);
+    enum day_result result;
 
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        if (found(context, (journal_id)sqlite3_column_int64(stmt, 0)))
+            rc = SQLITE_OK;
+    result = ended(day, rc);
     sqlite3_finalize(stmt);
     return result;
 }

@@ -61,8 +61,13 @@ void octets_add(struct octets *out, const void *octets, size_t size)
 
 static void put_number(struct octets *out, uint64_t number)
 {
-    uint8_t *at = room(out, 10);
+    uint8_t *at;
 
+    if (number < 0x80 && out->used < out->size && !out->failed) { /* nearly all */
+        out->bytes[out->used++] = (uint8_t)number;
+        return;
+    }
+    at = room(out, 10);
     if (at == NULL)
         return;
     for (; number >= 0x80; number >>= 7, out->used++)

@@ -6,13 +6,14 @@
  * kind and a few digits of a keyed hash of the value; and what stands for local parts where
  * they are not kept. All of it is of any thread. */
 
+#include <nettle/cmac.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "journal/record.h"
 
-#define TOKEN_KEY_SIZE 16
+#define TOKEN_KEY_SIZE AES128_KEY_SIZE
 
 /* What a decision can be found by. Whether an address is the sender's or a recipient's does
  * not matter: one look-up serves for all, and the record says which it was. */
@@ -44,14 +45,15 @@ void token_mask_entry(const uint8_t key[static TOKEN_KEY_SIZE], const char *entr
 void token_hash(const uint8_t key[static TOKEN_KEY_SIZE], const char *value,
                 char out[static TOKEN_HASH_SIZE]);
 
-/* The token of a value, with its end. Returns false for a client or network that is no
+/* The token of a value, with its end; cmac: AES-CMAC (RFC 4493) with the file's key, of one
+ * thread at a time. Returns false for a client or network that is no
  * address: nothing has come from there. */
 #define TOKEN_SIZE 8
-bool token_of(const uint8_t key[static TOKEN_KEY_SIZE], enum token token,
-              const char *value, char out[static TOKEN_SIZE]);
+bool token_of(struct cmac_aes128_ctx *cmac, enum token token, const char *value,
+              char out[static TOKEN_SIZE]);
 
 /* Adds the tokens of all that a decision can be found by, with a space behind each. */
-void tokens_add(const uint8_t key[static TOKEN_KEY_SIZE], const struct record *record,
+void tokens_add(struct cmac_aes128_ctx *cmac, const struct record *record,
                 struct octets *tokens);
 
 #endif
