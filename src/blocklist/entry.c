@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/network_hint.h"
+#include "base/ipaddr.h"
 #include "base/text.h"
 
 #define HOST_PREFIX "host:"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/rewritten.h"
+#include "base/domain.h"
 #include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"

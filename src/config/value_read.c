@@ -9,9 +9,7 @@
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
-#include "base/network_hint.h"
 #include "base/reply_template.h"
-#include "base/span.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "config/endpoints.h"

@@ -9,7 +9,7 @@
 #include "base/domain.h"
 #include "base/ipaddr.h"
 #include "base/reply_template.h"
-#include "base/span.h"
+#include "base/text.h"
 #include "config/config.h"
 #include "config/endpoints.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jsonfile.h"
+#include "base/text.h"
 #include "formats/format_table.h"
 
 static int append(struct format_reader *reader, char c)
