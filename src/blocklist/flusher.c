@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The flusher: about once a second it writes what matched, takes off what has run
- * out, and moves the write-ahead log into the database. */
+/* Hits, kept in memory until the flusher takes them. The flusher: about once a second it
+ * writes what matched, takes off what has run out, and moves the write-ahead log into the
+ * database. */
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/sql.h"
@@ -14,6 +17,94 @@
 #define LAST_SEEN_TICKS   60
 #define CHECKPOINT_TICKS  10 /* each syncs the database, which an admin's commit feels */
 #define WAL_TRUNCATE_SIZE (64 << 20)
+
+void hits_init(struct hits *hits)
+{
+    pthread_mutex_init(&hits->lock, NULL);
+    hits->pending = NULL;
+    hits->dropped = 0;
+}
+
+void hits_destroy(struct hits *hits)
+{
+    hits_free(hits->pending);
+    pthread_mutex_destroy(&hits->lock);
+}
+
+/* Under the lock. Returns NULL when there is no room or no memory for another. */
+static struct hit *add_hit(struct hits *hits, const char *entry)
+{
+    size_t length = strlen(entry);
+    struct hit *hit =
+        HASH_COUNT(hits->pending) < HITS_MAX ? calloc(1, sizeof *hit + length + 1) : NULL;
+
+    if (hit == NULL)
+        return NULL;
+    memcpy(hit->entry, entry, length + 1);
+    HASH_ADD_STR(hits->pending, entry, hit);
+    if (hit->hh.tbl == NULL) {
+        free(hit);
+        return NULL;
+    }
+    return hit;
+}
+
+void hits_add(struct hits *hits, const char *entry, uint64_t count, time_t last)
+{
+    struct hit *hit = NULL;
+
+    pthread_mutex_lock(&hits->lock);
+    HASH_FIND_STR(hits->pending, entry, hit);
+    if (hit == NULL)
+        hit = add_hit(hits, entry);
+    if (hit != NULL) {
+        hit->count += count;
+        if (hit->last < last)
+            hit->last = last;
+    } else {
+        hits->dropped += count;
+    }
+    pthread_mutex_unlock(&hits->lock);
+}
+
+struct hit *hits_take(struct hits *hits)
+{
+    struct hit *taken;
+
+    pthread_mutex_lock(&hits->lock);
+    taken = hits->pending;
+    hits->pending = NULL;
+    pthread_mutex_unlock(&hits->lock);
+    return taken;
+}
+
+void hits_give_back(struct hits *hits, struct hit *taken)
+{
+    struct hit *hit, *next;
+
+    HASH_ITER (hh, taken, hit, next) {
+        hits_add(hits, hit->entry, hit->count, hit->last);
+    }
+    hits_free(taken);
+}
+
+void hits_free(struct hit *taken)
+{
+    struct hit *hit, *next;
+
+    HASH_ITER (hh, taken, hit, next) {
+        HASH_DEL(taken, hit);
+        free(hit);
+    }
+}
+
+void hits_count(struct hits *hits, uint64_t *pending, uint64_t *dropped)
+{
+    pthread_mutex_lock(&hits->lock);
+    *pending = HASH_COUNT(hits->pending);
+    *dropped = hits->dropped;
+    pthread_mutex_unlock(&hits->lock);
+}
 
 /* Begins a transaction that nobody waits for; not when somebody else is writing. */
 static bool begin(struct blocklist *blocklist, const char *action)
@@ -111,11 +202,7 @@ static bool note_last_seen(struct blocklist *blocklist)
 /* Readers are never waited for: what they still read stays for the next time. */
 static void checkpoint(struct blocklist *blocklist, sqlite3 *db)
 {
-    char wal[4096 + 8];
-    struct stat st;
-    int length = snprintf(wal, sizeof wal, "%s-wal", blocklist->path);
-    bool large = length > 0 && (size_t)length < sizeof wal && stat(wal, &st) == 0 &&
-                 st.st_size > WAL_TRUNCATE_SIZE;
+    bool large = store_file_size(blocklist->path, "-wal") > WAL_TRUNCATE_SIZE;
     char error[BLOCKLIST_ERROR_SIZE];
     int rc;
 
