@@ -7,24 +7,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
+#include "base/domain.h"
 #include "base/text.h"
+
+#define HOST_SIZE 256
 
 /* IPv4 addresses within IPv6 ones: ::ffff:0:0/96 of a socket for both (RFC 4291), and
  * 64:ff9b::/96 of a translator (RFC 6052). */
 static const uint8_t mapped_prefixes[2][12] = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff},
                                                {0, 0x64, 0xff, 0x9b}};
 
-static bool is_mapped(const struct ipaddr *ip)
-{
-    return ip->family == 6 && (memcmp(ip->octets, mapped_prefixes[0], 12) == 0 ||
-                               memcmp(ip->octets, mapped_prefixes[1], 12) == 0);
-}
-
 /* Brings such an address to the IPv4 address that it is. */
 static void unmap(struct ipaddr *ip)
 {
-    if (!is_mapped(ip))
+    if (memcmp(ip->octets, mapped_prefixes[0], 12) != 0 &&
+        memcmp(ip->octets, mapped_prefixes[1], 12) != 0)
         return;
     memmove(ip->octets, ip->octets + 12, 4);
     memset(ip->octets + 4, 0, 12);
@@ -118,43 +117,52 @@ void network_of(const struct ipaddr *ip, unsigned prefix, struct network *out)
         out->base.octets[bit / 8] &= (uint8_t) ~(0x80u >> (bit % 8));
 }
 
-/* Reads a prefix: decimal digits only, at most max. Returns it, or -1. */
-static int parse_prefix(const char *text, unsigned max)
+/* Reads a text of up to as many decimal digits. Returns the number, at most max, or -1. */
+static int parse_digits(const char *text, size_t digits, unsigned max)
 {
     unsigned value = 0;
     size_t length = strlen(text);
 
-    if (length == 0 || length > 3 || strspn(text, "0123456789") != length)
+    if (length == 0 || length > digits || strspn(text, "0123456789") != length)
         return -1;
     for (const char *p = text; *p != '\0'; p++)
         value = value * 10 + (unsigned)(*p - '0');
     return value <= max ? (int)value : -1;
 }
 
-int network_parse(const char *text, struct network *out)
+/* Copies the part of text before end, without [brackets] where it has them. */
+static int copy_host(const char *text, const char *end, char out[static HOST_SIZE])
 {
-    char address[IPADDR_TEXT_SIZE];
-    const char *slash = strchr(text, '/');
-    size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
-    struct ipaddr ip;
-    int prefix;
+    size_t length = (size_t)(end - text);
 
-    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') { /* Postfix's form */
+    if (length >= 2 && text[0] == '[' && text[length - 1] == ']') {
         text++;
         length -= 2;
     }
-    if (length >= sizeof address)
+    if (length >= HOST_SIZE)
         return -1;
-    memcpy(address, text, length);
-    address[length] = '\0';
-    if (ipaddr_parse(address, &ip) != 0)
+    memcpy(out, text, length);
+    out[length] = '\0';
+    return 0;
+}
+
+int network_parse(const char *text, struct network *out)
+{
+    char address[HOST_SIZE];
+    const char *slash = strchr(text, '/');
+    struct ipaddr ip;
+    int prefix;
+
+    /* in brackets it is Postfix's form */
+    if (copy_host(text, slash != NULL ? slash : text + strlen(text), address) != 0 ||
+        ipaddr_parse(address, &ip) != 0)
         return -1;
     prefix = (int)ipaddr_bits(&ip);
     if (slash != NULL) {
         /* a mapped address was written with IPv6's prefix: /120 is IPv4's /24 */
         bool mapped = ip.family == 4 && strchr(address, ':') != NULL;
 
-        prefix = parse_prefix(slash + 1, mapped ? 128 : ipaddr_bits(&ip));
+        prefix = parse_digits(slash + 1, 3, mapped ? 128 : ipaddr_bits(&ip));
         if (mapped)
             prefix -= 96;
         if (prefix < 0)
@@ -375,4 +383,96 @@ bool network_looks_meant(const char *name)
         return true;
     return strcmp(last, ".x") == 0 &&
            strspn(name, "0123456789.") == (size_t)(last + 1 - name);
+}
+
+/* 1 to 65535, or -1 if the whole text is no port. */
+static int parse_port(const char *text)
+{
+    return text[0] == '0' ? -1 : parse_digits(text, 5, 65535);
+}
+
+/* Takes the interface off a link-local address, "fe80::1%eth0". Returns -1 where one is
+ * missing, or where none belongs. */
+static int read_server_address(char *host, struct ipaddr *ip, const char **interface)
+{
+    char *percent = strchr(host, '%');
+    bool link_local;
+
+    *interface = "";
+    if (percent != NULL) {
+        *percent = '\0';
+        *interface = percent + 1;
+        if (**interface == '\0' || strlen(*interface) >= IF_NAMESIZE ||
+            strpbrk(*interface, "%[]:,/ ") != NULL)
+            return -1;
+    }
+    if (ipaddr_parse(host, ip) != 0)
+        return -1;
+    link_local =
+        ip->family == 6 && ip->octets[0] == 0xfe && (ip->octets[1] & 0xc0) == 0x80;
+    return link_local == (percent != NULL) ? 0 : -1;
+}
+
+int server_canonical(const char *text, char out[static ENDPOINT_SIZE])
+{
+    const char *colon = strrchr(text, ':');
+    char host[HOST_SIZE], address[IPADDR_TEXT_SIZE];
+    const char *interface;
+    struct ipaddr ip;
+    int port = 53;
+
+    /* without brackets, the colons of an IPv6 address are no port's */
+    if (colon != NULL && strchr(text, ':') != colon && colon[-1] != ']')
+        colon = NULL;
+    if (colon != NULL)
+        port = parse_port(colon + 1);
+    if (port < 0 ||
+        copy_host(text, colon != NULL ? colon : text + strlen(text), host) != 0 ||
+        read_server_address(host, &ip, &interface) != 0)
+        return -1;
+    ipaddr_text(&ip, address);
+    snprintf(out, ENDPOINT_SIZE, ip.family == 6 ? "[%s%s%s]:%d" : "%s%s%s:%d", address,
+             *interface != '\0' ? "%" : "", interface, port);
+    return 0;
+}
+
+/* PORT or PORT@HOST */
+static bool inet_is_valid(const char *text, int family)
+{
+    const char *at = strchr(text, '@');
+    char host[HOST_SIZE + sizeof "65535@"], name[DOMAIN_SIZE];
+    struct ipaddr ip;
+
+    if (!text_copy(text, host, sizeof host))
+        return false;
+    host[strcspn(host, "@")] = '\0';
+    if (parse_port(host) < 0)
+        return false;
+    if (at == NULL)
+        return true;
+    if (copy_host(at + 1, at + strlen(at), host) != 0)
+        return false;
+    if (ipaddr_parse(host, &ip) == 0)
+        return ip.family == family;
+    return domain_canonical(host, name) == 0 && !domain_is_numeric(name);
+}
+
+bool socket_is_valid(const char *text)
+{
+    static const struct {
+        const char *prefix;
+        int family; /* 0: a path */
+    } kinds[] = {{"inet:", 4}, {"inet6:", 6}, {"unix:", 0}, {"local:", 0}};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const char *rest = text + strlen(kinds[i].prefix);
+
+        if (strncmp(text, kinds[i].prefix, strlen(kinds[i].prefix)) != 0)
+            continue;
+        if (kinds[i].family != 0)
+            return inet_is_valid(rest, kinds[i].family);
+        return rest[0] == '/' && rest[1] != '\0' &&
+               strlen(rest) < sizeof(((struct sockaddr_un *)0)->sun_path);
+    }
+    return false;
 }

@@ -5,6 +5,7 @@
 /* IP addresses and networks: one form for IPv4 and IPv6. Plain values, no
  * allocation; every function here may be called by any thread. */
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -77,5 +78,20 @@ bool network_hint(const char *text, char out[static NETWORK_HINT_SIZE]);
  * top-level domain begins with a digit, nor is one of the letter "x" alone below
  * numbers. */
 bool network_looks_meant(const char *name);
+
+/* The sockets of a conf file: where the milter listens, and which servers the resolver
+ * queries. */
+
+/* [address%interface]:65535 */
+#define ENDPOINT_SIZE (IPADDR_TEXT_SIZE + IF_NAMESIZE + 8)
+
+/* Brings a name server to one form: "127.0.0.1" -> "127.0.0.1:53", "::1" and "[::1]:53"
+ * -> "[::1]:53", "fe80::1%eth0" -> "[fe80::1%eth0]:53". Returns 0, or -1: a link-local
+ * address needs its interface, and no other has one. */
+int server_canonical(const char *text, char out[static ENDPOINT_SIZE]);
+
+/* Whether libmilter can listen there: "inet:8895@127.0.0.1", "inet:8895",
+ * "inet6:8895@::1", "unix:/path" or "local:/path". */
+bool socket_is_valid(const char *text);
 
 #endif

@@ -53,10 +53,7 @@ static struct config *load(const char *path, const char *text, struct report *re
         return NULL;
     }
     atomic_init(&config->refs, 1);
-    if (text != NULL)
-        parse_memory(&parse, path, text, report);
-    else
-        parse_file(&parse, path, report);
+    parse_file(&parse, path, text, report);
     if (parse.cfg != NULL) {
         build_file(&b);
         build_lists(&b);

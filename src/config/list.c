@@ -33,20 +33,6 @@ static unsigned bit(enum check check)
     return 1u << check;
 }
 
-/* Titles stand in log lines and replies. */
-static void check_name_of(struct build *b, const char *name, cfg_t *sec)
-{
-    size_t length = strlen(name);
-
-    if (length == 0 || length > NAME_MAX_LENGTH ||
-        strspn(name, NAME_CHARACTERS) != length)
-        option_error(
-            b, sec, NULL,
-            "list \"%.80s\": expected a title of 1 to %d letters, digits, \"-\", "
-            "\"_\" and \".\"",
-            name, NAME_MAX_LENGTH);
-}
-
 /* FILE:LINE of a section's weight, or of the section. */
 static char *where_is_weight(struct build *b, cfg_t *sec)
 {
@@ -154,17 +140,6 @@ static void drop_if_empty(char **text)
     }
 }
 
-/* Where keys are masked, and key files not to be read. */
-static void stand_in_key(struct build *b, struct list *list, cfg_t *sec)
-{
-    if (list->key == NULL && list->key_file == NULL)
-        return;
-    free(list->key);
-    list->key = strdup("key");
-    if (list->key == NULL)
-        option_error(b, sec, "key", "out of memory");
-}
-
 static void build_key(struct build *b, struct list *list, cfg_t *sec)
 {
     drop_if_empty(&list->key);
@@ -173,36 +148,34 @@ static void build_key(struct build *b, struct list *list, cfg_t *sec)
         option_error(b, sec, "key-file",
                      "list \"%s\" has both key and key-file, expected one of them",
                      list->name);
-    else if (b->parse->closed)
-        stand_in_key(b, list, sec);
-    else if (list->key_file != NULL)
+    else if (list->key_file != NULL && !b->parse->closed)
         read_key_file(b, list, sec);
+    if (!b->parse->closed || (list->key == NULL && list->key_file == NULL))
+        return;
+    /* keys are masked in this text, and key files not to be read */
+    free(list->key);
+    list->key = strdup("key");
+    if (list->key == NULL)
+        option_error(b, sec, "key", "out of memory");
 }
 
 /* zone_text with text in place of each %{key}. NULL: no memory. */
 static char *replace_key(const char *zone_text, const char *text)
 {
-    char *out = strdup("");
+    char *out = strdup(""), *longer;
     const char *at;
 
-    while (out != NULL && (at = strstr(zone_text, KEY_VARIABLE)) != NULL) {
-        char *longer;
-
-        if (asprintf(&longer, "%s%.*s%s", out, (int)(at - zone_text), zone_text, text) <
-            0)
+    do {
+        at = strstr(zone_text, KEY_VARIABLE);
+        if (out == NULL ||
+            asprintf(&longer, "%s%.*s%s", out, at != NULL ? (int)(at - zone_text) : -1,
+                     zone_text, at != NULL ? text : "") < 0)
             longer = NULL;
         free(out);
         out = longer;
-        zone_text = at + strlen(KEY_VARIABLE);
-    }
-    if (out != NULL) {
-        char *whole;
-
-        if (asprintf(&whole, "%s%s", out, zone_text) < 0)
-            whole = NULL;
-        free(out);
-        out = whole;
-    }
+        if (at != NULL)
+            zone_text = at + strlen(KEY_VARIABLE);
+    } while (out != NULL && at != NULL);
     return out;
 }
 
@@ -403,22 +376,23 @@ static void build_test(struct build *b, cfg_t *sec, const char *option,
                      option, *field);
 }
 
-static void check_error_codes(struct build *b, cfg_t *sec, const struct list *list)
-{
-    for (size_t i = 0; i < list->error_code_count; i++)
-        if (list->error_codes[i].base.family != 4)
-            option_error(b, sec, "error-codes",
-                         "error-codes: expected IPv4 addresses and networks, such as "
-                         "127.255.255.0/24");
-}
-
 /* The values of one list section. Returns 0, or -1: out of memory. */
 static int build_list(struct build *b, cfg_t *sec, struct list *list)
 {
-    list->name = strdup(cfg_title(sec));
+    const char *name = cfg_title(sec);
+    size_t length = strlen(name);
+
+    list->name = strdup(name);
     if (list->name == NULL)
         return -1;
-    check_name_of(b, list->name, sec);
+    /* titles stand in log lines and replies */
+    if (length == 0 || length > NAME_MAX_LENGTH ||
+        strspn(name, NAME_CHARACTERS) != length)
+        option_error(
+            b, sec, NULL,
+            "list \"%.80s\": expected a title of 1 to %d letters, digits, \"-\", "
+            "\"_\" and \".\"",
+            name, NAME_MAX_LENGTH);
     build_options(b, sec, &list_section, list);
     list->where = where_is_weight(b, sec);
     build_code_rules(b, sec, list);
@@ -429,21 +403,15 @@ static void complete_list(struct build *b, cfg_t *sec, struct list *list)
 {
     build_zone(b, list, sec);
     check_checks(b, sec, list);
-    check_error_codes(b, sec, list);
+    for (size_t i = 0; i < list->error_code_count; i++)
+        if (list->error_codes[i].base.family != 4)
+            option_error(b, sec, "error-codes",
+                         "error-codes: expected IPv4 addresses and networks, such as "
+                         "127.255.255.0/24");
     build_test(b, sec, "test-listed", default_test(list, "127.0.0.2", "test"),
                &list->test_listed);
     build_test(b, sec, "test-unlisted", default_test(list, "127.0.0.1", "invalid"),
                &list->test_unlisted);
-}
-
-/* The index of the list of that name, or the number of lists. */
-static size_t find_list(const struct config *config, const char *name)
-{
-    size_t i = 0;
-
-    while (i < config->list_count && strcmp(config->lists[i].name, name) != 0)
-        i++;
-    return i;
 }
 
 /* after names other lists, wherever they stand: only when all are known. */
@@ -465,8 +433,11 @@ static void build_after(struct build *b, cfg_t *sec, struct list *list)
     }
     for (unsigned i = 0; i < count; i++) {
         const char *name = cfg_getnstr(sec, "after", i);
-        size_t index = find_list(b->config, name);
+        size_t index = 0;
 
+        while (index < b->config->list_count &&
+               strcmp(b->config->lists[index].name, name) != 0)
+            index++;
         if (index == b->config->list_count)
             report_error(b->report, parse_location(b->parse, sec, "after", i),
                          "after = \"%.80s\": expected the title of a list section", name);
@@ -486,17 +457,6 @@ static bool waits_for(const struct config *config, size_t list, size_t target,
         if (l->after[i] == target || waits_for(config, l->after[i], target, depth - 1))
             return true;
     return false;
-}
-
-static void check_circle(struct build *b, cfg_t *sec, size_t index)
-{
-    /* longer chains than this are not written by people */
-    size_t depth = b->config->list_count < 8 ? b->config->list_count : 8;
-
-    if (waits_for(b->config, index, index, depth))
-        option_error(b, sec, "after",
-                     "list \"%s\" is queried after itself, expected no circle",
-                     b->config->lists[index].name);
 }
 
 void build_lists(struct build *b)
@@ -529,8 +489,12 @@ void complete_lists(struct build *b)
         complete_list(b, section_of(b, i), &lists[i]);
     for (size_t i = 0; i < count; i++)
         build_after(b, section_of(b, i), &lists[i]);
+    /* longer chains than of eight are not written by people */
     for (size_t i = 0; i < count; i++)
-        check_circle(b, section_of(b, i), i);
+        if (waits_for(b->config, i, i, count < 8 ? count : 8))
+            option_error(b, section_of(b, i), "after",
+                         "list \"%s\" is queried after itself, expected no circle",
+                         lists[i].name);
 }
 
 void list_clear(struct list *list)

@@ -11,7 +11,6 @@
 #include "base/reply_template.h"
 #include "base/text.h"
 #include "config/config.h"
-#include "config/endpoints.h"
 
 void exempt_addresses_free(struct exempt_address *addresses, size_t count)
 {
