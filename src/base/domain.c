@@ -10,11 +10,6 @@
 #include "base/idna.h"
 #include "base/text.h"
 
-static bool is_label_character(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
-
 /* Checks a lower-case name label by label (RFC 1035, 2.3.4; "_" is seen in the wild). */
 static bool labels_are_valid(const char *name)
 {
@@ -27,7 +22,8 @@ static bool labels_are_valid(const char *name)
             label = 0;
             if (*p == '\0')
                 return true;
-        } else if (is_label_character(*p)) {
+        } else if ((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '-' ||
+                   *p == '_') {
             label++;
         } else {
             return false;
@@ -35,20 +31,12 @@ static bool labels_are_valid(const char *name)
     }
 }
 
-static bool is_ascii(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    return true;
-}
-
 int domain_canonical(const char *text, char out[static DOMAIN_SIZE])
 {
     char name[DOMAIN_SIZE + 1]; /* with the dot at the end */
     size_t length;
-    bool ok = is_ascii(text) ? text_lower(text, name, sizeof name)
-                             : idna_to_ascii(text, name, sizeof name);
+    bool ok = text_is_ascii(text) ? text_lower(text, name, sizeof name)
+                                  : idna_to_ascii(text, name, sizeof name);
 
     out[0] = '\0';
     if (!ok)
@@ -135,17 +123,6 @@ static enum local_part unquote(const char *in, size_t length,
     return LOCAL_PART_READ;
 }
 
-/* Skips a source route, "@a,@b:" (RFC 5321, appendix C). */
-static const char *skip_route(const char *text)
-{
-    const char *colon;
-
-    if (*text != '@')
-        return text;
-    colon = strchr(text, ':');
-    return colon != NULL ? colon + 1 : text;
-}
-
 /* Without the ">" at the end. */
 static size_t bare_length(const char *text)
 {
@@ -179,7 +156,9 @@ int mail_address_parse(const char *text, struct mail_address *out)
     memset(out, 0, sizeof *out);
     if (*text == '<')
         text++;
-    start = skip_route(text);
+    /* without a source route, "@a,@b:" (RFC 5321, appendix C) */
+    start = *text == '@' ? strchr(text, ':') : NULL;
+    start = start != NULL ? start + 1 : text;
     at = find_at(start);
     length = at != NULL ? (size_t)(at - start) : bare_length(start);
     read = unquote(start, length, out->local);

@@ -29,27 +29,20 @@ static const int level_priorities[] = {LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INF
 static _Atomic enum log_target current_target = LOG_TARGET_STDERR;
 static _Atomic enum log_level current_level = LOG_LEVEL_INFO;
 
-/* systemd sets JOURNAL_STREAM to device:inode of what it connected stderr to; a
- * child whose stderr was redirected inherits the variable, hence the comparison. */
-static bool stderr_is_journal(void)
+void log_open(enum log_target target, enum log_level level, bool foreground)
 {
-    const char *text = getenv("JOURNAL_STREAM");
+    const char *journal = getenv("JOURNAL_STREAM");
     unsigned long long device, inode;
     struct stat st;
 
-    if (text == NULL || sscanf(text, "%llu:%llu", &device, &inode) != 2)
-        return false;
-    return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
-}
-
-void log_open(enum log_target target, enum log_level level, bool foreground)
-{
-    if (target == LOG_TARGET_AUTO) {
-        if (stderr_is_journal())
-            target = LOG_TARGET_JOURNAL;
-        else
-            target = foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSLOG;
-    }
+    /* systemd sets JOURNAL_STREAM to device:inode of what it connected stderr to; a child
+     * whose stderr was redirected inherits the variable, hence the comparison. */
+    if (target == LOG_TARGET_AUTO && journal != NULL &&
+        sscanf(journal, "%llu:%llu", &device, &inode) == 2 &&
+        fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode)
+        target = LOG_TARGET_JOURNAL;
+    if (target == LOG_TARGET_AUTO)
+        target = foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSLOG;
     /* libmilter writes to syslog by itself, so it is opened in any case */
     openlog("rblmilter", LOG_PID | LOG_NDELAY, LOG_MAIL);
     atomic_store(&current_target, target);
@@ -91,24 +84,17 @@ static void write_stderr(const char *prefix, const char *line)
     write_all(out, (size_t)n);
 }
 
-static void timestamp(time_t when, char out[static 64])
-{
-    struct tm tm;
-
-    out[0] = '\0';
-    if (localtime_r(&when, &tm) != NULL)
-        strftime(out, 64, "%b %e %H:%M:%S rblmilter: ", &tm);
-}
-
 /* To the target of this moment; waits for its reader. */
 static void write_line(enum log_level level, time_t when, const char *line)
 {
-    char prefix[64];
+    char prefix[64] = "";
+    struct tm tm;
 
     switch (atomic_load(&current_target)) {
     case LOG_TARGET_AUTO: /* log_open resolved it */
     case LOG_TARGET_STDERR:
-        timestamp(when, prefix);
+        if (localtime_r(&when, &tm) != NULL)
+            strftime(prefix, sizeof prefix, "%b %e %H:%M:%S rblmilter: ", &tm);
         write_stderr(prefix, line);
         break;
     case LOG_TARGET_JOURNAL:

@@ -38,19 +38,14 @@ bool text_clean(const char *in, char *out, size_t size)
     return *in == '\0';
 }
 
-static bool is_unreserved(unsigned char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("-._~", c) != NULL);
-}
-
 bool text_percent_encode(const char *in, char *out, size_t size)
 {
     size_t used = 0;
 
     for (; *in != '\0'; in++) {
         unsigned char c = (unsigned char)*in;
-        bool plain = is_unreserved(c);
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                     (c >= 'a' && c <= 'z') || strchr("-._~", c) != NULL;
 
         if (used + (plain ? 1 : 3) >= size) {
             out[0] = '\0';
@@ -65,6 +60,14 @@ bool text_percent_encode(const char *in, char *out, size_t size)
         out[used++] = hex_digits[c & 15];
     }
     out[used] = '\0';
+    return true;
+}
+
+bool text_is_ascii(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text >= 0x80)
+            return false;
     return true;
 }
 
@@ -194,14 +197,6 @@ uint64_t octets_hash(const void *octets, size_t size, uint64_t start)
     return hash ^ (hash >> 33);
 }
 
-static bool is_ascii(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    return true;
-}
-
 /* libpsl lets broken text pass as it is. */
 static bool is_valid(const char *text)
 {
@@ -219,7 +214,7 @@ bool utf8_canonical(const char *in, char *out, size_t size)
     char *lower = NULL;
     bool stable = false;
 
-    if (is_ascii(in))
+    if (text_is_ascii(in))
         return text_lower(in, out, size);
     out[0] = '\0';
     if (!is_valid(in) || !text_copy(in, out, size))

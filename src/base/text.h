@@ -21,6 +21,9 @@ bool text_clean(const char *in, char *out, size_t size);
  * %NN. Returns false when it would not fit; out is then empty. */
 bool text_percent_encode(const char *in, char *out, size_t size);
 
+/* Whether text has no 8-bit characters. */
+bool text_is_ascii(const char *text);
+
 /* Copies in with A-Z as a-z (ASCII only). Returns false when it would not fit; out is
  * then empty. */
 bool text_lower(const char *in, char *out, size_t size);

@@ -15,15 +15,13 @@
 #include "config/values.h"
 #include "known/zones.h"
 
-#define NAME_MAX_LENGTH 64
-#define NAME_CHARACTERS                                                                  \
-    "abcdefghijklmnopqrstuvwxyz"                                                         \
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+#define ALPHANUMERIC     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#define NAME_MAX_LENGTH  64
+#define NAME_CHARACTERS  ALPHANUMERIC "-_."
 #define CODES_ERROR_SIZE 512
 #define KEY_VARIABLE     "%{key}"
 #define KEY_SHOWN        "***"
 #define KEY_MIN          20 /* no zone of these providers has so long a label */
-#define KEY_CHARACTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 #define KEY_FILE_MAX     65536
 /* An IPv6 address's nibbles, or a hash, stand before it (RFC 5782, 2.4). */
 #define ZONE_MAX_LENGTH 180
@@ -62,20 +60,6 @@ static void build_rule(struct build *b, cfg_t *sec, const struct list *list,
     build_options(b, sec, &codes_section, rule);
     if (cfg_size(sec, "weight") > 0)
         rule->where = where_is_weight(b, sec);
-}
-
-static void build_code_rules(struct build *b, cfg_t *sec, struct list *list)
-{
-    unsigned count = cfg_size(sec, codes_section.name);
-
-    list->rules = calloc(count > 0 ? count : 1, sizeof *list->rules);
-    if (list->rules == NULL) {
-        option_error(b, sec, NULL, "out of memory");
-        return;
-    }
-    for (unsigned i = 0; i < count; i++)
-        build_rule(b, cfg_getnsec(sec, codes_section.name, i), list,
-                   &list->rules[list->rule_count++]);
 }
 
 /* The only line of the file that is neither empty nor a comment. Returns what was
@@ -233,7 +217,7 @@ static bool is_zone_key(const char *zone)
 
         if (length > key + tail &&
             strncasecmp(zone + length - tail, providers[i], tail) == 0)
-            return key >= KEY_MIN && strspn(zone, KEY_CHARACTERS) == key;
+            return key >= KEY_MIN && strspn(zone, ALPHANUMERIC) == key;
     }
     return false;
 }
@@ -310,12 +294,10 @@ static void build_zone(struct build *b, struct list *list, cfg_t *sec)
             "zone = \"%.200s\": expected a domain name of at most %d characters%s",
             list->zone_text, ZONE_MAX_LENGTH,
             list->key != NULL ? " (with the key in it)" : "");
+    } else if ((list->zone = strdup(canonical)) == NULL) {
+        option_error(b, sec, "zone", "out of memory");
     } else {
-        list->zone = strdup(canonical);
-        if (list->zone == NULL)
-            option_error(b, sec, "zone", "out of memory");
-        else
-            check_dead(b, list, sec);
+        check_dead(b, list, sec);
     }
     free(zone);
 }
@@ -347,23 +329,19 @@ static void check_checks(struct build *b, cfg_t *sec, const struct list *list)
                                                       : "reply-to");
 }
 
-/* The points that each list has by RFC 5782, section 5; one of hashes has none. */
-static const char *default_test(const struct list *list, const char *of_addresses,
-                                const char *of_names)
-{
-    if (list->checks & bit(CHECK_CLIENT))
-        return of_addresses;
-    return list->checks & ADDRESSES ? "" : of_names;
-}
-
-static void build_test(struct build *b, cfg_t *sec, const char *option,
-                       const char *standard, char **field)
+/* Each list has a point of addresses and one of names by RFC 5782, section 5; one of hashes
+ * has none. */
+static void build_test(struct build *b, cfg_t *sec, const struct list *list,
+                       const char *option, const char *of_addresses, const char *of_names,
+                       char **field)
 {
     struct ipaddr ip;
     char domain[DOMAIN_SIZE];
 
     if (*field == NULL)
-        *field = strdup(standard);
+        *field = strdup(list->checks & bit(CHECK_CLIENT) ? of_addresses
+                        : list->checks & ADDRESSES       ? ""
+                                                         : of_names);
     if (*field == NULL) {
         option_error(b, sec, option, "out of memory");
         return;
@@ -379,6 +357,7 @@ static void build_test(struct build *b, cfg_t *sec, const char *option,
 /* The values of one list section. Returns 0, or -1: out of memory. */
 static int build_list(struct build *b, cfg_t *sec, struct list *list)
 {
+    unsigned count = cfg_size(sec, codes_section.name);
     const char *name = cfg_title(sec);
     size_t length = strlen(name);
 
@@ -395,7 +374,12 @@ static int build_list(struct build *b, cfg_t *sec, struct list *list)
             name, NAME_MAX_LENGTH);
     build_options(b, sec, &list_section, list);
     list->where = where_is_weight(b, sec);
-    build_code_rules(b, sec, list);
+    list->rules = calloc(count > 0 ? count : 1, sizeof *list->rules);
+    if (list->rules == NULL)
+        option_error(b, sec, NULL, "out of memory");
+    for (unsigned i = 0; list->rules != NULL && i < count; i++)
+        build_rule(b, cfg_getnsec(sec, codes_section.name, i), list,
+                   &list->rules[list->rule_count++]);
     return 0;
 }
 
@@ -408,9 +392,8 @@ static void complete_list(struct build *b, cfg_t *sec, struct list *list)
             option_error(b, sec, "error-codes",
                          "error-codes: expected IPv4 addresses and networks, such as "
                          "127.255.255.0/24");
-    build_test(b, sec, "test-listed", default_test(list, "127.0.0.2", "test"),
-               &list->test_listed);
-    build_test(b, sec, "test-unlisted", default_test(list, "127.0.0.1", "invalid"),
+    build_test(b, sec, list, "test-listed", "127.0.0.2", "test", &list->test_listed);
+    build_test(b, sec, list, "test-unlisted", "127.0.0.1", "invalid",
                &list->test_unlisted);
 }
 
@@ -419,13 +402,13 @@ static void build_after(struct build *b, cfg_t *sec, struct list *list)
 {
     unsigned count = cfg_size(sec, "after");
 
-    if (count > 0 && (list->checks & HEADERS) != 0)
+    if (count == 0)
+        return;
+    if ((list->checks & HEADERS) != 0)
         option_error(b, sec, "after",
                      "list \"%s\" checks headers, which come after all else: expected no "
                      "after with it",
                      list->name);
-    if (count == 0)
-        return;
     list->after = calloc(count, sizeof *list->after);
     if (list->after == NULL) {
         option_error(b, sec, NULL, "out of memory");

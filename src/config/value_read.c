@@ -180,9 +180,8 @@ static int read_template(const struct option *o, const char *text,
 
     if ((long)strlen(text) < o->min)
         return expect(expected, "a text");
-    for (const char *p = text; *p != '\0'; p++)
-        if ((unsigned char)*p >= 0x80)
-            return expect(expected, "plain ASCII, as SMTP replies are");
+    if (!text_is_ascii(text))
+        return expect(expected, "plain ASCII, as SMTP replies are");
     if (text[0] != '\0' || o->kind == KIND_TEMPLATE) {
         t = reply_template_new(text, o->choices, error, sizeof error);
         if (t == NULL) {
