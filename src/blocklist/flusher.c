@@ -115,7 +115,7 @@ static bool begin(struct blocklist *blocklist, const char *action)
                              error) == BLOCKLIST_OK;
 }
 
-static bool write_hits(struct blocklist *blocklist)
+static void write_hits(struct blocklist *blocklist)
 {
     struct transaction *writing = &blocklist->writing;
     struct hit *taken = hits_take(&blocklist->hits);
@@ -123,17 +123,14 @@ static bool write_hits(struct blocklist *blocklist)
     int rc = SQLITE_OK;
 
     if (taken == NULL)
-        return true;
+        return;
     if (!begin(blocklist, "hit")) {
         hits_give_back(&blocklist->hits, taken);
-        return false;
+        return;
     }
-    for (struct hit *hit = taken; hit != NULL && rc == SQLITE_OK; hit = hit->hh.next) {
-        rc = sql_bind(writing->put_hit, "tii", hit->entry, (int64_t)hit->count,
-                      (int64_t)hit->last);
-        if (rc == SQLITE_OK)
-            rc = sql_run(writing->put_hit);
-    }
+    for (struct hit *hit = taken; hit != NULL && rc == SQLITE_OK; hit = hit->hh.next)
+        rc = sql_run_with(writing->put_hit, "tii", hit->entry, (int64_t)hit->count,
+                          (int64_t)hit->last);
     if (rc != SQLITE_OK) {
         (void)transaction_failed(blocklist, writing->db, error);
         transaction_cancel(blocklist);
@@ -146,7 +143,6 @@ static bool write_hits(struct blocklist *blocklist)
         hits_free(taken);
     else
         hits_give_back(&blocklist->hits, taken);
-    return rc == SQLITE_OK;
 }
 
 /* Takes off some of what has run out. Returns how many rows, 0 when there are none. */
@@ -158,9 +154,8 @@ static uint64_t end_some(struct blocklist *blocklist)
 
     if (!begin(blocklist, "expire"))
         return 0;
-    if (sql_bind(writing->end_many, "ii", (int64_t)blocklist_ended(blocklist),
-                 (int64_t)ENDS_PER_COMMIT) != SQLITE_OK ||
-        sql_run(writing->end_many) != SQLITE_OK) {
+    if (sql_run_with(writing->end_many, "ii", (int64_t)blocklist_ended(blocklist),
+                     (int64_t)ENDS_PER_COMMIT) != SQLITE_OK) {
         (void)transaction_failed(blocklist, writing->db, error);
         transaction_cancel(blocklist);
         return 0;
@@ -175,7 +170,7 @@ static uint64_t end_some(struct blocklist *blocklist)
 
 void flusher_work(struct blocklist *blocklist)
 {
-    (void)write_hits(blocklist); /* told by store_trouble; tried again */
+    write_hits(blocklist); /* what fails is told by store_trouble, and tried again */
     while (end_some(blocklist) == ENDS_PER_COMMIT)
         ;
 }
@@ -189,9 +184,8 @@ static bool note_last_seen(struct blocklist *blocklist)
 
     if (!begin(blocklist, "meta"))
         return false;
-    if (sql_bind(writing->put_meta, "ti", "last_seen",
-                 (int64_t)walltime_now(&blocklist->walltime)) != SQLITE_OK ||
-        sql_run(writing->put_meta) != SQLITE_OK) {
+    if (sql_run_with(writing->put_meta, "ti", "last_seen",
+                     (int64_t)walltime_now(&blocklist->walltime)) != SQLITE_OK) {
         (void)transaction_failed(blocklist, writing->db, error);
         transaction_cancel(blocklist);
         return false;

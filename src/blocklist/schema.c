@@ -176,27 +176,20 @@ int schema_make(sqlite3 *db, int version)
     return schema_migrate(db, migrations, 0, version);
 }
 
-/* Within a transaction. Nothing is run on tables that are not as we made them: a trigger
- * in them would run with it. */
-static enum schema_result adopt(sqlite3 *db, const char *path, char *error, size_t size)
-{
-    int version;
-    enum schema_result result = schema_inspect(db, &version, error, size);
-
-    if (result == SCHEMA_OK && version < SCHEMA_VERSION &&
-        schema_migrate(db, migrations, version, SCHEMA_VERSION) != SQLITE_OK)
-        result = schema_failed(db, path, error, size);
-    return result;
-}
-
 enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size)
 {
     const char *path = sqlite3_db_filename(db, "main");
     enum schema_result result;
+    int version;
 
     if (sql_exec(db, "BEGIN IMMEDIATE") != SQLITE_OK)
         return schema_failed(db, path, error, error_size);
-    result = adopt(db, path, error, error_size);
+    /* Nothing is run on tables that are not as we made them: a trigger in them would run
+     * with it. */
+    result = schema_inspect(db, &version, error, error_size);
+    if (result == SCHEMA_OK && version < SCHEMA_VERSION &&
+        schema_migrate(db, migrations, version, SCHEMA_VERSION) != SQLITE_OK)
+        result = schema_failed(db, path, error, error_size);
     if (result == SCHEMA_OK && sql_exec(db, "COMMIT") != SQLITE_OK)
         result = schema_failed(db, path, error, error_size);
     if (!sqlite3_get_autocommit(db))

@@ -170,17 +170,6 @@ uint64_t store_file_size(const char *path, const char *suffix)
                : 0;
 }
 
-/* A database that is not there although backups of it are was lost; an empty file too. */
-static bool was_lost(const char *path)
-{
-    char backup[PATH_MAX];
-    struct stat st;
-    time_t made;
-
-    return (stat(path, &st) != 0 ? errno == ENOENT : st.st_size == 0) &&
-           backup_newest(path, backup, sizeof backup, &made);
-}
-
 /* A file whose damage was found while it was in use is checked whatever its size, until
  * it is sound or moved out of the way. */
 static bool check_is_asked(const char *path, bool forget)
@@ -211,10 +200,15 @@ static enum schema_result open_file(struct blocklist *blocklist, sqlite3 **db,
 
 static enum schema_result try_open(struct blocklist *blocklist, sqlite3 **db, char *error)
 {
+    char backup[PATH_MAX];
     enum schema_result result;
+    struct stat st;
+    time_t made;
 
     *db = NULL;
-    if (was_lost(blocklist->path)) {
+    /* not there, or empty, although there are backups of it: it was lost */
+    if ((stat(blocklist->path, &st) != 0 ? errno == ENOENT : st.st_size == 0) &&
+        backup_newest(blocklist->path, backup, sizeof backup, &made)) {
         text_sentence(error, BLOCKLIST_OPEN_ERROR_SIZE,
                       "%s is gone or empty, though there are backups of it",
                       blocklist->path);
