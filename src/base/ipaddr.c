@@ -185,6 +185,32 @@ bool network_contains(const struct network *net, const struct ipaddr *ip)
     return ((net->base.octets[whole] ^ ip->octets[whole]) & mask) == 0;
 }
 
+static void ipv4_network(uint32_t base, unsigned prefix, struct network *out)
+{
+    struct ipaddr ip = {.family = 4};
+
+    base = htonl(base);
+    memcpy(ip.octets, &base, sizeof base);
+    network_of(&ip, prefix, out);
+}
+
+size_t network_range(uint32_t first, uint32_t last,
+                     struct network out[static NETWORK_RANGE_MAX])
+{
+    size_t count = 0;
+
+    for (uint64_t at = first; at <= last;) {
+        unsigned prefix = 32;
+
+        while (prefix > 0 && at % (UINT64_C(1) << (33 - prefix)) == 0 &&
+               at + (UINT64_C(1) << (33 - prefix)) - 1 <= last)
+            prefix--;
+        ipv4_network((uint32_t)at, prefix, &out[count++]);
+        at += UINT64_C(1) << (32 - prefix);
+    }
+    return count;
+}
+
 void network_text(const struct network *net, char out[static NETWORK_TEXT_SIZE])
 {
     size_t used;
@@ -205,39 +231,6 @@ static bool append(const struct network *network, char out[static NETWORK_HINT_S
     int n = snprintf(out + used, NETWORK_HINT_SIZE - used, "%s%s", used > 0 ? ", " : "",
                      text);
     return n > 0 && (size_t)n < NETWORK_HINT_SIZE - used;
-}
-
-static void ipv4_network(uint32_t base, unsigned prefix, struct network *out)
-{
-    struct ipaddr ip = {.family = 4};
-
-    base = htonl(base);
-    memcpy(ip.octets, &base, sizeof base);
-    network_of(&ip, prefix, out);
-}
-
-/* The fewest networks that are the addresses from first to last. */
-static bool hint_range(uint32_t first, uint32_t last, char out[static NETWORK_HINT_SIZE])
-{
-    if (first > last)
-        return false;
-    for (uint64_t at = first; at <= last;) {
-        unsigned prefix = 32;
-        struct network network;
-
-        while (prefix > 0) {
-            uint64_t size = UINT64_C(1) << (32 - (prefix - 1));
-
-            if (at % size != 0 || at + size - 1 > last)
-                break;
-            prefix--;
-        }
-        ipv4_network((uint32_t)at, prefix, &network);
-        if (!append(&network, out))
-            return false;
-        at += UINT64_C(1) << (32 - prefix);
-    }
-    return true;
 }
 
 /* Reads up to four decimal octets, with dots between and perhaps one at the end. Returns
@@ -269,8 +262,10 @@ static unsigned read_octets(const char *text, uint32_t *out)
 static bool hint_dash(const char *left, const char *right,
                       char out[static NETWORK_HINT_SIZE])
 {
+    struct network networks[NETWORK_RANGE_MAX];
     uint32_t first, last;
     unsigned octets;
+    size_t count;
 
     if (read_octets(left, &first) != 4)
         return false;
@@ -279,7 +274,11 @@ static bool hint_dash(const char *left, const char *right,
         last = (first & 0xffffff00) | last >> 24;
     else if (octets != 4)
         return false;
-    return hint_range(first, last, out);
+    count = network_range(first, last, networks);
+    for (size_t i = 0; i < count; i++)
+        if (!append(&networks[i], out))
+            return false;
+    return count > 0;
 }
 
 /* "192.0.2.0_24", "192.0.2.0/255.255.255.0" */

@@ -60,6 +60,12 @@ void network_of(const struct ipaddr *ip, unsigned prefix, struct network *out);
 
 bool network_contains(const struct network *net, const struct ipaddr *ip);
 
+/* The fewest networks that are the IPv4 addresses from first to last, as numbers. Returns
+ * how many: 62 at most; 0 where first is above last. */
+#define NETWORK_RANGE_MAX 62
+size_t network_range(uint32_t first, uint32_t last,
+                     struct network out[static NETWORK_RANGE_MAX]);
+
 /* Writes "192.0.2.0/24", or the address alone where the prefix is the whole. */
 void network_text(const struct network *net, char out[static NETWORK_TEXT_SIZE]);
 

@@ -99,18 +99,12 @@ const struct format format_plain = {
  * comment, "!" an exception. A negative score is that of a good sender. Expressions (/…/i, and
  * glob maps) cannot be taken over. */
 
-static double score_of(const char *text)
-{
-    const char *colon = strrchr(text, ':');
-
-    return strtod(colon != NULL ? colon + 1 : text, NULL);
-}
-
 /* What the line does. Says so where it does not fit --allow, or needs it. */
 static enum lookup_action action_of(struct format_reader *reader, const char *key,
                                     const char *value)
 {
-    double score = score_of(value);
+    const char *colon = strrchr(value, ':');
+    double score = strtod(colon != NULL ? colon + 1 : value, NULL);
 
     if (score < 0 && !reader->options.allow)
         reader_bad(reader,
