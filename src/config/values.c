@@ -56,14 +56,6 @@ void value_write_text(const char *text, FILE *out)
     fputc('"', out);
 }
 
-static void write_span(int value, int unit_ms, FILE *out)
-{
-    char text[SPAN_TEXT_SIZE];
-
-    span_text((int64_t)value * unit_ms, text);
-    value_write_text(text, out);
-}
-
 static void write_size(int64_t size, FILE *out)
 {
     static const char units[] = {'\0', 'K', 'M', 'G', 'T'};
@@ -175,8 +167,10 @@ static void write_list(const struct option *o, const void *base, FILE *out)
 void value_write(const struct option *o, const void *base, FILE *out)
 {
     const struct reply_template *reply;
-    const char *text;
+    const char *text = "";
+    char span[SPAN_TEXT_SIZE];
     unsigned index;
+    int64_t number;
 
     switch (o->kind) {
     case KIND_TEXT:
@@ -186,17 +180,16 @@ void value_write(const struct option *o, const void *base, FILE *out)
         text = *CONST_FIELD(char *, o, base);
         if (o->kind == KIND_SECRET && text != NULL && *text != '\0')
             text = "***";
-        value_write_text(text != NULL ? text : "", out);
-        return;
+        break;
     case KIND_NUMBER:
         fprintf(out, "%d", *CONST_FIELD(int, o, base));
         return;
     case KIND_SPAN_MS:
-        write_span(*CONST_FIELD(int, o, base), 1, out);
-        return;
     case KIND_SPAN_S:
-        write_span(*CONST_FIELD(int, o, base), 1000, out);
-        return;
+        number = *CONST_FIELD(int, o, base);
+        span_text(o->kind == KIND_SPAN_S ? number * 1000 : number, span);
+        text = span;
+        break;
     case KIND_SIZE:
         write_size(*CONST_FIELD(int64_t, o, base), out);
         return;
@@ -205,8 +198,8 @@ void value_write(const struct option *o, const void *base, FILE *out)
         return;
     case KIND_CHOICE:
         memcpy(&index, CONST_FIELD(void, o, base), sizeof index);
-        value_write_text(o->choices[index], out);
-        return;
+        text = o->choices[index];
+        break;
     case KIND_SHARE:
         fprintf(out, *CONST_FIELD(int, o, base) % 10 != 0 ? "%d.%d" : "%d",
                 *CONST_FIELD(int, o, base) / 10, *CONST_FIELD(int, o, base) % 10);
@@ -217,20 +210,12 @@ void value_write(const struct option *o, const void *base, FILE *out)
     case KIND_TEMPLATE:
     case KIND_OWN_TEMPLATE:
         reply = *CONST_FIELD(struct reply_template *, o, base);
-        value_write_text(reply != NULL ? reply_template_source(reply) : "", out);
-        return;
-    case KIND_CHOICES:
-    case KIND_SERVERS:
-    case KIND_NETWORKS:
-    case KIND_ADDRESSES:
-    case KIND_TEXTS:
-    case KIND_DOMAINS:
-    case KIND_LIMITS:
-    case KIND_STEPS:
-    case KIND_STEP_SPANS:
-        write_list(o, base, out);
-        return;
-    case KIND_NAMES:
+        text = reply != NULL ? reply_template_source(reply) : "";
+        break;
+    default:
+        if (o->kind != KIND_NAMES)
+            write_list(o, base, out);
         return;
     }
+    value_write_text(text != NULL ? text : "", out);
 }
