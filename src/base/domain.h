@@ -64,4 +64,19 @@ bool suffix_list_has(const struct suffix_list *list, const char *domain);
  * Points into domain. NULL if the name is itself a public suffix. */
 const char *suffix_list_registered(const struct suffix_list *list, const char *domain);
 
+/* Senders that a mail system has rewritten for its own ends, and whose they are. Any
+ * thread; no allocation. */
+
+/* Takes the address out of what BATV (prvs=TAG=anna@, prvs=anna=TAG@, btv1==TAG==anna@)
+ * or SRS (SRS0=HASH=TT=a.example=anna@, SRS1=…, Microsoft's x+SRS=…) made of it, however
+ * many times. Returns false, with *out untouched, where the address is as it was. Anyone
+ * can write such an address: what is inside must not be trusted more than the outside. */
+bool rewritten_inside(const struct mail_address *address, struct mail_address *out);
+
+/* Of a VERP sender, "bounces-list-anna=example.org", the local part without the
+ * recipient: "bounces-list" for n = 0, "bounces" for 1, as a recipient may have a "-" as
+ * well. Returns false where there is none, or no n-th. */
+bool rewritten_without_recipient(const char *local, int n,
+                                 char out[static LOCAL_PART_SIZE]);
+
 #endif

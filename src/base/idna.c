@@ -90,16 +90,6 @@ static bool write_delta(unsigned delta, unsigned bias, char **at, const char *en
     }
 }
 
-static uint32_t least_from(const uint32_t *codes, int count, uint32_t from)
-{
-    uint32_t least = UINT32_MAX;
-
-    for (int i = 0; i < count; i++)
-        if (codes[i] >= from && codes[i] < least)
-            least = codes[i];
-    return least;
-}
-
 /* Punycode (RFC 3492, section 6.3). At most 64 codes of 21 bits: nothing overflows. */
 static bool encode(const uint32_t *codes, int count, char *out, size_t size)
 {
@@ -115,8 +105,11 @@ static bool encode(const uint32_t *codes, int count, char *out, size_t size)
     if (basic > 0)
         *at++ = '-';
     while (done < count) {
-        uint32_t least = least_from(codes, count, n);
+        uint32_t least = UINT32_MAX;
 
+        for (int i = 0; i < count; i++)
+            if (codes[i] >= n && codes[i] < least)
+                least = codes[i];
         delta += (least - n) * (unsigned)(done + 1);
         n = least;
         for (int i = 0; i < count; i++) {
@@ -134,14 +127,6 @@ static bool encode(const uint32_t *codes, int count, char *out, size_t size)
         n++;
     }
     *at = '\0';
-    return true;
-}
-
-static bool is_ascii(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text >= 0x80)
-            return false;
     return true;
 }
 
@@ -200,30 +185,25 @@ static bool map_label(const char *label, char out[static LABEL_UTF8_SIZE])
     return true;
 }
 
-static bool strict_label(const char *label, char *out, size_t size)
-{
-    char *ascii = NULL;
-    bool ok = idn2_to_ascii_8z(label, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) ==
-                  IDN2_OK &&
-              text_lower(ascii, out, size);
-
-    idn2_free(ascii);
-    return ok;
-}
-
 static bool label_to_ascii(const char *label, char *out, size_t size)
 {
     char mapped[LABEL_UTF8_SIZE], code[LABEL_ASCII_SIZE];
     uint32_t codes[LABEL_CODES_MAX];
+    char *ascii = NULL;
     int count, n;
+    bool strict;
 
-    if (is_ascii(label))
+    if (text_is_ascii(label))
         return text_lower(label, out, size);
-    if (strict_label(label, out, size))
+    strict = idn2_to_ascii_8z(label, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) ==
+                 IDN2_OK &&
+             text_lower(ascii, out, size);
+    idn2_free(ascii);
+    if (strict)
         return true;
     if (!map_label(label, mapped) || (count = read_codes(mapped, codes)) <= 0)
         return false;
-    if (is_ascii(mapped))
+    if (text_is_ascii(mapped))
         return text_lower(mapped, out, size);
     if (!encode(codes, count, code, sizeof code))
         return false;

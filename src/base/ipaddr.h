@@ -5,6 +5,7 @@
 /* IP addresses and networks: one form for IPv4 and IPv6. Plain values, no
  * allocation; every function here may be called by any thread. */
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,7 +60,44 @@ void network_of(const struct ipaddr *ip, unsigned prefix, struct network *out);
 
 bool network_contains(const struct network *net, const struct ipaddr *ip);
 
+/* The fewest networks that are the IPv4 addresses from first to last, as numbers. Returns
+ * how many: 62 at most; 0 where first is above last. */
+#define NETWORK_RANGE_MAX 62
+size_t network_range(uint32_t first, uint32_t last,
+                     struct network out[static NETWORK_RANGE_MAX]);
+
 /* Writes "192.0.2.0/24", or the address alone where the prefix is the whole. */
 void network_text(const struct network *net, char out[static NETWORK_TEXT_SIZE]);
+
+/* What was meant by a text that looks like IP addresses but is neither an address nor a
+ * network: ranges, netmasks, ports, wildcards, the short forms of other programs. Any
+ * thread. */
+
+#define NETWORK_HINT_SIZE 160
+
+/* Writes the networks that text stands for, with commas between: "192.0.2.10-12" ->
+ * "192.0.2.10/31, 192.0.2.12". Returns false, with out empty, where it stands for none,
+ * or for more than there is room for. */
+bool network_hint(const char *text, char out[static NETWORK_HINT_SIZE]);
+
+/* Whether a name (lower case, no dot at the end) was surely meant as an IP address: no
+ * top-level domain begins with a digit, nor is one of the letter "x" alone below
+ * numbers. */
+bool network_looks_meant(const char *name);
+
+/* The sockets of a conf file: where the milter listens, and which servers the resolver
+ * queries. */
+
+/* [address%interface]:65535 */
+#define ENDPOINT_SIZE (IPADDR_TEXT_SIZE + IF_NAMESIZE + 8)
+
+/* Brings a name server to one form: "127.0.0.1" -> "127.0.0.1:53", "::1" and "[::1]:53"
+ * -> "[::1]:53", "fe80::1%eth0" -> "[fe80::1%eth0]:53". Returns 0, or -1: a link-local
+ * address needs its interface, and no other has one. */
+int server_canonical(const char *text, char out[static ENDPOINT_SIZE]);
+
+/* Whether libmilter can listen there: "inet:8895@127.0.0.1", "inet:8895",
+ * "inet6:8895@::1", "unix:/path" or "local:/path". */
+bool socket_is_valid(const char *text);
 
 #endif

@@ -8,7 +8,9 @@
  * log_open, log_start and log_stop belong to the main one. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 enum log_level {
     LOG_LEVEL_ERROR,
@@ -66,5 +68,29 @@ struct log_limit {
 /* Returns true when the line may be written, with the number of those held back since
  * the last one in *held_back. */
 bool log_limit_pass(struct log_limit *limit, int interval_ms, unsigned *held_back);
+
+/* Between those who log and the log's reader lines wait in memory. A reader that hangs
+ * holds up the log's thread and nobody else: what no longer fits is dropped and counted.
+ * What follows is for log.c and its test, which has a reader of its own. */
+
+#define LOG_RING_BYTES ((size_t)1024 * 1024)
+
+/* Writes one line to wherever the log goes; may block. */
+typedef void log_writer(enum log_level level, time_t when, const char *text);
+
+/* Starts the thread, which calls write for each line from now on. Returns 0, or -1 if
+ * there can be none: log_put goes on to take nothing. */
+int log_start_with(log_writer *write);
+
+/* Takes a copy of the line. Returns false where no thread writes, before the start and
+ * after a stop: then it is the caller's to write. Any thread; never waits for the reader.
+ */
+bool log_put(enum log_level level, time_t when, const char *text);
+
+/* log_flush and log_stop with another bound. Where the reader hangs, the thread is left to
+ * itself by a stop, and all further lines are dropped. log_flush_within returns whether all
+ * is written. */
+bool log_flush_within(int timeout_ms);
+void log_stop_within(int timeout_ms);
 
 #endif

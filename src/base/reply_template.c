@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 #define LITERAL SIZE_MAX
 
 /* A piece is a run of literal text, or a variable. */
@@ -28,18 +30,6 @@ static void add_piece(struct reply_template *t, size_t variable, size_t start,
     t->pieces[t->count++] = (struct piece){variable, start, length};
 }
 
-static void expected_names(const char *const *names, char *out, size_t size)
-{
-    size_t used = 0;
-
-    out[0] = '\0';
-    for (size_t i = 0; names[i] != NULL && used < size; i++) {
-        int n =
-            snprintf(out + used, size - used, "%s%%{%s}", i > 0 ? ", " : "", names[i]);
-        used += n > 0 ? (size_t)n : 0;
-    }
-}
-
 /* Reads the variable at source[at], which is "%{". Returns the length of all of it,
  * with its index in *variable, or 0 with error set. */
 static size_t read_variable(const struct reply_template *t, size_t at,
@@ -49,6 +39,7 @@ static size_t read_variable(const struct reply_template *t, size_t at,
     const char *name = t->source + at + 2;
     const char *end = strchr(name, '}');
     char known[512];
+    struct buffer expected = buffer_over(known, sizeof known);
 
     if (end == NULL) {
         snprintf(error, error_size, "\"%%{\" without \"}\"");
@@ -61,7 +52,8 @@ static size_t read_variable(const struct reply_template *t, size_t at,
             return length + 3;
         }
     }
-    expected_names(names, known, sizeof known);
+    for (size_t i = 0; names[i] != NULL; i++)
+        buffer_add(&expected, "%s%%{%s}", i > 0 ? ", " : "", names[i]);
     snprintf(error, error_size, "unknown \"%%{%.*s}\", expected one of %s",
              (int)(length < 64 ? length : 64), name, known);
     return 0;

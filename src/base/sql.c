@@ -39,26 +39,19 @@ int sql_exec(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-static int bind_text(sqlite3_stmt *stmt, int index, const char *text)
-{
-    return sqlite3_bind_text(stmt, index, text != NULL ? text : "", -1, SQLITE_STATIC);
-}
-
-static int bind_nonzero(sqlite3_stmt *stmt, int index, int64_t number)
-{
-    return number != 0 ? sqlite3_bind_int64(stmt, index, number)
-                       : sqlite3_bind_null(stmt, index);
-}
-
 static int bind_all(sqlite3_stmt *stmt, int first, const char *types, va_list args)
 {
     int rc = SQLITE_OK;
+    const char *text;
     const void *blob;
+    int64_t number;
 
     for (int i = 0; types[i] != '\0' && rc == SQLITE_OK; i++) {
         switch (types[i]) {
         case 't':
-            rc = bind_text(stmt, first + i, va_arg(args, const char *));
+            text = va_arg(args, const char *);
+            rc = sqlite3_bind_text(stmt, first + i, text != NULL ? text : "", -1,
+                                   SQLITE_STATIC);
             break;
         case 'b':
             blob = va_arg(args, const void *);
@@ -69,7 +62,9 @@ static int bind_all(sqlite3_stmt *stmt, int first, const char *types, va_list ar
             rc = sqlite3_bind_int64(stmt, first + i, va_arg(args, int64_t));
             break;
         case 'z':
-            rc = bind_nonzero(stmt, first + i, va_arg(args, int64_t));
+            number = va_arg(args, int64_t);
+            rc = number != 0 ? sqlite3_bind_int64(stmt, first + i, number)
+                             : sqlite3_bind_null(stmt, first + i);
             break;
         default:
             abort(); /* an error in the caller's types */

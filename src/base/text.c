@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <libpsl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Lower case can come out of normalising and the other way round (a square "MHz" becomes
  * "MHz", then "mhz"); more rounds than this no text needs. */
@@ -35,19 +38,14 @@ bool text_clean(const char *in, char *out, size_t size)
     return *in == '\0';
 }
 
-static bool is_unreserved(unsigned char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("-._~", c) != NULL);
-}
-
 bool text_percent_encode(const char *in, char *out, size_t size)
 {
     size_t used = 0;
 
     for (; *in != '\0'; in++) {
         unsigned char c = (unsigned char)*in;
-        bool plain = is_unreserved(c);
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                     (c >= 'a' && c <= 'z') || strchr("-._~", c) != NULL;
 
         if (used + (plain ? 1 : 3) >= size) {
             out[0] = '\0';
@@ -62,6 +60,14 @@ bool text_percent_encode(const char *in, char *out, size_t size)
         out[used++] = hex_digits[c & 15];
     }
     out[used] = '\0';
+    return true;
+}
+
+bool text_is_ascii(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text >= 0x80)
+            return false;
     return true;
 }
 
@@ -191,14 +197,6 @@ uint64_t octets_hash(const void *octets, size_t size, uint64_t start)
     return hash ^ (hash >> 33);
 }
 
-static bool is_ascii(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    return true;
-}
-
 /* libpsl lets broken text pass as it is. */
 static bool is_valid(const char *text)
 {
@@ -216,7 +214,7 @@ bool utf8_canonical(const char *in, char *out, size_t size)
     char *lower = NULL;
     bool stable = false;
 
-    if (is_ascii(in))
+    if (text_is_ascii(in))
         return text_lower(in, out, size);
     out[0] = '\0';
     if (!is_valid(in) || !text_copy(in, out, size))
@@ -306,4 +304,90 @@ bool utf8_show(const char *in, char *out, size_t size)
     }
     out[used] = '\0';
     return *in == '\0';
+}
+
+#define SPAN_MAX_MS (INT64_C(1000) * 366 * 86400 * 1000)
+
+static const struct unit {
+    const char *name;
+    int64_t ms;
+} units[] = {
+    {"w", INT64_C(7) * 86400 * 1000},
+    {"d", INT64_C(86400) * 1000},
+    {"h", 3600 * 1000},
+    {"m", 60 * 1000},
+    {"s", 1000},
+    {"ms", 1},
+};
+static const size_t unit_count = sizeof units / sizeof units[0];
+
+int span_parse(const char *text, int64_t *ms)
+{
+    size_t digits = strspn(text, "0123456789");
+    int64_t value = 0;
+
+    if (digits == 0 || digits > 15)
+        return -1;
+    for (size_t i = 0; i < digits; i++)
+        value = value * 10 + (text[i] - '0');
+    for (size_t i = 0; i < unit_count; i++) {
+        if (strcmp(text + digits, units[i].name) != 0)
+            continue;
+        if (value > SPAN_MAX_MS / units[i].ms)
+            return -1;
+        *ms = value * units[i].ms;
+        return 0;
+    }
+    return -1;
+}
+
+void span_text(int64_t ms, char out[static SPAN_TEXT_SIZE])
+{
+    size_t i = 1; /* no weeks: "7d" is what people write */
+
+    if (ms == 0) {
+        snprintf(out, SPAN_TEXT_SIZE, "0s");
+        return;
+    }
+    while (i + 1 < unit_count && ms % units[i].ms != 0)
+        i++;
+    snprintf(out, SPAN_TEXT_SIZE, "%" PRId64 "%s", ms / units[i].ms, units[i].name);
+}
+
+int json_file_replace(const char *path, const json_t *root)
+{
+    char *temporary = NULL;
+    FILE *file = NULL;
+    int rc = -1;
+
+    if (asprintf(&temporary, "%s.new", path) < 0)
+        return -1;
+    file = fopen(temporary, "we");
+    if (file == NULL)
+        goto out;
+    if (json_dumpf(root, file, JSON_INDENT(1) | JSON_SORT_KEYS) == 0 &&
+        fflush(file) == 0 && fsync(fileno(file)) == 0)
+        rc = 0;
+    if (fclose(file) != 0)
+        rc = -1;
+    if (rc == 0)
+        rc = rename(temporary, path);
+out:
+    free(temporary);
+    return rc;
+}
+
+int json_show(const json_t *value, FILE *out, size_t flags)
+{
+    char *text = json_dumps(value, flags);
+    int rc;
+
+    if (text == NULL)
+        return -1;
+    if (utf8_find_hidden(text) != 0)
+        rc = json_dumpf(value, out, flags | JSON_ENSURE_ASCII);
+    else
+        rc = fputs(text, out) < 0 ? -1 : 0;
+    free(text);
+    return rc;
 }

@@ -2,12 +2,15 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
-/* Strangers' text on its way into a log line, a reply or a URL. Any thread. */
+/* Strangers' text on its way into a log line, a reply, a URL or JSON; sentences for
+ * people, UTF-8, and spans of time. Any thread. */
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Copies in to out: control characters and 8-bit ones become \xNN. What does not fit
  * is left out at a whole character. Returns false when something was left out.
@@ -17,6 +20,9 @@ bool text_clean(const char *in, char *out, size_t size);
 /* Copies in to out for a URL: all but unreserved characters (RFC 3986, 2.3) become
  * %NN. Returns false when it would not fit; out is then empty. */
 bool text_percent_encode(const char *in, char *out, size_t size);
+
+/* Whether text has no 8-bit characters. */
+bool text_is_ascii(const char *text);
 
 /* Copies in with A-Z as a-z (ASCII only). Returns false when it would not fit; out is
  * then empty. */
@@ -73,5 +79,28 @@ unsigned long utf8_find_hidden(const char *text);
  * does not fit is left out at a whole character. Returns false when something was left out.
  * size is at least 1. */
 bool utf8_show(const char *in, char *out, size_t size);
+
+/* Time spans as the conf file and rblctl write them: "500ms", "5s", "10m", "1h",
+ * "7d", "2w". Any thread. */
+
+#define SPAN_TEXT_SIZE 32
+
+/* Reads a whole number and one unit. Returns 0 with milliseconds in *ms, or -1 if the
+ * text is no span (no unit, a sign, a fraction, more than 1000 years). */
+int span_parse(const char *text, int64_t *ms);
+
+/* Writes ms in the largest unit that divides it: 90000 -> "90s", 0 -> "0s". */
+void span_text(int64_t ms, char out[static SPAN_TEXT_SIZE]);
+
+/* A JSON file that is replaced as a whole, and JSON for people. Any thread, for different
+ * files. */
+
+/* Writes root beside the file, makes sure of it, and renames it into place, so that the
+ * old text or the new one is there, also after a crash. Returns 0, or -1 (errno). */
+int json_file_replace(const char *path, const json_t *root);
+
+/* Writes it as json_dumpf does; where there is a character in it that cannot be seen
+ * (utf8_is_hidden), all beyond ASCII is escaped. Returns 0 or -1. */
+int json_show(const json_t *value, FILE *out, size_t flags);
 
 #endif

@@ -91,10 +91,8 @@ void audit_detach(struct audit *audit)
 int audit_actor(struct audit *audit, const char *action,
                 const struct blocklist_actor *actor, const char *reason, int64_t now)
 {
-    int rc = sql_bind(audit->set_actor, "ititt", now, actor->login, (int64_t)actor->uid,
-                      action, reason);
-
-    return rc == SQLITE_OK ? sql_run(audit->set_actor) : rc;
+    return sql_run_with(audit->set_actor, "ititt", now, actor->login, (int64_t)actor->uid,
+                        action, reason);
 }
 
 int audit_begin(struct audit *audit, const char *action,

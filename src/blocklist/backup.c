@@ -57,7 +57,7 @@ static int copy_pages(sqlite3 *from, sqlite3 *to, backup_go_on *go_on, void *con
         rc = sqlite3_backup_step(backup, STEP_PAGES);
         if (rc == SQLITE_DONE)
             break;
-        if (!go_on(context)) {
+        if (go_on != NULL && !go_on(context)) {
             rc = SQLITE_ABORT;
             break;
         }
@@ -240,12 +240,6 @@ failed:
     return -1;
 }
 
-static bool always(void *context)
-{
-    (void)context;
-    return true;
-}
-
 /* Whether a backup can be read from end to end; if so it is copied to its place. */
 static int restore_from(const char *backup, const char *database, char *error,
                         size_t error_size)
@@ -258,7 +252,7 @@ static int restore_from(const char *backup, const char *database, char *error,
         text_sentence(error, error_size, "%s: %s", backup,
                       db != NULL ? sqlite3_errmsg(db) : "no memory");
     else if (schema_check(db, error, error_size) == SCHEMA_OK)
-        rc = backup_copy(db, database, always, NULL, error, error_size);
+        rc = backup_copy(db, database, NULL, NULL, error, error_size);
     sqlite3_close(db);
     return rc;
 }

@@ -40,27 +40,22 @@ static int take_lock(struct blocklist *blocklist, char *error)
 
 #define LAST_SEEN_MAX 9000000000 /* the year 2255 */
 
-static time_t read_last_seen(sqlite3 *db)
-{
-    int64_t seen;
-
-    if (sql_number(db, &seen, "SELECT value FROM meta WHERE name = 'last_seen'", "") !=
-        SQLITE_OK)
-        return 0;
-    /* Damage that a large file's start does not look for; nanoseconds must not overflow */
-    return seen >= 0 && seen <= LAST_SEEN_MAX ? (time_t)seen : 0;
-}
-
 static int open_connections(struct blocklist *blocklist,
                             const struct blocklist_options *options, char *error)
 {
     sqlite3 *db;
+    int64_t seen;
 
     if (store_open_database(blocklist, options->on_damage, &db, error) != 0) {
         sqlite3_close(db);
         return -1;
     }
-    walltime_init(&blocklist->walltime, options->clock, read_last_seen(db));
+    /* Damage that a large file's start does not look for; nanoseconds must not overflow */
+    if (sql_number(db, &seen, "SELECT value FROM meta WHERE name = 'last_seen'", "") !=
+            SQLITE_OK ||
+        seen < 0 || seen > LAST_SEEN_MAX)
+        seen = 0;
+    walltime_init(&blocklist->walltime, options->clock, (time_t)seen);
     if (transaction_open(db, blocklist) != SQLITE_OK) {
         text_sentence(error, BLOCKLIST_OPEN_ERROR_SIZE, "%s: %s", blocklist->path,
                       sqlite3_errmsg(db));

@@ -59,22 +59,6 @@ static bool read_pattern(const char *pattern, char *out, char *prefix)
     return true;
 }
 
-/* Hosts and logins stand together, by their prefix. */
-static void prefix_of_kind(unsigned kinds, char *prefix)
-{
-    if (*prefix != '\0')
-        return;
-    if (kinds == 1u << ENTRY_HOST)
-        (void)text_copy("host:", prefix, PATTERN_SIZE); /* fits */
-    else if (kinds == 1u << ENTRY_USER)
-        (void)text_copy("user:", prefix, PATTERN_SIZE);
-}
-
-static bool contains(const char *text, const char *part)
-{
-    return strcasestr(text, part) != NULL;
-}
-
 /* Whether a text is whole, short enough to be paged by, and one that JSON can say. */
 static bool fits(sqlite3_stmt *stmt, int column, const char *text, size_t size)
 {
@@ -115,7 +99,7 @@ static bool is_wanted(const struct search *search, const struct blocklist_row *r
            (f->since == 0 || row->since >= f->since) &&
            (f->expiring == 0 || (row->expires != 0 && row->expires <= f->expiring)) &&
            (f->pattern == NULL || sqlite3_strglob(search->pattern, row->entry) == 0) &&
-           (f->reason == NULL || contains(row->reason, f->reason));
+           (f->reason == NULL || strcasestr(row->reason, f->reason) != NULL);
 }
 
 /* The ways through the table. Each is one index walked from the cursor on; what it does
@@ -363,7 +347,11 @@ enum blocklist_result blocklist_list(struct blocklist *blocklist,
         text_sentence(error, BLOCKLIST_ERROR_SIZE, "the pattern is too long");
         return BLOCKLIST_REFUSED;
     }
-    prefix_of_kind(filter->kinds, search.prefix);
+    /* hosts and logins stand together, by their prefix */
+    if (search.prefix[0] == '\0' && filter->kinds == 1u << ENTRY_HOST)
+        (void)text_copy("host:", search.prefix, PATTERN_SIZE); /* fits */
+    else if (search.prefix[0] == '\0' && filter->kinds == 1u << ENTRY_USER)
+        (void)text_copy("user:", search.prefix, PATTERN_SIZE);
     return read_page(blocklist, &search, cursor, limit > 0 ? limit : 1, &audience, error);
 }
 

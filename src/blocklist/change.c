@@ -50,13 +50,11 @@ static int end_old(struct blocklist *blocklist, const struct entry *entry,
 {
     struct transaction *writing = &blocklist->writing;
     int64_t now = blocklist_now(blocklist);
-    int rc = sql_bind(writing->end_one, "ti", entry->text,
-                      (int64_t)blocklist_ended(blocklist));
+    int rc = audit_actor(&writing->audit, "expire", &blocklist_self, "", now);
 
     if (rc == SQLITE_OK)
-        rc = audit_actor(&writing->audit, "expire", &blocklist_self, "", now);
-    if (rc == SQLITE_OK)
-        rc = sql_run(writing->end_one);
+        rc = sql_run_with(writing->end_one, "ti", entry->text,
+                          (int64_t)blocklist_ended(blocklist));
     if (rc == SQLITE_OK)
         rc = audit_actor(&writing->audit, action, actor, reason, now);
     return rc;
@@ -96,22 +94,18 @@ static int put(struct blocklist *blocklist, const struct blocklist_row_in *row,
 
     if (rc == SQLITE_OK)
         rc = look_beside(writing, row, beside);
-    if (rc == SQLITE_OK)
-        rc = sql_bind(writing->put, "tiiitttiz", row->entry->text,
-                      (int64_t)row->entry->kind, (int64_t)row->allow,
-                      (int64_t)row->tempfail, or_default(row->source),
-                      or_empty(row->reason), actor->login,
-                      (int64_t)blocklist_now(blocklist), (int64_t)row->expires);
     changes = writing->audit.added + writing->audit.changed;
     if (rc == SQLITE_OK)
-        rc = sql_run(writing->put);
+        rc = sql_run_with(writing->put, "tiiitttiz", row->entry->text,
+                          (int64_t)row->entry->kind, (int64_t)row->allow,
+                          (int64_t)row->tempfail, or_default(row->source),
+                          or_empty(row->reason), actor->login,
+                          (int64_t)blocklist_now(blocklist), (int64_t)row->expires);
     /* "already listed" must beat a removal that is on its way from another host, too */
     if (rc == SQLITE_OK && blocklist->versions.on &&
         changes == writing->audit.added + writing->audit.changed)
-        rc = sql_bind(writing->touch, "tit", row->entry->text, (int64_t)row->allow,
-                      or_default(row->source)) == SQLITE_OK
-                 ? sql_run(writing->touch)
-                 : SQLITE_ERROR;
+        rc = sql_run_with(writing->touch, "tit", row->entry->text, (int64_t)row->allow,
+                          or_default(row->source));
     return rc;
 }
 
@@ -155,11 +149,9 @@ static enum blocklist_result take(struct blocklist *blocklist, const struct entr
     int rc = end_old(blocklist, entry, actor, "remove", reason);
     uint64_t before = writing->audit.removed;
 
-    if (rc == SQLITE_OK)
-        rc = sql_bind(stmt, source != NULL ? "tt" : "t", entry->text, source);
     blocklist->versions.marking = source == NULL; /* one mark for all of its rows */
     if (rc == SQLITE_OK)
-        rc = sql_run(stmt);
+        rc = sql_run_with(stmt, source != NULL ? "tt" : "t", entry->text, source);
     blocklist->versions.marking = false;
     if (rc == SQLITE_OK && source == NULL && writing->audit.removed > before)
         rc = versions_mark(&blocklist->versions, writing->db, entry->text, reason,

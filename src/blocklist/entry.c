@@ -7,8 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/network_hint.h"
+#include "base/ipaddr.h"
 #include "base/text.h"
+#include "known/well_known.h"
 
 #define HOST_PREFIX "host:"
 #define USER_PREFIX "user:"
@@ -313,26 +314,19 @@ static bool trim(const char *text, char *out, size_t size)
 
 /* Two entries that look the same, or one that reads as another, are no help to anybody.
  * Joiners that are a part of how a domain is spelled are in no A-label as such. */
-static int refuse_hidden(const char *text, const char *canonical, char *error)
-{
-    unsigned long code = utf8_find_hidden(text);
-
-    if (code == 0 || code == ZERO_WIDTH_NON_JOINER || code == ZERO_WIDTH_JOINER)
-        code = utf8_find_hidden(canonical);
-    return code == 0 ? 0
-                     : refuse(error,
-                              "there is the hidden character U+%04lX in it: expected "
-                              "only what can be seen",
-                              code);
-}
-
 int entry_parse(const char *text, struct entry *out, char error[static ENTRY_ERROR_SIZE])
 {
     int rc = entry_parse_kept(text, out, error);
+    unsigned long code = utf8_find_hidden(text);
 
-    if (refuse_hidden(text, out->text, error) != 0) {
+    if (code == 0 || code == ZERO_WIDTH_NON_JOINER || code == ZERO_WIDTH_JOINER)
+        code = utf8_find_hidden(out->text);
+    if (code != 0) {
         out->text[0] = '\0';
-        rc = -1;
+        rc = refuse(error,
+                    "there is the hidden character U+%04lX in it: expected only what can "
+                    "be seen",
+                    code);
     }
     return rc;
 }
@@ -392,4 +386,112 @@ uint64_t entry_hash(const struct entry *entry)
     if (entry_network(entry, &network) == 0)
         return entry_hash_network(&network);
     return octets_hash(entry->text, strlen(entry->text), OCTETS_HASH_START);
+}
+
+unsigned entry_widest(int family)
+{
+    return family == 4 ? 8 : 19;
+}
+
+static bool name_too_wide(const char *name, bool allow,
+                          const struct suffix_list *suffixes, char *why)
+{
+    if (suffixes != NULL ? suffix_list_registered(suffixes, name) == NULL
+                         : strchr(name, '.') == NULL) {
+        text_sentence(
+            why, ENTRY_ERROR_SIZE,
+            "%s is a top-level domain or public suffix: the names below it belong "
+            "to many",
+            name);
+        return true;
+    }
+    if (!allow && provider_is_large(name)) {
+        text_sentence(why, ENTRY_ERROR_SIZE,
+                      "%s is a large provider's domain: list the address instead", name);
+        return true;
+    }
+    return false;
+}
+
+static bool network_too_wide(const struct network *network, bool allow,
+                             const struct entry_limits *limits, char *why)
+{
+    unsigned widest = entry_widest(network->base.family);
+    char text[NETWORK_TEXT_SIZE], own[NETWORK_TEXT_SIZE];
+
+    network_text(network, text);
+    if (network->prefix < widest) {
+        text_sentence(why, ENTRY_ERROR_SIZE, "%s is too wide: expected /%u or longer",
+                      text, widest);
+        return true;
+    }
+    for (size_t i = 0; !allow && i < limits->exempt_count; i++) {
+        const struct network *exempt = &limits->exempt[i];
+
+        if (!network_contains(network, &exempt->base) &&
+            !network_contains(exempt, &network->base))
+            continue;
+        network_text(exempt, own);
+        text_sentence(why, ENTRY_ERROR_SIZE, "%s overlaps %s of your exempt networks",
+                      text, own);
+        return true;
+    }
+    return false;
+}
+
+/* A local part or login may hold a "*" or "?", but who writes one here nearly always
+ * means a pattern, and there are none. */
+static bool is_pattern(const char *text, char *why)
+{
+    const char *at = strrchr(text, '@'), *mark = strpbrk(text, "*?");
+
+    if (mark == NULL || (at != NULL && mark >= at))
+        return false;
+    if (at == text + 1)
+        text_sentence(why, ENTRY_ERROR_SIZE,
+                      "there are no patterns: to list all addresses of the domain, list "
+                      "%s",
+                      at + 1);
+    else
+        text_sentence(why, ENTRY_ERROR_SIZE,
+                      "there are no patterns, and only few names really hold a \"%c\": "
+                      "list each address, or its domain",
+                      *mark);
+    return true;
+}
+
+static bool is_wide_itself(const struct entry *entry, bool allow,
+                           const struct entry_limits *limits,
+                           char why[static ENTRY_ERROR_SIZE])
+{
+    struct network network;
+
+    why[0] = '\0';
+    switch (entry->kind) {
+    case ENTRY_ADDRESS:
+        if (strcmp(entry->text, NULL_SENDER) != 0)
+            return is_pattern(entry->text, why);
+        text_sentence(why, ENTRY_ERROR_SIZE,
+                      "<> is the null sender: every bounce and many a report has it");
+        return true;
+    case ENTRY_DOMAIN:
+        return name_too_wide(entry->text, allow, limits->suffixes, why);
+    case ENTRY_HOST:
+        return name_too_wide(entry->text + strlen(HOST_PREFIX), allow, limits->suffixes,
+                             why);
+    case ENTRY_NETWORK:
+        return entry_network(entry, &network) == 0 &&
+               network_too_wide(&network, allow, limits, why);
+    case ENTRY_USER:
+        return is_pattern(entry->text + strlen(USER_PREFIX), why);
+    }
+    return false;
+}
+
+bool entry_too_wide(const struct entry *entry, bool allow,
+                    const struct entry_limits *limits, char why[static ENTRY_ERROR_SIZE])
+{
+    return is_wide_itself(entry, allow, limits, why) ||
+           (!allow && limits->is_in_use != NULL &&
+            limits->is_in_use(limits->context, entry, why));
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The flusher: about once a second it writes what matched, takes off what has run
- * out, and moves the write-ahead log into the database. */
+/* Hits, kept in memory until the flusher takes them. The flusher: about once a second it
+ * writes what matched, takes off what has run out, and moves the write-ahead log into the
+ * database. */
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/sql.h"
@@ -15,6 +18,94 @@
 #define CHECKPOINT_TICKS  10 /* each syncs the database, which an admin's commit feels */
 #define WAL_TRUNCATE_SIZE (64 << 20)
 
+void hits_init(struct hits *hits)
+{
+    pthread_mutex_init(&hits->lock, NULL);
+    hits->pending = NULL;
+    hits->dropped = 0;
+}
+
+void hits_destroy(struct hits *hits)
+{
+    hits_free(hits->pending);
+    pthread_mutex_destroy(&hits->lock);
+}
+
+/* Under the lock. Returns NULL when there is no room or no memory for another. */
+static struct hit *add_hit(struct hits *hits, const char *entry)
+{
+    size_t length = strlen(entry);
+    struct hit *hit =
+        HASH_COUNT(hits->pending) < HITS_MAX ? calloc(1, sizeof *hit + length + 1) : NULL;
+
+    if (hit == NULL)
+        return NULL;
+    memcpy(hit->entry, entry, length + 1);
+    HASH_ADD_STR(hits->pending, entry, hit);
+    if (hit->hh.tbl == NULL) {
+        free(hit);
+        return NULL;
+    }
+    return hit;
+}
+
+void hits_add(struct hits *hits, const char *entry, uint64_t count, time_t last)
+{
+    struct hit *hit = NULL;
+
+    pthread_mutex_lock(&hits->lock);
+    HASH_FIND_STR(hits->pending, entry, hit);
+    if (hit == NULL)
+        hit = add_hit(hits, entry);
+    if (hit != NULL) {
+        hit->count += count;
+        if (hit->last < last)
+            hit->last = last;
+    } else {
+        hits->dropped += count;
+    }
+    pthread_mutex_unlock(&hits->lock);
+}
+
+struct hit *hits_take(struct hits *hits)
+{
+    struct hit *taken;
+
+    pthread_mutex_lock(&hits->lock);
+    taken = hits->pending;
+    hits->pending = NULL;
+    pthread_mutex_unlock(&hits->lock);
+    return taken;
+}
+
+void hits_give_back(struct hits *hits, struct hit *taken)
+{
+    struct hit *hit, *next;
+
+    HASH_ITER (hh, taken, hit, next) {
+        hits_add(hits, hit->entry, hit->count, hit->last);
+    }
+    hits_free(taken);
+}
+
+void hits_free(struct hit *taken)
+{
+    struct hit *hit, *next;
+
+    HASH_ITER (hh, taken, hit, next) {
+        HASH_DEL(taken, hit);
+        free(hit);
+    }
+}
+
+void hits_count(struct hits *hits, uint64_t *pending, uint64_t *dropped)
+{
+    pthread_mutex_lock(&hits->lock);
+    *pending = HASH_COUNT(hits->pending);
+    *dropped = hits->dropped;
+    pthread_mutex_unlock(&hits->lock);
+}
+
 /* Begins a transaction that nobody waits for; not when somebody else is writing. */
 static bool begin(struct blocklist *blocklist, const char *action)
 {
@@ -24,7 +115,7 @@ static bool begin(struct blocklist *blocklist, const char *action)
                              error) == BLOCKLIST_OK;
 }
 
-static bool write_hits(struct blocklist *blocklist)
+static void write_hits(struct blocklist *blocklist)
 {
     struct transaction *writing = &blocklist->writing;
     struct hit *taken = hits_take(&blocklist->hits);
@@ -32,17 +123,14 @@ static bool write_hits(struct blocklist *blocklist)
     int rc = SQLITE_OK;
 
     if (taken == NULL)
-        return true;
+        return;
     if (!begin(blocklist, "hit")) {
         hits_give_back(&blocklist->hits, taken);
-        return false;
+        return;
     }
-    for (struct hit *hit = taken; hit != NULL && rc == SQLITE_OK; hit = hit->hh.next) {
-        rc = sql_bind(writing->put_hit, "tii", hit->entry, (int64_t)hit->count,
-                      (int64_t)hit->last);
-        if (rc == SQLITE_OK)
-            rc = sql_run(writing->put_hit);
-    }
+    for (struct hit *hit = taken; hit != NULL && rc == SQLITE_OK; hit = hit->hh.next)
+        rc = sql_run_with(writing->put_hit, "tii", hit->entry, (int64_t)hit->count,
+                          (int64_t)hit->last);
     if (rc != SQLITE_OK) {
         (void)transaction_failed(blocklist, writing->db, error);
         transaction_cancel(blocklist);
@@ -55,7 +143,6 @@ static bool write_hits(struct blocklist *blocklist)
         hits_free(taken);
     else
         hits_give_back(&blocklist->hits, taken);
-    return rc == SQLITE_OK;
 }
 
 /* Takes off some of what has run out. Returns how many rows, 0 when there are none. */
@@ -67,9 +154,8 @@ static uint64_t end_some(struct blocklist *blocklist)
 
     if (!begin(blocklist, "expire"))
         return 0;
-    if (sql_bind(writing->end_many, "ii", (int64_t)blocklist_ended(blocklist),
-                 (int64_t)ENDS_PER_COMMIT) != SQLITE_OK ||
-        sql_run(writing->end_many) != SQLITE_OK) {
+    if (sql_run_with(writing->end_many, "ii", (int64_t)blocklist_ended(blocklist),
+                     (int64_t)ENDS_PER_COMMIT) != SQLITE_OK) {
         (void)transaction_failed(blocklist, writing->db, error);
         transaction_cancel(blocklist);
         return 0;
@@ -84,7 +170,7 @@ static uint64_t end_some(struct blocklist *blocklist)
 
 void flusher_work(struct blocklist *blocklist)
 {
-    (void)write_hits(blocklist); /* told by store_trouble; tried again */
+    write_hits(blocklist); /* what fails is told by store_trouble, and tried again */
     while (end_some(blocklist) == ENDS_PER_COMMIT)
         ;
 }
@@ -98,9 +184,8 @@ static bool note_last_seen(struct blocklist *blocklist)
 
     if (!begin(blocklist, "meta"))
         return false;
-    if (sql_bind(writing->put_meta, "ti", "last_seen",
-                 (int64_t)walltime_now(&blocklist->walltime)) != SQLITE_OK ||
-        sql_run(writing->put_meta) != SQLITE_OK) {
+    if (sql_run_with(writing->put_meta, "ti", "last_seen",
+                     (int64_t)walltime_now(&blocklist->walltime)) != SQLITE_OK) {
         (void)transaction_failed(blocklist, writing->db, error);
         transaction_cancel(blocklist);
         return false;
@@ -111,11 +196,7 @@ static bool note_last_seen(struct blocklist *blocklist)
 /* Readers are never waited for: what they still read stays for the next time. */
 static void checkpoint(struct blocklist *blocklist, sqlite3 *db)
 {
-    char wal[4096 + 8];
-    struct stat st;
-    int length = snprintf(wal, sizeof wal, "%s-wal", blocklist->path);
-    bool large = length > 0 && (size_t)length < sizeof wal && stat(wal, &st) == 0 &&
-                 st.st_size > WAL_TRUNCATE_SIZE;
+    bool large = store_file_size(blocklist->path, "-wal") > WAL_TRUNCATE_SIZE;
     char error[BLOCKLIST_ERROR_SIZE];
     int rc;
 

@@ -144,10 +144,10 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
     error[0] = '\0';
     if (!row_is_fine(import, row, source, reason, error))
         return BLOCKLIST_REFUSED;
-    if (sql_bind(import->stage, "tiiittzz", row->entry->text, (int64_t)row->entry->kind,
-                 (int64_t)row->allow, (int64_t)row->tempfail, source, reason,
-                 (int64_t)row->expires, since) != SQLITE_OK ||
-        sql_run(import->stage) != SQLITE_OK)
+    if (sql_run_with(import->stage, "tiiittzz", row->entry->text,
+                     (int64_t)row->entry->kind, (int64_t)row->allow,
+                     (int64_t)row->tempfail, source, reason, (int64_t)row->expires,
+                     since) != SQLITE_OK)
         return transaction_failed(import->blocklist, import->db, error);
     import->rows++;
     if (!row->allow && entry_network(row->entry, &network) == 0 &&

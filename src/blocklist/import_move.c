@@ -35,18 +35,6 @@
 /* Four /8, a 64th of all: feeds of stolen networks list less than two. */
 #define MOST_IPV4 (UINT64_C(4) << 24)
 
-static int end_old(struct blocklist_import *import)
-{
-    int64_t now = blocklist_now(import->blocklist);
-    int64_t ended = blocklist_ended(import->blocklist);
-    int rc = audit_begin(&import->audit, "expire", &blocklist_self, "", now);
-
-    return rc == SQLITE_OK
-               ? sql_run_once(import->db, "DELETE FROM listing WHERE expires <= ?", "i",
-                              ended)
-               : rc;
-}
-
 /* Rows of the source that the file does not have, of those with an id in (from, to]. */
 static int remove_others(struct blocklist_import *import, int64_t from, int64_t to)
 {
@@ -193,7 +181,10 @@ static enum blocklist_result end_what_is_over(struct blocklist_import *import,
     versions_begin(&import->blocklist->versions);
     if (transaction_check_file(import->blocklist, error) != BLOCKLIST_OK)
         result = BLOCKLIST_FAILED;
-    else if (end_old(import) != SQLITE_OK)
+    else if (audit_begin(&import->audit, "expire", &blocklist_self, "",
+                         blocklist_now(import->blocklist)) != SQLITE_OK ||
+             sql_run_once(import->db, "DELETE FROM listing WHERE expires <= ?", "i",
+                          (int64_t)blocklist_ended(import->blocklist)) != SQLITE_OK)
         result = transaction_failed(import->blocklist, import->db, error);
     else
         transaction_count(import->blocklist, &import->audit);
@@ -257,17 +248,6 @@ static enum blocklist_result file_failed(const char *path, char *error)
 {
     text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: %s", path, strerror(errno));
     return BLOCKLIST_FAILED;
-}
-
-/* SQLite would let everybody read it: reasons may name people. */
-static enum blocklist_result make_file(const char *path, char *error)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return file_failed(path, error);
-    close(fd);
-    return BLOCKLIST_OK;
 }
 
 /* From here on the import is there, also after a kill: whoever finds the file moves what is
@@ -410,22 +390,11 @@ void import_finish_left(struct blocklist *blocklist)
     pthread_mutex_unlock(&blocklist->import_lock);
 }
 
-static bool lists_too_much(const struct blocklist_import *import, char *error)
-{
-    if (import->limits == NULL || import->ipv4 <= MOST_IPV4)
-        return false;
-    text_sentence(
-        error, BLOCKLIST_ERROR_SIZE,
-        "the file lists %llu million IPv4 addresses in all, more than 67 million, a "
-        "64th of the world: nothing was changed (--force does it all the same)",
-        (unsigned long long)(import->ipv4 / 1000000));
-    return true;
-}
-
 static enum blocklist_result sort_and_move(struct blocklist_import *import, char *error)
 {
     char part[PATH_MAX], path[PATH_MAX];
     enum blocklist_result result;
+    int fd;
 
     if (!lock_paths(import->blocklist, COMMIT_WAIT_MS, part, path)) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE,
@@ -433,10 +402,15 @@ static enum blocklist_result sort_and_move(struct blocklist_import *import, char
         return BLOCKLIST_BUSY;
     }
     finish_left(import->blocklist, path);
-    result = make_file(part, error);
-    if (result == BLOCKLIST_OK && sort_rows(import, part) != SQLITE_OK)
+    /* SQLite would let everybody read it: reasons may name people */
+    fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    if (fd < 0)
+        result = file_failed(part, error);
+    else if (sort_rows(import, part) != SQLITE_OK)
         result = transaction_failed(import->blocklist, import->db, error);
-    if (result == BLOCKLIST_OK)
+    else
         result = move(import, part, path, error);
     (void)unlink(part); /* it may have become the other */
     pthread_mutex_unlock(&import->blocklist->import_lock);
@@ -455,9 +429,14 @@ enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
     import->dry_run = dry_run;
     sqlite3_finalize(import->stage);
     import->stage = NULL;
-    if (lists_too_much(import, error))
+    if (import->limits != NULL && import->ipv4 > MOST_IPV4) {
+        text_sentence(
+            error, BLOCKLIST_ERROR_SIZE,
+            "the file lists %llu million IPv4 addresses in all, more than 67 million, a "
+            "64th of the world: nothing was changed (--force does it all the same)",
+            (unsigned long long)(import->ipv4 / 1000000));
         result = BLOCKLIST_REFUSED;
-    else if (sql_exec(import->db, "COMMIT") != SQLITE_OK)
+    } else if (sql_exec(import->db, "COMMIT") != SQLITE_OK)
         result = transaction_failed(import->blocklist, import->db, error);
     else
         result = sort_and_move(import, error);

@@ -7,16 +7,12 @@ librblmilter_a_SOURCES += \
 	src/blocklist/browse.c \
 	src/blocklist/change.c \
 	src/blocklist/entry.c src/blocklist/entry.h \
-	src/blocklist/entry_limits.c \
 	src/blocklist/flusher.c \
-	src/blocklist/hits.c src/blocklist/hits.h \
 	src/blocklist/import.c src/blocklist/import_parts.h \
 	src/blocklist/import_move.c \
 	src/blocklist/lookup.c \
 	src/blocklist/maintenance.c \
-	src/blocklist/open.c \
 	src/blocklist/schema.c src/blocklist/schema.h \
-	src/blocklist/schema_check.c \
 	src/blocklist/merge.c \
 	src/blocklist/shared.c src/blocklist/shared.h \
 	src/blocklist/shared_parts.h \

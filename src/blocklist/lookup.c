@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/rewritten.h"
+#include "base/domain.h"
 #include "base/sql.h"
 #include "base/text.h"
 #include "blocklist/schema.h"
@@ -35,13 +35,6 @@ static bool is_in_range(sqlite3_stmt *find)
            sqlite3_column_int64(find, 3) >= 0;
 }
 
-static enum blocklist_verdict verdict_of(sqlite3_stmt *find)
-{
-    if (sqlite3_column_int(find, 0) != 0)
-        return BLOCKLIST_ALLOW;
-    return sqlite3_column_int(find, 1) != 0 ? BLOCKLIST_TEMPFAIL : BLOCKLIST_BLOCK;
-}
-
 /* Reads the rows of one entry. */
 static enum blocklist_verdict find(struct blocklist *blocklist, const struct entry *entry,
                                    struct blocklist_match *match)
@@ -58,7 +51,9 @@ static enum blocklist_verdict find(struct blocklist *blocklist, const struct ent
         text_sentence(why, sizeof why, "%s has a value out of range", entry->text);
         lookup_failed(blocklist, why, true);
     } else if (rc == SQLITE_ROW) {
-        verdict = verdict_of(reader->find);
+        verdict = sqlite3_column_int(reader->find, 0) != 0   ? BLOCKLIST_ALLOW
+                  : sqlite3_column_int(reader->find, 1) != 0 ? BLOCKLIST_TEMPFAIL
+                                                             : BLOCKLIST_BLOCK;
         (void)snprintf(match->key, sizeof match->key, "%s", entry->text); /* same size */
         text_sentence(match->reason, sizeof match->reason, "%s",
                       sql_text(reader->find, 2)); /* cut where longer */
@@ -148,42 +143,33 @@ static enum blocklist_verdict look_whole_address(struct blocklist *blocklist,
 /* As it is; and, where that is not listed, what BATV or SRS made it of. Anyone can write
  * such an address, and pass SPF with it: an allow entry of the address inside is none. */
 static enum blocklist_verdict look_sender(struct blocklist *blocklist,
-                                          const struct blocklist_subjects *subjects,
+                                          const struct mail_address *sender,
                                           struct blocklist_match *match)
 {
-    enum blocklist_verdict verdict;
+    enum blocklist_verdict verdict = look_whole_address(blocklist, sender, match);
     struct mail_address inside;
 
-    match->subject = BLOCKLIST_BY_SENDER;
-    if (subjects->sender == NULL)
-        return BLOCKLIST_NONE;
-    verdict = look_whole_address(blocklist, subjects->sender, match);
-    if (verdict == BLOCKLIST_NONE && rewritten_inside(subjects->sender, &inside))
-        verdict = look_whole_address(blocklist, &inside, match);
-    else
+    if (verdict != BLOCKLIST_NONE || !rewritten_inside(sender, &inside))
         return verdict;
+    verdict = look_whole_address(blocklist, &inside, match);
     return verdict == BLOCKLIST_ALLOW ? BLOCKLIST_NONE : verdict;
 }
 
 /* The networks that the client is in, of the lengths that occur; the longest decides. */
 static enum blocklist_verdict look_client(struct blocklist *blocklist,
-                                          const struct blocklist_subjects *subjects,
+                                          const struct ipaddr *client,
                                           struct blocklist_match *match)
 {
+    struct bloom_prefixes prefixes = bloom_prefixes(&blocklist->bloom, client->family);
     enum blocklist_verdict verdict = BLOCKLIST_NONE;
-    struct bloom_prefixes prefixes;
     struct network network;
     struct entry entry;
 
-    match->subject = BLOCKLIST_BY_CLIENT;
-    if (subjects->client == NULL)
-        return BLOCKLIST_NONE;
-    prefixes = bloom_prefixes(&blocklist->bloom, subjects->client->family);
-    for (int bits = (int)ipaddr_bits(subjects->client);
-         bits >= 0 && verdict == BLOCKLIST_NONE; bits--) {
+    for (int bits = (int)ipaddr_bits(client); bits >= 0 && verdict == BLOCKLIST_NONE;
+         bits--) {
         if ((prefixes.words[bits / 64] & 1ULL << bits % 64) == 0)
             continue;
-        network_of(subjects->client, (unsigned)bits, &network);
+        network_of(client, (unsigned)bits, &network);
         if (bloom_may_contain(&blocklist->bloom, entry_hash_network(&network)) &&
             entry_of_network(&network, &entry) == 0)
             verdict = find(blocklist, &entry, match);
@@ -191,40 +177,34 @@ static enum blocklist_verdict look_client(struct blocklist *blocklist,
     return verdict;
 }
 
-static enum blocklist_verdict look_client_name(struct blocklist *blocklist,
-                                               const struct blocklist_subjects *subjects,
-                                               struct blocklist_match *match)
-{
-    match->subject = BLOCKLIST_BY_CLIENT_NAME;
-    return look_name(blocklist, ENTRY_HOST, subjects->client_name, match, false);
-}
-
-static enum blocklist_verdict look_helo(struct blocklist *blocklist,
-                                        const struct blocklist_subjects *subjects,
-                                        struct blocklist_match *match)
-{
-    match->subject = BLOCKLIST_BY_HELO;
-    return look_name(blocklist, ENTRY_HOST, subjects->helo, match, true);
-}
-
-static enum blocklist_verdict look_login(struct blocklist *blocklist,
-                                         const struct blocklist_subjects *subjects,
-                                         struct blocklist_match *match)
+static enum blocklist_verdict look_family(struct blocklist *blocklist,
+                                          const struct blocklist_subjects *subjects,
+                                          struct blocklist_match *match)
 {
     struct entry entry;
 
-    match->subject = BLOCKLIST_BY_LOGIN;
-    if (subjects->login == NULL || entry_of_user(subjects->login, &entry) != 0)
-        return BLOCKLIST_NONE;
-    return look(blocklist, &entry, match);
+    switch (match->subject) {
+    case BLOCKLIST_BY_SENDER:
+        return subjects->sender != NULL ? look_sender(blocklist, subjects->sender, match)
+                                        : BLOCKLIST_NONE;
+    case BLOCKLIST_BY_LOGIN:
+        return subjects->login != NULL && entry_of_user(subjects->login, &entry) == 0
+                   ? look(blocklist, &entry, match)
+                   : BLOCKLIST_NONE;
+    case BLOCKLIST_BY_CLIENT:
+        return subjects->client != NULL ? look_client(blocklist, subjects->client, match)
+                                        : BLOCKLIST_NONE;
+    case BLOCKLIST_BY_CLIENT_NAME:
+        return look_name(blocklist, ENTRY_HOST, subjects->client_name, match, false);
+    case BLOCKLIST_BY_HELO:
+        return look_name(blocklist, ENTRY_HOST, subjects->helo, match, true);
+    case BLOCKLIST_BY_FROM:
+        break; /* the caller asks for it as a sender */
+    }
+    return BLOCKLIST_NONE;
 }
 
-/* One row per family of subjects. The strongest verdict counts, the first of equals. */
-static enum blocklist_verdict (*const families[])(struct blocklist *,
-                                                  const struct blocklist_subjects *,
-                                                  struct blocklist_match *) = {
-    look_sender, look_login, look_client, look_client_name, look_helo};
-
+/* The strongest verdict of the families of subjects counts, the first of equals. */
 enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
                                      const struct blocklist_subjects *subjects,
                                      struct blocklist_match *match)
@@ -233,11 +213,15 @@ enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
                                    [BLOCKLIST_TEMPFAIL] = 1,
                                    [BLOCKLIST_BLOCK] = 2,
                                    [BLOCKLIST_ALLOW] = 3};
-    enum blocklist_verdict verdict = BLOCKLIST_NONE;
+    static const enum blocklist_subject families[] = {
+        BLOCKLIST_BY_SENDER, BLOCKLIST_BY_LOGIN, BLOCKLIST_BY_CLIENT,
+        BLOCKLIST_BY_CLIENT_NAME, BLOCKLIST_BY_HELO};
+    enum blocklist_verdict verdict = BLOCKLIST_NONE, one;
     struct blocklist_match found;
 
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        enum blocklist_verdict one = families[i](blocklist, subjects, &found);
+        found.subject = families[i];
+        one = look_family(blocklist, subjects, &found);
 
         if (strength[one] > strength[verdict]) {
             verdict = one;

@@ -19,26 +19,6 @@ struct counts {
     int64_t kinds[ENTRY_KIND_COUNT], allow;
 };
 
-static void read_counts(struct blocklist *blocklist, struct counts *out)
-{
-    pthread_mutex_lock(&blocklist->state_lock);
-    memcpy(out->kinds, blocklist->kinds, sizeof out->kinds);
-    out->allow = blocklist->allow;
-    pthread_mutex_unlock(&blocklist->state_lock);
-}
-
-/* What was counted in the snapshot, and what came since it began. */
-static void set_counts(struct blocklist *blocklist, const struct counts *scanned,
-                       const struct counts *before)
-{
-    pthread_mutex_lock(&blocklist->state_lock);
-    for (int i = 0; i < ENTRY_KIND_COUNT; i++)
-        blocklist->kinds[i] += scanned->kinds[i] - before->kinds[i];
-    blocklist->allow += scanned->allow - before->allow;
-    blocklist->counted = true;
-    pthread_mutex_unlock(&blocklist->state_lock);
-}
-
 /* Begins the successor and a snapshot, with no change under way: what was committed
  * before is in the snapshot, what comes later adds itself to the successor. */
 static bool start_build(struct blocklist *blocklist, struct counts *before)
@@ -55,7 +35,10 @@ static bool start_build(struct blocklist *blocklist, struct counts *before)
         return false;
     if (transaction_lock(blocklist, LOCK_WAIT_MS, error) != BLOCKLIST_OK)
         return false;
-    read_counts(blocklist, before);
+    pthread_mutex_lock(&blocklist->state_lock);
+    memcpy(before->kinds, blocklist->kinds, sizeof before->kinds);
+    before->allow = blocklist->allow;
+    pthread_mutex_unlock(&blocklist->state_lock);
     ok = sql_exec(db, "BEGIN; SELECT 1 FROM listing LIMIT 1") == SQLITE_OK;
     transaction_unlock(blocklist);
     return ok;
@@ -96,7 +79,13 @@ static void build_filter(struct blocklist *blocklist)
     if (!sqlite3_get_autocommit(blocklist->maintenance_db))
         (void)sql_exec(blocklist->maintenance_db, "COMMIT"); /* it only read */
     if (ok) {
-        set_counts(blocklist, &scanned, &before);
+        /* what was counted in the snapshot, and what came since it began */
+        pthread_mutex_lock(&blocklist->state_lock);
+        for (int i = 0; i < ENTRY_KIND_COUNT; i++)
+            blocklist->kinds[i] += scanned.kinds[i] - before.kinds[i];
+        blocklist->allow += scanned.allow - before.allow;
+        blocklist->counted = true;
+        pthread_mutex_unlock(&blocklist->state_lock);
         bloom_build_finish(&blocklist->bloom);
         return;
     }
@@ -165,22 +154,10 @@ int maintenance_backup(struct blocklist *blocklist)
     return rc;
 }
 
-/* Whether somebody asked for a new filter since the last time. */
-static bool take_rebuild(struct blocklist *blocklist)
-{
-    bool rebuild;
-
-    pthread_mutex_lock(&blocklist->wake_lock);
-    rebuild = blocklist->rebuild;
-    blocklist->rebuild = false;
-    pthread_mutex_unlock(&blocklist->wake_lock);
-    return rebuild;
-}
-
 void *maintenance_main(void *context)
 {
     struct blocklist *blocklist = context;
-    bool checked;
+    bool checked, rebuild;
 
     build_filter(blocklist);
     pthread_mutex_lock(&blocklist->state_lock);
@@ -189,7 +166,11 @@ void *maintenance_main(void *context)
     if (!checked)
         (void)check_file(blocklist);
     do {
-        if (take_rebuild(blocklist) || !bloom_is_ready(&blocklist->bloom))
+        pthread_mutex_lock(&blocklist->wake_lock);
+        rebuild = blocklist->rebuild;
+        blocklist->rebuild = false;
+        pthread_mutex_unlock(&blocklist->wake_lock);
+        if (rebuild || !bloom_is_ready(&blocklist->bloom))
             build_filter(blocklist);
         import_finish_left(blocklist);
         (void)maintenance_backup(blocklist); /* logged; tried again in a minute */

@@ -429,17 +429,6 @@ static int merge_row(struct merge *merge, const struct shared_row *row,
     return rc == SQLITE_OK ? settle(merge, row) : rc;
 }
 
-static int keep_cursor(struct blocklist *blocklist, const struct shared_state *state)
-{
-    sqlite3 *db = blocklist->sharing.db;
-    int rc = sql_run_once(db, "UPDATE farm SET seq = ?, stamp = ?, read_at = ?", "iii",
-                          state->seq, state->stamp, state->read_at);
-
-    return rc == SQLITE_OK ? sql_run_once(db, "DELETE FROM outbox WHERE answered <= ?",
-                                          "i", state->seq)
-                           : rc;
-}
-
 enum blocklist_result shared_merge(struct blocklist *blocklist,
                                    const struct shared_row *rows, size_t count,
                                    const struct shared_state *state, bool quiet,
@@ -462,7 +451,12 @@ enum blocklist_result shared_merge(struct blocklist *blocklist,
     if (rc == SQLITE_OK)
         rc = note_added(&merge);
     if (rc == SQLITE_OK && state != NULL)
-        rc = keep_cursor(blocklist, state);
+        rc = sql_run_once(blocklist->sharing.db,
+                          "UPDATE farm SET seq = ?, stamp = ?, read_at = ?", "iii",
+                          state->seq, state->stamp, state->read_at);
+    if (rc == SQLITE_OK && state != NULL)
+        rc = sql_run_once(blocklist->sharing.db, "DELETE FROM outbox WHERE answered <= ?",
+                          "i", state->seq);
     return shared_end(blocklist, rc, error);
 }
 

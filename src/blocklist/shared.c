@@ -12,7 +12,7 @@
 #define JOIN_ROWS      20000
 #define EXPECTED_LEAST 100000     /* fewer are no reason for a new filter */
 #define EXPECTED_MOST  12000000   /* a filter of 30 MB */
-#define SECOND_MAX     9000000000 /* as schema_check.c has it */
+#define SECOND_MAX     9000000000 /* as schema.c has it */
 #define FORGET_ROWS    2000
 
 /* --- transactions --- */

@@ -5,17 +5,17 @@
 /* The inside of struct blocklist, for the files of this folder only:
  *
  *   blocklist.c  starting and stopping all that follows, status
- *   open.c     opening the file, and mending it
  *   lookup.c   blocklist_ask
- *   hits.c     what matched, kept until the flusher writes it
  *   change.c   add and remove; import.c, import_move.c an import
  *   browse.c   list and show; audit.c log
- *   flusher.c  the thread that writes hits and ends, and does the checkpoints
+ *   flusher.c  what matched, and the thread that writes hits and ends, and does the
+ *              checkpoints
  *   maintenance.c   the thread that builds the filter, checks the file, makes backups
  *   versions.c   versions of rows and what waits for the farm; shared.c and shared_look.c
  *              the farm's side, merge.c what it has
- *   reader.c   the connections that read; transaction.c the one that writes
- *   store.c    what all of them share; it calls none of them
+ *   transaction.c   the connection that writes
+ *   store.c    opening the file, and mending it; the connections that read, and what else
+ *              all of them share
  *
  * All writing goes through struct transaction, which one thread takes at a time.
  * No lock is ever taken on a message's way that is held while something is written. */
@@ -24,14 +24,19 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
+#include <time.h>
+
+/* Out of memory a hit is dropped; uthash would end the process. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
 
 #include "base/log.h"
 #include "blocklist/admin.h"
 #include "blocklist/audit.h"
 #include "blocklist/blocklist.h"
 #include "blocklist/bloom.h"
-#include "blocklist/hits.h"
 #include "blocklist/versions.h"
 #include "blocklist/walltime.h"
 
@@ -67,6 +72,36 @@ struct sharing {
     struct audit changed; /* of the transaction: kinds and allow */
     int cache_kib;
 };
+
+/* What matched and how often, kept in memory until the flusher takes it. Any thread; the
+ * lock is held for moments only. */
+
+#define HITS_MAX 100000 /* different entries; beyond it hits are dropped and counted */
+
+struct hit {
+    UT_hash_handle hh;
+    uint64_t count;
+    time_t last;
+    char entry[];
+};
+
+struct hits {
+    pthread_mutex_t lock;
+    struct hit *pending; /* uthash */
+    uint64_t dropped;
+};
+
+void hits_init(struct hits *hits);
+void hits_destroy(struct hits *hits);
+
+void hits_add(struct hits *hits, const char *entry, uint64_t count, time_t last);
+
+/* Takes all out; the caller owns them (hits_free). */
+struct hit *hits_take(struct hits *hits);
+void hits_give_back(struct hits *hits, struct hit *taken); /* they could not be written */
+void hits_free(struct hit *taken);
+
+void hits_count(struct hits *hits, uint64_t *pending, uint64_t *dropped);
 
 struct blocklist {
     char *path;

@@ -126,19 +126,16 @@ static bool take(struct transaction *writing, int wait_ms, bool behind)
     return taken;
 }
 
-static enum blocklist_result busy(char error[static BLOCKLIST_ERROR_SIZE])
+enum blocklist_result transaction_lock(struct blocklist *blocklist, int wait_ms,
+                                       char error[static BLOCKLIST_ERROR_SIZE])
 {
+    if (take(&blocklist->writing, wait_ms, false))
+        return BLOCKLIST_OK;
     text_sentence(
         error, BLOCKLIST_ERROR_SIZE,
         "another change of the blocklist is being written, perhaps an import: try "
         "again");
     return BLOCKLIST_BUSY;
-}
-
-enum blocklist_result transaction_lock(struct blocklist *blocklist, int wait_ms,
-                                       char error[static BLOCKLIST_ERROR_SIZE])
-{
-    return take(&blocklist->writing, wait_ms, false) ? BLOCKLIST_OK : busy(error);
 }
 
 enum blocklist_result transaction_lock_behind(struct blocklist *blocklist, int wait_ms,
@@ -236,21 +233,16 @@ enum blocklist_result transaction_commit(struct blocklist *blocklist,
     return BLOCKLIST_OK;
 }
 
-static bool source_is_fine(const char *source)
-{
-    size_t length = strlen(source);
-
-    return length > 0 && length < BLOCKLIST_SOURCE_SIZE &&
-           strspn(source,
-                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") ==
-               length;
-}
-
 bool transaction_texts_are_fine(const char *source, const char *reason,
                                 char error[static BLOCKLIST_ERROR_SIZE])
 {
+    size_t length = strlen(source);
+
     error[0] = '\0';
-    if (!source_is_fine(source))
+    if (length == 0 || length >= BLOCKLIST_SOURCE_SIZE ||
+        strspn(source,
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") !=
+            length)
         text_sentence(
             error, BLOCKLIST_ERROR_SIZE,
             "bad source: expected 1 to %d letters, digits, \"-\", \"_\", \".\" or \":\"",

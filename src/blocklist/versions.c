@@ -71,28 +71,24 @@ void versions_begin(struct versions *versions)
     versions->marking = false;
 }
 
-/* All of a transaction is one moment: nobody sees what was between its begin and its end,
- * and an import of millions does not run ahead of the clock. */
-static int64_t next_at(struct versions *versions)
+static void version_at(sqlite3_context *context, int argc, sqlite3_value **argv)
 {
-    if (versions->at == 0) {
-        int64_t now = versions_clock_ms(versions);
+    struct versions *versions = sqlite3_user_data(context);
+    int64_t now;
 
+    (void)argc;
+    (void)argv;
+    if (!versions->on)
+        return;
+    /* All of a transaction is one moment: nobody sees what was between its begin and its
+     * end, and an import of millions does not run ahead of the clock. */
+    if (versions->at == 0) {
+        now = versions_clock_ms(versions);
         versions->at = now > versions->last_at ? now : versions->last_at + 1;
         versions->last_at = versions->at;
         versions->noted = false;
     }
-    return versions->at;
-}
-
-static void version_at(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-    struct versions *versions = sqlite3_user_data(context);
-
-    (void)argc;
-    (void)argv;
-    if (versions->on)
-        sqlite3_result_int64(context, next_at(versions));
+    sqlite3_result_int64(context, versions->at);
 }
 
 static void version_id(sqlite3_context *context, int argc, sqlite3_value **argv)

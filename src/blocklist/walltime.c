@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "base/span.h"
 #include "base/text.h"
 
 #define SECOND_NS 1000000000LL

@@ -27,9 +27,10 @@ static int most_of(const struct list *list)
     return most;
 }
 
-static void check_reject(struct build *b, cfg_t *sec)
+static void check_verdict(struct build *b)
 {
     const struct config *c = b->config;
+    cfg_t *sec = cfg_getsec(b->parse->cfg, "verdict");
     long most = 0;
 
     for (size_t i = 0; i < c->list_count; i++)
@@ -41,15 +42,6 @@ static void check_reject(struct build *b, cfg_t *sec)
             "reject = %d is above %ld, the sum of all weights: no list refuses "
             "anything",
             c->verdict.reject, most);
-}
-
-static void check_verdict(struct build *b)
-{
-    const struct config *c = b->config;
-    cfg_t *sec = cfg_getsec(b->parse->cfg, "verdict");
-
-    check_reject(b, sec);
-
     if (c->verdict.reject != 0 && c->verdict.tag > c->verdict.reject)
         option_warning(b, sec, "tag", "tag = %d is above reject = %d: nothing is tagged",
                        c->verdict.tag, c->verdict.reject);
@@ -63,22 +55,17 @@ static void check_verdict(struct build *b)
                        "all thresholds are 0: the lists are queried for nothing");
 }
 
-static void check_reject_at(struct build *b)
+/* What comes too early, or lasts too long. */
+static void check_times(struct build *b)
 {
     const struct config *c = b->config;
+    cfg_t *sec = cfg_getsec(b->parse->cfg, "resolver");
 
     if (c->milter.reject_at < STAGE_RCPT && c->exempt.recipient_count > 0)
         option_warning(b, cfg_getsec(b->parse->cfg, "milter"), "reject-at",
                        "reject-at = \"%s\": no recipient is known then, exempt "
                        "recipients are refused with the others",
                        stage_name(c->milter.reject_at));
-}
-
-static void check_resolver(struct build *b)
-{
-    const struct config *c = b->config;
-    cfg_t *sec = cfg_getsec(b->parse->cfg, "resolver");
-
     if (c->resolver.timeout_ms > c->resolver.deadline_ms)
         option_warning(b, sec, "timeout",
                        "timeout is longer than deadline: no query is repeated");
@@ -123,19 +110,11 @@ static void check_twins(struct build *b, size_t index, cfg_t *sec)
     }
 }
 
-static bool has_positive_weight(const struct list *list)
-{
-    for (size_t i = 0; i < list->rule_count; i++)
-        if (list->rules[i].weight > 0)
-            return true;
-    return list->rule_count == 0 && list->weight > 0;
-}
-
 static bool has_risk(const struct list *list, enum risk risk)
 {
     switch (risk) {
     case RISK_POSITIVE:
-        return has_positive_weight(list);
+        return most_of(list) > 0;
     case RISK_NO_CODES:
         return list->rule_count == 0;
     case RISK_ADDRESSES:
@@ -148,20 +127,6 @@ static bool has_risk(const struct list *list, enum risk risk)
         return list->when != WHEN_NULL_SENDER;
     }
     return false;
-}
-
-/* Warns of a list that is dangerous as it is used here. */
-static void check_risks(struct build *b, const struct list *list, cfg_t *sec)
-{
-    const struct risky_zone *row;
-    size_t index = 0;
-
-    if (list->zone == NULL || list->mode != LIST_ENFORCE)
-        return;
-    while ((row = risky_zone_next(list->zone, &index)) != NULL)
-        if (has_risk(list, row->risk))
-            option_warning(b, sec, "zone", "zone = \"%s\": %s", list->zone_text,
-                           row->advice);
 }
 
 static struct ipaddr address_of(const uint8_t octets[4])
@@ -205,23 +170,14 @@ static void check_codes(struct build *b, const struct list *list, cfg_t *sec)
         }
 }
 
-static void check_test_points(struct build *b, const struct list *list, cfg_t *sec)
-{
-    if (list->test_listed[0] != '\0' &&
-        strcmp(list->test_listed, list->test_unlisted) == 0)
-        option_warning(
-            b, sec, "test-unlisted",
-            "list \"%s\": test-listed and test-unlisted are both \"%s\": one must "
-            "be listed, the other not, so the list is always disabled",
-            list->name, list->test_listed);
-}
-
 static void check_list(struct build *b, size_t index, cfg_t *sec)
 {
     const struct list *list = &b->config->lists[index];
     const unsigned names = 1u << CHECK_CLIENT_NAME | 1u << CHECK_HELO |
                            1u << CHECK_SENDER_DOMAIN | 1u << CHECK_FROM_DOMAIN |
                            1u << CHECK_REPLY_TO_DOMAIN;
+    const struct risky_zone *risky;
+    size_t index_of_risk = 0;
 
     if (list->mode == LIST_OFF)
         return;
@@ -237,9 +193,19 @@ static void check_list(struct build *b, size_t index, cfg_t *sec)
             b, sec, "organizational",
             "organizational is of no use: list \"%s\" is not queried for names",
             list->name);
-    check_risks(b, list, sec);
+    while (list->zone != NULL && list->mode == LIST_ENFORCE &&
+           (risky = risky_zone_next(list->zone, &index_of_risk)) != NULL)
+        if (has_risk(list, risky->risk))
+            option_warning(b, sec, "zone", "zone = \"%s\": %s", list->zone_text,
+                           risky->advice);
     check_codes(b, list, sec);
-    check_test_points(b, list, sec);
+    if (list->test_listed[0] != '\0' &&
+        strcmp(list->test_listed, list->test_unlisted) == 0)
+        option_warning(
+            b, sec, "test-unlisted",
+            "list \"%s\": test-listed and test-unlisted are both \"%s\": one must "
+            "be listed, the other not, so the list is always disabled",
+            list->name, list->test_listed);
     check_servers(b, list->servers, sec);
 }
 
@@ -296,8 +262,7 @@ void check_config(struct build *b)
     check_farm(b);
     check_exempt(b);
     check_verdict(b);
-    check_reject_at(b);
-    check_resolver(b);
+    check_times(b);
     check_servers(b, b->config->resolver.servers, cfg_getsec(b->parse->cfg, "resolver"));
     for (size_t i = 0; i < b->config->list_count; i++)
         check_list(b, i, cfg_getnsec(b->parse->cfg, list_section.name, (unsigned)i));

@@ -11,19 +11,6 @@
 #include "config/options.h"
 #include "config/values.h"
 
-/* All sections whose fields are struct config's. */
-static void build_file(struct build *b)
-{
-    build_options(b, b->parse->cfg, &file_section, b->config);
-    for (size_t i = 0; file_section.sections[i] != NULL; i++) {
-        const struct section *section = file_section.sections[i];
-
-        if (!section->titled)
-            build_options(b, cfg_getsec(b->parse->cfg, section->name), section,
-                          b->config);
-    }
-}
-
 /* The list of public suffixes, which organizational needs. */
 static void build_suffixes(struct build *b)
 {
@@ -53,12 +40,13 @@ static struct config *load(const char *path, const char *text, struct report *re
         return NULL;
     }
     atomic_init(&config->refs, 1);
-    if (text != NULL)
-        parse_memory(&parse, path, text, report);
-    else
-        parse_file(&parse, path, report);
+    parse_file(&parse, path, text, report);
     if (parse.cfg != NULL) {
-        build_file(&b);
+        build_options(&b, parse.cfg, &file_section, config);
+        for (size_t i = 0; file_section.sections[i] != NULL; i++)
+            if (!file_section.sections[i]->titled)
+                build_options(&b, cfg_getsec(parse.cfg, file_section.sections[i]->name),
+                              file_section.sections[i], config);
         build_lists(&b);
         build_rules(&b);
     }
@@ -75,28 +63,22 @@ static struct config *load(const char *path, const char *text, struct report *re
     return config;
 }
 
-static struct config *load_alone(const char *path, const char *text,
-                                 config_report *report, void *context)
+struct config *config_load(const char *path, config_report *report, void *context)
+{
+    return config_of_text(path, NULL, report, context);
+}
+
+struct config *config_of_text(const char *name, const char *text, config_report *report,
+                              void *context)
 {
     static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     struct report r = {report, context, 0};
     struct config *config;
 
     pthread_mutex_lock(&one_at_a_time);
-    config = load(path, text, &r);
+    config = load(name, text, &r);
     pthread_mutex_unlock(&one_at_a_time);
     return config;
-}
-
-struct config *config_load(const char *path, config_report *report, void *context)
-{
-    return load_alone(path, NULL, report, context);
-}
-
-struct config *config_of_text(const char *name, const char *text, config_report *report,
-                              void *context)
-{
-    return load_alone(name, text, report, context);
 }
 
 struct config *config_ref(struct config *config)
@@ -147,25 +129,23 @@ bool exempt_addresses_have(const struct exempt_address *list, size_t count,
     return false;
 }
 
-static void print_after(const struct config *config, const struct list *list, FILE *out)
+static void print_option(const struct config *config, const struct option *o,
+                         const void *base, const char *indent, FILE *out)
 {
+    const struct list *list = base;
+
+    fprintf(out, "%s%s = ", indent, o->name);
+    if (o->kind != KIND_NAMES) {
+        value_write(o, base, out);
+        fputc('\n', out);
+        return;
+    }
     fputs("{", out);
     for (size_t i = 0; i < list->after_count; i++) {
         fputs(i > 0 ? ", " : " ", out);
         value_write_text(config->lists[list->after[i]].name, out);
     }
-    fputs(" }", out);
-}
-
-static void print_option(const struct config *config, const struct option *o,
-                         const void *base, const char *indent, FILE *out)
-{
-    fprintf(out, "%s%s = ", indent, o->name);
-    if (o->kind == KIND_NAMES)
-        print_after(config, base, out);
-    else
-        value_write(o, base, out);
-    fputc('\n', out);
+    fputs(" }\n", out);
 }
 
 static void print_options(const struct config *config, const struct section *section,
@@ -183,30 +163,18 @@ static void print_title(const char *indent, const char *name, const char *title,
     fputs(" {\n", out);
 }
 
-/* A key that came from a file is named by the file alone: both at once is an error. */
-static bool is_key_of_file(const struct option *o, const struct list *list)
-{
-    return o->kind == KIND_SECRET && list->key_file != NULL;
-}
-
 static void print_list(const struct config *config, const struct list *list, FILE *out)
 {
     print_title("", list_section.name, list->name, out);
     for (size_t i = 0; i < list_section.option_count; i++)
-        if (!is_key_of_file(&list_section.options[i], list))
+        /* a key that came from a file is named by the file alone: both at once is an error */
+        if (list_section.options[i].kind != KIND_SECRET || list->key_file == NULL)
             print_option(config, &list_section.options[i], list, "  ", out);
     for (size_t i = 0; i < list->rule_count; i++) {
         print_title("  ", codes_section.name, list->rules[i].text, out);
         print_options(config, &codes_section, &list->rules[i], "    ", out);
         fputs("  }\n", out);
     }
-    fputs("}\n", out);
-}
-
-static void print_rule(const struct config *config, const struct rule *rule, FILE *out)
-{
-    print_title("", rule_section.name, rule->name, out);
-    print_options(config, &rule_section, rule, "  ", out);
     fputs("}\n", out);
 }
 
@@ -217,8 +185,11 @@ int config_print(const struct config *config, FILE *out)
         const struct section *section = file_section.sections[i];
 
         if (section == &rule_section) {
-            for (size_t k = 0; k < config->rule_count; k++)
-                print_rule(config, &config->rules[k], out);
+            for (size_t k = 0; k < config->rule_count; k++) {
+                print_title("", rule_section.name, config->rules[k].name, out);
+                print_options(config, &rule_section, &config->rules[k], "  ", out);
+                fputs("}\n", out);
+            }
             continue;
         }
         if (section->titled) {
@@ -245,43 +216,27 @@ static void report_value(struct build *b, cfg_t *sec, const struct option *o,
                      expected);
 }
 
-static void build_list_option(struct build *b, cfg_t *sec, const struct option *o,
-                              void *base)
-{
-    cfg_opt_t *opt = cfg_getopt(sec, o->name);
-    char expected[EXPECTED_SIZE];
-
-    for (unsigned i = 0; i < cfg_opt_size(opt); i++) {
-        const char *text = cfg_opt_getnstr(opt, i);
-
-        /* NULL: the file ends where a value is due, which is reported */
-        if (text != NULL && value_read(o, text, base, expected) != 0)
-            report_value(b, sec, o, i, text, expected);
-    }
-}
-
 static void build_option(struct build *b, cfg_t *sec, const struct option *o, void *base)
 {
-    const char *text = cfg_getstr(sec, o->name);
-    char expected[EXPECTED_SIZE], ignored[EXPECTED_SIZE];
+    cfg_opt_t *opt = cfg_getopt(sec, o->name);
+    unsigned count = kind_is_list(o->kind) ? cfg_opt_size(opt) : 1;
+    char expected[EXPECTED_SIZE];
 
-    if (text == NULL) /* not set, and the default depends on others; or as above */
-        return;
-    if (value_read(o, text, base, expected) == 0)
-        return;
-    report_value(b, sec, o, 0, text, expected);
-    if (o->value != NULL)
-        value_read(o, o->value, base, ignored);
+    for (unsigned i = 0; i < count; i++) {
+        const char *text = cfg_opt_getnstr(opt, i);
+
+        /* NULL: not set, and the default depends on others; or the file ends where a value
+         * is due, which is reported */
+        if (text == NULL || value_read(o, text, base, expected) == 0)
+            continue;
+        report_value(b, sec, o, i, text, expected);
+        if (!kind_is_list(o->kind) && o->value != NULL)
+            value_read(o, o->value, base, expected);
+    }
 }
 
 void build_options(struct build *b, cfg_t *sec, const struct section *section, void *base)
 {
-    for (size_t i = 0; i < section->option_count; i++) {
-        const struct option *o = &section->options[i];
-
-        if (kind_is_list(o->kind))
-            build_list_option(b, sec, o, base);
-        else
-            build_option(b, sec, o, base);
-    }
+    for (size_t i = 0; i < section->option_count; i++)
+        build_option(b, sec, &section->options[i], base);
 }

@@ -15,15 +15,13 @@
 #include "config/values.h"
 #include "known/zones.h"
 
-#define NAME_MAX_LENGTH 64
-#define NAME_CHARACTERS                                                                  \
-    "abcdefghijklmnopqrstuvwxyz"                                                         \
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+#define ALPHANUMERIC     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#define NAME_MAX_LENGTH  64
+#define NAME_CHARACTERS  ALPHANUMERIC "-_."
 #define CODES_ERROR_SIZE 512
 #define KEY_VARIABLE     "%{key}"
 #define KEY_SHOWN        "***"
 #define KEY_MIN          20 /* no zone of these providers has so long a label */
-#define KEY_CHARACTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 #define KEY_FILE_MAX     65536
 /* An IPv6 address's nibbles, or a hash, stand before it (RFC 5782, 2.4). */
 #define ZONE_MAX_LENGTH 180
@@ -31,20 +29,6 @@
 static unsigned bit(enum check check)
 {
     return 1u << check;
-}
-
-/* Titles stand in log lines and replies. */
-static void check_name_of(struct build *b, const char *name, cfg_t *sec)
-{
-    size_t length = strlen(name);
-
-    if (length == 0 || length > NAME_MAX_LENGTH ||
-        strspn(name, NAME_CHARACTERS) != length)
-        option_error(
-            b, sec, NULL,
-            "list \"%.80s\": expected a title of 1 to %d letters, digits, \"-\", "
-            "\"_\" and \".\"",
-            name, NAME_MAX_LENGTH);
 }
 
 /* FILE:LINE of a section's weight, or of the section. */
@@ -76,20 +60,6 @@ static void build_rule(struct build *b, cfg_t *sec, const struct list *list,
     build_options(b, sec, &codes_section, rule);
     if (cfg_size(sec, "weight") > 0)
         rule->where = where_is_weight(b, sec);
-}
-
-static void build_code_rules(struct build *b, cfg_t *sec, struct list *list)
-{
-    unsigned count = cfg_size(sec, codes_section.name);
-
-    list->rules = calloc(count > 0 ? count : 1, sizeof *list->rules);
-    if (list->rules == NULL) {
-        option_error(b, sec, NULL, "out of memory");
-        return;
-    }
-    for (unsigned i = 0; i < count; i++)
-        build_rule(b, cfg_getnsec(sec, codes_section.name, i), list,
-                   &list->rules[list->rule_count++]);
 }
 
 /* The only line of the file that is neither empty nor a comment. Returns what was
@@ -154,17 +124,6 @@ static void drop_if_empty(char **text)
     }
 }
 
-/* Where keys are masked, and key files not to be read. */
-static void stand_in_key(struct build *b, struct list *list, cfg_t *sec)
-{
-    if (list->key == NULL && list->key_file == NULL)
-        return;
-    free(list->key);
-    list->key = strdup("key");
-    if (list->key == NULL)
-        option_error(b, sec, "key", "out of memory");
-}
-
 static void build_key(struct build *b, struct list *list, cfg_t *sec)
 {
     drop_if_empty(&list->key);
@@ -173,36 +132,34 @@ static void build_key(struct build *b, struct list *list, cfg_t *sec)
         option_error(b, sec, "key-file",
                      "list \"%s\" has both key and key-file, expected one of them",
                      list->name);
-    else if (b->parse->closed)
-        stand_in_key(b, list, sec);
-    else if (list->key_file != NULL)
+    else if (list->key_file != NULL && !b->parse->closed)
         read_key_file(b, list, sec);
+    if (!b->parse->closed || (list->key == NULL && list->key_file == NULL))
+        return;
+    /* keys are masked in this text, and key files not to be read */
+    free(list->key);
+    list->key = strdup("key");
+    if (list->key == NULL)
+        option_error(b, sec, "key", "out of memory");
 }
 
 /* zone_text with text in place of each %{key}. NULL: no memory. */
 static char *replace_key(const char *zone_text, const char *text)
 {
-    char *out = strdup("");
+    char *out = strdup(""), *longer;
     const char *at;
 
-    while (out != NULL && (at = strstr(zone_text, KEY_VARIABLE)) != NULL) {
-        char *longer;
-
-        if (asprintf(&longer, "%s%.*s%s", out, (int)(at - zone_text), zone_text, text) <
-            0)
+    do {
+        at = strstr(zone_text, KEY_VARIABLE);
+        if (out == NULL ||
+            asprintf(&longer, "%s%.*s%s", out, at != NULL ? (int)(at - zone_text) : -1,
+                     zone_text, at != NULL ? text : "") < 0)
             longer = NULL;
         free(out);
         out = longer;
-        zone_text = at + strlen(KEY_VARIABLE);
-    }
-    if (out != NULL) {
-        char *whole;
-
-        if (asprintf(&whole, "%s%s", out, zone_text) < 0)
-            whole = NULL;
-        free(out);
-        out = whole;
-    }
+        if (at != NULL)
+            zone_text = at + strlen(KEY_VARIABLE);
+    } while (out != NULL && at != NULL);
     return out;
 }
 
@@ -260,7 +217,7 @@ static bool is_zone_key(const char *zone)
 
         if (length > key + tail &&
             strncasecmp(zone + length - tail, providers[i], tail) == 0)
-            return key >= KEY_MIN && strspn(zone, KEY_CHARACTERS) == key;
+            return key >= KEY_MIN && strspn(zone, ALPHANUMERIC) == key;
     }
     return false;
 }
@@ -337,12 +294,10 @@ static void build_zone(struct build *b, struct list *list, cfg_t *sec)
             "zone = \"%.200s\": expected a domain name of at most %d characters%s",
             list->zone_text, ZONE_MAX_LENGTH,
             list->key != NULL ? " (with the key in it)" : "");
+    } else if ((list->zone = strdup(canonical)) == NULL) {
+        option_error(b, sec, "zone", "out of memory");
     } else {
-        list->zone = strdup(canonical);
-        if (list->zone == NULL)
-            option_error(b, sec, "zone", "out of memory");
-        else
-            check_dead(b, list, sec);
+        check_dead(b, list, sec);
     }
     free(zone);
 }
@@ -374,23 +329,19 @@ static void check_checks(struct build *b, cfg_t *sec, const struct list *list)
                                                       : "reply-to");
 }
 
-/* The points that each list has by RFC 5782, section 5; one of hashes has none. */
-static const char *default_test(const struct list *list, const char *of_addresses,
-                                const char *of_names)
-{
-    if (list->checks & bit(CHECK_CLIENT))
-        return of_addresses;
-    return list->checks & ADDRESSES ? "" : of_names;
-}
-
-static void build_test(struct build *b, cfg_t *sec, const char *option,
-                       const char *standard, char **field)
+/* Each list has a point of addresses and one of names by RFC 5782, section 5; one of hashes
+ * has none. */
+static void build_test(struct build *b, cfg_t *sec, const struct list *list,
+                       const char *option, const char *of_addresses, const char *of_names,
+                       char **field)
 {
     struct ipaddr ip;
     char domain[DOMAIN_SIZE];
 
     if (*field == NULL)
-        *field = strdup(standard);
+        *field = strdup(list->checks & bit(CHECK_CLIENT) ? of_addresses
+                        : list->checks & ADDRESSES       ? ""
+                                                         : of_names);
     if (*field == NULL) {
         option_error(b, sec, option, "out of memory");
         return;
@@ -403,25 +354,32 @@ static void build_test(struct build *b, cfg_t *sec, const char *option,
                      option, *field);
 }
 
-static void check_error_codes(struct build *b, cfg_t *sec, const struct list *list)
-{
-    for (size_t i = 0; i < list->error_code_count; i++)
-        if (list->error_codes[i].base.family != 4)
-            option_error(b, sec, "error-codes",
-                         "error-codes: expected IPv4 addresses and networks, such as "
-                         "127.255.255.0/24");
-}
-
 /* The values of one list section. Returns 0, or -1: out of memory. */
 static int build_list(struct build *b, cfg_t *sec, struct list *list)
 {
-    list->name = strdup(cfg_title(sec));
+    unsigned count = cfg_size(sec, codes_section.name);
+    const char *name = cfg_title(sec);
+    size_t length = strlen(name);
+
+    list->name = strdup(name);
     if (list->name == NULL)
         return -1;
-    check_name_of(b, list->name, sec);
+    /* titles stand in log lines and replies */
+    if (length == 0 || length > NAME_MAX_LENGTH ||
+        strspn(name, NAME_CHARACTERS) != length)
+        option_error(
+            b, sec, NULL,
+            "list \"%.80s\": expected a title of 1 to %d letters, digits, \"-\", "
+            "\"_\" and \".\"",
+            name, NAME_MAX_LENGTH);
     build_options(b, sec, &list_section, list);
     list->where = where_is_weight(b, sec);
-    build_code_rules(b, sec, list);
+    list->rules = calloc(count > 0 ? count : 1, sizeof *list->rules);
+    if (list->rules == NULL)
+        option_error(b, sec, NULL, "out of memory");
+    for (unsigned i = 0; list->rules != NULL && i < count; i++)
+        build_rule(b, cfg_getnsec(sec, codes_section.name, i), list,
+                   &list->rules[list->rule_count++]);
     return 0;
 }
 
@@ -429,21 +387,14 @@ static void complete_list(struct build *b, cfg_t *sec, struct list *list)
 {
     build_zone(b, list, sec);
     check_checks(b, sec, list);
-    check_error_codes(b, sec, list);
-    build_test(b, sec, "test-listed", default_test(list, "127.0.0.2", "test"),
-               &list->test_listed);
-    build_test(b, sec, "test-unlisted", default_test(list, "127.0.0.1", "invalid"),
+    for (size_t i = 0; i < list->error_code_count; i++)
+        if (list->error_codes[i].base.family != 4)
+            option_error(b, sec, "error-codes",
+                         "error-codes: expected IPv4 addresses and networks, such as "
+                         "127.255.255.0/24");
+    build_test(b, sec, list, "test-listed", "127.0.0.2", "test", &list->test_listed);
+    build_test(b, sec, list, "test-unlisted", "127.0.0.1", "invalid",
                &list->test_unlisted);
-}
-
-/* The index of the list of that name, or the number of lists. */
-static size_t find_list(const struct config *config, const char *name)
-{
-    size_t i = 0;
-
-    while (i < config->list_count && strcmp(config->lists[i].name, name) != 0)
-        i++;
-    return i;
 }
 
 /* after names other lists, wherever they stand: only when all are known. */
@@ -451,13 +402,13 @@ static void build_after(struct build *b, cfg_t *sec, struct list *list)
 {
     unsigned count = cfg_size(sec, "after");
 
-    if (count > 0 && (list->checks & HEADERS) != 0)
+    if (count == 0)
+        return;
+    if ((list->checks & HEADERS) != 0)
         option_error(b, sec, "after",
                      "list \"%s\" checks headers, which come after all else: expected no "
                      "after with it",
                      list->name);
-    if (count == 0)
-        return;
     list->after = calloc(count, sizeof *list->after);
     if (list->after == NULL) {
         option_error(b, sec, NULL, "out of memory");
@@ -465,8 +416,11 @@ static void build_after(struct build *b, cfg_t *sec, struct list *list)
     }
     for (unsigned i = 0; i < count; i++) {
         const char *name = cfg_getnstr(sec, "after", i);
-        size_t index = find_list(b->config, name);
+        size_t index = 0;
 
+        while (index < b->config->list_count &&
+               strcmp(b->config->lists[index].name, name) != 0)
+            index++;
         if (index == b->config->list_count)
             report_error(b->report, parse_location(b->parse, sec, "after", i),
                          "after = \"%.80s\": expected the title of a list section", name);
@@ -486,17 +440,6 @@ static bool waits_for(const struct config *config, size_t list, size_t target,
         if (l->after[i] == target || waits_for(config, l->after[i], target, depth - 1))
             return true;
     return false;
-}
-
-static void check_circle(struct build *b, cfg_t *sec, size_t index)
-{
-    /* longer chains than this are not written by people */
-    size_t depth = b->config->list_count < 8 ? b->config->list_count : 8;
-
-    if (waits_for(b->config, index, index, depth))
-        option_error(b, sec, "after",
-                     "list \"%s\" is queried after itself, expected no circle",
-                     b->config->lists[index].name);
 }
 
 void build_lists(struct build *b)
@@ -529,8 +472,12 @@ void complete_lists(struct build *b)
         complete_list(b, section_of(b, i), &lists[i]);
     for (size_t i = 0; i < count; i++)
         build_after(b, section_of(b, i), &lists[i]);
+    /* longer chains than of eight are not written by people */
     for (size_t i = 0; i < count; i++)
-        check_circle(b, section_of(b, i), i);
+        if (waits_for(b->config, i, i, count < 8 ? count : 8))
+            option_error(b, section_of(b, i), "after",
+                         "list \"%s\" is queried after itself, expected no circle",
+                         lists[i].name);
 }
 
 void list_clear(struct list *list)

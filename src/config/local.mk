@@ -3,7 +3,6 @@ librblmilter_a_SOURCES += \
 	src/config/check.c \
 	src/config/codes.c src/config/codes.h \
 	src/config/config.c src/config/config.h \
-	src/config/endpoints.c src/config/endpoints.h \
 	src/config/file.c src/config/file.h \
 	src/config/list.c \
 	src/config/options.c src/config/options.h \

@@ -36,18 +36,6 @@ static cfg_t *parent_of(const struct parse *p, const cfg_t *section)
                        cfg_size(p->cfg, list_section.name) - 1);
 }
 
-/* How messages name a section. */
-static void section_shown(const struct parse *p, const cfg_t *section, char *out,
-                          size_t size)
-{
-    if (section == p->cfg)
-        snprintf(out, size, "the file");
-    else if (section->title != NULL)
-        snprintf(out, size, "%s \"%.60s\"", section->name, section->title);
-    else
-        snprintf(out, size, "section %s", section->name);
-}
-
 /* Notes where a value stands; without memory its location will be the file. */
 static void add_mark(struct parse *p, cfg_t *section, const cfg_opt_t *option)
 {
@@ -88,23 +76,23 @@ static int take_value(cfg_t *section, cfg_opt_t *option, const char *value, void
     return 0;
 }
 
-static const struct section *rows_of(const struct parse *p, const cfg_t *section)
-{
-    if (section == p->cfg)
-        return &file_section;
-    if (strcmp(section->name, codes_section.name) == 0)
-        return &codes_section;
-    return section_section(&file_section, section->name);
-}
-
 static void report_unknown_name(struct parse *p, const cfg_t *section,
                                 struct location here, const char *name)
 {
-    const struct section *rows = rows_of(p, section);
+    const struct section *rows = section_section(&file_section, section->name);
     char shown[80], expected[1024];
     size_t used = 0;
 
-    section_shown(p, section, shown, sizeof shown);
+    if (section == p->cfg) {
+        rows = &file_section;
+        snprintf(shown, sizeof shown, "the file");
+    } else if (section->title != NULL) {
+        snprintf(shown, sizeof shown, "%s \"%.60s\"", section->name, section->title);
+    } else {
+        snprintf(shown, sizeof shown, "section %s", section->name);
+    }
+    if (rows == NULL) /* within a list, not in the file */
+        rows = &codes_section;
     if (strcmp(name, END) == 0) {
         report_error(
             p->report, here,
@@ -155,43 +143,36 @@ static const struct {
     {"bad escape sequence", "\"\\\\\" for a backslash"},
 };
 
-static bool begins_with(const char *text, const char *begin)
+/* libconfuse's error callback. A section that may stand only once has no file name in
+ * libconfuse, so that it comes from our own books. */
+static void take_error(cfg_t *section, const char *format, va_list args)
 {
-    return strncmp(text, begin, strlen(begin)) == 0;
-}
+    static const char unknown[] = "no such option", duplicate[] = "found duplicate title";
+    struct parse *p = current;
+    struct location here = {p->file, section->line};
+    const char *expected = "";
+    char text[1024];
 
-static void report_syntax_error(struct parse *p, struct location here, const char *text)
-{
+    if (strncmp(format, unknown, strlen(unknown)) == 0) {
+        report_unknown_name(p, section, here, va_arg(args, const char *));
+        return;
+    }
+    if (strncmp(format, duplicate, strlen(duplicate)) == 0) {
+        report_duplicate(p, section, here, va_arg(args, const char *));
+        return;
+    }
+    vsnprintf(text, sizeof text, format, args);
     if (strstr(text, END) != NULL) {
         report_error(p->report, here, "the file ends inside of a statement, expected %s",
                      "\"}\", or what else it lacks");
         return;
     }
     for (size_t i = 0; i < sizeof syntax_errors / sizeof syntax_errors[0]; i++)
-        if (begins_with(text, syntax_errors[i].message)) {
-            report_error(p->report, here, "%s, expected %s", text,
-                         syntax_errors[i].expected);
-            return;
-        }
-    report_error(p->report, here, "%s", text);
-}
-
-/* libconfuse's error callback. A section that may stand only once has no file name in
- * libconfuse, so that it comes from our own books. */
-static void take_error(cfg_t *section, const char *format, va_list args)
-{
-    struct parse *p = current;
-    struct location here = {p->file, section->line};
-    char text[1024];
-
-    if (begins_with(format, "no such option")) {
-        report_unknown_name(p, section, here, va_arg(args, const char *));
-    } else if (begins_with(format, "found duplicate title")) {
-        report_duplicate(p, section, here, va_arg(args, const char *));
-    } else {
-        vsnprintf(text, sizeof text, format, args);
-        report_syntax_error(p, here, text);
-    }
+        if (strncmp(text, syntax_errors[i].message, strlen(syntax_errors[i].message)) ==
+            0)
+            expected = syntax_errors[i].expected;
+    report_error(p->report, here, "%s%s%s", text, *expected != '\0' ? ", expected " : "",
+                 expected);
 }
 
 static void free_schema(cfg_opt_t *opts)
@@ -324,8 +305,8 @@ out:
     return rc;
 }
 
-/* Reads the text of a file, whose comments become blank. Returns 0, or -1: an error, which
- * is reported, ends the parse. */
+/* Reads the text of a file, and frees it; its comments become blank. Returns 0, or -1: an
+ * error, which is reported, ends the parse. */
 static int read_text(struct parse *p, const char *path, char *text,
                      struct location include)
 {
@@ -347,6 +328,7 @@ static int read_text(struct parse *p, const char *path, char *text,
     }
     p->file = outer;
     p->cfg->line = outer_line;
+    free(text);
     return rc;
 }
 
@@ -356,18 +338,14 @@ static int read_file(struct parse *p, const char *path, struct location include)
 {
     char error[FILE_ERROR_SIZE];
     char *text = file_text(path, FILE_MAX, NULL, error);
-    int rc;
 
-    if (text == NULL) {
-        if (include.line > 0)
-            report_error(p->report, include, "include(\"%s\"): %s", path, error);
-        else
-            report_error(p->report, include, "%s", error);
-        return 0;
-    }
-    rc = read_text(p, path, text, include);
-    free(text);
-    return rc;
+    if (text != NULL)
+        return read_text(p, path, text, include);
+    if (include.line > 0)
+        report_error(p->report, include, "include(\"%s\"): %s", path, error);
+    else
+        report_error(p->report, include, "%s", error);
+    return 0;
 }
 
 /* include("file"). Returns 0, or -1 to end the parse. */
@@ -419,29 +397,20 @@ static bool has_variable(const char *text)
     return false;
 }
 
-static int read_memory(struct parse *p, const char *path, const char *text,
-                       struct location whole)
+static int read_memory(struct parse *p, const char *text)
 {
-    char *copy;
-    int rc;
+    struct location whole = {p->path, 0};
+    char *copy = NULL;
 
-    if (has_variable(text)) {
+    if (has_variable(text))
         report_error(p->report, whole, "expected a text without ${NAME}");
-        return -1;
-    }
-    copy = strdup(text);
-    if (copy == NULL) {
+    else if ((copy = strdup(text)) == NULL)
         report_error(p->report, whole, "out of memory");
-        return -1;
-    }
-    rc = read_text(p, path, copy, whole);
-    free(copy);
-    return rc;
+    return copy != NULL ? read_text(p, p->path, copy, whole) : -1;
 }
 
-/* text NULL: what the file has. */
-static void parse_source(struct parse *p, const char *path, const char *text,
-                         struct report *report)
+void parse_file(struct parse *p, const char *path, const char *text,
+                struct report *report)
 {
     cfg_opt_t *schema = make_schema(&file_section);
     struct location whole = {path, 0};
@@ -454,22 +423,11 @@ static void parse_source(struct parse *p, const char *path, const char *text,
         report_error(report, whole, "out of memory");
     } else {
         cfg_set_error_function(p->cfg, take_error);
-        p->complete = (text != NULL ? read_memory(p, path, text, whole)
-                                    : read_file(p, path, whole)) == 0;
+        p->complete =
+            (text != NULL ? read_memory(p, text) : read_file(p, path, whole)) == 0;
     }
     current = NULL;
     free_schema(schema);
-}
-
-void parse_file(struct parse *p, const char *path, struct report *report)
-{
-    parse_source(p, path, NULL, report);
-}
-
-void parse_memory(struct parse *p, const char *path, const char *text,
-                  struct report *report)
-{
-    parse_source(p, path, text, report);
 }
 
 void parse_free(struct parse *p)

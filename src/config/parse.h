@@ -30,13 +30,11 @@ struct parse {
 };
 
 /* Reads the file at path with all that it includes, and reports each file that cannot be
- * read and the first syntax error. parse_free in any case. */
-void parse_file(struct parse *parse, const char *path, struct report *report);
-
-/* The same of a text in memory, which path names in messages. It cannot include a file or
- * name a variable of the environment: a stranger may have written it. */
-void parse_memory(struct parse *parse, const char *path, const char *text,
-                  struct report *report);
+ * read and the first syntax error. With text, which path names in messages, that is read
+ * instead: it cannot include a file or name a variable of the environment, as a stranger
+ * may have written it. parse_free in any case. */
+void parse_file(struct parse *parse, const char *path, const char *text,
+                struct report *report);
 
 void parse_free(struct parse *parse);
 

@@ -29,32 +29,12 @@ static const unsigned may_list[RULE_BY_COUNT] = {
     [RULE_BY_SENDER_DOMAIN] = RULE_LISTS_CLIENT,
 };
 
-static void check_title(struct build *b, cfg_t *sec, const char *title)
-{
-    size_t length = strlen(title);
-
-    if (length == 0 || length > TITLE_MAX_LENGTH ||
-        strspn(title, TITLE_CHARACTERS) != length)
-        option_error(
-            b, sec, NULL,
-            "rule \"%.80s\": expected a title of 1 to %d lower-case letters, digits "
-            "and \"-\"",
-            title, TITLE_MAX_LENGTH);
-}
-
-static unsigned counts_of(const struct rule *rule)
+static void check_limits(struct build *b, cfg_t *sec, const struct rule *rule)
 {
     unsigned counts = 0;
 
     for (size_t i = 0; i < rule->over_count; i++)
         counts |= 1u << rule->over[i].count;
-    return counts;
-}
-
-static void check_limits(struct build *b, cfg_t *sec, const struct rule *rule)
-{
-    unsigned counts = counts_of(rule);
-
     if (cfg_size(sec, "over") == 0)
         option_error(
             b, sec, "over",
@@ -98,15 +78,6 @@ static void check_lists(struct build *b, cfg_t *sec, struct rule *rule)
             may & RULE_LISTS_SENDER ? " or client" : "");
 }
 
-static void check_steps(struct build *b, cfg_t *sec, const struct rule *rule)
-{
-    if (cfg_size(sec, "action") == 0 || rule->action_count > STEPS_MAX)
-        option_error(b, sec, "action",
-                     "action: expected 1 to %d of \"tempfail\" and \"block\"", STEPS_MAX);
-    if (cfg_size(sec, "for") == 0 || rule->for_count > STEPS_MAX)
-        option_error(b, sec, "for", "for: expected 1 to %d time spans", STEPS_MAX);
-}
-
 static void check_mode(struct build *b, cfg_t *sec, const struct rule *rule)
 {
     if (rule->mode != RULE_ENFORCE)
@@ -127,10 +98,19 @@ static void check_mode(struct build *b, cfg_t *sec, const struct rule *rule)
 /* Returns 0, or -1: out of memory. */
 static int build_rule(struct build *b, cfg_t *sec, struct rule *rule)
 {
-    rule->name = strdup(cfg_title(sec));
+    const char *title = cfg_title(sec);
+    size_t length = strlen(title);
+
+    rule->name = strdup(title);
     if (rule->name == NULL)
         return -1;
-    check_title(b, sec, rule->name);
+    if (length == 0 || length > TITLE_MAX_LENGTH ||
+        strspn(title, TITLE_CHARACTERS) != length)
+        option_error(
+            b, sec, NULL,
+            "rule \"%.80s\": expected a title of 1 to %d lower-case letters, digits "
+            "and \"-\"",
+            title, TITLE_MAX_LENGTH);
     build_options(b, sec, &rule_section, rule);
     return 0;
 }
@@ -221,7 +201,12 @@ void build_rules(struct build *b)
         b->config->rule_count++;
         check_limits(b, sec, rule);
         check_lists(b, sec, rule);
-        check_steps(b, sec, rule);
+        if (cfg_size(sec, "action") == 0 || rule->action_count > STEPS_MAX)
+            option_error(b, sec, "action",
+                         "action: expected 1 to %d of \"tempfail\" and \"block\"",
+                         STEPS_MAX);
+        if (cfg_size(sec, "for") == 0 || rule->for_count > STEPS_MAX)
+            option_error(b, sec, "for", "for: expected 1 to %d time spans", STEPS_MAX);
         check_mode(b, sec, rule);
     }
     if (b->config->rule_count < count)

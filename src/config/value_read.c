@@ -9,12 +9,9 @@
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
-#include "base/network_hint.h"
 #include "base/reply_template.h"
-#include "base/span.h"
 #include "base/text.h"
 #include "config/config.h"
-#include "config/endpoints.h"
 
 _Static_assert(sizeof(enum stage) == sizeof(int), "a choice is stored as an int");
 
@@ -35,11 +32,20 @@ static int set_text(char **field, const char *text, char expected[static EXPECTE
     return 0;
 }
 
-static int read_path(const char *text, char **field, char expected[static EXPECTED_SIZE])
+/* Adds a value to the end of a field that is an array. */
+static int add(const struct option *o, void *base, const void *value, size_t size,
+               char expected[static EXPECTED_SIZE])
 {
-    if (text[0] != '/' || text[1] == '\0')
-        return expect(expected, "a path that begins with /");
-    return set_text(field, text, expected);
+    size_t *count = COUNT(o, base);
+    char *array;
+
+    memcpy(&array, FIELD(void, o, base), sizeof array);
+    array = realloc(array, (*count + 1) * size);
+    if (array == NULL)
+        return expect(expected, "more memory");
+    memcpy(array + (*count)++ * size, value, size);
+    memcpy(FIELD(void, o, base), &array, sizeof array);
+    return 0;
 }
 
 /* Decimal only: strtol's base 0, as libconfuse uses it, takes 010 for eight. */
@@ -129,31 +135,25 @@ static int read_bool(const char *text, bool *field, char expected[static EXPECTE
     return expect(expected, "true or false");
 }
 
-static int find_choice(const struct option *o, const char *text, unsigned *index,
+/* A choice, one of several, or a step. */
+static int read_choice(const struct option *o, const char *text, void *base,
                        char expected[static EXPECTED_SIZE])
 {
     size_t used = (size_t)snprintf(expected, EXPECTED_SIZE, "one of ");
+    unsigned i = 0;
 
-    for (unsigned i = 0; o->choices[i] != NULL; i++) {
-        if (strcmp(o->choices[i], text) == 0) {
-            *index = i;
-            return 0;
-        }
+    for (; o->choices[i] != NULL && strcmp(o->choices[i], text) != 0; i++)
         if (used < EXPECTED_SIZE)
             used += (size_t)snprintf(expected + used, EXPECTED_SIZE - used, "%s\"%s\"",
                                      i > 0 ? ", " : "", o->choices[i]);
-    }
-    return -1;
-}
-
-static int read_choice(const struct option *o, const char *text, void *field,
-                       char expected[static EXPECTED_SIZE])
-{
-    unsigned index;
-
-    if (find_choice(o, text, &index, expected) != 0)
+    if (o->choices[i] == NULL)
         return -1;
-    memcpy(field, &index, sizeof index); /* whatever enum it is */
+    if (o->kind == KIND_STEPS)
+        return add(o, base, &i, sizeof i, expected);
+    if (o->kind == KIND_CHOICES)
+        *FIELD(unsigned, o, base) |= 1u << i;
+    else
+        memcpy(FIELD(void, o, base), &i, sizeof i); /* whatever enum it is */
     return 0;
 }
 
@@ -180,9 +180,8 @@ static int read_template(const struct option *o, const char *text,
 
     if ((long)strlen(text) < o->min)
         return expect(expected, "a text");
-    for (const char *p = text; *p != '\0'; p++)
-        if ((unsigned char)*p >= 0x80)
-            return expect(expected, "plain ASCII, as SMTP replies are");
+    if (!text_is_ascii(text))
+        return expect(expected, "plain ASCII, as SMTP replies are");
     if (text[0] != '\0' || o->kind == KIND_TEMPLATE) {
         t = reply_template_new(text, o->choices, error, sizeof error);
         if (t == NULL) {
@@ -213,24 +212,11 @@ static int read_server(const char *text, char **field,
     return 0;
 }
 
-/* Makes room for one more at the end of an array. Returns the place of it, zeroed. */
-static void *grow(void **array, size_t *count, size_t size)
-{
-    char *grown = realloc(*array, (*count + 1) * size);
-
-    if (grown == NULL)
-        return NULL;
-    *array = grown;
-    memset(grown + *count * size, 0, size);
-    return grown + (*count)++ * size;
-}
-
-static int read_network(const char *text, struct network **field, size_t *count,
+static int read_network(const struct option *o, const char *text, void *base,
                         char expected[static EXPECTED_SIZE])
 {
     char hint[NETWORK_HINT_SIZE];
-    void *array = *field;
-    struct network network, *added;
+    struct network network;
 
     if (network_parse(text, &network) != 0) {
         if (network_hint(text, hint)) {
@@ -240,12 +226,7 @@ static int read_network(const char *text, struct network **field, size_t *count,
         return expect(expected, "an IP address or network such as 192.0.2.1, "
                                 "192.0.2.0/24 or 2001:db8::/32");
     }
-    added = grow(&array, count, sizeof *added);
-    if (added == NULL)
-        return expect(expected, "more memory");
-    *field = array;
-    *added = network;
-    return 0;
+    return add(o, base, &network, sizeof network, expected);
 }
 
 /* "postmaster", "anna@example.org" or "@example.org" into its two parts. */
@@ -317,12 +298,11 @@ static int check_meaning(const char *text, const char *local,
     return 0;
 }
 
-static int read_address(const char *text, struct exempt_address **field, size_t *count,
+static int read_address(const struct option *o, const char *text, void *base,
                         char expected[static EXPECTED_SIZE])
 {
     char local[LOCAL_PART_SIZE], domain[DOMAIN_SIZE];
-    void *array = *field;
-    struct exempt_address *added;
+    struct exempt_address address = {0};
     int rc = split_address(text, local, domain);
 
     if (utf8_find_hidden(text) != 0) {
@@ -337,13 +317,13 @@ static int read_address(const char *text, struct exempt_address **field, size_t 
     if (rc != 0)
         return expect(expected, "a local part, an address or a domain, such as "
                                 "postmaster, anna@example.org or @example.org");
-    added = grow(&array, count, sizeof *added);
-    if (added == NULL)
-        return expect(expected, "more memory");
-    *field = array;
-    if ((local[0] != '\0' && set_text(&added->local, local, expected) != 0) ||
-        (domain[0] != '\0' && set_text(&added->domain, domain, expected) != 0))
+    if ((local[0] != '\0' && set_text(&address.local, local, expected) != 0) ||
+        (domain[0] != '\0' && set_text(&address.domain, domain, expected) != 0) ||
+        add(o, base, &address, sizeof address, expected) != 0) {
+        free(address.local);
+        free(address.domain);
         return -1;
+    }
     return 0;
 }
 
@@ -364,30 +344,28 @@ static int read_share(const char *text, int *field, char expected[static EXPECTE
     return 0;
 }
 
-static int add_text(const char *text, char ***field, size_t *count,
+static int add_text(const struct option *o, const char *text, void *base,
                     char expected[static EXPECTED_SIZE])
 {
-    void *array = *field;
-    char *copy = strdup(text),
-         **added = copy != NULL ? grow(&array, count, sizeof copy) : NULL;
+    char *copy = strdup(text);
 
-    if (added == NULL) {
-        free(copy);
+    if (copy == NULL)
         return expect(expected, "more memory");
+    if (add(o, base, &copy, sizeof copy, expected) != 0) {
+        free(copy);
+        return -1;
     }
-    *field = array;
-    *added = copy;
     return 0;
 }
 
-static int read_domain(const char *text, char ***field, size_t *count,
+static int read_domain(const struct option *o, const char *text, void *base,
                        char expected[static EXPECTED_SIZE])
 {
     char domain[DOMAIN_SIZE];
 
     if (domain_canonical(text, domain) != 0 || domain_is_numeric(domain))
         return expect(expected, "a domain, such as example.org");
-    return add_text(domain, field, count, expected);
+    return add_text(o, domain, base, expected);
 }
 
 static int expect_limit(char expected[static EXPECTED_SIZE])
@@ -406,12 +384,11 @@ static int expect_limit(char expected[static EXPECTED_SIZE])
 }
 
 /* "500 recipients in 1h" */
-static int read_limit(const char *text, struct rule_limit **field, size_t *count,
+static int read_limit(const struct option *o, const char *text, void *base,
                       char expected[static EXPECTED_SIZE])
 {
-    struct rule_limit limit = {0}, *added;
     char number[16], name[32], span[16], rest[2];
-    void *array = *field;
+    struct rule_limit limit;
     size_t i = 0, k = 0;
     int64_t ms;
     long value;
@@ -427,63 +404,26 @@ static int read_limit(const char *text, struct rule_limit **field, size_t *count
     if (rule_count_names[i] == NULL || k == rule_span_count)
         return expect_limit(expected);
     limit = (struct rule_limit){(int)value, (enum rule_count)i, rule_spans_s[k]};
-    added = grow(&array, count, sizeof *added);
-    if (added == NULL)
-        return expect(expected, "more memory");
-    *field = array;
-    *added = limit;
-    return 0;
+    return add(o, base, &limit, sizeof limit, expected);
 }
 
-static int add_number(int number, int **field, size_t *count,
-                      char expected[static EXPECTED_SIZE])
-{
-    void *array = *field;
-    int *added = grow(&array, count, sizeof *added);
-
-    if (added == NULL)
-        return expect(expected, "more memory");
-    *field = array;
-    *added = number;
-    return 0;
-}
-
-static int read_step(const struct option *o, const char *text, int **field, size_t *count,
-                     char expected[static EXPECTED_SIZE])
-{
-    unsigned index;
-
-    if (find_choice(o, text, &index, expected) != 0)
-        return -1;
-    return add_number((int)index, field, count, expected);
-}
-
-static int read_step_span(const char *text, int **field, size_t *count,
+static int read_step_span(const struct option *o, const char *text, void *base,
                           char expected[static EXPECTED_SIZE])
 {
     int64_t ms = 0;
+    int span_s;
 
     if (strcmp(text, "forever") != 0 && (span_parse(text, &ms) != 0 || ms < 60000 ||
                                          ms % 1000 != 0 || ms > INT64_C(3660) * 86400000))
         return expect(expected, "\"forever\", or a time span such as 1h or 30d, of a "
                                 "minute or more");
-    return add_number((int)(ms / 1000), field, count, expected);
-}
-
-static int read_socket(const char *text, char **field,
-                       char expected[static EXPECTED_SIZE])
-{
-    if (!socket_is_valid(text))
-        return expect(expected, "inet:PORT@ADDRESS, inet6:PORT@ADDRESS or unix:/PATH, "
-                                "such as inet:8895@127.0.0.1");
-    return set_text(field, text, expected);
+    span_s = (int)(ms / 1000);
+    return add(o, base, &span_s, sizeof span_s, expected);
 }
 
 int value_read(const struct option *o, const char *text, void *base,
                char expected[static EXPECTED_SIZE])
 {
-    unsigned bit;
-
     for (const char *p = text; *p != '\0'; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             return expect(expected, "a text without control characters");
@@ -492,9 +432,14 @@ int value_read(const struct option *o, const char *text, void *base,
     case KIND_SECRET:
         return set_text(FIELD(char *, o, base), text, expected);
     case KIND_PATH:
-        return read_path(text, FIELD(char *, o, base), expected);
+        if (text[0] != '/' || text[1] == '\0')
+            return expect(expected, "a path that begins with /");
+        return set_text(FIELD(char *, o, base), text, expected);
     case KIND_SOCKET:
-        return read_socket(text, FIELD(char *, o, base), expected);
+        if (!socket_is_valid(text))
+            return expect(expected, "inet:PORT@ADDRESS, inet6:PORT@ADDRESS or "
+                                    "unix:/PATH, such as inet:8895@127.0.0.1");
+        return set_text(FIELD(char *, o, base), text, expected);
     case KIND_NUMBER:
         return read_number(o, text, FIELD(int, o, base), expected);
     case KIND_SPAN_MS:
@@ -506,38 +451,30 @@ int value_read(const struct option *o, const char *text, void *base,
     case KIND_BOOL:
         return read_bool(text, FIELD(bool, o, base), expected);
     case KIND_CHOICE:
-        return read_choice(o, text, FIELD(void, o, base), expected);
+    case KIND_CHOICES:
+    case KIND_STEPS:
+        return read_choice(o, text, base, expected);
     case KIND_MODE:
         return read_mode(text, FIELD(mode_t, o, base), expected);
     case KIND_TEMPLATE:
     case KIND_OWN_TEMPLATE:
         return read_template(o, text, FIELD(struct reply_template *, o, base), expected);
-    case KIND_CHOICES:
-        if (find_choice(o, text, &bit, expected) != 0)
-            return -1;
-        *FIELD(unsigned, o, base) |= 1u << bit;
-        return 0;
     case KIND_SERVERS:
         return read_server(text, FIELD(char *, o, base), expected);
     case KIND_NETWORKS:
-        return read_network(text, FIELD(struct network *, o, base), COUNT(o, base),
-                            expected);
+        return read_network(o, text, base, expected);
     case KIND_ADDRESSES:
-        return read_address(text, FIELD(struct exempt_address *, o, base), COUNT(o, base),
-                            expected);
+        return read_address(o, text, base, expected);
     case KIND_SHARE:
         return read_share(text, FIELD(int, o, base), expected);
     case KIND_TEXTS:
-        return add_text(text, FIELD(char **, o, base), COUNT(o, base), expected);
+        return add_text(o, text, base, expected);
     case KIND_DOMAINS:
-        return read_domain(text, FIELD(char **, o, base), COUNT(o, base), expected);
+        return read_domain(o, text, base, expected);
     case KIND_LIMITS:
-        return read_limit(text, FIELD(struct rule_limit *, o, base), COUNT(o, base),
-                          expected);
-    case KIND_STEPS:
-        return read_step(o, text, FIELD(int *, o, base), COUNT(o, base), expected);
+        return read_limit(o, text, base, expected);
     case KIND_STEP_SPANS:
-        return read_step_span(text, FIELD(int *, o, base), COUNT(o, base), expected);
+        return read_step_span(o, text, base, expected);
     case KIND_NAMES:
         return 0;
     }

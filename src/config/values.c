@@ -9,9 +9,8 @@
 #include "base/domain.h"
 #include "base/ipaddr.h"
 #include "base/reply_template.h"
-#include "base/span.h"
+#include "base/text.h"
 #include "config/config.h"
-#include "config/endpoints.h"
 
 void exempt_addresses_free(struct exempt_address *addresses, size_t count)
 {
@@ -22,61 +21,27 @@ void exempt_addresses_free(struct exempt_address *addresses, size_t count)
     free(addresses);
 }
 
-static bool kind_owns(enum kind kind)
-{
-    return kind == KIND_TEXT || kind == KIND_SECRET || kind == KIND_PATH ||
-           kind == KIND_SOCKET || kind == KIND_TEMPLATE || kind == KIND_OWN_TEMPLATE ||
-           kind > KIND_CHOICES;
-}
-
 void value_free(const struct option *o, void *base)
 {
-    void *pointer = NULL;
+    enum kind kind = o->kind;
+    bool reply = kind == KIND_TEMPLATE || kind == KIND_OWN_TEMPLATE;
+    void *pointer;
 
-    if (kind_owns(o->kind))
-        memcpy(&pointer, FIELD(void, o, base), sizeof pointer);
-    switch (o->kind) {
-    case KIND_NUMBER:
-    case KIND_SPAN_MS:
-    case KIND_SPAN_S:
-    case KIND_SIZE:
-    case KIND_BOOL:
-    case KIND_CHOICE:
-    case KIND_SHARE:
-    case KIND_MODE:
-    case KIND_CHOICES:
-        return;
-    case KIND_TEMPLATE:
-    case KIND_OWN_TEMPLATE:
+    if (kind != KIND_TEXT && kind != KIND_SECRET && kind != KIND_PATH &&
+        kind != KIND_SOCKET && !reply && kind <= KIND_CHOICES)
+        return; /* it owns nothing */
+    memcpy(&pointer, FIELD(void, o, base), sizeof pointer);
+    if (reply)
         reply_template_free(pointer);
-        break;
-    case KIND_ADDRESSES:
+    else if (kind == KIND_ADDRESSES)
         exempt_addresses_free(pointer, *COUNT(o, base));
-        *COUNT(o, base) = 0;
-        break;
-    case KIND_TEXTS:
-    case KIND_DOMAINS:
+    else if (kind == KIND_TEXTS || kind == KIND_DOMAINS)
         for (size_t i = 0; i < *COUNT(o, base); i++)
             free(((char **)pointer)[i]);
+    if (!reply && kind != KIND_ADDRESSES)
         free(pointer);
+    if (kind > KIND_SERVERS)
         *COUNT(o, base) = 0;
-        break;
-    case KIND_NETWORKS:
-    case KIND_LIMITS:
-    case KIND_STEPS:
-    case KIND_STEP_SPANS:
-    case KIND_NAMES:
-        free(pointer);
-        *COUNT(o, base) = 0;
-        break;
-    case KIND_TEXT:
-    case KIND_SECRET:
-    case KIND_PATH:
-    case KIND_SOCKET:
-    case KIND_SERVERS:
-        free(pointer);
-        break;
-    }
     memset(FIELD(void, o, base), 0, sizeof pointer);
 }
 
@@ -89,14 +54,6 @@ void value_write_text(const char *text, FILE *out)
         fputc(*text, out);
     }
     fputc('"', out);
-}
-
-static void write_span(int value, int unit_ms, FILE *out)
-{
-    char text[SPAN_TEXT_SIZE];
-
-    span_text((int64_t)value * unit_ms, text);
-    value_write_text(text, out);
 }
 
 static void write_size(int64_t size, FILE *out)
@@ -140,17 +97,6 @@ static void write_servers(const char *servers, FILE *out)
     }
 }
 
-static void write_networks(const struct network *networks, size_t count, FILE *out)
-{
-    char text[NETWORK_TEXT_SIZE];
-
-    for (size_t i = 0; i < count; i++) {
-        network_text(&networks[i], text);
-        fputs(i > 0 ? ", " : " ", out);
-        value_write_text(text, out);
-    }
-}
-
 /* A local part of unusual characters, or one that looks like a domain, goes back into its
  * quotes. */
 static void address_text(const struct exempt_address *a, char *out, size_t size)
@@ -170,26 +116,6 @@ static void address_text(const struct exempt_address *a, char *out, size_t size)
              a->domain != NULL ? "@" : "", a->domain != NULL ? a->domain : "");
 }
 
-static void write_addresses(const struct exempt_address *addresses, size_t count,
-                            FILE *out)
-{
-    char text[2 * LOCAL_PART_SIZE + DOMAIN_SIZE + 8];
-
-    for (size_t i = 0; i < count; i++) {
-        address_text(&addresses[i], text, sizeof text);
-        fputs(i > 0 ? ", " : " ", out);
-        value_write_text(text, out);
-    }
-}
-
-static void write_texts(char *const *texts, size_t count, FILE *out)
-{
-    for (size_t i = 0; i < count; i++) {
-        fputs(i > 0 ? ", " : " ", out);
-        value_write_text(texts[i], out);
-    }
-}
-
 void rule_limit_text(const struct rule_limit *limit, char out[static RULE_LIMIT_SIZE])
 {
     char span[SPAN_TEXT_SIZE];
@@ -199,30 +125,28 @@ void rule_limit_text(const struct rule_limit *limit, char out[static RULE_LIMIT_
              rule_count_name(limit->count), limit->span_s == 86400 ? "24h" : span);
 }
 
-static void write_limits(const struct rule_limit *limits, size_t count, FILE *out)
+/* One of an array. */
+static void write_item(const struct option *o, const void *base, size_t i, FILE *out)
 {
-    char text[RULE_LIMIT_SIZE];
+    char text[2 * LOCAL_PART_SIZE + DOMAIN_SIZE + 8];
+    const char *item = text;
 
-    for (size_t i = 0; i < count; i++) {
-        rule_limit_text(&limits[i], text);
-        fputs(i > 0 ? ", " : " ", out);
-        value_write_text(text, out);
-    }
-}
-
-/* names: NULL for spans, of which 0 is forever. */
-static void write_steps(const int *steps, size_t count, const char *const *names,
-                        FILE *out)
-{
-    for (size_t i = 0; i < count; i++) {
-        fputs(i > 0 ? ", " : " ", out);
-        if (names != NULL)
-            value_write_text(names[steps[i]], out);
-        else if (steps[i] == 0)
-            value_write_text("forever", out);
-        else
-            write_span(steps[i], 1000, out);
-    }
+    if (o->kind == KIND_NETWORKS)
+        network_text(*CONST_FIELD(struct network *, o, base) + i, text);
+    else if (o->kind == KIND_ADDRESSES)
+        address_text(*CONST_FIELD(struct exempt_address *, o, base) + i, text,
+                     sizeof text);
+    else if (o->kind == KIND_LIMITS)
+        rule_limit_text(*CONST_FIELD(struct rule_limit *, o, base) + i, text);
+    else if (o->kind == KIND_STEPS)
+        item = o->choices[(*CONST_FIELD(int *, o, base))[i]];
+    else if (o->kind == KIND_STEP_SPANS && (*CONST_FIELD(int *, o, base))[i] == 0)
+        item = "forever";
+    else if (o->kind == KIND_STEP_SPANS)
+        span_text((int64_t)(*CONST_FIELD(int *, o, base))[i] * 1000, text);
+    else
+        item = (*CONST_FIELD(char **, o, base))[i];
+    value_write_text(item, out);
 }
 
 static void write_list(const struct option *o, const void *base, FILE *out)
@@ -232,60 +156,40 @@ static void write_list(const struct option *o, const void *base, FILE *out)
         write_choices(o, *CONST_FIELD(unsigned, o, base), out);
     else if (o->kind == KIND_SERVERS)
         write_servers(*CONST_FIELD(char *, o, base), out);
-    else if (o->kind == KIND_NETWORKS)
-        write_networks(*CONST_FIELD(struct network *, o, base), CONST_COUNT(o, base),
-                       out);
-    else if (o->kind == KIND_TEXTS || o->kind == KIND_DOMAINS)
-        write_texts((char *const *)*CONST_FIELD(char **, o, base), CONST_COUNT(o, base),
-                    out);
-    else if (o->kind == KIND_LIMITS)
-        write_limits(*CONST_FIELD(struct rule_limit *, o, base), CONST_COUNT(o, base),
-                     out);
-    else if (o->kind == KIND_STEPS || o->kind == KIND_STEP_SPANS)
-        write_steps(*CONST_FIELD(int *, o, base), CONST_COUNT(o, base), o->choices, out);
     else
-        write_addresses(*CONST_FIELD(struct exempt_address *, o, base),
-                        CONST_COUNT(o, base), out);
+        for (size_t i = 0; i < CONST_COUNT(o, base); i++) {
+            fputs(i > 0 ? ", " : " ", out);
+            write_item(o, base, i, out);
+        }
     fputs(" }", out);
-}
-
-static void write_template(const struct reply_template *t, FILE *out)
-{
-    value_write_text(t != NULL ? reply_template_source(t) : "", out);
-}
-
-static void write_string(const char *text, FILE *out)
-{
-    value_write_text(text != NULL ? text : "", out);
-}
-
-static void write_secret(const char *text, FILE *out)
-{
-    write_string(text != NULL && text[0] != '\0' ? "***" : "", out);
 }
 
 void value_write(const struct option *o, const void *base, FILE *out)
 {
+    const struct reply_template *reply;
+    const char *text = "";
+    char span[SPAN_TEXT_SIZE];
     unsigned index;
+    int64_t number;
 
     switch (o->kind) {
     case KIND_TEXT:
     case KIND_PATH:
     case KIND_SOCKET:
-        write_string(*CONST_FIELD(char *, o, base), out);
-        return;
     case KIND_SECRET:
-        write_secret(*CONST_FIELD(char *, o, base), out);
-        return;
+        text = *CONST_FIELD(char *, o, base);
+        if (o->kind == KIND_SECRET && text != NULL && *text != '\0')
+            text = "***";
+        break;
     case KIND_NUMBER:
         fprintf(out, "%d", *CONST_FIELD(int, o, base));
         return;
     case KIND_SPAN_MS:
-        write_span(*CONST_FIELD(int, o, base), 1, out);
-        return;
     case KIND_SPAN_S:
-        write_span(*CONST_FIELD(int, o, base), 1000, out);
-        return;
+        number = *CONST_FIELD(int, o, base);
+        span_text(o->kind == KIND_SPAN_S ? number * 1000 : number, span);
+        text = span;
+        break;
     case KIND_SIZE:
         write_size(*CONST_FIELD(int64_t, o, base), out);
         return;
@@ -294,8 +198,8 @@ void value_write(const struct option *o, const void *base, FILE *out)
         return;
     case KIND_CHOICE:
         memcpy(&index, CONST_FIELD(void, o, base), sizeof index);
-        value_write_text(o->choices[index], out);
-        return;
+        text = o->choices[index];
+        break;
     case KIND_SHARE:
         fprintf(out, *CONST_FIELD(int, o, base) % 10 != 0 ? "%d.%d" : "%d",
                 *CONST_FIELD(int, o, base) / 10, *CONST_FIELD(int, o, base) % 10);
@@ -305,20 +209,13 @@ void value_write(const struct option *o, const void *base, FILE *out)
         return;
     case KIND_TEMPLATE:
     case KIND_OWN_TEMPLATE:
-        write_template(*CONST_FIELD(struct reply_template *, o, base), out);
-        return;
-    case KIND_CHOICES:
-    case KIND_SERVERS:
-    case KIND_NETWORKS:
-    case KIND_ADDRESSES:
-    case KIND_TEXTS:
-    case KIND_DOMAINS:
-    case KIND_LIMITS:
-    case KIND_STEPS:
-    case KIND_STEP_SPANS:
-        write_list(o, base, out);
-        return;
-    case KIND_NAMES:
+        reply = *CONST_FIELD(struct reply_template *, o, base);
+        text = reply != NULL ? reply_template_source(reply) : "";
+        break;
+    default:
+        if (o->kind != KIND_NAMES)
+            write_list(o, base, out);
         return;
     }
+    value_write_text(text != NULL ? text : "", out);
 }

@@ -24,7 +24,7 @@
 #define PROTOCOL_ENTRIES_MAX 200
 /* Rows in one import-rows. */
 #define PROTOCOL_IMPORT_ROWS 1000
-/* The longest span of time, in seconds: 1000 years, as base/span.h has it. */
+/* The longest span of time, in seconds: 1000 years, as base/text.h has it. */
 #define PROTOCOL_SPAN_MAX_S INT64_C(31622400000)
 /* Rows in one page of list, export and log. */
 #define PROTOCOL_PAGE_ROWS 500

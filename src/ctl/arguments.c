@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/span.h"
+#include "base/text.h"
 
 /* getopt_long's return values for options without a letter begin here. */
 #define FIRST_VALUE 256

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jsonfile.h"
+#include "base/text.h"
 #include "control/protocol.h"
 #include "ctl/client.h"
 #include "ctl/shown.h"

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/span.h"
+#include "base/text.h"
 #include "control/protocol.h"
 #include "ctl/shown.h"
 #include "ctl/table.h"

@@ -9,7 +9,6 @@
 #include <wchar.h>
 #include <wctype.h>
 
-#include "base/jsonfile.h"
 #include "base/text.h"
 
 void shown_text(const char *in, char *out, size_t size)

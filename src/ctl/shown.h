@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "base/span.h"
+#include "base/text.h"
 
 /* Copies in to out; what the locale cannot print, and every control character, becomes
  * \xNN: strangers write reasons and names. What does not fit is left out at a whole

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/span.h"
+#include "base/text.h"
 #include "config/config.h"
 #include "control/protocol.h"
 #include "ctl/shown.h"

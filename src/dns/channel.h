@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "config/endpoints.h"
+#include "base/ipaddr.h"
 #include "dns/answer.h"
 #include "dns/stray.h"
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "config/endpoints.h"
+#include "base/ipaddr.h"
 #include "dns/channel.h"
 #include "dns/resolver.h"
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/jsonfile.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "dnsbl/result.h"
 
 #define SOON_MS 500 /* before a second look, or while no server answers */

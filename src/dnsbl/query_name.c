@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rewritten.h"
+#include "base/domain.h"
 #include "base/text.h"
 
 #define DIGEST_MAX SHA256_DIGEST_SIZE

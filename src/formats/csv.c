@@ -164,21 +164,17 @@ static void csv_line(struct format_reader *reader, char *line)
     read_fields(reader, fields, count);
 }
 
-/* Space at an end is kept only inside quotes. */
-static bool needs_quotes(const char *text)
-{
-    size_t length = strlen(text);
-
-    return strpbrk(text, ",\"\r\n") != NULL ||
-           (length > 0 &&
-            (strchr(" \t", text[0]) != NULL || strchr(" \t", text[length - 1]) != NULL));
-}
-
 static int write_field(FILE *out, const char *text, char end)
 {
+    size_t length;
+
     if (text == NULL)
         text = "";
-    if (!needs_quotes(text))
+    length = strlen(text);
+    /* space at an end is kept only inside quotes */
+    if (strpbrk(text, ",\"\r\n") == NULL &&
+        (length == 0 ||
+         (strchr(" \t", text[0]) == NULL && strchr(" \t", text[length - 1]) == NULL)))
         return fprintf(out, "%s%c", text, end) < 0 ? -1 : 0;
     fputc('"', out);
     for (; *text != '\0'; text++) {

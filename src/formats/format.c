@@ -99,18 +99,6 @@ void reader_bad_at(struct format_reader *reader, unsigned long line, const char 
         reader->sink->bad(reader->sink->context, line, text);
 }
 
-void reader_bad(struct format_reader *reader, const char *format, ...)
-{
-    char text[FORMAT_ERROR_SIZE];
-    va_list args;
-
-    va_start(args, format);
-    if (vsnprintf(text, sizeof text, format, args) < 0)
-        text[0] = '\0';
-    va_end(args);
-    reader_bad_at(reader, reader->line, "%s", text);
-}
-
 void reader_no_memory(struct format_reader *reader)
 {
     reader->stopped = true;
@@ -131,7 +119,7 @@ static struct logical_line *new_logical_line(struct format_reader *reader)
     return &reader->lines[reader->line_count];
 }
 
-void reader_keep(struct format_reader *reader, const char *line)
+void reader_keep(struct format_reader *reader, char *line)
 {
     const char *begin = line + strspn(line, " \t\r");
     struct logical_line *last;

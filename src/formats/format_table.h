@@ -63,10 +63,9 @@ extern const struct format format_plain, format_csv, format_json, format_postfix
 void reader_row(struct format_reader *reader, const struct format_row *row);
 void reader_row_at(struct format_reader *reader, unsigned long line,
                    const struct format_row *row);
-void reader_bad(struct format_reader *reader, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 void reader_bad_at(struct format_reader *reader, unsigned long line, const char *format,
                    ...) __attribute__((format(printf, 3, 4)));
+#define reader_bad(reader, ...) reader_bad_at(reader, (reader)->line, __VA_ARGS__)
 
 /* The reading ends here: there is no memory. */
 void reader_no_memory(struct format_reader *reader);
@@ -79,7 +78,7 @@ struct logical_line {
 };
 
 /* Takes a line of such a file; comments and empty lines are left out. */
-void reader_keep(struct format_reader *reader, const char *line);
+void reader_keep(struct format_reader *reader, char *line);
 
 /* Reads text as an ENTRY and hands over a row of it, or a bad line. */
 void reader_entry(struct format_reader *reader, const char *text, bool allow,

@@ -6,24 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/jsonfile.h"
+#include "base/text.h"
 #include "formats/format_table.h"
-
-static int append(struct format_reader *reader, char c)
-{
-    if (reader->used + 2 > reader->size) {
-        size_t size = reader->size > 0 ? reader->size * 2 : 1024;
-        char *text = size > FORMAT_LINE_MAX * 2 ? NULL : realloc(reader->text, size);
-
-        if (text == NULL)
-            return -1;
-        reader->text = text;
-        reader->size = size;
-    }
-    reader->text[reader->used++] = c;
-    reader->text[reader->used] = '\0';
-    return 0;
-}
 
 /* A time, as a number or a text; null and nothing are 0. */
 static int read_time(const json_t *value, time_t *out)
@@ -97,14 +81,24 @@ static void take_object(struct format_reader *reader)
 /* Returns false where the line cannot be gone on with. */
 static bool take_character(struct format_reader *reader, char c)
 {
+    size_t size = reader->size > 0 ? reader->size * 2 : 1024;
+    char *text;
+
     if (reader->depth == 0 && c != '{')
         return strchr(" \t\r\n,[]", c) != NULL;
     if (reader->depth == 0) {
         reader->text_line = reader->line;
         reader->used = 0;
     }
-    if (append(reader, c) != 0)
-        return false;
+    if (reader->used + 2 > reader->size) {
+        text = size > FORMAT_LINE_MAX * 2 ? NULL : realloc(reader->text, size);
+        if (text == NULL)
+            return false;
+        reader->text = text;
+        reader->size = size;
+    }
+    reader->text[reader->used++] = c;
+    reader->text[reader->used] = '\0';
     if (reader->in_string) {
         reader->in_string = reader->escaped || c != '"';
         reader->escaped = !reader->escaped && c == '\\';

@@ -7,5 +7,4 @@ librblmilter_a_SOURCES += \
 	src/formats/postfix.c \
 	src/formats/postfix_cidr.c src/formats/postfix_table.h \
 	src/formats/rbldnsd.c \
-	src/formats/rspamd.c \
 	src/formats/sendmail.c

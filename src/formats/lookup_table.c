@@ -190,43 +190,19 @@ static bool covers(const struct node *above, const struct node *below)
            (rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
 }
 
-static bool is_same(const struct node *a, const struct node *b)
+/* By key, and lines of the same key in the file's order, perhaps exceptions first. */
+static int compare(const void *left, const void *right, void *context)
 {
-    return a->bits == b->bits && covers(a, b);
-}
-
-static int compare_keys(const struct node *a, const struct node *b)
-{
+    const struct node *a = left, *b = right;
+    const struct lookup_rules *rules = context;
     size_t bits = a->bits < b->bits ? a->bits : b->bits;
     int order = memcmp(key_of(a), key_of(b), (bits + 7) / 8);
 
-    if (order != 0)
-        return order;
-    return a->bits < b->bits ? -1 : a->bits > b->bits;
-}
-
-static int compare(const void *left, const void *right)
-{
-    const struct node *a = left, *b = right;
-    int order = compare_keys(a, b);
-
-    return order != 0 ? order : a->order < b->order ? -1 : 1;
-}
-
-static int compare_holes_first(const void *left, const void *right)
-{
-    const struct node *a = left, *b = right;
-    int order = compare_keys(a, b);
-
     if (order == 0)
+        order = (a->bits > b->bits) - (a->bits < b->bits);
+    if (order == 0 && rules->holes_first)
         order = (b->action == LOOKUP_HOLE) - (a->action == LOOKUP_HOLE);
     return order != 0 ? order : a->order < b->order ? -1 : 1;
-}
-
-/* Of several lines of one name, "x" and "*.x" together are all of it. */
-static bool completes(const struct node *a, const struct node *b)
-{
-    return a->action == b->action && a->scope != b->scope;
 }
 
 /* Finds what decides in a node's place, if anything does: the same key, or, where the
@@ -236,8 +212,10 @@ static uint32_t find_other(struct node *nodes, uint32_t i,
 {
     uint32_t above = nodes[i].above;
 
-    if (above != NONE && is_same(&nodes[above], &nodes[i])) {
-        if (completes(&nodes[above], &nodes[i]))
+    if (above != NONE && nodes[above].bits == nodes[i].bits) { /* it covers the other */
+        /* of several lines of one name, "x" and "*.x" together are all of it */
+        if (nodes[above].action == nodes[i].action &&
+            nodes[above].scope != nodes[i].scope)
             nodes[above].scope = LOOKUP_BOTH;
         return above;
     }
@@ -299,17 +277,6 @@ static void give_network(struct format_reader *reader, const struct node *node,
         give_entry(reader, node, &entry);
 }
 
-/* The half of a network where bit prefix is set, or not. */
-static struct network half_of(const struct network *network, bool upper)
-{
-    struct network half = *network;
-
-    if (upper)
-        half.base.octets[half.prefix / 8] |= (uint8_t)(0x80 >> half.prefix % 8);
-    half.prefix++;
-    return half;
-}
-
 /* Gives what is left of a network without those below it: nodes from..to, sorted, of
  * which only those count that nothing decides in place of. */
 static void give_rest(struct format_reader *reader, const struct node *node,
@@ -327,9 +294,12 @@ static void give_rest(struct format_reader *reader, const struct node *node,
     if (from->bits == 8u + rest->prefix)
         return;
     for (int upper = 0; upper < 2; upper++) {
-        struct network half = half_of(rest, upper == 1);
+        struct network half = *rest;
         const struct node *end = from;
 
+        if (upper == 1)
+            half.base.octets[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+        half.prefix++;
         while (end < to && (end->network_key[1 + bit / 8] >> (7 - bit % 8) & 1) == upper)
             end++;
         give_rest(reader, node, &half, from, end);
@@ -432,8 +402,8 @@ int lookup_table_give(struct lookup_table *table, struct format_reader *reader,
     if (at == NULL)
         return -1;
     if (table->count > 1)
-        qsort(table->nodes, table->count, sizeof *table->nodes,
-              rules->holes_first ? compare_holes_first : compare);
+        qsort_r(table->nodes, table->count, sizeof *table->nodes, compare,
+                (void *)(uintptr_t)rules);
     resolve(table, rules);
     for (size_t i = 0; i < table->count; i++)
         at[table->nodes[i].order] = i;

@@ -370,11 +370,6 @@ static void postfix_end(struct format_reader *reader)
         reader_no_memory(reader);
 }
 
-static void postfix_line(struct format_reader *reader, char *line)
-{
-    reader_keep(reader, line);
-}
-
 /* Writes the key of a network for a hash: table. Returns false where there is none. */
 static bool write_network(FILE *out, const struct entry *entry)
 {
@@ -428,6 +423,6 @@ static int postfix_row(struct format_writer *writer, const struct format_row *ro
 
 const struct format format_postfix = {.name = "postfix",
                                       .has_table = true,
-                                      .line = postfix_line,
+                                      .line = reader_keep,
                                       .end = postfix_end,
                                       .write_row = postfix_row};

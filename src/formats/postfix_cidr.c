@@ -29,19 +29,6 @@ static void add(struct set *set, const struct network *network)
         set->networks[set->count++] = *network;
 }
 
-/* All but the network, of its family. */
-static void add_others(struct set *set, const struct network *network)
-{
-    for (unsigned bit = 0; bit < network->prefix; bit++) {
-        struct network other;
-        struct ipaddr ip = network->base;
-
-        ip.octets[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
-        network_of(&ip, bit + 1, &other);
-        add(set, &other);
-    }
-}
-
 static void intersect(const struct set *a, const struct set *b, struct set *out)
 {
     out->count = 0;
@@ -80,10 +67,17 @@ static const char *read_pattern(char *text, struct set *out)
         !ipaddr_equal(&base, &network.base))
         return "Postfix passes over a network with host bits that are not 0";
     out->count = 0;
-    if (others)
-        add_others(out, &network);
-    else
+    if (!others)
         add(out, &network);
+    /* all but the network, of its family */
+    for (unsigned bit = 0; others && bit < network.prefix; bit++) {
+        struct network other;
+
+        base = network.base;
+        base.octets[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+        network_of(&base, bit + 1, &other);
+        add(out, &other);
+    }
     return NULL;
 }
 

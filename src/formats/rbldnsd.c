@@ -74,27 +74,6 @@ static int read_range(const char *text, uint32_t *first, uint32_t *last)
     return *last >= *first ? 0 : -1;
 }
 
-/* A range is as many networks as it takes: 62 at most. */
-static size_t networks_of(uint64_t first, uint64_t last, struct network out[static 64])
-{
-    size_t count = 0;
-
-    while (first <= last && count < 64) {
-        unsigned prefix = 32;
-        struct network *network = &out[count++];
-
-        while (prefix > 0 && first % (1ULL << (33 - prefix)) == 0 &&
-               first + (1ULL << (33 - prefix)) - 1 <= last)
-            prefix--;
-        *network = (struct network){.prefix = (uint8_t)prefix};
-        network->base.family = 4;
-        for (int i = 0; i < 4; i++)
-            network->base.octets[i] = (uint8_t)(first >> (24 - 8 * i));
-        first += 1ULL << (32 - prefix);
-    }
-    return count;
-}
-
 /* Writes what rbldnsd would answer: "$" is the entry, "$$" a dollar sign, "$1" a
  * variable,
  * "$=" the entry's own text in the base template. Texts that do not fit are cut. */
@@ -245,7 +224,7 @@ static void take_name(struct format_reader *reader, const char *key,
 static void take_entry(struct format_reader *reader, const char *key,
                        struct lookup_line *line)
 {
-    struct network networks[64];
+    struct network networks[NETWORK_RANGE_MAX];
     uint32_t first, last;
     size_t count = 1;
 
@@ -254,7 +233,7 @@ static void take_entry(struct format_reader *reader, const char *key,
             reader_bad(reader, "%.100s: the range is wider than $MAXRANGE4", key);
             return;
         }
-        count = networks_of(first, last, networks);
+        count = network_range(first, last, networks);
     } else if (strchr(key, ':') == NULL) {
         take_name(reader, key, line);
         return;

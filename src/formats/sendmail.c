@@ -67,11 +67,6 @@ static char *unquote(char *text)
     return text;
 }
 
-static bool is_number(const char *text, size_t digits)
-{
-    return strspn(text, "0123456789") == digits;
-}
-
 /* Moves over a "5.7.1" that end stands behind. Returns its class, or 0: there is none. */
 static char cut_status(char **text, const char *ends)
 {
@@ -93,7 +88,7 @@ static const char *take_error(struct rule *rule, char *text, bool tagged)
     bool code;
 
     text = unquote(text);
-    code = is_number(text, 3) && strchr(" \t-", text[3]) != NULL;
+    code = strspn(text, "0123456789") == 3 && strchr(" \t-", text[3]) != NULL;
     if (!tagged && !code)
         return "expected REJECT, DISCARD, ERROR:…, 550 text, OK, RELAY or SKIP";
     if (code) {

@@ -1,4 +1,3 @@
 librblmilter_a_SOURCES += \
-	src/known/providers.c src/known/providers.h \
 	src/known/well_known.c src/known/well_known.h \
 	src/known/zones.c src/known/zones.h

@@ -21,4 +21,13 @@ bool role_is_everybodys(const char *local);
  * counting on from *index, which begins as 0; NULL: no more. */
 const char *public_resolver_next(const char *servers, size_t *index);
 
+/* Mailbox providers with so many users that no reason holds against all of them: of the
+ * world, and the large ones of each country. Any thread. */
+
+/* domain: canonical, lower case. */
+bool provider_is_large(const char *domain);
+
+/* The large provider that a host's name (canonical) is below, or NULL. Points into name. */
+const char *provider_of_host(const char *name);
+
 #endif

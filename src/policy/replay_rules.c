@@ -7,7 +7,7 @@
 
 #include <uthash.h>
 
-#include "base/rewritten.h"
+#include "base/domain.h"
 #include "base/text.h"
 #include "blocklist/blocklist.h"
 #include "policy/verdict.h"

@@ -7,7 +7,6 @@
 
 #include "base/text.h"
 #include "blocklist/entry.h"
-#include "known/providers.h"
 #include "known/well_known.h"
 
 #define SHARED_DOMAINS                                                                   \

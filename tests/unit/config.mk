@@ -1,6 +1,6 @@
-check_PROGRAMS += tests/unit/test_dead_zones
-tests_unit_test_dead_zones_SOURCES = tests/unit/test_dead_zones.c
-tests_unit_test_dead_zones_LDADD = $(unit_libs)
+check_PROGRAMS += tests/unit/test_zones
+tests_unit_test_zones_SOURCES = tests/unit/test_zones.c
+tests_unit_test_zones_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_codes
 tests_unit_test_codes_SOURCES = tests/unit/test_codes.c

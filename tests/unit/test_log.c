@@ -15,7 +15,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/log_ring.h"
 
 #define THREADS     4
 #define EACH        2000  /* with all threads' in one batch: none can be lost */
@@ -71,14 +70,14 @@ static bool put_numbered(int number)
     char text[LONG_SIZE + 1];
 
     snprintf(text, sizeof text, "%0*d", LONG_SIZE, number);
-    return log_ring_put(LOG_LEVEL_INFO, 0, text);
+    return log_put(LOG_LEVEL_INFO, 0, text);
 }
 
 /* Starts the thread and lets it stand before the shut gate with line 0 in hand. */
 static void start_shut(void)
 {
     shut_gate(true);
-    assert_int_equal(log_ring_start(read_line), 0);
+    assert_int_equal(log_start_with(read_line), 0);
     assert_true(put_numbered(0));
     pthread_mutex_lock(&reader.lock);
     while (!reader.stands)
@@ -90,9 +89,9 @@ static void test_without_thread(void **state)
 {
     (void)state;
     assert_false(put_numbered(1));
-    assert_int_equal(log_ring_start(read_line), 0);
+    assert_int_equal(log_start_with(read_line), 0);
     assert_true(put_numbered(2));
-    log_ring_stop(PATIENCE_MS);
+    log_stop_within(PATIENCE_MS);
     assert_false(put_numbered(3));
     assert_int_equal(reader.count, 1);
     assert_int_equal(atoi(reader.lines[0]), 2);
@@ -104,7 +103,7 @@ static void *put_many(void *context)
 
     for (int i = 0; i < EACH; i++) {
         snprintf(text, sizeof text, "%d %d", *(int *)context, i);
-        log_ring_put(LOG_LEVEL_INFO, 0, text);
+        log_put(LOG_LEVEL_INFO, 0, text);
     }
     return NULL;
 }
@@ -115,28 +114,28 @@ static void test_order(void **state)
     int numbers[THREADS], next[THREADS] = {0}, thread, line;
 
     (void)state;
-    assert_int_equal(log_ring_start(read_line), 0);
+    assert_int_equal(log_start_with(read_line), 0);
     for (int t = 0; t < THREADS; t++) {
         numbers[t] = t;
         assert_int_equal(pthread_create(&threads[t], NULL, put_many, &numbers[t]), 0);
     }
     for (int t = 0; t < THREADS; t++)
         pthread_join(threads[t], NULL);
-    assert_true(log_ring_flush(PATIENCE_MS));
+    assert_true(log_flush_within(PATIENCE_MS));
     assert_int_equal(reader.count, THREADS * EACH);
-    log_ring_stop(PATIENCE_MS);
+    log_stop_within(PATIENCE_MS);
     for (size_t i = 0; i < reader.count; i++) {
         assert_int_equal(sscanf(reader.lines[i], "%d %d", &thread, &line), 2);
         assert_int_equal(line, next[thread]++);
     }
-    assert_int_equal(log_ring_lost(), 0);
+    assert_int_equal(log_lost(), 0);
 }
 
 /* More than the ring holds, while the reader takes nothing. */
 static void test_full(void **state)
 {
     int total = 3 * (int)(LOG_RING_BYTES / LONG_SIZE);
-    uint64_t lost_before = log_ring_lost(), lost;
+    uint64_t lost_before = log_lost(), lost;
     int64_t begin_ms = clock_ms();
     char expected[128];
     size_t kept;
@@ -145,18 +144,18 @@ static void test_full(void **state)
     start_shut();
     for (int i = 1; i < total; i++)
         assert_true(put_numbered(i));
-    assert_false(log_ring_flush(50));
+    assert_false(log_flush_within(50));
     assert_true(clock_ms() - begin_ms < QUICK_MS);
-    lost = log_ring_lost() - lost_before;
+    lost = log_lost() - lost_before;
     kept = (size_t)total - lost;
     /* half of it: the other half has line 0 alone */
     assert_in_range(kept, LOG_RING_BYTES / 2 / (LONG_SIZE + 64),
                     1 + LOG_RING_BYTES / 2 / LONG_SIZE);
 
     shut_gate(false);
-    assert_true(log_ring_flush(PATIENCE_MS));
+    assert_true(log_flush_within(PATIENCE_MS));
     put_numbered(total);
-    log_ring_stop(PATIENCE_MS);
+    log_stop_within(PATIENCE_MS);
     assert_int_equal(reader.count, kept + 2);
     for (size_t i = 0; i < kept; i++)
         assert_int_equal(atoi(reader.lines[i]), i);
@@ -164,24 +163,24 @@ static void test_full(void **state)
              "log: %d lines were lost: the log's reader was too slow", (int)lost);
     assert_string_equal(reader.lines[kept], expected);
     assert_int_equal(atoi(reader.lines[kept + 1]), total);
-    assert_int_equal(log_ring_lost() - lost_before, lost);
+    assert_int_equal(log_lost() - lost_before, lost);
 }
 
 /* Short lines fit where a long one did not: they are lost, too, as the line that says so
  * comes after what was kept. */
 static void test_nothing_passes_what_is_lost(void **state)
 {
-    uint64_t lost_before = log_ring_lost(), lost;
+    uint64_t lost_before = log_lost(), lost;
 
     (void)state;
     start_shut();
-    while (log_ring_lost() == lost_before)
+    while (log_lost() == lost_before)
         put_numbered(1);
-    log_ring_put(LOG_LEVEL_INFO, 0, "short");
-    lost = log_ring_lost() - lost_before;
+    log_put(LOG_LEVEL_INFO, 0, "short");
+    lost = log_lost() - lost_before;
     assert_int_equal(lost, 2);
     shut_gate(false);
-    log_ring_stop(PATIENCE_MS);
+    log_stop_within(PATIENCE_MS);
     assert_non_null(strstr(reader.lines[reader.count - 1], "2 lines were lost"));
     for (size_t i = 0; i < reader.count; i++)
         assert_string_not_equal(reader.lines[i], "short");
@@ -277,7 +276,7 @@ static void test_pipe(void **state)
         log_info("<%0*d>", LONG_SIZE, i);
     assert_true(clock_ms() - begin_ms < QUICK_MS);
     assert_int_equal(pthread_create(&thread, NULL, read_to_end, &r), 0);
-    assert_true(log_ring_flush(PATIENCE_MS));
+    assert_true(log_flush_within(PATIENCE_MS));
     log_stop();
     dup2(saved, STDERR_FILENO); /* the pipe's end */
     close(saved);
@@ -305,12 +304,12 @@ static void test_stop_without_reader(void **state)
 
     (void)state;
     start_shut();
-    log_ring_stop(100);
+    log_stop_within(100);
     assert_in_range(clock_ms() - begin_ms, 100, QUICK_MS);
-    lost_before = log_ring_lost();
+    lost_before = log_lost();
     assert_true(put_numbered(1));
-    assert_int_equal(log_ring_lost(), lost_before + 1);
-    log_ring_stop(PATIENCE_MS);
+    assert_int_equal(log_lost(), lost_before + 1);
+    log_stop_within(PATIENCE_MS);
     assert_true(clock_ms() - begin_ms < QUICK_MS);
 }
 
