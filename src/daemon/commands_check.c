@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "control/protocol.h"
 #include "policy/session.h"
-#include "policy/subject.h"
 
 /* A message as it would come. NULL what is not known; texts as the MTA would hand them
  * over. */

@@ -11,8 +11,6 @@
 #include "base/text.h"
 #include "milter/state.h"
 #include "policy/decision_record.h"
-#include "policy/exempt.h"
-#include "policy/session_usage.h"
 #include "policy/verdict_log.h"
 
 /* The session, which leave is to be called for; NULL where there is none, and during a
@@ -382,7 +380,7 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     return leave(answer_refuse(ctx, d));
 }
 
-/* See never_read in negotiate.c. */
+/* See negotiate in milter.c. */
 sfsistat milter_data(SMFICTX *ctx)
 {
     (void)ctx;

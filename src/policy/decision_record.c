@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "journal/journal.h"
-#include "policy/subject.h"
 
 /* So much of recipients is kept in the session before it is handed over. */
 #define OCTETS_MAX 4096

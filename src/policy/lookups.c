@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "policy/lookups_parts.h"
-#include "policy/subject.h"
 
 #define NAME_FAILED_MS 30000 /* so long a name that failed is not waited for again */
 #define TXT_MS         500   /* a refusal waits no longer for its reason */

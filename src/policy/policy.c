@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "policy/subject.h"
+#include "policy/envelope.h"
 
 static unsigned stages_of(const struct dnsbl_set *lists)
 {

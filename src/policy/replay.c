@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "blocklist/blocklist.h"
 #include "dnsbl/result.h"
-#include "policy/exempt.h"
 
 static bool texts_equal(const char *a, const char *b)
 {

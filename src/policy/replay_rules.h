@@ -3,7 +3,7 @@
 #define POLICY_REPLAY_RULES_H
 
 /* What rules would have found in the mail that the journal keeps: its decisions are counted
- * as mail is when it comes (session_usage.h), with their own time as the clock, and what is
+ * as mail is when it comes (session.h), with their own time as the clock, and what is
  * found is listed at once. Every rule that is not off is taken as one in enforce that is
  * not new. One thread. */
 

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "policy/subject.h"
 
 #define VALUE_SIZE 256 /* a subject longer than that is cut in replies, not in logs */
 #define URL_SIZE   400

@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "policy/subject.h"
 
 static bool is_counted_listing(const struct dnsbl_lookup *q)
 {
