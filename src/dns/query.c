@@ -7,11 +7,6 @@
 #include "base/clock.h"
 #include "dns/query_parts.h"
 
-static void count(atomic_uint_fast64_t *counter)
-{
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
 void queries_init(struct queries *qs, struct channel_set *channels, struct cache *cache)
 {
     *qs = (struct queries){.channels = channels, .cache = cache, .quick_ms = clock_ms()};
@@ -302,13 +297,13 @@ static struct dns_answer *overdue_answer(struct dns_query *q)
 {
     struct dns_answer *failure, *answer;
 
-    if (upstream_is_away(q->upstream))
+    if (resolver_is_away(q->upstream))
         q->servers_failed = true;
     if (q->said != NULL)
         failure = dns_answer_ref(q->said);
     else if (q->sent_ms == 0)
         failure = dns_answer_failure(DNS_NOT_ASKED);
-    else if (upstream_is_away(q->upstream))
+    else if (resolver_is_away(q->upstream))
         failure = dns_answer_failure(DNS_UNREACHABLE);
     else
         failure = dns_answer_failure(DNS_TIMEOUT);

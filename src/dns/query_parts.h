@@ -7,6 +7,12 @@
 
 #include "dns/query.h"
 
+/* Adds one to a counter of queries. */
+static inline void count(atomic_uint_fast64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
 /* A query that is over lives until nobody up the stack, and no packet, holds it. */
 void query_hold(struct dns_query *q);
 void query_release(struct dns_query *q);

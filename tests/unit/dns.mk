@@ -29,6 +29,6 @@ check_PROGRAMS += tests/unit/test_cache
 tests_unit_test_cache_SOURCES = tests/unit/test_cache.c
 tests_unit_test_cache_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_dns_reply
-tests_unit_test_dns_reply_SOURCES = tests/unit/test_dns_reply.c
-tests_unit_test_dns_reply_LDADD = $(unit_libs)
+check_PROGRAMS += tests/unit/test_dns_answer
+tests_unit_test_dns_answer_SOURCES = tests/unit/test_dns_answer.c
+tests_unit_test_dns_answer_LDADD = $(unit_libs)
