@@ -315,15 +315,6 @@ void control_free(struct control *control)
     free(control);
 }
 
-static const struct command *command_by_name(const struct command_table *table,
-                                             const char *name)
-{
-    for (size_t i = 0; i < table->count; i++)
-        if (strcmp(name, table->rows[i].name) == 0)
-            return &table->rows[i];
-    return NULL;
-}
-
 const struct command *command_find(const struct control_session *session,
                                    const char *line, size_t length, json_t **request,
                                    json_t **answer)
@@ -340,9 +331,12 @@ const struct command *command_find(const struct control_session *session,
         return NULL;
     }
     name = json_string_value(json_object_get(read, "command"));
+    for (size_t i = 0; name != NULL && i < session->table->count; i++)
+        if (strcmp(name, session->table->rows[i].name) == 0)
+            command = &session->table->rows[i];
     if (name == NULL)
         *answer = protocol_error_answer(PROTOCOL_USAGE, "\"command\": expected a text");
-    else if ((command = command_by_name(session->table, name)) == NULL)
+    else if (command == NULL)
         *answer = protocol_error_answer(PROTOCOL_USAGE, "no command \"%s\"", name);
     else if (session->peer.right < command->right) {
         *answer = protocol_error_answer(

@@ -78,16 +78,6 @@ int subject_stage(const struct list *list, enum check check)
     return (int)check_stage(check);
 }
 
-static int address_name(const struct list *list, const struct envelope *envelope,
-                        char out[static DOMAIN_SIZE])
-{
-    if (!envelope->has_client || ipaddr_is_local(&envelope->client))
-        return -1;
-    if (envelope->client.family == 6 && !list->ipv6)
-        return -1;
-    return query_name_address(&envelope->client, list->zone, out);
-}
-
 static int domain_name(const struct list *list, const char *domain,
                        const struct suffix_list *suffixes, char out[static DOMAIN_SIZE])
 {
@@ -131,7 +121,10 @@ int subject_query_name(const struct list *list, enum check check, unsigned index
         return -1;
     switch (check) {
     case CHECK_CLIENT:
-        return address_name(list, envelope, out);
+        if (!envelope->has_client || ipaddr_is_local(&envelope->client) ||
+            (envelope->client.family == 6 && !list->ipv6))
+            return -1;
+        return query_name_address(&envelope->client, list->zone, out);
     case CHECK_CLIENT_NAME:
         return domain_name(list, envelope->client_name, suffixes, out);
     case CHECK_HELO:

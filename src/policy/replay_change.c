@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
+#include "policy/replay_parts.h"
 
 #define ROOM (8u << 20)
 
@@ -174,20 +174,6 @@ static struct addresses addresses_of(const struct config *config, bool senders)
                                     config->exempt.recipient_count};
 }
 
-static bool has(const struct addresses *list, const struct exempt_address *address)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const struct exempt_address *a = &list->items[i];
-
-        if ((a->local == NULL) == (address->local == NULL) &&
-            (a->local == NULL || strcasecmp(a->local, address->local) == 0) &&
-            (a->domain == NULL) == (address->domain == NULL) &&
-            (a->domain == NULL || strcmp(a->domain, address->domain) == 0))
-            return true;
-    }
-    return false;
-}
-
 static void change_address(struct finder *f, bool senders,
                            const struct exempt_address *address, size_t index,
                            const struct exempt_address *more)
@@ -218,10 +204,10 @@ static void find_addresses(struct finder *f, bool senders)
     struct addresses now = addresses_of(f->now, senders);
 
     for (size_t i = 0; i < then.count; i++)
-        if (!has(&now, &then.items[i]))
+        if (!replay_has_address(now.items, now.count, &then.items[i]))
             change_address(f, senders, &then.items[i], 0, &then.items[i]);
     for (size_t i = 0; i < now.count; i++)
-        if (!has(&then, &now.items[i]))
+        if (!replay_has_address(then.items, then.count, &now.items[i]))
             change_address(f, senders, &now.items[i], i, NULL);
 }
 

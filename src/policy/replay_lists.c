@@ -187,13 +187,6 @@ static void add_list(const struct replay *replay, const struct replay_list *l,
     widest->list = l->list;
 }
 
-static enum verdict verdict_at(const struct config *config, int score, int missing)
-{
-    struct tally tally = {.score = score, .missing = missing};
-
-    return verdict_of_tally(config, &tally);
-}
-
 void replay_judge_score(const struct replay *replay, struct replay_case *c,
                         enum stage upto, struct replayed *out)
 {
@@ -203,10 +196,10 @@ void replay_judge_score(const struct replay *replay, struct replay_case *c,
     for (size_t i = 0; i < replay->count; i++)
         add_list(replay, &replay->lists[i], c, upto, out, &widest);
     out->mildest = out->severest =
-        verdict_at(config, out->tally.least, out->tally.missing);
-    replay_widen(out, verdict_at(config, out->tally.most, out->tally.missing));
-    replay_widen(
-        out, verdict_at(config, out->tally.score, out->tally.missing + widest.missing));
+        verdict_of_tally(config, out->tally.least, out->tally.missing);
+    replay_widen(out, verdict_of_tally(config, out->tally.most, out->tally.missing));
+    replay_widen(out, verdict_of_tally(config, out->tally.score,
+                                       out->tally.missing + widest.missing));
     if (out->mildest == out->severest)
         return;
     out->unknown = widest.unknown;

@@ -302,14 +302,6 @@ static bool is_refused_whole(const struct record *record)
             (record->stage == STAGE_EOM && record->end == END_REFUSED));
 }
 
-static void refuse(struct replay_rules *r, struct replay_finding *by, uint64_t recipients)
-{
-    by->messages++;
-    by->recipients += recipients;
-    if (by->id_count < REPLAY_IDS && by->ids[by->id_count - 1] != r->id)
-        by->ids[by->id_count++] = r->id;
-}
-
 static void play_recipients(struct replay_rules *r, const struct usage *usage,
                             const struct record *record,
                             const struct mail_address *sender, struct replay_finding *by)
@@ -336,8 +328,13 @@ static void play_recipients(struct replay_rules *r, const struct usage *usage,
                  record->entry_action == BLOCKLIST_NONE)
             usage_refused(usage, &r->message, r->now_s);
     }
-    if (refused > 0) /* by may have moved */
-        refuse(r, listed_message(r, record, sender), refused);
+    if (refused == 0)
+        return;
+    by = listed_message(r, record, sender); /* it may have moved */
+    by->messages++;
+    by->recipients += refused;
+    if (by->id_count < REPLAY_IDS && by->ids[by->id_count - 1] != r->id)
+        by->ids[by->id_count++] = r->id;
 }
 
 static void play(struct replay_rules *r, const struct record *record)

@@ -186,15 +186,6 @@ static const struct dnsbl_lookup *heaviest(const struct lookups *lookups)
     return best;
 }
 
-/* Asks for the list's reason and waits for it, by the deadline at the latest: only for
- * what is about to be refused. */
-static void fetch_reason(struct session *session, const struct wait *wait)
-{
-    if (lookups_start_reason(session->lookups, session->decision.deciding,
-                             &session->envelope) == 0)
-        lookups_wait_reason(session->lookups, wait);
-}
-
 /* Whether an allow list speaks for the client, or might have, had it been heard. */
 static bool is_spoken_for(const struct session *session)
 {
@@ -250,13 +241,13 @@ static void decide_by_score(struct session *session, const struct wait *wait)
     lookups_account(session->lookups, &tally);
     d->score = tally.score;
     d->missing = tally.missing;
-    d->verdict = verdict_of_tally(session->policy->config, &tally);
+    d->verdict = verdict_of_tally(session->policy->config, tally.score, tally.missing);
     if (d->verdict < VERDICT_TEMPFAIL)
         return;
     d->deciding = heaviest(session->lookups);
     note_named(session);
     note_refused(session);
-    fetch_reason(session, wait);
+    lookups_fetch_reason(session->lookups, d->deciding, wait);
     reply_for_list(session, d->reply);
 }
 
@@ -398,8 +389,11 @@ static struct usage_message *message_of(struct session *session,
 static void count_recipient(struct session *session, const char *recipient,
                             const char *mailer, enum usage_outcome outcome)
 {
-    struct usage usage = rules_usage(session->policy->rules, session->policy->config);
+    struct usage usage;
 
+    if (!session_is_counted(session))
+        return;
+    usage = rules_usage(session->policy->rules, session->policy->config);
     usage_recipient(&usage, message_of(session, &usage), recipient,
                     mailer != NULL ? mailer : "", outcome, time(NULL));
 }
@@ -407,17 +401,15 @@ static void count_recipient(struct session *session, const char *recipient,
 void session_count_accepted(struct session *session, const char *recipient,
                             const char *mailer)
 {
-    if (session_is_counted(session))
-        count_recipient(session, recipient, mailer, USAGE_ACCEPTED);
+    count_recipient(session, recipient, mailer, USAGE_ACCEPTED);
 }
 
 void session_count_refused_by_mta(struct session *session, const char *recipient,
                                   const char *status, const char *text)
 {
-    if (session_is_counted(session))
-        count_recipient(
-            session, recipient, "",
-            usage_outcome_of(status != NULL ? status : "", text != NULL ? text : ""));
+    count_recipient(
+        session, recipient, "",
+        usage_outcome_of(status != NULL ? status : "", text != NULL ? text : ""));
 }
 
 void session_count_refused(struct session *session)

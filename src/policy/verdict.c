@@ -24,7 +24,7 @@ enum verdict verdict_of(const struct config *config, int score)
     return VERDICT_ACCEPT;
 }
 
-static enum verdict bounded(const struct config *config, int score, int missing)
+enum verdict verdict_of_tally(const struct config *config, int score, int missing)
 {
     enum verdict verdict = verdict_of(config, score);
 
@@ -34,16 +34,11 @@ static enum verdict bounded(const struct config *config, int score, int missing)
                : verdict;
 }
 
-enum verdict verdict_of_tally(const struct config *config, const struct tally *tally)
-{
-    return bounded(config, tally->score, tally->missing);
-}
-
 bool verdict_is_decided(const struct config *config, const struct tally *tally)
 {
     /* more score is never a milder verdict, so the ends of the range decide */
-    return bounded(config, tally->least, tally->missing) ==
-           bounded(config, tally->most, tally->missing);
+    return verdict_of_tally(config, tally->least, tally->missing) ==
+           verdict_of_tally(config, tally->most, tally->missing);
 }
 
 const char *verdict_name(enum verdict verdict)
@@ -192,17 +187,6 @@ static struct tally tally_make(struct lookups *lookups, bool settled)
     return tally;
 }
 
-/* By the sums of a tally just made. */
-static bool is_allow_list_open(const struct lookups *lookups)
-{
-    const struct dnsbl_set *lists = &lookups->policy->lists;
-
-    for (size_t i = 0; i < lists->count; i++)
-        if (lookups->sums[i].open && lists->items[i].least < 0)
-            return true;
-    return false;
-}
-
 bool tally_is_settled(struct lookups *lookups, const struct wait *wait, bool *turn)
 {
     struct tally tally = tally_make(lookups, false);
@@ -210,14 +194,16 @@ bool tally_is_settled(struct lookups *lookups, const struct wait *wait, bool *tu
     bool open = false;
 
     *turn = false;
-    if (wait->what == WAIT_ALLOW_LISTS)
-        return !is_allow_list_open(lookups);
     if (wait->what == WAIT_VERDICT && verdict_is_decided(lookups->policy->config, &tally))
         return true;
     for (size_t i = 0; i < lists->count; i++) {
         const struct list_sum *sum = &lookups->sums[i];
         const struct list *list = lists->items[i].list;
 
+        if (wait->what == WAIT_ALLOW_LISTS) {
+            open |= sum->open && lists->items[i].least < 0;
+            continue;
+        }
         open |= sum->open || (sum->held && sum->weight != 0);
         if (list->after_count > 0 && !sum->had_turn && !tally_must_wait(lookups, list))
             *turn = true;
