@@ -16,6 +16,7 @@
 #include "control/control_parts.h"
 #include "control/protocol.h"
 
+#define BACKLOG         1024
 #define CONNECTIONS_MAX 1024
 /* Of one uid that may only read. */
 #define CONNECTIONS_PER_READER 32
@@ -244,7 +245,7 @@ struct control *control_new(const struct control_settings *settings, char *error
 
 int control_listen(struct control *control)
 {
-    return listener_listen(&control->listener);
+    return listen(control->listener.fd, BACKLOG);
 }
 
 int control_start(struct control *control, const struct command_table *table)

@@ -16,7 +16,6 @@
 
 #include "base/text.h"
 
-#define BACKLOG     1024
 #define SOCKET_MODE 0660
 
 /* Holds PATH.lock for the life of the listener, so that of two daemons that start at once
@@ -143,11 +142,6 @@ failed:
     listener->fd = -1;
     listener_close(listener);
     return -1;
-}
-
-int listener_listen(struct listener *listener)
-{
-    return listen(listener->fd, BACKLOG);
 }
 
 void listener_close(struct listener *listener)

@@ -13,13 +13,6 @@ static bool is_foreign(struct in_addr code)
     return ntohl(code.s_addr) >> 24 != 127;
 }
 
-/* Spamhaus' error range, taken over by others: a listing for no list, whatever its
- * section says (spamhaus.org/news/article/788). */
-static bool is_reserved_error(struct in_addr code)
-{
-    return ntohl(code.s_addr) >> 8 == 0x7fffff;
-}
-
 static bool is_named(const struct list *list, struct in_addr code)
 {
     for (size_t i = 0; i < list->rule_count; i++)
@@ -32,7 +25,9 @@ static bool is_error(const struct list *list, struct in_addr code)
 {
     struct ipaddr ip = {.family = 4};
 
-    if (is_reserved_error(code))
+    /* Spamhaus' error range, taken over by others: a listing for no list, whatever its
+     * section says (spamhaus.org/news/article/788) */
+    if (ntohl(code.s_addr) >> 8 == 0x7fffff)
         return true;
     /* never a listing by the RFC, so only for the lists that say otherwise */
     if (ntohl(code.s_addr) == INADDR_LOOPBACK)
@@ -81,25 +76,6 @@ static bool weigh(const struct list *list, struct in_addr code, struct dnsbl_res
     return named;
 }
 
-/* Takes the codes that count; returns whether there was one. */
-static bool weigh_all(const struct list *list, const struct in_addr *addresses,
-                      unsigned count, struct dnsbl_result *out)
-{
-    bool any = false;
-
-    for (unsigned i = 0; i < count; i++) {
-        struct dnsbl_result one = {.state = RESULT_LISTED, .label = ""};
-
-        if (!weigh(list, addresses[i], &one))
-            continue;
-        if (!any || (result_heavier(one.weight, out->weight) == one.weight &&
-                     one.weight != out->weight))
-            *out = one;
-        any = true;
-    }
-    return any;
-}
-
 struct dnsbl_result result_of_addresses(const struct list *list,
                                         const struct in_addr *addresses, unsigned count)
 {
@@ -114,7 +90,16 @@ struct dnsbl_result result_of_addresses(const struct list *list,
         out.code = code;
         return out;
     }
-    weigh_all(list, addresses, count, &out);
+    for (unsigned i = 0; i < count; i++) {
+        struct dnsbl_result one = {.state = RESULT_LISTED, .label = ""};
+
+        if (!weigh(list, addresses[i], &one))
+            continue;
+        if (out.state != RESULT_LISTED ||
+            (result_heavier(one.weight, out.weight) == one.weight &&
+             one.weight != out.weight))
+            out = one;
+    }
     return out;
 }
 

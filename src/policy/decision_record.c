@@ -25,7 +25,9 @@ static bool has_decided(const struct session *session, const struct dnsbl_lookup
            verdict_of(config, d->score - weight) < verdict_of(config, d->score);
 }
 
-const char *decision_alone(const struct session *session)
+/* The list that alone refused it: its weight is enough, that of the others is not. NULL:
+ * none. */
+static const char *decision_alone(const struct session *session)
 {
     int reject = session->policy->config->verdict.reject;
     const struct decision *d = &session->decision;

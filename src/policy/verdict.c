@@ -34,13 +34,6 @@ enum verdict verdict_of_tally(const struct config *config, int score, int missin
                : verdict;
 }
 
-bool verdict_is_decided(const struct config *config, const struct tally *tally)
-{
-    /* more score is never a milder verdict, so the ends of the range decide */
-    return verdict_of_tally(config, tally->least, tally->missing) ==
-           verdict_of_tally(config, tally->most, tally->missing);
-}
-
 const char *verdict_name(enum verdict verdict)
 {
     switch (verdict) {
@@ -190,11 +183,15 @@ static struct tally tally_make(struct lookups *lookups, bool settled)
 bool tally_is_settled(struct lookups *lookups, const struct wait *wait, bool *turn)
 {
     struct tally tally = tally_make(lookups, false);
+    const struct config *config = lookups->policy->config;
     const struct dnsbl_set *lists = &lookups->policy->lists;
     bool open = false;
 
     *turn = false;
-    if (wait->what == WAIT_VERDICT && verdict_is_decided(lookups->policy->config, &tally))
+    /* more score is never a milder verdict, so the ends of the range decide */
+    if (wait->what == WAIT_VERDICT &&
+        verdict_of_tally(config, tally.least, tally.missing) ==
+            verdict_of_tally(config, tally.most, tally.missing))
         return true;
     for (size_t i = 0; i < lists->count; i++) {
         const struct list_sum *sum = &lookups->sums[i];

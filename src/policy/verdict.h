@@ -25,9 +25,6 @@ enum verdict verdict_of(const struct config *config, int score);
  * reject, it is put off, not refused. */
 enum verdict verdict_of_tally(const struct config *config, int score, int missing);
 
-/* Whether the answers still open cannot change the verdict. */
-bool verdict_is_decided(const struct config *config, const struct tally *tally);
-
 /* "accept", "tag", "tempfail", "reject". */
 const char *verdict_name(enum verdict verdict);
 
