@@ -120,13 +120,7 @@ struct reading {
 
 static ns_type wire_type(enum dns_type type)
 {
-    switch (type) {
-    case DNS_A:
-        return ns_t_a;
-    case DNS_TXT:
-        return ns_t_txt;
-    }
-    return ns_t_invalid;
+    return type == DNS_A ? ns_t_a : ns_t_txt;
 }
 
 /* RFC 2181, 8: a TTL with the highest bit is 0. */

@@ -9,6 +9,7 @@
 #include "policy/reply.h"
 
 #define ALLOW_LISTS_MS 500
+#define DAY_S          86400
 #define LATER_PART     5 /* of the deadline: kept for MAIL, and for headers */
 
 struct session *session_new(struct policy *policy, bool is_admin)
@@ -217,17 +218,14 @@ static void note_named(const struct session *session)
 }
 
 /* Who is refused now, and was accepted days ago, bears no witness any more. */
-static void note_refused(const struct session *session)
+static void note_judged(const struct session *session, bool accepted)
 {
     const struct envelope *f = &session->envelope;
-    struct witnesses *witnesses = prober_witnesses(session->policy->prober);
-    uint64_t bits = lookups_listed_bits(session->lookups);
-    int today = (int)(time(NULL) / 86400);
+    bool is_named = f->has_client && (!accepted || f->client_name[0] != '\0');
 
-    if (session->is_admin)
-        return;
-    witnesses_judged(witnesses, false, f->has_client ? &f->client : NULL,
-                     f->has_sender ? &f->sender : NULL, bits, today);
+    witnesses_judged(prober_witnesses(session->policy->prober), accepted,
+                     is_named ? &f->client : NULL, f->has_sender ? &f->sender : NULL,
+                     lookups_listed_bits(session->lookups), (int)(time(NULL) / DAY_S));
 }
 
 /* The score of the lists, waited for. */
@@ -246,7 +244,8 @@ static void decide_by_score(struct session *session, const struct wait *wait)
         return;
     d->deciding = heaviest(session->lookups);
     note_named(session);
-    note_refused(session);
+    if (!session->is_admin)
+        note_judged(session, false);
     lookups_fetch_reason(session->lookups, d->deciding, wait);
     reply_for_list(session, d->reply);
 }
@@ -320,18 +319,12 @@ bool session_lists_are_due(const struct session *session, enum stage stage)
 void session_accepted(const struct session *session)
 {
     const struct envelope *f = &session->envelope;
-    struct witnesses *witnesses = prober_witnesses(session->policy->prober);
-    uint64_t bits = lookups_listed_bits(session->lookups);
-    int today = (int)(time(NULL) / 86400);
 
-    if (session->decision.exempt != NULL) {
-        if (f->has_sender && f->login[0] != '\0')
-            witnesses_own_sender(witnesses, &f->sender, today);
-        return;
-    }
-    witnesses_judged(witnesses, true,
-                     f->has_client && f->client_name[0] != '\0' ? &f->client : NULL,
-                     f->has_sender ? &f->sender : NULL, bits, today);
+    if (session->decision.exempt == NULL)
+        note_judged(session, true);
+    else if (f->has_sender && f->login[0] != '\0')
+        witnesses_own_sender(prober_witnesses(session->policy->prober), &f->sender,
+                             (int)(time(NULL) / DAY_S));
 }
 
 void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),
