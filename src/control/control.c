@@ -206,20 +206,11 @@ static void *accept_main(void *argument)
 
 /* --- start and stop --- */
 
-/* A quarter of the descriptors at most: the rest is for mail. */
-static size_t places(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 4 > CONNECTIONS_MAX)
-        return CONNECTIONS_MAX;
-    return limit.rlim_cur / 4 < 8 ? 8 : (size_t)limit.rlim_cur / 4;
-}
-
 struct control *control_new(const struct control_settings *settings, char *error,
                             size_t error_size)
 {
     struct control *s = calloc(1, sizeof *s);
+    struct rlimit limit;
 
     if (s == NULL) {
         snprintf(error, error_size, "no memory");
@@ -229,7 +220,10 @@ struct control *control_new(const struct control_settings *settings, char *error
     s->group = settings->gid;
     s->patience_ms = settings->patience_ms != 0 ? settings->patience_ms : PATIENCE_MS;
     s->stop_ms = settings->stop_ms != 0 ? settings->stop_ms : STOP_MS;
-    s->place_count = places();
+    s->place_count = CONNECTIONS_MAX;
+    /* a quarter of the descriptors at most: the rest is for mail */
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < CONNECTIONS_MAX)
+        s->place_count = limit.rlim_cur / 4 < 8 ? 8 : (size_t)limit.rlim_cur / 4;
     s->reader_place_count = s->place_count - s->place_count / 4;
     pthread_mutex_init(&s->lock, NULL);
     clock_cond_init(&s->left);

@@ -381,25 +381,24 @@ static bool is_response(const uint8_t *packet, size_t size)
     return length > 0 && end - question >= length + NS_QFIXEDSZ;
 }
 
-/* Cut short: c-ares asks over TCP. Another rcode: it may ask the next server, silently.
- */
-static bool ends_question(const uint8_t *packet)
-{
-    int rcode = packet[3] & RCODE_MASK;
-
-    return !(packet[2] & FLAG_TRUNCATED) &&
-           (rcode == ns_r_noerror || rcode == ns_r_nxdomain);
-}
-
 void stray_came(struct stray_watch *watch, const uint8_t *packet, size_t size,
                 struct stray_counters *counters)
 {
-    if (!is_response(packet, size))
+    int rcode;
+
+    if (!is_response(packet, size)) {
         count_stray(counters, STRAY_GARBAGE, 1);
-    else if (!was_sent(watch, (uint16_t)ns_get16(packet)))
+        return;
+    }
+    if (!was_sent(watch, (uint16_t)ns_get16(packet))) {
         count_stray(counters, STRAY_WRONG_ID, 1);
-    else if (ends_question(packet))
-        watch->fitting++;
+        return;
+    }
+    /* Cut short: c-ares asks over TCP. Another rcode: it may ask the next server, silently.
+     */
+    rcode = packet[3] & RCODE_MASK;
+    watch->fitting += !(packet[2] & FLAG_TRUNCATED) &&
+                      (rcode == ns_r_noerror || rcode == ns_r_nxdomain);
 }
 
 void stray_taken(struct stray_watch *watch)

@@ -44,17 +44,6 @@ int query_first_retry_ms(const struct dns_query *q)
     return q->retry_ms > 0 && q->retry_ms < timeout_ms ? q->retry_ms : timeout_ms;
 }
 
-/* When a server that stays silent is followed by the next attempt. */
-static int64_t after_silence_ms(const struct dns_query *q, int64_t now_ms)
-{
-    const struct resolver_settings *s = &q->queries->settings;
-    unsigned most = (unsigned)s->attempts * (unsigned)atomic_load(&q->upstream->count);
-
-    if (q->sends > most)
-        return INT64_MAX;
-    return now_ms + (q->sends == 1 ? query_first_retry_ms(q) : s->timeout_ms);
-}
-
 static void on_attempt(struct channel_query *query, enum dns_status failure,
                        const uint8_t *packet, size_t size);
 
@@ -62,14 +51,16 @@ static void on_attempt(struct channel_query *query, enum dns_status failure,
 static void send_to(struct dns_query *q, int server, int64_t now_ms)
 {
     struct queries *qs = q->queries;
+    const struct resolver_settings *s = &qs->settings;
+    unsigned most = (unsigned)s->attempts * (unsigned)atomic_load(&q->upstream->count);
     struct attempt *a = free_attempt(q);
     struct channel *channel;
 
-    q->next_ms = now_ms + qs->settings.timeout_ms;
+    q->next_ms = now_ms + s->timeout_ms;
     if (a == NULL)
         return; /* enough are on their way */
     channel = spend(q) ? upstream_channel(q->upstream, server, qs->channels,
-                                          qs->settings.deadline_ms + LINGER_MS, now_ms)
+                                          s->deadline_ms + LINGER_MS, now_ms)
                        : NULL;
     if (channel == NULL) {
         if (q->holds == 1)
@@ -82,7 +73,9 @@ static void send_to(struct dns_query *q, int server, int64_t now_ms)
     q->sends++;
     q->server = server;
     q->sent_ms = now_ms;
-    q->next_ms = after_silence_ms(q, now_ms);
+    q->next_ms = INT64_MAX; /* while it stays silent */
+    if (q->sends <= most)
+        q->next_ms = now_ms + (q->sends == 1 ? query_first_retry_ms(q) : s->timeout_ms);
     qs->credit--;
     count(&qs->asked);
     channel_ask(channel, dns_key_type(&q->key), dns_key_name(&q->key), &a->query);

@@ -117,15 +117,13 @@ static struct shard *shard_of(struct cache *cache, const struct dns_key *key)
     return &cache->shards[key->hash >> (32 - SHARD_BITS)];
 }
 
-static size_t answer_bytes(const struct dns_answer *answer)
-{
-    return sizeof *answer + answer->address_count * sizeof answer->addresses[0] +
-           (answer->text != NULL ? strlen(answer->text) + 1 : 0) + MALLOC_BYTES;
-}
-
 static size_t entry_bytes(const struct entry *entry)
 {
-    return sizeof *entry + entry->hh.keylen + MALLOC_BYTES + answer_bytes(entry->answer);
+    const struct dns_answer *answer = entry->answer;
+
+    return sizeof *entry + entry->hh.keylen + MALLOC_BYTES + sizeof *answer +
+           answer->address_count * sizeof answer->addresses[0] +
+           (answer->text != NULL ? strlen(answer->text) + 1 : 0) + MALLOC_BYTES;
 }
 
 static struct entry *shard_find(struct shard *shard, const struct dns_key *key)

@@ -53,18 +53,6 @@ struct list_half *list_state_half(struct list_state *state, bool ipv6)
                           atomic_load_explicit(&state->ipv6_known, memory_order_relaxed)];
 }
 
-/* A list that lies may have begun before it was found out; one that is empty says "not
- * listed" of everybody, and what it listed before still holds. */
-static void void_answers(struct list_half *half, enum health was, enum health to)
-{
-    bool lies = was == HEALTH_LYING || to == HEALTH_LYING;
-
-    if (lies)
-        atomic_store(&half->listed_from_ms, clock_ms());
-    if (lies || was == HEALTH_EMPTY || to == HEALTH_EMPTY)
-        atomic_store(&half->unlisted_from_ms, clock_ms());
-}
-
 static void log_change(const struct list_state *state, const struct list_half *half,
                        enum health was, enum health to, const char *why)
 {
@@ -85,6 +73,7 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
 {
     enum health was = atomic_load(&half->health);
     enum health shown = was == HEALTH_UNCHECKED ? half->before : was;
+    bool lies = was == HEALTH_LYING || to == HEALTH_LYING;
 
     if (to != HEALTH_UNCHECKED)
         atomic_store(&half->held, false);
@@ -94,7 +83,12 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
         half->before = HEALTH_UNCHECKED;
         if (to != shown || half->since == 0)
             half->since = time(NULL);
-        void_answers(half, was, to);
+        /* A list that lies may have begun before it was found out; one that is empty says
+         * "not listed" of everybody, and what it listed before still holds. */
+        if (lies)
+            atomic_store(&half->listed_from_ms, clock_ms());
+        if (lies || was == HEALTH_EMPTY || to == HEALTH_EMPTY)
+            atomic_store(&half->unlisted_from_ms, clock_ms());
         if (to == HEALTH_LYING)
             atomic_store(&state->lied, true);
         atomic_store(&half->health, to);

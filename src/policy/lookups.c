@@ -429,21 +429,11 @@ void lookups_fetch_reason(struct lookups *lookups, const struct dnsbl_lookup *li
         wait_while_open(lookups, wait, l, until_ms);
 }
 
-/* Replaces the list's key, which some operators repeat in their texts. */
-static void hide_key(char *text, const char *key)
-{
-    size_t length = key != NULL ? strlen(key) : 0;
-
-    if (length == 0)
-        return;
-    for (char *at = strcasestr(text, key); at != NULL; at = strcasestr(at, key))
-        memset(at, '*', length);
-}
-
 void lookups_reason(struct lookups *lookups, char *out, size_t size)
 {
     const struct dnsbl_lookup *l = reason_lookup(lookups);
     char clean[4 * DNS_TEXT_MAX + 1] = ""; /* whole: a cut key would not be found */
+    const char *key;
 
     out[0] = '\0';
     if (l == NULL)
@@ -452,6 +442,9 @@ void lookups_reason(struct lookups *lookups, char *out, size_t size)
     if (!l->open && l->answer != NULL && l->answer->text != NULL)
         text_clean(l->answer->text, clean, sizeof clean);
     pthread_mutex_unlock(&lookups->lock);
-    hide_key(clean, l->dnsbl->list->key);
+    key = l->dnsbl->list->key; /* some operators repeat it in their texts */
+    if (key != NULL && key[0] != '\0')
+        for (char *at = strcasestr(clean, key); at != NULL; at = strcasestr(at, key))
+            memset(at, '*', strlen(key));
     text_clean(clean, out, size);
 }

@@ -19,16 +19,6 @@ struct finder {
     bool failed;
 };
 
-/* What one change takes: itself, an array of its own, and its replay, which has less than
- * a list for each. */
-static size_t size_of_one(const struct config *now)
-{
-    return sizeof(struct replay_change) + 2 * now->list_count * sizeof(struct list) +
-           now->exempt.network_count * sizeof(struct network) +
-           (now->exempt.sender_count + now->exempt.recipient_count) *
-               sizeof(struct exempt_address);
-}
-
 /* One more change; its undone is the new configuration, still to be changed back. NULL:
  * no memory, or no room. */
 __attribute__((format(printf, 2, 3))) static struct replay_change *add(struct finder *f,
@@ -344,9 +334,14 @@ static void find_lists(struct finder *f)
 int replay_changes_find(struct replay_changes *changes, const struct config *then,
                         const struct config *now)
 {
-    struct finder f = {changes, then, now, ROOM, size_of_one(now), false};
+    struct finder f = {.changes = changes, .then = then, .now = now, .room = ROOM};
 
     *changes = (struct replay_changes){0};
+    /* itself, an array of its own, and its replay, which has less than a list for each */
+    f.each = sizeof(struct replay_change) + 2 * now->list_count * sizeof(struct list) +
+             now->exempt.network_count * sizeof(struct network) +
+             (now->exempt.sender_count + now->exempt.recipient_count) *
+                 sizeof(struct exempt_address);
     find_lists(&f);
     find_settings(&f);
     find_networks(&f);

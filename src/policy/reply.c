@@ -80,23 +80,18 @@ static void expand(const struct values *v, const struct reply_template *template
         snprintf(out + length, ID_SIZE, "%s[%.14s]", length > 0 ? " " : "", id);
 }
 
-static const struct reply_template *list_template(const struct config *config,
-                                                  const struct dnsbl_lookup *q)
-{
-    if (q->dnsbl->list->reply != NULL)
-        return q->dnsbl->list->reply;
-    if (config->reply.by_check[q->check] != NULL)
-        return config->reply.by_check[q->check];
-    return config->reply.list;
-}
-
 void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
 {
     const struct dnsbl_lookup *q = session->decision.deciding;
     const struct config *config = session->policy->config;
+    const struct reply_template *template = q->dnsbl->list->reply;
     struct values v = {0};
     char code[INET_ADDRSTRLEN] = "";
 
+    if (template == NULL)
+        template = config->reply.by_check[q->check];
+    if (template == NULL)
+        template = config->reply.list;
     inet_ntop(AF_INET, &q->result.code, code, sizeof code);
     set_session_values(&v, session);
     set_value(&v, REPLY_CLASS, subject_class(q->check));
@@ -107,7 +102,7 @@ void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
     lookups_reason(session->lookups, v.reason, sizeof v.reason);
     v.pointers[REPLY_REASON] = v.reason;
     set_url(&v, config->reply.url);
-    expand(&v, list_template(config, q), config->reply.id, out);
+    expand(&v, template, config->reply.id, out);
 }
 
 /* What of the envelope the entry is about, as lists are asked about it. */
