@@ -103,7 +103,7 @@ static void try_next(struct dns_query *q, int server, bool unreachable, int64_t 
     }
     q->tried = 0;
     if (q->said != NULL && (q->flags & DNS_ONCE || q->rounds >= ERROR_ROUNDS)) {
-        query_close_failed(q, q->said);
+        query_close_failed(q, dns_answer_ref(q->said));
     } else if (q->said != NULL) {
         q->next_ms = now_ms + ((int64_t)ERROR_FIRST_MS << q->rounds);
         q->rounds++;

@@ -335,19 +335,6 @@ static bool hand_over(struct resolver *r, struct dns_query *q, int64_t now_ms)
     return taken;
 }
 
-/* A stale answer, or that nothing was asked. */
-static struct dns_answer *stale_or_nothing(struct resolver *r, const struct dns_key *key)
-{
-    struct dns_answer *failure = dns_answer_failure(DNS_NOT_ASKED), *answer;
-
-    pthread_mutex_lock(&r->lock);
-    int stale_ttl_s = r->settings.stale_ttl_s;
-    pthread_mutex_unlock(&r->lock);
-    answer = queries_stale_or(&r->queries, key, stale_ttl_s, failure);
-    dns_answer_unref(failure);
-    return answer;
-}
-
 struct dns_answer *resolver_query(struct resolver *r, struct upstream *upstream,
                                   enum dns_type type, const char *name, unsigned flags,
                                   struct dns_lookup *lookup)
@@ -363,8 +350,13 @@ struct dns_answer *resolver_query(struct resolver *r, struct upstream *upstream,
         answer = cache_get(r->cache, &key, now_ms);
     if (answer != NULL)
         return answer;
-    if (flags & DNS_CACHE_ONLY)
-        return stale_or_nothing(r, &key);
+    if (flags & DNS_CACHE_ONLY) {
+        pthread_mutex_lock(&r->lock);
+        int stale_ttl_s = r->settings.stale_ttl_s;
+        pthread_mutex_unlock(&r->lock);
+        return queries_stale_or(&r->queries, &key, stale_ttl_s,
+                                dns_answer_failure(DNS_NOT_ASKED));
+    }
     q = query_new(&r->queries, upstream, &key, flags, lookup);
     if (q != NULL && hand_over(r, q, now_ms))
         return NULL;

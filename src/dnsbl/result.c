@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct in_addr no_code;
-
 /* RFC 5782: listings are within 127.0.0.0/8. */
 static bool is_foreign(struct in_addr code)
 {
@@ -79,7 +77,7 @@ static bool weigh(const struct list *list, struct in_addr code, struct dnsbl_res
 struct dnsbl_result result_of_addresses(const struct list *list,
                                         const struct in_addr *addresses, unsigned count)
 {
-    struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .code = no_code, .label = ""};
+    struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .label = ""};
 
     for (unsigned i = 0; i < count; i++) {
         struct in_addr code = addresses[i];
@@ -105,16 +103,16 @@ struct dnsbl_result result_of_addresses(const struct list *list,
 
 struct dnsbl_result result_judge(const struct list *list, const struct dns_answer *answer)
 {
-    struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .code = no_code, .label = ""};
+    struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .label = ""};
 
     switch (answer->status) {
     case DNS_FOUND:
         return result_of_addresses(list, answer->addresses, answer->address_count);
     case DNS_NONE:
-        return out;
+        break;
     case DNS_REFUSED:
         out.state = RESULT_ERROR;
-        return out;
+        break;
     case DNS_TIMEOUT:
     case DNS_SERVFAIL:
     case DNS_FORMERR:
@@ -123,9 +121,8 @@ struct dnsbl_result result_judge(const struct list *list, const struct dns_answe
     case DNS_UNREACHABLE:
     case DNS_NOT_ASKED:
         out.state = RESULT_FAILED;
-        return out;
     }
-    abort();
+    return out;
 }
 
 bool result_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer)

@@ -279,25 +279,17 @@ const struct decision *session_decide(struct session *session,
     *d = (struct decision){.verdict = VERDICT_ACCEPT, .listed = session->listed};
     if (session->id == 0 && !session->is_admin && session->policy->journal != NULL)
         session->id = journal_draw(session->policy->journal);
-    switch (session->listed) {
-    case BLOCKLIST_ALLOW:
-        d->match = session->match;
-        break;
-    case BLOCKLIST_BLOCK:
-        d->match = session->match;
-        d->verdict = VERDICT_REJECT;
-        reply_for_blocklist(session, d->reply);
-        break;
-    case BLOCKLIST_TEMPFAIL:
-        d->match = session->match;
-        d->verdict = VERDICT_TEMPFAIL;
-        reply_for_blocklist(session, d->reply);
-        break;
-    case BLOCKLIST_NONE:
+    if (session->listed == BLOCKLIST_NONE) {
         d->exempt = exempt_reason(config, &session->envelope);
         if (d->exempt == NULL)
             decide_by_score(session, &wait);
-        break;
+    } else {
+        d->match = session->match;
+        if (session->listed != BLOCKLIST_ALLOW) {
+            d->verdict =
+                session->listed == BLOCKLIST_BLOCK ? VERDICT_REJECT : VERDICT_TEMPFAIL;
+            reply_for_blocklist(session, d->reply);
+        }
     }
     d->took_ms = (int)(clock_ms() - began_ms);
     session->waited_ms += d->took_ms;
