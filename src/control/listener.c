@@ -25,26 +25,23 @@ static int lock_path(struct listener *listener, uid_t owner, gid_t group, char *
                      size_t error_size)
 {
     char *name = NULL;
+    int rc = -1;
 
     if (asprintf(&name, "%s.lock", listener->path) < 0) {
         snprintf(error, error_size, "no memory");
         return -1;
     }
     listener->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (listener->lock_fd == -1)
-        snprintf(error, error_size, "%s: %s", name, strerror(errno));
-    else if (flock(listener->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (listener->lock_fd != -1 && flock(listener->lock_fd, LOCK_EX | LOCK_NB) != 0)
         snprintf(error, error_size, "%s: another rblmilter holds it", name);
-        close(listener->lock_fd);
-        listener->lock_fd = -1;
-    } else if (geteuid() == 0 && fchown(listener->lock_fd, owner, group) != 0) {
-        /* the next one may be started as that user */
+    else if (listener->lock_fd == -1 ||
+             /* the next one may be started as that user */
+             (geteuid() == 0 && fchown(listener->lock_fd, owner, group) != 0))
         snprintf(error, error_size, "%s: %s", name, strerror(errno));
-        close(listener->lock_fd);
-        listener->lock_fd = -1;
-    }
+    else
+        rc = 0;
     free(name);
-    return listener->lock_fd == -1 ? -1 : 0;
+    return rc;
 }
 
 /* Whether someone listens there. Only "connection refused" says that nobody does. */

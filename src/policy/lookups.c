@@ -237,7 +237,6 @@ static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
     struct dns_answer *answer;
 
     if (access == ACCESS_QUERY) {
-        l->queried = true;
         answer = query(l, type, name);
         if (answer == NULL)
             return true;

@@ -33,7 +33,6 @@ struct dnsbl_lookup {
     bool counted;   /* had a result when the verdict was given: it is fixed */
     bool late;      /* waited for without result: it could have changed the verdict */
     bool cached, stale;
-    bool queried;     /* sent, or answered from the cache, in an ordinary way */
     const char *skip; /* why the list was not queried; or NULL */
     int weight;       /* once counted: what it adds to the score */
     enum dns_status status;

@@ -80,7 +80,6 @@ static void add_answer(struct sum *sum, const struct replay_list *l,
     else if (a->status != DNS_NONE)
         result.state = RESULT_FAILED;
     if (was_disbelieved(l, a)) {
-        sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
         if (strcmp(a->skip, "unchecked") == 0 && result.state == RESULT_LISTED)
             sum->held = result_heavier(sum->held, result.weight);
         else
@@ -110,13 +109,13 @@ static void add_subject(struct sum *sum, const struct replay_list *l, enum check
     if (!wants(l->list, check, c))
         return;
     if (a != NULL && l->same_query) {
+        sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
         if (has_said(a, config->resolver.deadline_ms)) {
             add_answer(sum, l, a);
             return;
         }
         if (!a->counted)
             unknown = UNKNOWN_NO_ANSWER;
-        sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
     } else {
         if (!is_looked_up(l, check, c, config->suffixes))
             return;

@@ -60,10 +60,10 @@ struct replay_rules {
 int replay_rules_begin(struct replay_rules *replay);
 void replay_rules_clear(struct replay_rules *replay);
 
-/* One decision after the other, by their ids; those of one second are counted in the order
- * of their verdicts, once the next second, or the end, comes. Those before the first that is accepted are
- * passed over: where accepted mail is not kept, counts are too low, and shares too high.
- * Returns 0, or -1: no memory, or more findings than make sense. */
+/* One decision after the other, by their ids; those of one second are counted in the order of
+ * their verdicts, once the next second, or the end, comes. Those before the first that is
+ * accepted are passed over: where accepted mail is not kept, counts are too low, and shares
+ * too high. Returns 0, or -1: no memory, or more findings than make sense. */
 int replay_rules_take(struct replay_rules *replay, const struct record *record);
 int replay_rules_end(struct replay_rules *replay);
 
