@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "control/connection.h"
+/* Serves one client of the control socket: its requests, their turn, the answers. */
 
 #include <errno.h>
 #include <poll.h>
@@ -14,8 +14,112 @@
 #include "control/control_parts.h"
 #include "control/protocol.h"
 
-/* Of one uid that may only read. */
-#define RUNNING_PER_READER 4
+#define RUNNING_PER_READER 4    /* of one uid that may only read */
+#define FIRST_SIZE         1024 /* of a client's buffer */
+
+/* --- lines: requests in, answers out, each whole by a deadline (clock_ms), however slowly
+ * the client sends or reads --- */
+
+enum line_result {
+    LINE_READ,
+    LINE_TOO_LONG, /* more than PROTOCOL_REQUEST_MAX */
+    LINE_NONE      /* the client has ended, or the deadline has passed */
+};
+
+/* Waits until fd is ready for events. A receive timeout of the socket's own would begin
+ * again with each byte. */
+static bool wait_ready(int fd, short events, int64_t deadline_ms)
+{
+    struct pollfd ready = {.fd = fd, .events = events};
+    int64_t left_ms = deadline_ms - clock_ms();
+
+    return left_ms > 0 && poll(&ready, 1, (int)left_ms) != 0; /* EINTR: tried again */
+}
+
+static bool make_room(struct lines *lines)
+{
+    size_t size = lines->size == 0 ? FIRST_SIZE : lines->size * 2;
+    char *in;
+
+    if (lines->used < lines->size)
+        return true;
+    in = realloc(lines->in, size);
+    if (in == NULL)
+        return false;
+    lines->in = in;
+    lines->size = size;
+    return true;
+}
+
+/* Reads what is there, and waits until there is something. */
+static bool receive(struct lines *lines, int64_t deadline_ms)
+{
+    while (make_room(lines)) {
+        ssize_t n = recv(lines->fd, lines->in + lines->used, lines->size - lines->used,
+                         MSG_DONTWAIT);
+
+        if (n > 0) {
+            lines->used += (size_t)n;
+            return clock_ms() < deadline_ms;
+        }
+        if (n == 0 || (errno != EAGAIN && errno != EINTR) ||
+            !wait_ready(lines->fd, POLLIN, deadline_ms))
+            return false;
+    }
+    return false;
+}
+
+/* Waits for the next line. It has no newline, and is good until the next call. */
+static enum line_result lines_read(struct lines *lines, int64_t deadline_ms,
+                                   const char **line, size_t *length)
+{
+    lines->used -= lines->taken;
+    if (lines->used > 0)
+        memmove(lines->in, lines->in + lines->taken, lines->used);
+    lines->taken = lines->searched = 0;
+    if (lines->used == 0 && lines->size > FIRST_SIZE) { /* who waits holds little */
+        free(lines->in);
+        lines->in = NULL;
+        lines->size = 0;
+    }
+    do {
+        size_t fresh = lines->used - lines->searched;
+        const char *end =
+            fresh == 0 ? NULL : memchr(lines->in + lines->searched, '\n', fresh);
+
+        if (end != NULL) {
+            *line = lines->in;
+            *length = (size_t)(end - lines->in);
+            lines->taken = *length + 1;
+            return LINE_READ;
+        }
+        lines->searched = lines->used;
+        if (lines->used >= PROTOCOL_REQUEST_MAX)
+            return LINE_TOO_LONG;
+    } while (receive(lines, deadline_ms));
+    return LINE_NONE;
+}
+
+/* Sends all of text. Returns 0, or -1 when the client is gone or the deadline has passed.
+ */
+static int lines_write(const struct lines *lines, const char *text, size_t length,
+                       int64_t deadline_ms)
+{
+    while (length > 0) {
+        ssize_t n = send(lines->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n >= 0) {
+            text += n;
+            length -= (size_t)n;
+        } else if ((errno != EAGAIN && errno != EINTR) ||
+                   !wait_ready(lines->fd, POLLOUT, deadline_ms)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* --- turns --- */
 
 static const unsigned lane_places[LANE_COUNT] = {
     [LANE_QUICK] = UINT32_MAX, [LANE_READERS] = 8, [LANE_READS] = 8, [LANE_WRITES] = 8};
@@ -26,8 +130,6 @@ void connection_enter(struct connection *c, enum connection_state state)
     c->since_ms = clock_ms();
 }
 
-/* --- turns --- */
-
 static enum lane lane_of(const struct connection *c, const struct command *command)
 {
     if (!command->is_slow)
@@ -37,25 +139,21 @@ static enum lane lane_of(const struct connection *c, const struct command *comma
     return command->right < RIGHT_WRITE ? LANE_READS : LANE_WRITES;
 }
 
-static unsigned running_of(const struct control *s, uid_t uid)
-{
-    const struct connection *c;
-    unsigned count = 0;
-
-    DL_FOREACH (s->connections, c) {
-        count += c->state == CONNECTION_RUNNING && c->session.peer.uid == uid;
-    }
-    return count;
-}
-
 static bool may_run(const struct connection *c, enum lane lane)
 {
     const struct control *s = c->control;
+    const struct connection *other;
+    unsigned own = 0;
 
     if (s->running[lane] >= lane_places[lane])
         return false;
-    return c->session.peer.right == RIGHT_WRITE ||
-           running_of(s, c->session.peer.uid) < RUNNING_PER_READER;
+    if (c->session.peer.right == RIGHT_WRITE)
+        return true;
+    DL_FOREACH (s->connections, other) {
+        own += other->state == CONNECTION_RUNNING &&
+               other->session.peer.uid == c->session.peer.uid;
+    }
+    return own < RUNNING_PER_READER;
 }
 
 /* Returns false where the command is not to run any more: the server stops. */
@@ -178,116 +276,11 @@ void *connection_main(void *argument)
     s->table->session_end(&c->session);
     pthread_mutex_lock(&s->lock);
     DL_DELETE(s->connections, c);
-    lines_end(&c->lines);
+    close(c->lines.fd);
+    free(c->lines.in);
     s->connection_count--;
     pthread_cond_signal(&s->left);
     pthread_mutex_unlock(&s->lock);
     free(c);
     return NULL;
-}
-
-#define FIRST_SIZE 1024
-
-/* Waits until fd is ready for events. A receive timeout of the socket's own would begin
- * again with each byte. */
-static bool wait_ready(int fd, short events, int64_t deadline_ms)
-{
-    struct pollfd ready = {.fd = fd, .events = events};
-    int64_t left_ms = deadline_ms - clock_ms();
-
-    return left_ms > 0 && poll(&ready, 1, (int)left_ms) != 0; /* EINTR: tried again */
-}
-
-static bool make_room(struct lines *lines)
-{
-    size_t size = lines->size == 0 ? FIRST_SIZE : lines->size * 2;
-    char *in;
-
-    if (lines->used < lines->size)
-        return true;
-    in = realloc(lines->in, size);
-    if (in == NULL)
-        return false;
-    lines->in = in;
-    lines->size = size;
-    return true;
-}
-
-/* Reads what is there, and waits until there is something. */
-static bool receive(struct lines *lines, int64_t deadline_ms)
-{
-    while (make_room(lines)) {
-        ssize_t n = recv(lines->fd, lines->in + lines->used, lines->size - lines->used,
-                         MSG_DONTWAIT);
-
-        if (n > 0) {
-            lines->used += (size_t)n;
-            return clock_ms() < deadline_ms;
-        }
-        if (n == 0 || (errno != EAGAIN && errno != EINTR) ||
-            !wait_ready(lines->fd, POLLIN, deadline_ms))
-            return false;
-    }
-    return false;
-}
-
-/* Takes the line before away. Gives a large buffer back once it is empty: a client that
- * waits holds little. */
-static void drop_taken(struct lines *lines)
-{
-    lines->used -= lines->taken;
-    if (lines->used > 0)
-        memmove(lines->in, lines->in + lines->taken, lines->used);
-    lines->taken = lines->searched = 0;
-    if (lines->used == 0 && lines->size > FIRST_SIZE) {
-        free(lines->in);
-        lines->in = NULL;
-        lines->size = 0;
-    }
-}
-
-enum line_result lines_read(struct lines *lines, int64_t deadline_ms, const char **line,
-                            size_t *length)
-{
-    drop_taken(lines);
-    do {
-        size_t fresh = lines->used - lines->searched;
-        const char *end =
-            fresh == 0 ? NULL : memchr(lines->in + lines->searched, '\n', fresh);
-
-        if (end != NULL) {
-            *line = lines->in;
-            *length = (size_t)(end - lines->in);
-            lines->taken = *length + 1;
-            return LINE_READ;
-        }
-        lines->searched = lines->used;
-        if (lines->used >= PROTOCOL_REQUEST_MAX)
-            return LINE_TOO_LONG;
-    } while (receive(lines, deadline_ms));
-    return LINE_NONE;
-}
-
-int lines_write(const struct lines *lines, const char *text, size_t length,
-                int64_t deadline_ms)
-{
-    while (length > 0) {
-        ssize_t n = send(lines->fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-        if (n >= 0) {
-            text += n;
-            length -= (size_t)n;
-        } else if ((errno != EAGAIN && errno != EINTR) ||
-                   !wait_ready(lines->fd, POLLOUT, deadline_ms)) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-void lines_end(struct lines *lines)
-{
-    close(lines->fd);
-    free(lines->in);
-    *lines = (struct lines){.fd = -1};
 }

@@ -16,6 +16,7 @@
 #include "control/control_parts.h"
 #include "control/protocol.h"
 
+#define BACKLOG         1024
 #define CONNECTIONS_MAX 1024
 /* Of one uid that may only read. */
 #define CONNECTIONS_PER_READER 32
@@ -205,20 +206,11 @@ static void *accept_main(void *argument)
 
 /* --- start and stop --- */
 
-/* A quarter of the descriptors at most: the rest is for mail. */
-static size_t places(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / 4 > CONNECTIONS_MAX)
-        return CONNECTIONS_MAX;
-    return limit.rlim_cur / 4 < 8 ? 8 : (size_t)limit.rlim_cur / 4;
-}
-
 struct control *control_new(const struct control_settings *settings, char *error,
                             size_t error_size)
 {
     struct control *s = calloc(1, sizeof *s);
+    struct rlimit limit;
 
     if (s == NULL) {
         snprintf(error, error_size, "no memory");
@@ -228,7 +220,10 @@ struct control *control_new(const struct control_settings *settings, char *error
     s->group = settings->gid;
     s->patience_ms = settings->patience_ms != 0 ? settings->patience_ms : PATIENCE_MS;
     s->stop_ms = settings->stop_ms != 0 ? settings->stop_ms : STOP_MS;
-    s->place_count = places();
+    s->place_count = CONNECTIONS_MAX;
+    /* a quarter of the descriptors at most: the rest is for mail */
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < CONNECTIONS_MAX)
+        s->place_count = limit.rlim_cur / 4 < 8 ? 8 : (size_t)limit.rlim_cur / 4;
     s->reader_place_count = s->place_count - s->place_count / 4;
     pthread_mutex_init(&s->lock, NULL);
     clock_cond_init(&s->left);
@@ -244,7 +239,7 @@ struct control *control_new(const struct control_settings *settings, char *error
 
 int control_listen(struct control *control)
 {
-    return listener_listen(&control->listener);
+    return listen(control->listener.fd, BACKLOG);
 }
 
 int control_start(struct control *control, const struct command_table *table)
@@ -315,15 +310,6 @@ void control_free(struct control *control)
     free(control);
 }
 
-static const struct command *command_by_name(const struct command_table *table,
-                                             const char *name)
-{
-    for (size_t i = 0; i < table->count; i++)
-        if (strcmp(name, table->rows[i].name) == 0)
-            return &table->rows[i];
-    return NULL;
-}
-
 const struct command *command_find(const struct control_session *session,
                                    const char *line, size_t length, json_t **request,
                                    json_t **answer)
@@ -340,9 +326,12 @@ const struct command *command_find(const struct control_session *session,
         return NULL;
     }
     name = json_string_value(json_object_get(read, "command"));
+    for (size_t i = 0; name != NULL && i < session->table->count; i++)
+        if (strcmp(name, session->table->rows[i].name) == 0)
+            command = &session->table->rows[i];
     if (name == NULL)
         *answer = protocol_error_answer(PROTOCOL_USAGE, "\"command\": expected a text");
-    else if ((command = command_by_name(session->table, name)) == NULL)
+    else if (command == NULL)
         *answer = protocol_error_answer(PROTOCOL_USAGE, "no command \"%s\"", name);
     else if (session->peer.right < command->right) {
         *answer = protocol_error_answer(

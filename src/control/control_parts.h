@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "control/connection.h"
 #include "control/control.h"
 #include "control/listener.h"
 
@@ -23,6 +22,15 @@ enum connection_state {
     CONNECTION_WAITING, /* has one that waits for its turn */
     CONNECTION_RUNNING,
     CONNECTION_ANSWERING
+};
+
+/* What a client has sent, as far as it is read. */
+struct lines {
+    int fd;
+    char *in;
+    size_t used, size;
+    size_t searched; /* of used: no newline there */
+    size_t taken;    /* of used: the line handed out last */
 };
 
 struct connection {

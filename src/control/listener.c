@@ -16,7 +16,6 @@
 
 #include "base/text.h"
 
-#define BACKLOG     1024
 #define SOCKET_MODE 0660
 
 /* Holds PATH.lock for the life of the listener, so that of two daemons that start at once
@@ -26,26 +25,23 @@ static int lock_path(struct listener *listener, uid_t owner, gid_t group, char *
                      size_t error_size)
 {
     char *name = NULL;
+    int rc = -1;
 
     if (asprintf(&name, "%s.lock", listener->path) < 0) {
         snprintf(error, error_size, "no memory");
         return -1;
     }
     listener->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (listener->lock_fd == -1)
-        snprintf(error, error_size, "%s: %s", name, strerror(errno));
-    else if (flock(listener->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    if (listener->lock_fd != -1 && flock(listener->lock_fd, LOCK_EX | LOCK_NB) != 0)
         snprintf(error, error_size, "%s: another rblmilter holds it", name);
-        close(listener->lock_fd);
-        listener->lock_fd = -1;
-    } else if (geteuid() == 0 && fchown(listener->lock_fd, owner, group) != 0) {
-        /* the next one may be started as that user */
+    else if (listener->lock_fd == -1 ||
+             /* the next one may be started as that user */
+             (geteuid() == 0 && fchown(listener->lock_fd, owner, group) != 0))
         snprintf(error, error_size, "%s: %s", name, strerror(errno));
-        close(listener->lock_fd);
-        listener->lock_fd = -1;
-    }
+    else
+        rc = 0;
     free(name);
-    return listener->lock_fd == -1 ? -1 : 0;
+    return rc;
 }
 
 /* Whether someone listens there. Only "connection refused" says that nobody does. */
@@ -143,11 +139,6 @@ failed:
     listener->fd = -1;
     listener_close(listener);
     return -1;
-}
-
-int listener_listen(struct listener *listener)
-{
-    return listen(listener->fd, BACKLOG);
 }
 
 void listener_close(struct listener *listener)

@@ -19,9 +19,6 @@ struct listener {
 int listener_open(struct listener *listener, const char *path, uid_t owner, gid_t group,
                   char *error, size_t error_size);
 
-/* Lets clients connect. Returns 0, or -1 with errno set. */
-int listener_listen(struct listener *listener);
-
 /* Closes and removes it. A listener that is not open is fine. */
 void listener_close(struct listener *listener);
 

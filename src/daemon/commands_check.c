@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "control/protocol.h"
 #include "policy/session.h"
-#include "policy/subject.h"
 
 /* A message as it would come. NULL what is not known; texts as the MTA would hand them
  * over. */
@@ -28,11 +27,8 @@ struct message {
 static void fetch_reason(struct session *session, const struct dnsbl_lookup *l,
                          const struct wait *wait, char *out, size_t size)
 {
-    out[0] = '\0';
     lookups_forget(session->lookups, STAGE_EOM); /* the reason before */
-    if (lookups_start_reason(session->lookups, l, &session->envelope) != 0)
-        return;
-    lookups_wait_reason(session->lookups, wait);
+    lookups_fetch_reason(session->lookups, l, wait);
     lookups_reason(session->lookups, out, size);
     lookups_forget(session->lookups, STAGE_EOM);
 }

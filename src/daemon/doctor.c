@@ -14,8 +14,8 @@
 #include "control/protocol.h"
 #include "daemon/commands.h"
 #include "daemon/doctor_parts.h"
-#include "milter/endpoint.h"
 #include "milter/milter.h"
+#include "milter/socket.h"
 
 /* Of the DNS budget: it queries each list's test points. */
 #define DOCTOR_TOKENS 10

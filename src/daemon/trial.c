@@ -13,7 +13,7 @@
 #include "daemon/asking.h"
 #include "daemon/commands.h"
 #include "daemon/daemon.h"
-#include "dnsbl/list_state.h"
+#include "dnsbl/look.h"
 #include "dnsbl/list_stats.h"
 #include "dnsbl/query_name.h"
 #include "known/zones.h"

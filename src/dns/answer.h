@@ -2,8 +2,9 @@
 #ifndef DNS_ANSWER_H
 #define DNS_ANSWER_H
 
-/* What the DNS said to one question: immutable, counted by reference, shared by the
- * cache and all who asked. Any thread. */
+/* What name servers send: their packets, read; and what the DNS said to one query:
+ * immutable, counted by reference, shared by the cache and all who asked. Any thread,
+ * except where said. */
 
 #include <netinet/in.h>
 #include <stdatomic.h>
@@ -63,28 +64,69 @@ void dns_answer_unref(struct dns_answer *answer); /* NULL is fine */
 /* "found", "none", "timeout", … for logs and statistics. */
 const char *dns_status_name(enum dns_status status);
 
-/* What tells one question from another, for the cache and for the questions under way:
- * upstream, type and name in one row of octets, with their hash. Any thread. */
+/* --- packets from name servers (RFC 1035, negative answers RFC 2308) ---
+ *
+ * They are written by strangers: what does not fit the question is DNS_INVALID, never an
+ * answer. */
 
-#define DNS_NAME_MAX   253 /* RFC 1035: 255 octets on the wire */
-#define DNS_LABEL_MAX  63
-#define DNS_KEY_PREFIX 5 /* upstream and type */
+/* A negative answer without an SOA says nothing of its time (rbldnsd without $SOA). */
+#define REPLY_NO_SOA_TTL_S 60
 
-struct dns_key {
-    uint32_t hash;
-    uint16_t size; /* of octets in use; the name's end is beyond it */
-    uint64_t secret;
-    uint8_t octets[DNS_KEY_PREFIX + DNS_NAME_MAX + 1];
+struct reply {
+    enum dns_status status;
+    uint32_t ttl_s; /* found: the smallest of the records and of the CNAMEs before them;
+                       none: the SOA's, or REPLY_NO_SOA_TTL_S; else 0 */
+    unsigned cname_count; /* that were followed */
+    unsigned address_count;
+    struct in_addr addresses[DNS_ADDRESSES_MAX];
+    char text[DNS_TEXT_MAX + 1]; /* DNS_TXT, found */
 };
 
-/* Makes the key. secret goes into the hash, so that no stranger can choose names that
- * all fall together. Returns false for a name that must not be asked: anything but
- * letters, digits, "-" and "_" in labels of 1 to 63, or too long (a backslash would be
- * an escape to c-ares, no name at all the root). */
-bool dns_key_make(struct dns_key *key, uint64_t secret, uint32_t upstream,
-                  enum dns_type type, const char *name);
+/* Reads the packet as the answer to (type, name). CNAMEs are followed within it. */
+void reply_parse(const uint8_t *packet, size_t size, enum dns_type type, const char *name,
+                 struct reply *out);
 
-const char *dns_key_name(const struct dns_key *key);
-enum dns_type dns_key_type(const struct dns_key *key);
+/* Packets that came over UDP and answer nothing that we asked. c-ares drops them without
+ * a word, and all that is left to see is a query that waits; so a channel looks at each
+ * packet before c-ares does, and counts. */
+enum stray {
+    STRAY_GARBAGE,   /* no DNS response with one question that can be read */
+    STRAY_WRONG_ID,  /* the answer to an id that was never sent: a forger guesses */
+    STRAY_UNEXPECTED /* an id that was sent, but another question, or it was answered
+                        before: a late or second copy */
+};
+#define STRAY_COUNT 3
+
+/* "garbage", "wrong id", "unexpected", for statistics. Any thread. */
+const char *stray_name(enum stray stray);
+
+/* Counted since the start; the resolver's thread adds, any thread reads. */
+struct stray_counters {
+    atomic_uint_fast64_t by_kind[STRAY_COUNT];
+};
+
+/* As many ids as a channel sends in its life (UPSTREAM_CHANNEL_ASKS), and some more. */
+#define STRAY_IDS_MAX 128
+
+/* What one channel has sent, and what it reads now; zeroed at its begin. It and all that
+ * follows belong to the resolver's thread. */
+struct stray_watch {
+    uint16_t ids[STRAY_IDS_MAX]; /* the latest ones that were sent, in a ring */
+    unsigned sent;
+    unsigned fitting; /* of this reading: packets that c-ares should take */
+    unsigned taken;   /* and questions that ended */
+};
+
+/* A question leaves over UDP, for the first time or again. */
+void stray_sent(struct stray_watch *watch, const uint8_t *packet, size_t size);
+
+/* A reading from a socket begins, and ends. */
+void stray_reading(struct stray_watch *watch);
+void stray_read(struct stray_watch *watch, struct stray_counters *counters);
+
+/* Within it: a packet came over UDP; c-ares ended a question. */
+void stray_came(struct stray_watch *watch, const uint8_t *packet, size_t size,
+                struct stray_counters *counters);
+void stray_taken(struct stray_watch *watch);
 
 #endif

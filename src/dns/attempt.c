@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "dns/query_parts.h"
-#include "dns/reply.h"
 
 #define QUICK_MS          10   /* an answer that arrives by then is of a server nearby */
 #define LINGER_MS         1000 /* for answers just too late: the cache wants them */
@@ -14,11 +13,6 @@
 #define ERROR_ROUNDS      2   /* an error is final after so many more: */
 #define ERROR_FIRST_MS    250 /* so much later, and then twice that */
 #define RESERVED_ATTEMPTS 2   /* for when a server comes back */
-
-static void count(atomic_uint_fast64_t *counter)
-{
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
 
 static struct attempt *free_attempt(struct dns_query *q)
 {
@@ -50,17 +44,6 @@ int query_first_retry_ms(const struct dns_query *q)
     return q->retry_ms > 0 && q->retry_ms < timeout_ms ? q->retry_ms : timeout_ms;
 }
 
-/* When a server that stays silent is followed by the next attempt. */
-static int64_t after_silence_ms(const struct dns_query *q, int64_t now_ms)
-{
-    const struct resolver_settings *s = &q->queries->settings;
-    unsigned most = (unsigned)s->attempts * (unsigned)atomic_load(&q->upstream->count);
-
-    if (q->sends > most)
-        return INT64_MAX;
-    return now_ms + (q->sends == 1 ? query_first_retry_ms(q) : s->timeout_ms);
-}
-
 static void on_attempt(struct channel_query *query, enum dns_status failure,
                        const uint8_t *packet, size_t size);
 
@@ -68,14 +51,16 @@ static void on_attempt(struct channel_query *query, enum dns_status failure,
 static void send_to(struct dns_query *q, int server, int64_t now_ms)
 {
     struct queries *qs = q->queries;
+    const struct resolver_settings *s = &qs->settings;
+    unsigned most = (unsigned)s->attempts * (unsigned)atomic_load(&q->upstream->count);
     struct attempt *a = free_attempt(q);
     struct channel *channel;
 
-    q->next_ms = now_ms + qs->settings.timeout_ms;
+    q->next_ms = now_ms + s->timeout_ms;
     if (a == NULL)
         return; /* enough are on their way */
     channel = spend(q) ? upstream_channel(q->upstream, server, qs->channels,
-                                          qs->settings.deadline_ms + LINGER_MS, now_ms)
+                                          s->deadline_ms + LINGER_MS, now_ms)
                        : NULL;
     if (channel == NULL) {
         if (q->holds == 1)
@@ -88,7 +73,9 @@ static void send_to(struct dns_query *q, int server, int64_t now_ms)
     q->sends++;
     q->server = server;
     q->sent_ms = now_ms;
-    q->next_ms = after_silence_ms(q, now_ms);
+    q->next_ms = INT64_MAX; /* while it stays silent */
+    if (q->sends <= most)
+        q->next_ms = now_ms + (q->sends == 1 ? query_first_retry_ms(q) : s->timeout_ms);
     qs->credit--;
     count(&qs->asked);
     channel_ask(channel, dns_key_type(&q->key), dns_key_name(&q->key), &a->query);
@@ -116,7 +103,7 @@ static void try_next(struct dns_query *q, int server, bool unreachable, int64_t 
     }
     q->tried = 0;
     if (q->said != NULL && (q->flags & DNS_ONCE || q->rounds >= ERROR_ROUNDS)) {
-        query_close_failed(q, q->said);
+        query_close_failed(q, dns_answer_ref(q->said));
     } else if (q->said != NULL) {
         q->next_ms = now_ms + ((int64_t)ERROR_FIRST_MS << q->rounds);
         q->rounds++;
@@ -141,20 +128,13 @@ static void take_error(struct dns_query *q, int server, struct dns_answer *error
     try_next(q, server, false, now_ms);
 }
 
-static uint32_t bounded(uint32_t ttl_s, int min_s, int max_s)
-{
-    if (ttl_s < (uint32_t)min_s)
-        ttl_s = (uint32_t)min_s;
-    return ttl_s > (uint32_t)max_s ? (uint32_t)max_s : ttl_s;
-}
-
 /* Returns NULL without memory. */
 static struct dns_answer *answer_of(const struct reply *reply,
                                     const struct resolver_settings *settings, bool text)
 {
     bool found = reply->status == DNS_FOUND;
-    uint32_t ttl_s = bounded(reply->ttl_s, settings->min_ttl_s,
-                             found ? settings->max_ttl_s : settings->negative_ttl_s);
+    uint32_t least_s = (uint32_t)settings->min_ttl_s, ttl_s = reply->ttl_s;
+    uint32_t most_s = (uint32_t)(found ? settings->max_ttl_s : settings->negative_ttl_s);
     struct dns_answer *answer = dns_answer_new(reply->status, reply->address_count,
                                                found && text ? reply->text : NULL);
 
@@ -162,6 +142,10 @@ static struct dns_answer *answer_of(const struct reply *reply,
         return NULL;
     memcpy(answer->addresses, reply->addresses,
            reply->address_count * sizeof reply->addresses[0]);
+    if (ttl_s < least_s)
+        ttl_s = least_s;
+    if (ttl_s > most_s)
+        ttl_s = most_s;
     answer->came_ms = clock_ms();
     answer->expires_ms = answer->came_ms + (int64_t)ttl_s * 1000;
     return answer;
@@ -195,17 +179,6 @@ static void take_answer(struct dns_query *q, int server, const struct reply *rep
     dns_answer_unref(answer);
 }
 
-/* A packet came: gives back the credit, and learns whether a server is near. */
-static void note_packet(struct dns_query *q, int server, int64_t now_ms)
-{
-    struct queries *qs = q->queries;
-
-    qs->credit++;
-    if (now_ms - q->sent_ms <= QUICK_MS)
-        qs->quick_ms = now_ms;
-    upstream_heard(q->upstream, server, now_ms);
-}
-
 /* What a failure of an attempt means for a query that somebody waits for. */
 static void take_failure(struct dns_query *q, int server, enum dns_status failure,
                          bool has_packet, int64_t now_ms)
@@ -236,7 +209,10 @@ static void on_attempt(struct channel_query *query, enum dns_status failure,
 
     a->live = false; /* its hold is ours until the end */
     if (packet != NULL) {
-        note_packet(q, a->server, now_ms);
+        q->queries->credit++;
+        if (now_ms - q->sent_ms <= QUICK_MS)
+            q->queries->quick_ms = now_ms;
+        upstream_heard(q->upstream, a->server, now_ms);
         reply_parse(packet, size, dns_key_type(&q->key), dns_key_name(&q->key), &reply);
         if (reply.cname_count > 0)
             count(&q->queries->cnames);
@@ -250,16 +226,11 @@ static void on_attempt(struct channel_query *query, enum dns_status failure,
     query_release(q);
 }
 
-static int server_for(const struct dns_query *q, int64_t now_ms)
+void query_send(struct dns_query *q, int64_t now_ms)
 {
     int server = upstream_pick(q->upstream, q->tried);
 
-    return server >= 0 ? server : upstream_usual(q->upstream, now_ms);
-}
-
-void query_send(struct dns_query *q, int64_t now_ms)
-{
-    send_to(q, server_for(q, now_ms), now_ms);
+    send_to(q, server >= 0 ? server : upstream_usual(q->upstream, now_ms), now_ms);
 }
 
 void query_send_when_due(struct dns_query *q, int64_t now_ms)

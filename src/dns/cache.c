@@ -2,6 +2,7 @@
 #include "dns/cache.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,21 +36,94 @@ struct cache {
     struct shard shards[SHARD_COUNT];
 };
 
+/* --- keys --- */
+
+#define LETTER(upper, lower) [upper] = lower, [lower] = lower
+
+/* What stands in a label, in lower case; 0 for all else. A table, as every question comes
+ * by here. */
+static const uint8_t label_octets[256] = {
+    LETTER('A', 'a'), LETTER('B', 'b'), LETTER('C', 'c'), LETTER('D', 'd'),
+    LETTER('E', 'e'), LETTER('F', 'f'), LETTER('G', 'g'), LETTER('H', 'h'),
+    LETTER('I', 'i'), LETTER('J', 'j'), LETTER('K', 'k'), LETTER('L', 'l'),
+    LETTER('M', 'm'), LETTER('N', 'n'), LETTER('O', 'o'), LETTER('P', 'p'),
+    LETTER('Q', 'q'), LETTER('R', 'r'), LETTER('S', 's'), LETTER('T', 't'),
+    LETTER('U', 'u'), LETTER('V', 'v'), LETTER('W', 'w'), LETTER('X', 'x'),
+    LETTER('Y', 'y'), LETTER('Z', 'z'), ['0'] = '0',      ['1'] = '1',
+    ['2'] = '2',      ['3'] = '3',      ['4'] = '4',      ['5'] = '5',
+    ['6'] = '6',      ['7'] = '7',      ['8'] = '8',      ['9'] = '9',
+    ['-'] = '-',      ['_'] = '_',
+};
+
+/* Copies a name that may be asked. Returns its length, or 0. */
+static size_t copy_name(const char *name, uint8_t out[static DNS_NAME_MAX + 1])
+{
+    const uint8_t *in = (const uint8_t *)name;
+    size_t size = 0;
+
+    for (;;) {
+        size_t label = size;
+
+        while (size < DNS_NAME_MAX && label_octets[in[size]] != 0) {
+            out[size] = label_octets[in[size]];
+            size++;
+        }
+        if (size == label || size - label > DNS_LABEL_MAX)
+            return 0;
+        if (in[size] == '\0') {
+            out[size] = '\0';
+            return size;
+        }
+        if (in[size] != '.' || size == DNS_NAME_MAX)
+            return 0;
+        out[size++] = '.';
+    }
+}
+
+bool dns_key_make(struct dns_key *key, uint64_t secret, uint32_t upstream,
+                  enum dns_type type, const char *name)
+{
+    size_t size = copy_name(name, key->octets + DNS_KEY_PREFIX);
+
+    if (size == 0)
+        return false;
+    memcpy(key->octets, &upstream, sizeof upstream);
+    key->octets[sizeof upstream] = (uint8_t)type;
+    key->size = (uint16_t)(DNS_KEY_PREFIX + size);
+    key->secret = secret;
+    _Static_assert(offsetof(struct dns_key, octets) ==
+                       offsetof(struct dns_key, secret) + sizeof(uint64_t),
+                   "the secret is hashed together with the octets behind it");
+    const uint8_t *hashed = (const uint8_t *)key + offsetof(struct dns_key, secret);
+    HASH_JEN(hashed, sizeof key->secret + key->size, key->hash);
+    return true;
+}
+
+const char *dns_key_name(const struct dns_key *key)
+{
+    return (const char *)key->octets + DNS_KEY_PREFIX;
+}
+
+enum dns_type dns_key_type(const struct dns_key *key)
+{
+    return (enum dns_type)key->octets[DNS_KEY_PREFIX - 1];
+}
+
+/* --- shards --- */
+
 /* uthash takes its bucket from the low bits, so the shard is in the high ones. */
 static struct shard *shard_of(struct cache *cache, const struct dns_key *key)
 {
     return &cache->shards[key->hash >> (32 - SHARD_BITS)];
 }
 
-static size_t answer_bytes(const struct dns_answer *answer)
-{
-    return sizeof *answer + answer->address_count * sizeof answer->addresses[0] +
-           (answer->text != NULL ? strlen(answer->text) + 1 : 0) + MALLOC_BYTES;
-}
-
 static size_t entry_bytes(const struct entry *entry)
 {
-    return sizeof *entry + entry->hh.keylen + MALLOC_BYTES + answer_bytes(entry->answer);
+    const struct dns_answer *answer = entry->answer;
+
+    return sizeof *entry + entry->hh.keylen + MALLOC_BYTES + sizeof *answer +
+           answer->address_count * sizeof answer->addresses[0] +
+           (answer->text != NULL ? strlen(answer->text) + 1 : 0) + MALLOC_BYTES;
 }
 
 static struct entry *shard_find(struct shard *shard, const struct dns_key *key)
@@ -120,7 +194,7 @@ drop:
     free(entry);
 }
 
-static void cache_set_limits(struct cache *cache, size_t limit)
+void cache_resize(struct cache *cache, size_t limit)
 {
     for (size_t i = 0; i < SHARD_COUNT; i++) {
         struct shard *shard = &cache->shards[i];
@@ -141,7 +215,7 @@ struct cache *cache_new(size_t limit)
     memset(cache, 0, sizeof *cache);
     for (size_t i = 0; i < SHARD_COUNT; i++)
         pthread_mutex_init(&cache->shards[i].lock, NULL);
-    cache_set_limits(cache, limit);
+    cache_resize(cache, limit);
     return cache;
 }
 
@@ -155,30 +229,8 @@ void cache_free(struct cache *cache)
     free(cache);
 }
 
-void cache_resize(struct cache *cache, size_t limit)
-{
-    cache_set_limits(cache, limit);
-}
-
-struct dns_answer *cache_get(struct cache *cache, const struct dns_key *key,
-                             int64_t now_ms)
-{
-    struct shard *shard = shard_of(cache, key);
-    struct dns_answer *answer = NULL;
-
-    pthread_mutex_lock(&shard->lock);
-    struct entry *entry = shard_find(shard, key);
-    if (entry != NULL && entry->answer->expires_ms > now_ms) {
-        answer = dns_answer_ref(entry->answer);
-        entry->used = true;
-        shard->hits++;
-    }
-    pthread_mutex_unlock(&shard->lock);
-    return answer;
-}
-
-struct dns_answer *cache_get_ended(struct cache *cache, const struct dns_key *key,
-                                   int64_t since_ms)
+static struct dns_answer *get(struct cache *cache, const struct dns_key *key,
+                              int64_t since_ms, bool is_hit)
 {
     struct shard *shard = shard_of(cache, key);
     struct dns_answer *answer = NULL;
@@ -188,9 +240,22 @@ struct dns_answer *cache_get_ended(struct cache *cache, const struct dns_key *ke
     if (entry != NULL && entry->answer->expires_ms > since_ms) {
         answer = dns_answer_ref(entry->answer);
         entry->used = true;
+        shard->hits += is_hit;
     }
     pthread_mutex_unlock(&shard->lock);
     return answer;
+}
+
+struct dns_answer *cache_get(struct cache *cache, const struct dns_key *key,
+                             int64_t now_ms)
+{
+    return get(cache, key, now_ms, true);
+}
+
+struct dns_answer *cache_get_ended(struct cache *cache, const struct dns_key *key,
+                                   int64_t since_ms)
+{
+    return get(cache, key, since_ms, false);
 }
 
 void cache_put(struct cache *cache, const struct dns_key *key, struct dns_answer *answer)
@@ -205,30 +270,22 @@ void cache_put(struct cache *cache, const struct dns_key *key, struct dns_answer
     pthread_mutex_unlock(&shard->lock);
 }
 
-/* Frees entries that are in no table any more, in their order of arrival. */
-static void free_entries(struct entry *entry)
-{
-    while (entry != NULL) {
-        struct entry *next = entry->hh.next;
-
-        dns_answer_unref(entry->answer);
-        free(entry);
-        entry = next;
-    }
-}
-
 void cache_flush(struct cache *cache)
 {
     for (size_t i = 0; i < SHARD_COUNT; i++) {
         struct shard *shard = &cache->shards[i];
 
         pthread_mutex_lock(&shard->lock);
-        struct entry *all = shard->entries;
+        struct entry *entry = shard->entries, *next;
         HASH_CLEAR(hh, shard->entries); /* frees the table, not the entries */
         shard->hand = NULL;
         shard->count = shard->bytes = 0;
         pthread_mutex_unlock(&shard->lock);
-        free_entries(all);
+        for (; entry != NULL; entry = next) { /* in their order of arrival */
+            next = entry->hh.next;
+            dns_answer_unref(entry->answer);
+            free(entry);
+        }
     }
 }
 

@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "dns/upstream.h"
+#include "config/endpoints.h"
 
 /* c-ares 1.32 and later shortens the time of an attempt by what it has seen of a server,
  * down to 250 ms, and forgets the query then; but a caching resolver is quick except for
@@ -220,44 +220,10 @@ static ares_ssize_t on_send(ares_socket_t fd, const struct iovec *parts, int cou
     return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-static void log_servers_error(const char *servers, int rc)
-{
-    static struct log_limit limit;
-    unsigned held_back;
-
-    if (rc != ARES_SUCCESS && log_limit_pass(&limit, 60000, &held_back))
-        log_error("resolver: servers=\"%s\" error=\"%s\" held-back=%u", servers,
-                  ares_strerror(rc), held_back);
-}
-
-size_t channel_servers(const char *servers, char (*out)[CHANNEL_SERVER_SIZE], size_t most)
-{
-    char dropped[256], one[CHANNEL_SERVER_SIZE];
-    size_t count = 0;
-
-    if (servers[0] == '\0')
-        return resolv_conf_servers(RESOLV_CONF, out, most, dropped, sizeof dropped);
-    while (*servers != '\0' && count < most) {
-        size_t length = strcspn(servers, ",");
-
-        if (length >= sizeof one)
-            return 0;
-        memcpy(one, servers, length);
-        one[length] = '\0';
-        if (server_canonical(one, out[count]) != 0) {
-            log_servers_error(one, ARES_EBADSTR);
-            return 0;
-        }
-        count++;
-        servers += length + (servers[length] == ',');
-    }
-    return count;
-}
-
 /* c-ares 1.18 knows no interfaces: the channel keeps it, and adds it when it connects. */
 static int set_server(struct channel *channel, const char *server)
 {
-    char text[CHANNEL_SERVER_SIZE], *percent, *end;
+    char text[ENDPOINT_SIZE], *percent, *end;
 
     if (!text_copy(server, text, sizeof text))
         return ARES_EBADSTR;
@@ -314,7 +280,9 @@ static int init_ares(struct channel *channel, const char *server, int life_ms)
 
 struct channel *channel_new(struct channel_set *set, const char *server, int life_ms)
 {
+    static struct log_limit limit;
     struct channel *channel = calloc(1, sizeof *channel);
+    unsigned held_back;
 
     if (channel == NULL)
         return NULL;
@@ -322,7 +290,9 @@ struct channel *channel_new(struct channel_set *set, const char *server, int lif
     TAILQ_INSERT_TAIL(&set->all, channel, link);
     int rc = init_ares(channel, server, life_ms);
     if (rc != ARES_SUCCESS) {
-        log_servers_error(server, rc);
+        if (log_limit_pass(&limit, 60000, &held_back))
+            log_error("resolver: servers=\"%s\" error=\"%s\" held-back=%u", server,
+                      ares_strerror(rc), held_back);
         channel_free(channel);
         return NULL;
     }

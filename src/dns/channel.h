@@ -13,7 +13,6 @@
 
 #include "base/ipaddr.h"
 #include "dns/answer.h"
-#include "dns/stray.h"
 
 /* c-ares as a whole, once per resolver. Returns 0, or -1. Any thread. */
 int channel_library_init(void);
@@ -51,13 +50,6 @@ void channel_set_tick(struct channel_set *set);
  * linger_ms ago: c-ares goes on for long with servers that are dead, when nobody waits
  * any more. Not from done. */
 void channel_set_reap(struct channel_set *set, int64_t now_ms, int linger_ms);
-
-/* The servers that a text names, or /etc/resolv.conf's for "", as "127.0.0.1:53" and
- * "[::1]:53": writes up to most of them. Returns their number; 0 where the text cannot be
- * read or there is no memory, which is logged. */
-#define CHANNEL_SERVER_SIZE ENDPOINT_SIZE
-size_t channel_servers(const char *servers, char (*out)[CHANNEL_SERVER_SIZE],
-                       size_t most);
 
 /* A channel to one server. life_ms is how long it waits for an answer; it never sends a
  * query again by itself (but see ATTEMPTS_ADAPTIVE). Returns NULL without memory, or

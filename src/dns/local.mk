@@ -4,7 +4,5 @@ librblmilter_a_SOURCES += \
 	src/dns/cache.c src/dns/cache.h \
 	src/dns/channel.c src/dns/channel.h \
 	src/dns/query.c src/dns/query.h \
-	src/dns/reply.c src/dns/reply.h \
 	src/dns/resolver.c src/dns/resolver.h \
-	src/dns/stray.c src/dns/stray.h \
 	src/dns/upstream.c src/dns/upstream.h

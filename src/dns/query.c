@@ -7,11 +7,6 @@
 #include "base/clock.h"
 #include "dns/query_parts.h"
 
-static void count(atomic_uint_fast64_t *counter)
-{
-    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
-
 void queries_init(struct queries *qs, struct channel_set *channels, struct cache *cache)
 {
     *qs = (struct queries){.channels = channels, .cache = cache, .quick_ms = clock_ms()};
@@ -126,7 +121,8 @@ struct dns_answer *queries_stale_or(struct queries *qs, const struct dns_key *ke
         stale = dns_answer_stale(ended);
     dns_answer_unref(ended);
     if (stale == NULL)
-        return dns_answer_ref(failure);
+        return failure;
+    dns_answer_unref(failure);
     count(&qs->stale);
     return stale;
 }
@@ -158,7 +154,7 @@ void query_close_with(struct dns_query *q, struct dns_answer *answer)
     call_waiters(q, first, answer);
 }
 
-/* The failure, or what is known from before; the caller's reference. */
+/* The failure, which it takes over, or what is known from before; the caller's reference. */
 static struct dns_answer *failed_answer(struct dns_query *q, struct dns_answer *failure)
 {
     struct queries *qs = q->queries;
@@ -167,7 +163,7 @@ static struct dns_answer *failed_answer(struct dns_query *q, struct dns_answer *
                                            : &qs->by_status[failure->status]);
     /* who does not want the cache wants to know how the servers are */
     if (q->flags & (DNS_AGAIN | DNS_PRIVATE))
-        return dns_answer_ref(failure);
+        return failure;
     return queries_stale_or(qs, &q->key, qs->settings.stale_ttl_s, failure);
 }
 
@@ -181,10 +177,7 @@ void query_close_failed(struct dns_query *q, struct dns_answer *failure)
 
 void query_close_status(struct dns_query *q, enum dns_status status)
 {
-    struct dns_answer *failure = dns_answer_failure(status);
-
-    query_close_failed(q, failure);
-    dns_answer_unref(failure);
+    query_close_failed(q, dns_answer_failure(status));
 }
 
 /* Whether an equal query is under way: then it has our waiter too. One that has waited in
@@ -222,16 +215,14 @@ void query_leave_out(struct queries *qs, struct dns_query *q)
 static struct dns_answer *known_answer(struct queries *qs, struct dns_query *q,
                                        int64_t now_ms)
 {
-    struct dns_answer *answer = NULL, *failure;
+    struct dns_answer *answer = NULL;
 
     if (!(q->flags & DNS_AGAIN))
         answer = cache_get(qs->cache, &q->key, now_ms);
     if (answer == NULL &&
         upstream_is_gone(q->upstream, now_ms, qs->settings.deadline_ms)) {
-        failure = dns_answer_failure(DNS_UNREACHABLE);
         q->servers_failed = true;
-        answer = failed_answer(q, failure);
-        dns_answer_unref(failure);
+        answer = failed_answer(q, dns_answer_failure(DNS_UNREACHABLE));
     }
     return answer;
 }
@@ -300,21 +291,14 @@ void queries_send_waiting(struct queries *qs, int64_t now_ms)
 /* What to say where the time is over. */
 static struct dns_answer *overdue_answer(struct dns_query *q)
 {
-    struct dns_answer *failure, *answer;
+    bool is_away = resolver_is_away(q->upstream);
 
-    if (upstream_is_away(q->upstream))
-        q->servers_failed = true;
+    q->servers_failed |= is_away;
     if (q->said != NULL)
-        failure = dns_answer_ref(q->said);
-    else if (q->sent_ms == 0)
-        failure = dns_answer_failure(DNS_NOT_ASKED);
-    else if (upstream_is_away(q->upstream))
-        failure = dns_answer_failure(DNS_UNREACHABLE);
-    else
-        failure = dns_answer_failure(DNS_TIMEOUT);
-    answer = failed_answer(q, failure);
-    dns_answer_unref(failure);
-    return answer;
+        return failed_answer(q, dns_answer_ref(q->said));
+    if (q->sent_ms == 0)
+        return failed_answer(q, dns_answer_failure(DNS_NOT_ASKED));
+    return failed_answer(q, dns_answer_failure(is_away ? DNS_UNREACHABLE : DNS_TIMEOUT));
 }
 
 /* Ends the lookups whose time is over, and the query with the last of them. */

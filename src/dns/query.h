@@ -104,7 +104,7 @@ void queries_tick(struct queries *queries, int64_t now_ms);
 void queries_end(struct queries *queries);
 
 /* What is given in place of an answer: one that has ended but may serve still, or the
- * failure. The caller's reference. Any thread. */
+ * failure, whose reference it takes over. The caller's reference. Any thread. */
 struct dns_answer *queries_stale_or(struct queries *queries, const struct dns_key *key,
                                     int stale_ttl_s, struct dns_answer *failure);
 

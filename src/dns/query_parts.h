@@ -7,12 +7,19 @@
 
 #include "dns/query.h"
 
+/* Adds one to a counter of queries. */
+static inline void count(atomic_uint_fast64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
 /* A query that is over lives until nobody up the stack, and no packet, holds it. */
 void query_hold(struct dns_query *q);
 void query_release(struct dns_query *q);
 
 /* End it for all who wait: with an answer; with a failure, or what is known from before.
- * The caller holds it, and keeps its reference of the answer. */
+ * The caller holds it; it keeps its reference of the answer, and gives up that of the
+ * failure. */
 void query_close_with(struct dns_query *q, struct dns_answer *answer);
 void query_close_failed(struct dns_query *q, struct dns_answer *failure);
 void query_close_status(struct dns_query *q, enum dns_status status);

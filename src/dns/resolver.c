@@ -146,16 +146,6 @@ static void tick(struct resolver *r, int64_t now_ms)
     channel_set_reap(&r->channels, now_ms, r->queries.settings.deadline_ms + LINGER_MS);
 }
 
-/* Whether a server is being probed, or to be. */
-static bool has_server_away(struct resolver *r)
-{
-    for (struct upstream *u = first_upstream(r); u != NULL; u = TAILQ_NEXT(u, link))
-        for (size_t i = 0; i < atomic_load(&u->count); i++)
-            if (u->servers[i].probing || atomic_load(&u->servers[i].away_ms) != 0)
-                return true;
-    return false;
-}
-
 /* How long nothing can happen but by a socket or a new query. */
 static int idle_ms(struct resolver *r, int64_t now_ms)
 {
@@ -163,7 +153,13 @@ static int idle_ms(struct resolver *r, int64_t now_ms)
 
     if (queries_lack_credit(&r->queries))
         return burst_in_ms > 0 ? (int)burst_in_ms : 0;
-    return r->queries.held > 0 || has_server_away(r) ? TICK_MS : -1;
+    if (r->queries.held > 0)
+        return TICK_MS;
+    for (struct upstream *u = first_upstream(r); u != NULL; u = TAILQ_NEXT(u, link))
+        for (size_t i = 0; i < atomic_load(&u->count); i++)
+            if (u->servers[i].probing || atomic_load(&u->servers[i].away_ms) != 0)
+                return TICK_MS; /* one is being probed, or to be */
+    return -1;
 }
 
 static void wait_for_sockets(struct resolver *r, int timeout_ms)
@@ -339,19 +335,6 @@ static bool hand_over(struct resolver *r, struct dns_query *q, int64_t now_ms)
     return taken;
 }
 
-/* A stale answer, or that nothing was asked. */
-static struct dns_answer *stale_or_nothing(struct resolver *r, const struct dns_key *key)
-{
-    struct dns_answer *failure = dns_answer_failure(DNS_NOT_ASKED), *answer;
-
-    pthread_mutex_lock(&r->lock);
-    int stale_ttl_s = r->settings.stale_ttl_s;
-    pthread_mutex_unlock(&r->lock);
-    answer = queries_stale_or(&r->queries, key, stale_ttl_s, failure);
-    dns_answer_unref(failure);
-    return answer;
-}
-
 struct dns_answer *resolver_query(struct resolver *r, struct upstream *upstream,
                                   enum dns_type type, const char *name, unsigned flags,
                                   struct dns_lookup *lookup)
@@ -367,8 +350,13 @@ struct dns_answer *resolver_query(struct resolver *r, struct upstream *upstream,
         answer = cache_get(r->cache, &key, now_ms);
     if (answer != NULL)
         return answer;
-    if (flags & DNS_CACHE_ONLY)
-        return stale_or_nothing(r, &key);
+    if (flags & DNS_CACHE_ONLY) {
+        pthread_mutex_lock(&r->lock);
+        int stale_ttl_s = r->settings.stale_ttl_s;
+        pthread_mutex_unlock(&r->lock);
+        return queries_stale_or(&r->queries, &key, stale_ttl_s,
+                                dns_answer_failure(DNS_NOT_ASKED));
+    }
     q = query_new(&r->queries, upstream, &key, flags, lookup);
     if (q != NULL && hand_over(r, q, now_ms))
         return NULL;
@@ -410,7 +398,7 @@ struct upstream *resolver_upstream(struct resolver *r, const char *servers)
 
 bool resolver_is_away(const struct upstream *upstream)
 {
-    return upstream_is_away(upstream);
+    return upstream_is_gone(upstream, INT64_MAX, 0);
 }
 
 int64_t resolver_back_ms(const struct upstream *upstream)

@@ -19,7 +19,6 @@
 #include <stdint.h>
 
 #include "dns/answer.h"
-#include "dns/stray.h"
 
 struct resolver;
 

@@ -56,17 +56,75 @@ void upstream_free(struct upstream *upstream)
     free(upstream);
 }
 
+size_t resolv_conf_servers(const char *path, char (*out)[ENDPOINT_SIZE], size_t most,
+                           char *dropped, size_t size)
+{
+    struct buffer left = buffer_over(dropped, size);
+    FILE *file = fopen(path, "re");
+    char line[512], server[128];
+    size_t count = 0, number = 0;
+
+    dropped[0] = '\0';
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        number++;
+        if (sscanf(line, " nameserver %127s", server) != 1)
+            continue;
+        if (count < most && server_canonical(server, out[count]) == 0)
+            count++;
+        else
+            buffer_add(&left, "%sline %zu: %s", left.used > 0 ? ", " : "", number,
+                       server);
+    }
+    if (file != NULL)
+        fclose(file);
+    if (count == 0 && most > 0 && server_canonical("127.0.0.1", out[0]) == 0)
+        count = 1;
+    return count;
+}
+
+/* The servers that a text names, or /etc/resolv.conf's for "". Returns their number; 0 where
+ * the text cannot be read, which is logged. */
+static size_t servers_of(const char *text, char (*out)[ENDPOINT_SIZE])
+{
+    static struct log_limit limit;
+    char dropped[256], one[ENDPOINT_SIZE];
+    unsigned held_back;
+    size_t count = 0;
+
+    if (text[0] == '\0')
+        return resolv_conf_servers(RESOLV_CONF, out, UPSTREAM_SERVERS, dropped,
+                                   sizeof dropped);
+    while (*text != '\0' && count < UPSTREAM_SERVERS) {
+        size_t length = strcspn(text, ",");
+
+        if (length >= sizeof one)
+            return 0;
+        memcpy(one, text, length);
+        one[length] = '\0';
+        if (server_canonical(one, out[count]) != 0) {
+            if (log_limit_pass(&limit, 60000, &held_back))
+                log_error("resolver: servers=\"%s\" error=\"Misformatted string\" "
+                          "held-back=%u",
+                          one, held_back);
+            return 0;
+        }
+        count++;
+        text += length + (text[length] == ',');
+    }
+    return count;
+}
+
 void upstream_read_servers(struct upstream *upstream, int64_t now_ms,
                            pthread_mutex_t *lock)
 {
-    char read[UPSTREAM_SERVERS][CHANNEL_SERVER_SIZE];
+    char read[UPSTREAM_SERVERS][ENDPOINT_SIZE];
     size_t count = atomic_load(&upstream->count);
 
     if (count > 0 && (upstream->text[0] != '\0' ||
                       now_ms - upstream->read_ms < UPSTREAM_CHANNEL_AGE_MS))
         return;
     upstream->read_ms = now_ms;
-    count = channel_servers(upstream->text, read, UPSTREAM_SERVERS);
+    count = servers_of(upstream->text, read);
     if (count == 0)
         return; /* logged; those known so far stay */
     for (size_t i = 0; i < count; i++) {
@@ -119,11 +177,6 @@ bool upstream_is_gone(const struct upstream *upstream, int64_t now_ms, int ms)
             return false;
     }
     return count > 0;
-}
-
-bool upstream_is_away(const struct upstream *upstream)
-{
-    return upstream_is_gone(upstream, INT64_MAX, 0);
 }
 
 struct channel *upstream_channel(struct upstream *upstream, int index,
@@ -231,30 +284,4 @@ void upstream_tick(struct upstream *upstream, struct channel_set *set, int64_t n
         if (!server->probing && (away ? now_ms >= server->probe_at_ms : silent))
             probe(server, set);
     }
-}
-
-size_t resolv_conf_servers(const char *path, char (*out)[ENDPOINT_SIZE], size_t most,
-                           char *dropped, size_t size)
-{
-    struct buffer left = buffer_over(dropped, size);
-    FILE *file = fopen(path, "re");
-    char line[512], server[128];
-    size_t count = 0, number = 0;
-
-    dropped[0] = '\0';
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        number++;
-        if (sscanf(line, " nameserver %127s", server) != 1)
-            continue;
-        if (count < most && server_canonical(server, out[count]) == 0)
-            count++;
-        else
-            buffer_add(&left, "%sline %zu: %s", left.used > 0 ? ", " : "", number,
-                       server);
-    }
-    if (file != NULL)
-        fclose(file);
-    if (count == 0 && most > 0 && server_canonical("127.0.0.1", out[0]) == 0)
-        count = 1;
-    return count;
 }

@@ -26,7 +26,7 @@
 #define UPSTREAM_CHANNEL_AGE_MS 4000
 
 struct server {
-    char address[CHANNEL_SERVER_SIZE]; /* written under the resolver's lock */
+    char address[ENDPOINT_SIZE]; /* written under the resolver's lock */
     atomic_int_fast64_t away_ms; /* since when it answers nothing; 0: it answers. Any
                                     thread reads it */
     int64_t unanswered_ms;       /* the first query sent since its last packet; 0: none */
@@ -75,8 +75,7 @@ int upstream_pick(const struct upstream *upstream, unsigned tried);
  * others say in its place is theirs. */
 int upstream_usual(const struct upstream *upstream, int64_t now_ms);
 
-/* Whether no server answers; for longer than ms. Any thread. */
-bool upstream_is_away(const struct upstream *upstream);
+/* Whether no server has answered for longer than ms. Any thread. */
 bool upstream_is_gone(const struct upstream *upstream, int64_t now_ms, int ms);
 
 /* A channel to the server, for a query that is about to leave. NULL if there is none to

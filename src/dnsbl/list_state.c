@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dnsbl/list_state.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "dnsbl/query_name.h"
-#include "dnsbl/result.h"
 
 #define DAY_S      86400
 #define QUOTA_WARN 80 /* per cent */
@@ -56,18 +53,6 @@ struct list_half *list_state_half(struct list_state *state, bool ipv6)
                           atomic_load_explicit(&state->ipv6_known, memory_order_relaxed)];
 }
 
-/* A list that lies may have begun before it was found out; one that is empty says "not
- * listed" of everybody, and what it listed before still holds. */
-static void void_answers(struct list_half *half, enum health was, enum health to)
-{
-    bool lies = was == HEALTH_LYING || to == HEALTH_LYING;
-
-    if (lies)
-        atomic_store(&half->listed_from_ms, clock_ms());
-    if (lies || was == HEALTH_EMPTY || to == HEALTH_EMPTY)
-        atomic_store(&half->unlisted_from_ms, clock_ms());
-}
-
 static void log_change(const struct list_state *state, const struct list_half *half,
                        enum health was, enum health to, const char *why)
 {
@@ -88,6 +73,7 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
 {
     enum health was = atomic_load(&half->health);
     enum health shown = was == HEALTH_UNCHECKED ? half->before : was;
+    bool lies = was == HEALTH_LYING || to == HEALTH_LYING;
 
     if (to != HEALTH_UNCHECKED)
         atomic_store(&half->held, false);
@@ -97,7 +83,12 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
         half->before = HEALTH_UNCHECKED;
         if (to != shown || half->since == 0)
             half->since = time(NULL);
-        void_answers(half, was, to);
+        /* A list that lies may have begun before it was found out; one that is empty says
+         * "not listed" of everybody, and what it listed before still holds. */
+        if (lies)
+            atomic_store(&half->listed_from_ms, clock_ms());
+        if (lies || was == HEALTH_EMPTY || to == HEALTH_EMPTY)
+            atomic_store(&half->unlisted_from_ms, clock_ms());
         if (to == HEALTH_LYING)
             atomic_store(&state->lied, true);
         atomic_store(&half->health, to);
@@ -302,90 +293,7 @@ int health_parse(const char *name, enum health *out)
     return -1;
 }
 
-bool health_has_points(const struct list *list)
-{
-    return list->test_listed[0] != '\0' || list->test_unlisted[0] != '\0';
-}
-
 bool health_counts(enum health health)
 {
     return health == HEALTH_HEALTHY || health == HEALTH_SLOW;
-}
-
-int health_test_name(const struct list *list, const char *point,
-                     char out[static DOMAIN_SIZE])
-{
-    struct ipaddr ip = {.family = 6};
-
-    out[0] = '\0';
-    if (point[0] == '\0')
-        return -1;
-    /* ::FFFF:7F00:2 is an IPv6 test point: the one IPv4-mapped address that is asked as
-     * it stands, where ipaddr_parse would make 127.0.0.2 of it. */
-    if (inet_pton(AF_INET6, point, ip.octets) == 1 || ipaddr_parse(point, &ip) == 0)
-        return query_name_address(&ip, list->zone, out);
-    return query_name_join(point, list->zone, out); /* "test" has no dot */
-}
-
-/* What a list says of a point; of one that is not queried what it must say. */
-static struct dnsbl_result said(const struct list *list, const struct health_point *point,
-                                enum result_state must)
-{
-    if (point->answer == NULL)
-        return (struct dnsbl_result){.state = must};
-    if (point->answer->stale)
-        return (struct dnsbl_result){.state = RESULT_FAILED};
-    return result_judge(list, point->answer);
-}
-
-static enum health judge_errors(const struct dnsbl_result *result, char *why, size_t size)
-{
-    char code[INET_ADDRSTRLEN] = "REFUSED";
-
-    if (result->code.s_addr != 0)
-        inet_ntop(AF_INET, &result->code, code, sizeof code);
-    if (result->state == RESULT_FOREIGN) {
-        snprintf(why, size, "answers %s, which is outside 127.0.0.0/8", code);
-        return HEALTH_LYING;
-    }
-    snprintf(why, size, "refuses our queries: %s", code);
-    return HEALTH_BLOCKED;
-}
-
-enum health health_judge(const struct list *list, const struct health_point *listed,
-                         const struct health_point *unlisted, char *why, size_t size)
-{
-    struct dnsbl_result l = said(list, listed, RESULT_LISTED);
-    struct dnsbl_result u = said(list, unlisted, RESULT_NOT_LISTED);
-    const struct health_point *silent = l.state == RESULT_FAILED   ? listed
-                                        : u.state == RESULT_FAILED ? unlisted
-                                                                   : NULL;
-    char code[INET_ADDRSTRLEN];
-
-    for (enum result_state s = RESULT_FOREIGN; s >= RESULT_ERROR; s--)
-        if (l.state == s || u.state == s)
-            return judge_errors(l.state == s ? &l : &u, why, size);
-    if (u.state == RESULT_LISTED) {
-        snprintf(why, size, "lists %s, which must not be listed", unlisted->text);
-        return HEALTH_LYING;
-    }
-    if (silent != NULL) {
-        snprintf(why, size, "does not answer: %s",
-                 dns_status_name(silent->answer->status));
-        return HEALTH_DOWN;
-    }
-    if (l.state == RESULT_LISTED || listed->text[0] == '\0') {
-        snprintf(why, size,
-                 health_has_points(list) ? "test points answer as they must"
-                                         : "has no test points");
-        return HEALTH_HEALTHY;
-    }
-    if (listed->answer->address_count > 0)
-        snprintf(why, size,
-                 "answers %s for its test point %s, which no codes section names",
-                 inet_ntop(AF_INET, &listed->answer->addresses[0], code, sizeof code),
-                 listed->text);
-    else
-        snprintf(why, size, "does not list %s, which must be listed", listed->text);
-    return HEALTH_EMPTY;
 }

@@ -20,9 +20,6 @@
 #include "dns/answer.h"
 #include "dnsbl/list_stats.h"
 
-/* The states of a list's health, and what its test points say (RFC 5782, 5). No state of
- * its own; any thread. */
-
 enum health {
     HEALTH_UNCHECKED, /* since the start: its first test is under way; does not count yet
                        */
@@ -41,25 +38,6 @@ int health_parse(const char *name, enum health *out); /* 0, or -1 */
 
 /* Whether new answers of a list in that state count. */
 bool health_counts(enum health health);
-
-/* Writes the name of a test point: point is an address for lists that are asked about
- * clients (an IPv6 one as it stands, also ::FFFF:7F00:2), else a name, or the label
- * itself for hashes. Returns 0; -1 without one ("") or where it would not fit. */
-int health_test_name(const struct list *list, const char *point,
-                     char out[static DOMAIN_SIZE]);
-
-/* Whether the list has test points. */
-bool health_has_points(const struct list *list);
-
-/* A test point as its owner writes it, and the answer; NULL: it was not queried. */
-struct health_point {
-    const char *text; /* "": the list has none, and some other name was queried */
-    const struct dns_answer *answer;
-};
-
-/* What the answers to both test points mean. why gets a sentence. */
-enum health health_judge(const struct list *list, const struct health_point *listed,
-                         const struct health_point *unlisted, char *why, size_t size);
 
 #define WHY_SIZE 200
 

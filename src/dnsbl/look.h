@@ -12,6 +12,29 @@
 #include "dnsbl/list_state.h"
 #include "dnsbl/witnesses.h"
 
+/* --- test points: no state; any thread --- */
+
+/* Writes the name of a test point: point is an address for lists that are asked about
+ * clients (an IPv6 one as it stands, also ::FFFF:7F00:2), else a name, or the label
+ * itself for hashes. Returns 0; -1 without one ("") or where it would not fit. */
+int health_test_name(const struct list *list, const char *point,
+                     char out[static DOMAIN_SIZE]);
+
+/* Whether the list has test points. */
+bool health_has_points(const struct list *list);
+
+/* A test point as its owner writes it, and the answer; NULL: it was not queried. */
+struct health_point {
+    const char *text; /* "": the list has none, and some other name was queried */
+    const struct dns_answer *answer;
+};
+
+/* What the answers to both test points mean. why gets a sentence. */
+enum health health_judge(const struct list *list, const struct health_point *listed,
+                         const struct health_point *unlisted, char *why, size_t size);
+
+/* --- one look --- */
+
 #define LOOK_WITNESSES 16 /* half of them IPv6 where the list is asked about it */
 #define LOOK_LEAST     8  /* fewer witnesses say nothing */
 #define LOOK_QUERIES   (PROBE_WITNESS + LOOK_WITNESSES)

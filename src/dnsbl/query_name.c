@@ -68,15 +68,11 @@ int query_name_domain(const char *domain, const char *zone, char out[static DOMA
     return query_name_join(domain, zone, out);
 }
 
-static bool is_gmail(const char *domain)
-{
-    return strcmp(domain, "gmail.com") == 0 || strcmp(domain, "googlemail.com") == 0;
-}
-
 /* The form in which the operator hashes addresses. Returns false if it would not fit. */
 static bool canonical_address(const struct mail_address *sender, char *out, size_t size)
 {
-    bool gmail = is_gmail(sender->domain);
+    bool gmail = strcmp(sender->domain, "gmail.com") == 0 ||
+                 strcmp(sender->domain, "googlemail.com") == 0;
     char local[LOCAL_PART_SIZE];
     size_t used = 0;
 

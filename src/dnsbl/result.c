@@ -5,19 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct in_addr no_code;
-
 /* RFC 5782: listings are within 127.0.0.0/8. */
 static bool is_foreign(struct in_addr code)
 {
     return ntohl(code.s_addr) >> 24 != 127;
-}
-
-/* Spamhaus' error range, taken over by others: a listing for no list, whatever its
- * section says (spamhaus.org/news/article/788). */
-static bool is_reserved_error(struct in_addr code)
-{
-    return ntohl(code.s_addr) >> 8 == 0x7fffff;
 }
 
 static bool is_named(const struct list *list, struct in_addr code)
@@ -32,7 +23,9 @@ static bool is_error(const struct list *list, struct in_addr code)
 {
     struct ipaddr ip = {.family = 4};
 
-    if (is_reserved_error(code))
+    /* Spamhaus' error range, taken over by others: a listing for no list, whatever its
+     * section says (spamhaus.org/news/article/788) */
+    if (ntohl(code.s_addr) >> 8 == 0x7fffff)
         return true;
     /* never a listing by the RFC, so only for the lists that say otherwise */
     if (ntohl(code.s_addr) == INADDR_LOOPBACK)
@@ -81,29 +74,10 @@ static bool weigh(const struct list *list, struct in_addr code, struct dnsbl_res
     return named;
 }
 
-/* Takes the codes that count; returns whether there was one. */
-static bool weigh_all(const struct list *list, const struct in_addr *addresses,
-                      unsigned count, struct dnsbl_result *out)
-{
-    bool any = false;
-
-    for (unsigned i = 0; i < count; i++) {
-        struct dnsbl_result one = {.state = RESULT_LISTED, .label = ""};
-
-        if (!weigh(list, addresses[i], &one))
-            continue;
-        if (!any || (result_heavier(one.weight, out->weight) == one.weight &&
-                     one.weight != out->weight))
-            *out = one;
-        any = true;
-    }
-    return any;
-}
-
 struct dnsbl_result result_of_addresses(const struct list *list,
                                         const struct in_addr *addresses, unsigned count)
 {
-    struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .code = no_code, .label = ""};
+    struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .label = ""};
 
     for (unsigned i = 0; i < count; i++) {
         struct in_addr code = addresses[i];
@@ -114,22 +88,31 @@ struct dnsbl_result result_of_addresses(const struct list *list,
         out.code = code;
         return out;
     }
-    weigh_all(list, addresses, count, &out);
+    for (unsigned i = 0; i < count; i++) {
+        struct dnsbl_result one = {.state = RESULT_LISTED, .label = ""};
+
+        if (!weigh(list, addresses[i], &one))
+            continue;
+        if (out.state != RESULT_LISTED ||
+            (result_heavier(one.weight, out.weight) == one.weight &&
+             one.weight != out.weight))
+            out = one;
+    }
     return out;
 }
 
 struct dnsbl_result result_judge(const struct list *list, const struct dns_answer *answer)
 {
-    struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .code = no_code, .label = ""};
+    struct dnsbl_result out = {.state = RESULT_NOT_LISTED, .label = ""};
 
     switch (answer->status) {
     case DNS_FOUND:
         return result_of_addresses(list, answer->addresses, answer->address_count);
     case DNS_NONE:
-        return out;
+        break;
     case DNS_REFUSED:
         out.state = RESULT_ERROR;
-        return out;
+        break;
     case DNS_TIMEOUT:
     case DNS_SERVFAIL:
     case DNS_FORMERR:
@@ -138,9 +121,8 @@ struct dnsbl_result result_judge(const struct list *list, const struct dns_answe
     case DNS_UNREACHABLE:
     case DNS_NOT_ASKED:
         out.state = RESULT_FAILED;
-        return out;
     }
-    abort();
+    return out;
 }
 
 bool result_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer)

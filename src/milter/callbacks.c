@@ -11,8 +11,6 @@
 #include "base/text.h"
 #include "milter/state.h"
 #include "policy/decision_record.h"
-#include "policy/exempt.h"
-#include "policy/session_usage.h"
 #include "policy/verdict_log.h"
 
 /* The session, which leave is to be called for; NULL where there is none, and during a
@@ -97,14 +95,6 @@ static sfsistat turn_away(struct connection *c, const char *why)
     return on_error == ON_ERROR_ACCEPT ? SMFIS_ACCEPT : SMFIS_TEMPFAIL;
 }
 
-/* CONNECT where enter gave no session: out of memory, or the daemon stops. */
-static sfsistat connect_without_session(SMFICTX *ctx)
-{
-    if (!milter_enter())
-        return no_session(ctx, SMFIP_NR_CONN, true);
-    return leave(turn_away(NULL, "out of memory"));
-}
-
 /* What is told at RCPT and at the end of the message after that. */
 static sfsistat turned_away_reply(const struct connection *c, unsigned long silent_flag)
 {
@@ -135,15 +125,6 @@ static const struct decision *decide(struct connection *c)
     d = session_decide(c->session, pool_wakeup_on_wait, &wait);
     atomic_fetch_sub(&milter.waiting, 1);
     return d;
-}
-
-/* Only where a header of ours may come of it. */
-static void await_allow_lists(struct connection *c)
-{
-    struct pool_wait wait = {.wakeup = &milter.wakeup};
-
-    if (c->session->decided && c->session->decision.exempt == NULL)
-        session_await_allow_lists(c->session, pool_wakeup_on_wait, &wait);
 }
 
 /* Counts a message's verdict, however many recipients it is told for. */
@@ -211,8 +192,9 @@ sfsistat milter_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
     bool known = ipaddr_from_sockaddr((const struct sockaddr *)addr, &client) == 0;
 
     (void)hostname; /* not confirmed */
-    if (c == NULL)
-        return connect_without_session(ctx);
+    if (c == NULL)  /* out of memory, or the daemon stops */
+        return milter_enter() ? leave(turn_away(NULL, "out of memory"))
+                              : no_session(ctx, SMFIP_NR_CONN, true);
     begin(STAGE_CONNECT);
     atomic_fetch_add(&milter.connections, 1);
     if (!c->accounted) {
@@ -294,18 +276,12 @@ static void take_queue_id(SMFICTX *ctx, struct connection *c)
         known[0] = '\0';
 }
 
-/* Whether the headers may still change what was decided. */
-static bool judges_headers(const struct connection *c)
-{
-    return c->session->policy->judges_headers;
-}
-
 static void log_accept(struct connection *c, const char *recipient)
 {
     if (c->accept_logged)
         return;
     c->accept_logged = true;
-    if (!judges_headers(c))
+    if (!c->session->policy->judges_headers) /* else they may still change it */
         account(c, &c->session->decision);
     verdict_log_write(c->session, recipient, false);
 }
@@ -382,7 +358,7 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     return leave(answer_refuse(ctx, d));
 }
 
-/* See never_read in negotiate.c. */
+/* See negotiate in milter.c. */
 sfsistat milter_data(SMFICTX *ctx)
 {
     (void)ctx;
@@ -405,16 +381,18 @@ sfsistat milter_header(SMFICTX *ctx, char *name, char *value)
 sfsistat milter_eom(SMFICTX *ctx)
 {
     struct connection *c = enter(ctx);
+    struct pool_wait wait = {.wakeup = &milter.wakeup};
+    const struct policy *policy;
+    const struct decision *d;
 
     if (c == NULL)
         return no_session(ctx, 0, true);
+    policy = c->session->policy;
     begin(STAGE_EOM);
     if (c->turned_away)
         return leave(turned_away_reply(c, 0));
     take_queue_id(ctx, c);
-    if (c->session->policy->config->milter.reject_at == STAGE_EOM || judges_headers(c)) {
-        const struct decision *d;
-
+    if (policy->config->milter.reject_at == STAGE_EOM || policy->judges_headers) {
         note_asked(session_headers_end(c->session), "the end of the headers");
         d = decide(c);
         decision_record_verdict(c->session, STAGE_EOM);
@@ -429,7 +407,9 @@ sfsistat milter_eom(SMFICTX *ctx)
         log_accept(c, NULL);
         account(c, d);
     }
-    await_allow_lists(c);
+    /* only where a header of ours may come of it */
+    if (c->session->decided && c->session->decision.exempt == NULL)
+        session_await_allow_lists(c->session, pool_wakeup_on_wait, &wait);
     end(); /* what now waits, waits for the MTA to read */
     answer_headers(ctx, c);
     end_message(c, END_MESSAGE);

@@ -2,29 +2,24 @@
 #include "milter/milter.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "known/well_known.h"
-#include "milter/silent.h"
+#include "journal/journal.h"
 #include "milter/state.h"
 
-#define BACKLOG           1024
-#define PACKET_S          60 /* for the rest of a packet, and for the MTA to read a reply */
-#define LOOK_EVERY_MS     250
-#define REPLY_MS          20 /* libmilter sends a reply after its callback returned */
-#define RESERVED_FILES    64 /* the database, DNS, control, the log */
-#define STACK_BYTES       (512 * 1024)
-#define USUAL_STACK_BYTES (8 * 1024 * 1024)
+#define BACKLOG        1024
+#define PACKET_S       60 /* for the rest of a packet, and for the MTA to read a reply */
+#define REPLY_MS       20 /* libmilter sends a reply after its callback returned */
+#define RESERVED_FILES 64 /* the database, DNS, control, the log */
+#define NEVER_READ     (SMFIP_NOBODY | SMFIP_NOEOH | SMFIP_NOUNKNOWN)
 
 struct milter milter;
 
@@ -48,6 +43,128 @@ static unsigned most_sessions(void)
     return (unsigned)((limit.rlim_cur - RESERVED_FILES) / 2);
 }
 
+/* --- what we ask of the MTA --- */
+
+/* A stage at which a lookup starts gets its "continue" at once; one at which nothing does
+ * gets no reply. */
+static unsigned long silent_stages(const struct policy *policy)
+{
+    static const struct {
+        enum stage stage;
+        unsigned long flag;
+    } stages[] = {
+        {STAGE_CONNECT, SMFIP_NR_CONN},
+        {STAGE_HELO, SMFIP_NR_HELO},
+        {STAGE_MAIL, SMFIP_NR_MAIL},
+        {STAGE_RCPT, SMFIP_NR_RCPT},
+    };
+    unsigned long flags = SMFIP_NR_HDR;
+
+    for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
+        if (!policy_asks_at(policy, stages[i].stage) &&
+            !policy_is_due_at(policy, stages[i].stage))
+            flags |= stages[i].flag;
+    return flags;
+}
+
+/* Only what is read. Postfix replaces its main.cf's list of macros for these stages. */
+static void ask_for_macros(SMFICTX *ctx)
+{
+    static const struct {
+        int stage;
+        const char *macros;
+    } wanted[] = {
+        {SMFIM_CONNECT, "j {client_name} {client_resolve}"},
+        {SMFIM_ENVFROM, "i {auth_authen} {mail_addr}"},
+        {SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host} {rcpt_addr}"},
+        {SMFIM_EOM, "i"},
+    };
+
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        if (smfi_setsymlist(ctx, wanted[i].stage, (char *)wanted[i].macros) != MI_SUCCESS)
+            log_debug("milter: the MTA's own list of macros stays for stage %d",
+                      wanted[i].stage);
+}
+
+static struct connection *connection_new(struct policy *policy)
+{
+    struct connection *c = calloc(1, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    c->session = session_new(policy, false);
+    if (c->session == NULL) {
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+/* Recipients that the MTA itself has refused are wanted for the journal, and for rules. */
+static bool wants_refused(const struct policy *policy)
+{
+    return (policy->journal != NULL && journal_keeps(policy->journal, true)) ||
+           (policy->rules != NULL && rules_count(policy->rules));
+}
+
+/* What we ask of an MTA that offers these actions and protocol flags. */
+static void negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
+                      unsigned long *pf0, unsigned long *pf1)
+{
+    struct policy *policy = policy_slot_get(milter.slot);
+    struct connection *c = connection_new(policy);
+    unsigned long never = NEVER_READ, actions = SMFIF_SETSYMLIST;
+    bool tags = policy->config->verdict.tag > 0;
+
+    /* DATA is of no use to us. But Postfix sends its macros even where it does not send
+     * DATA itself, and over TCP its next packet, the end of the message, then waits until
+     * they are acknowledged: 40 ms a message, as both Nagle and the delayed ACK have it.
+     * An answer to DATA carries the ACK. */
+    if (!milter.over_tcp)
+        never |= SMFIP_NODATA;
+    /* to take out forged headers of our names, and where something looks at From: */
+    if (!tags && !policy->judges_headers)
+        never |= SMFIP_NOHDRS;
+    if (tags)
+        actions |= SMFIF_ADDHDRS | SMFIF_CHGHDRS;
+    if (dnsbl_set_has_allow_list(&policy->lists)) /* Authentication-Results */
+        actions |= SMFIF_ADDHDRS;
+    *pf0 = actions & f0;
+    *pf1 |= never & f1; /* libmilter has put what has no callback here */
+    if (c != NULL) {
+        c->silent = silent_stages(policy) & f1;
+        *pf1 |= c->silent;
+        /* A second negotiation on one connection replaces the first. (Without a first
+         * one, a close would be taken for a wakeup that came through.) */
+        if (smfi_getpriv(ctx) != NULL)
+            milter_close(ctx);
+        smfi_setpriv(ctx, c);
+        if (*pf0 & SMFIF_SETSYMLIST) {
+            ask_for_macros(ctx);
+            /* the macros tell them apart */
+            c->hears_refused = (f1 & SMFIP_RCPT_REJ) != 0 && wants_refused(policy);
+            *pf1 |= c->hears_refused ? SMFIP_RCPT_REJ : 0;
+        }
+    }
+    policy_unref(policy);
+}
+
+sfsistat milter_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
+                          unsigned long f2, unsigned long f3, unsigned long *pf0,
+                          unsigned long *pf1, unsigned long *pf2, unsigned long *pf3)
+{
+    (void)f2;
+    (void)f3;
+    *pf0 = *pf2 = *pf3 = 0;
+    if (milter_enter()) {
+        negotiate(ctx, f0, f1, pf0, pf1);
+        milter_leave();
+    }
+    return SMFIS_CONTINUE;
+}
+
+/* --- start and stop --- */
+
 static int register_filter(void)
 {
     static const struct smfiDesc filter = {
@@ -69,117 +186,8 @@ static int register_filter(void)
     return smfi_register(filter) == MI_SUCCESS ? 0 : -1;
 }
 
-/* Of "inet:8891@127.0.0.1" 8891. */
-static void port_of(const char *socket, char out[static 8])
-{
-    const char *start = strchr(socket, ':');
-    size_t length = start != NULL ? strcspn(start + 1, "@") : 8;
-
-    out[0] = '\0';
-    if (length >= 8)
-        return;
-    memcpy(out, start + 1, length);
-    out[length] = '\0';
-}
-
-static int cannot_listen(const struct config *config)
-{
-    const char *owner = NULL;
-    char port[8];
-    int error = errno;
-
-    port_of(config->milter.socket, port);
-    if (error == EADDRINUSE)
-        owner = milter_port_owner(port);
-    log_error("milter: cannot listen on %s: %s%s%s%s", config->milter.socket,
-              strerror(error), owner != NULL ? "; the port is often that of " : "",
-              owner != NULL ? owner : "",
-              error == EADDRINUSE ? "; \"ss -ltnp\" shows who has it" : "");
-    return -1;
-}
-
-/* Whether the place of a unix socket is free, or taken by one that nobody listens on any
- * more: *stale then. Returns 0, or -1 if it is in use or is something else. */
-static int look_at_place(const char *path, const struct endpoint *endpoint, bool *stale)
-{
-    struct stat st;
-
-    *stale = lstat(path, &st) == 0;
-    if (!*stale)
-        return 0;
-    if (!S_ISSOCK(st.st_mode)) {
-        log_error("milter: %s is there and is no socket", path);
-        return -1;
-    }
-    if (endpoint_knock(endpoint)) {
-        log_error("milter: %s is in use by another process", path);
-        return -1;
-    }
-    return 0;
-}
-
-/* As above, and takes a stale one away. */
-static int clear_place(const char *path, const struct endpoint *endpoint)
-{
-    bool stale;
-
-    if (look_at_place(path, endpoint, &stale) != 0)
-        return -1;
-    if (stale && unlink(path) != 0) {
-        log_error("milter: %s: %s", path, strerror(errno));
-        return -1;
-    }
-    return 0;
-}
-
-static int find_group(const char *name, gid_t *out)
-{
-    struct group *group = getgrnam(name);
-
-    if (group == NULL) {
-        log_error("milter: socket-group = \"%s\": no such group", name);
-        return -1;
-    }
-    *out = group->gr_gid;
-    return 0;
-}
-
-/* Gives a unix socket to the daemon's user (the real one, where root opens it), as our
- * own wakes come by it, and to its group; "" leaves that. As root we follow no link: the
- * directory may be the user's, who is not to be handed another file. */
-static int give_away(const char *path, const char *name)
-{
-    gid_t group = (gid_t)-1;
-
-    if (name[0] != '\0' && find_group(name, &group) != 0)
-        return -1;
-    if (lchown(path, getuid(), group) != 0) {
-        log_error("milter: %s: cannot give it to group \"%s\": %s", path, name,
-                  strerror(errno));
-        return -1;
-    }
-    return 0;
-}
-
-/* What can be seen of the socket's place before it is taken. */
-static int look_at_place_and_group(const struct config *config, const char *path,
-                                   const struct endpoint *endpoint)
-{
-    bool stale;
-    gid_t group;
-
-    if (path == NULL)
-        return endpoint_try(endpoint) == 0 ? 0 : cannot_listen(config);
-    if (look_at_place(path, endpoint, &stale) != 0)
-        return -1;
-    return config->milter.socket_group[0] == '\0'
-               ? 0
-               : find_group(config->milter.socket_group, &group);
-}
-
 int milter_prepare(const struct config *config, struct policy_slot *slot)
 {
-    const char *path = endpoint_path(config->milter.socket);
     struct endpoint endpoint;
 
     milter.slot = slot;
@@ -188,8 +196,8 @@ int milter_prepare(const struct config *config, struct policy_slot *slot)
         log_error("milter: socket = \"%s\": no such address", config->milter.socket);
         return -1;
     }
-    milter.over_tcp = path == NULL;
-    if (look_at_place_and_group(config, path, &endpoint) != 0)
+    milter.over_tcp = endpoint_path(config->milter.socket) == NULL;
+    if (socket_check(config, &endpoint) != 0)
         return -1;
     if (pool_wakeup_init(&milter.wakeup, &endpoint) != 0 || register_filter() != 0 ||
         smfi_setconn(config->milter.socket) != MI_SUCCESS ||
@@ -202,109 +210,14 @@ int milter_prepare(const struct config *config, struct policy_slot *slot)
     return 0;
 }
 
-/* The socket has its mode from the first moment on, as nobody else's file can be changed
- * by that. */
 int milter_open(const struct config *config)
 {
-    const char *path = endpoint_path(config->milter.socket);
-    mode_t mask;
-    int rc;
-
-    if (path != NULL && clear_place(path, &milter.wakeup.endpoint) != 0)
-        return -1;
-    mask = umask(~config->milter.socket_mode & 0777);
-    rc = smfi_opensocket(false);
-    umask(mask);
-    if (rc != MI_SUCCESS)
-        return cannot_listen(config);
-    return path != NULL ? give_away(path, config->milter.socket_group) : 0;
-}
-
-/* Of the threads from now on. Returns 0, or an errno. */
-static int set_stack_bytes(size_t bytes)
-{
-    pthread_attr_t attr;
-    int rc = pthread_attr_init(&attr);
-
-    if (rc != 0)
-        return rc;
-    rc = pthread_attr_setstacksize(&attr, bytes);
-    if (rc == 0)
-        rc = pthread_setattr_default_np(&attr);
-    pthread_attr_destroy(&attr);
-    return rc;
-}
-
-static void *do_nothing(void *context)
-{
-    return context;
-}
-
-/* libmilter ends and starts its threads all the time. The C library keeps the stacks of
- * ended ones for the next, but no more than 40 MB of them: five of the usual 8 MB. Ours
- * need a tenth of this. But the thread-local data of all libraries come out of a stack,
- * and ThreadSanitizer's alone are larger: libmilter could start none. */
-static void use_small_stacks(void)
-{
-    pthread_t thread;
-
-    if (set_stack_bytes(STACK_BYTES) == 0 &&
-        pthread_create(&thread, NULL, do_nothing, NULL) == 0) {
-        pthread_join(thread, NULL);
-        return;
-    }
-    log_debug("milter: threads keep stacks of the usual size");
-    if (set_stack_bytes(USUAL_STACK_BYTES) != 0)
-        log_warning("milter: threads may not find room for their stacks");
-}
-
-/* Beside libmilter, to the end of the process. */
-static void *keep_looking(void *context)
-{
-    struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000};
-
-    for (;;) {
-        pool_wakeup_look(&milter.wakeup);
-        nanosleep(&pause, NULL);
-    }
-    return context;
-}
-
-/* Beside libmilter, too. */
-static void *keep_room(void *context)
-{
-    static struct silent silent;
-
-    if (silent_init(&silent, &milter.wakeup.endpoint) != 0) {
-        log_warning("milter: /proc/self/fd: %s: connections that say nothing are not "
-                    "closed when descriptors run out",
-                    strerror(errno));
-        return context;
-    }
-    for (;;) {
-        int pause_ms = silent_look(&silent);
-        struct timespec pause = {pause_ms / 1000, pause_ms % 1000 * 1000000L};
-
-        nanosleep(&pause, NULL);
-    }
-}
-
-static void start_beside(void *(*function)(void *context), const char *what)
-{
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, function, NULL) == 0)
-        pthread_detach(thread);
-    else
-        log_warning("milter: the thread that %s cannot be started", what);
+    return socket_open(config, &milter.wakeup.endpoint);
 }
 
 int milter_run(void)
 {
-    use_small_stacks();
-    start_beside(keep_looking, "watches libmilter's pool");
-    if (milter.over_tcp)
-        start_beside(keep_room, "closes silent connections");
+    pool_start(&milter.wakeup, milter.over_tcp);
     return smfi_main() == MI_SUCCESS ? 0 : -1;
 }
 

@@ -9,8 +9,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "milter/pool_wakeup.h"
-#include "milter/progress.h"
+#include "milter/milter.h"
+#include "milter/pool.h"
 #include "policy/session.h"
 
 struct milter {

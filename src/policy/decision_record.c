@@ -8,20 +8,11 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "journal/journal.h"
-#include "policy/subject.h"
 
 /* So much of recipients is kept in the session before it is handed over. */
 #define OCTETS_MAX 4096
 
 #define LATE_MAX 64 /* answers that came after the verdict; more are not kept */
-
-static int64_t now_unix_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Whether the verdict would have been milder without it. */
 static bool has_decided(const struct session *session, const struct dnsbl_lookup *l)
@@ -34,7 +25,9 @@ static bool has_decided(const struct session *session, const struct dnsbl_lookup
            verdict_of(config, d->score - weight) < verdict_of(config, d->score);
 }
 
-const char *decision_alone(const struct session *session)
+/* The list that alone refused it: its weight is enough, that of the others is not. NULL:
+ * none. */
+static const char *decision_alone(const struct session *session)
 {
     int reject = session->policy->config->verdict.reject;
     const struct decision *d = &session->decision;
@@ -62,18 +55,24 @@ static const char *header_subject(const struct session *session,
     return session->policy->config->journal.local_parts || at == NULL ? text : at;
 }
 
-/* Of one that is answered. */
-static void fill_arrived(struct record_answer *a, const struct session *session,
-                         const struct dnsbl_lookup *l, int64_t now_ms)
+/* What had no answer when the verdict was given is not touched, as it may arrive now, but
+ * where it is known to have. */
+static void fill_answer(struct record_answer *a, const struct session *session,
+                        const struct dnsbl_lookup *l, int64_t now_ms, bool has_arrived)
 {
-    const struct config *config = session->policy->config;
-
-    *a = (struct record_answer){.list = (unsigned)(l->dnsbl->list - config->lists),
-                                .check = (uint8_t)l->check,
-                                .counted = l->counted,
-                                .late = l->late,
-                                .subject = header_subject(session, l),
-                                .monitor = l->dnsbl->list->mode == LIST_MONITOR};
+    *a = (struct record_answer){
+        .list = (unsigned)(l->dnsbl->list - session->policy->config->lists),
+        .check = (uint8_t)l->check,
+        .state = RESULT_FAILED,
+        .status = DNS_NOT_ASKED,
+        .late = l->late,
+        .subject = header_subject(session, l),
+        .monitor = l->dnsbl->list->mode == LIST_MONITOR,
+        .ms = session->decision.took_ms,
+    };
+    if (!has_arrived)
+        return;
+    a->counted = l->counted;
     a->state = (uint8_t)l->result.state;
     a->status = (uint8_t)l->status;
     a->cached = l->cached;
@@ -91,44 +90,15 @@ static void fill_arrived(struct record_answer *a, const struct session *session,
     a->addresses = l->answer->addresses;
 }
 
-/* What had no answer when the verdict was given is not touched, as it may arrive now. */
-static void fill_answer(struct record_answer *a, const struct session *session,
-                        const struct dnsbl_lookup *l, int64_t now_ms)
-{
-    if (l->counted) {
-        fill_arrived(a, session, l, now_ms);
-        return;
-    }
-    *a = (struct record_answer){
-        .list = (unsigned)(l->dnsbl->list - session->policy->config->lists),
-        .check = (uint8_t)l->check,
-        .state = RESULT_FAILED,
-        .status = DNS_NOT_ASKED,
-        .late = l->late,
-        .subject = header_subject(session, l),
-        .monitor = l->dnsbl->list->mode == LIST_MONITOR,
-        .ms = session->decision.took_ms,
-    };
-}
-
-static void fill_blocklist(struct record *r, const struct decision *d)
-{
-    if (d->listed == BLOCKLIST_NONE)
-        return;
-    r->entry_action = (uint8_t)d->listed;
-    r->entry_subject = (uint8_t)d->match.subject;
-    r->entry = d->match.key;
-    r->entry_reason = d->match.reason;
-    r->entry_since = (int64_t)d->match.since;
-}
-
 static void fill_head(struct record *r, const struct session *session, enum stage stage)
 {
     const struct envelope *e = &session->envelope;
     const struct config *config = session->policy->config;
     const struct decision *d = &session->decision;
+    struct timespec now;
 
-    *r = (struct record){.at_ms = now_unix_ms(),
+    clock_gettime(CLOCK_REALTIME, &now);
+    *r = (struct record){.at_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
                          .stage = (uint8_t)stage,
                          .reject = config->verdict.reject,
                          .tempfail = config->verdict.tempfail,
@@ -148,7 +118,13 @@ static void fill_head(struct record *r, const struct session *session, enum stag
     r->score = d->score;
     r->missing = d->missing;
     r->took_ms = d->took_ms;
-    fill_blocklist(r, d);
+    if (d->listed == BLOCKLIST_NONE)
+        return;
+    r->entry_action = (uint8_t)d->listed;
+    r->entry_subject = (uint8_t)d->match.subject;
+    r->entry = d->match.key;
+    r->entry_reason = d->match.reason;
+    r->entry_since = (int64_t)d->match.since;
 }
 
 /* All lookups of the message. Returns them, to be freed; NULL: none, or no memory. */
@@ -169,7 +145,7 @@ static struct record_answer *fill_answers(struct record *r, const struct session
         return NULL;
     for (l = lookups_next(session->lookups, NULL); l != NULL;
          l = lookups_next(session->lookups, l))
-        fill_answer(&answers[r->answer_count++], session, l, now_ms);
+        fill_answer(&answers[r->answer_count++], session, l, now_ms, l->counted);
     r->answers = answers;
     return answers;
 }
@@ -225,15 +201,9 @@ static void add_late(struct session *session)
     for (const struct dnsbl_lookup *l = lookups_next(session->lookups, NULL);
          l != NULL && count < LATE_MAX; l = lookups_next(session->lookups, l))
         if (!l->counted && lookups_is_answered(session->lookups, l))
-            fill_arrived(&late[count++], session, l, now_ms);
+            fill_answer(&late[count++], session, l, now_ms, true);
     if (count > 0)
         record_add_late(&session->kept.octets, late, count);
-}
-
-static void forget(struct session *session)
-{
-    free(session->kept.octets.bytes);
-    session->kept = (struct kept){0};
 }
 
 void decision_record_verdict(struct session *session, enum stage stage)
@@ -303,5 +273,6 @@ void decision_record_end(struct session *session, enum message_end end)
         record_add_end(&kept->octets, end, session->envelope.queue_id);
         hand_over(session, kept->alone);
     }
-    forget(session);
+    free(kept->octets.bytes);
+    *kept = (struct kept){0};
 }

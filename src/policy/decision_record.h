@@ -20,8 +20,4 @@ void decision_record_recipient(struct session *session, const char *recipient,
 /* The message is over. Does nothing where nothing is kept of it. */
 void decision_record_end(struct session *session, enum message_end end);
 
-/* The list that alone refused it: its weight is enough, that of the others is not. NULL:
- * none. */
-const char *decision_alone(const struct session *session);
-
 #endif

@@ -2,13 +2,15 @@
 #ifndef POLICY_ENVELOPE_H
 #define POLICY_ENVELOPE_H
 
-/* What the MTA told of a session and its message so far. Plain values; belongs to one
- * session, which only one thread works on at a time. */
+/* What the MTA told of a session and its message so far; which list is queried about what
+ * of it, and when; and whom the exempt section spares. Plain values; an envelope belongs to
+ * one session, which only one thread works on at a time. */
 
 #include <stdbool.h>
 
 #include "base/domain.h"
 #include "base/ipaddr.h"
+#include "config/config.h"
 #include "policy/header_address.h"
 
 #define HELO_SIZE     256 /* shown; longer ones are cut in the log only */
@@ -51,5 +53,40 @@ void envelope_mail(struct envelope *envelope, const char *sender, const char *lo
 
 /* Copies an envelope address without its <> for showing, cut where too long. */
 void envelope_address_text(const char *address, char out[static ENVELOPE_SIZE]);
+
+/* --- subjects: any thread; no state --- */
+
+/* The stage at which the list is queried about that check: STAGE_CONNECT, STAGE_HELO or
+ * STAGE_MAIL, STAGE_EOM of headers; STAGE_RCPT where it waits for other lists (after); -1
+ * where it is not queried about it. */
+int subject_stage(const struct list *list, enum check check);
+
+/* How many subjects of that kind the session has: 1, or, of headers, as many as they have
+ * addresses. */
+unsigned subject_count(enum check check, const struct envelope *envelope);
+
+/* Writes the name to query; index counts the addresses of a header, else it is 0. Returns
+ * 0, or -1 if there is nothing to query: the subject is not known, says nothing to the
+ * outside (a private address, a name without a dot, a literal), or the list does not want
+ * it (IPv6, ordinary senders). */
+int subject_query_name(const struct list *list, enum check check, unsigned index,
+                       const struct envelope *envelope,
+                       const struct suffix_list *suffixes, char out[static DOMAIN_SIZE]);
+
+/* The subject's text for replies and logs: an address, a name. Borrowed from envelope. */
+const char *subject_text(enum check check, unsigned index,
+                         const struct envelope *envelope);
+
+/* "Client host", "Sender domain" …: the class in a reply. */
+const char *subject_class(enum check check);
+
+/* --- who is exempt: any thread --- */
+
+/* Whether the recipient, as in RCPT TO, is one that is never refused. */
+bool exempt_recipient(const struct config *config, const char *recipient);
+
+/* Why the DNS lists do not count for this session: "network", "authenticated", "sender";
+ * NULL if they do. What is not known yet is no reason. */
+const char *exempt_reason(const struct config *config, const struct envelope *envelope);
 
 #endif

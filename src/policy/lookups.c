@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "policy/lookups_parts.h"
-#include "policy/subject.h"
 
 #define NAME_FAILED_MS 30000 /* so long a name that failed is not waited for again */
 #define TXT_MS         500   /* a refusal waits no longer for its reason */
@@ -51,14 +50,6 @@ static void batch_free(struct batch *batch)
     free(batch);
 }
 
-/* Takes a batch out of the session's hands; the lock is held. */
-static void forget_batch(struct batch *batch)
-{
-    batch->forgotten = true;
-    if (batch->open == 0)
-        batch_free(batch);
-}
-
 void lookups_forget(struct lookups *lookups, enum stage from)
 {
     pthread_mutex_lock(&lookups->lock);
@@ -71,7 +62,9 @@ void lookups_forget(struct lookups *lookups, enum stage from)
             continue;
         }
         *at = batch->next;
-        forget_batch(batch);
+        batch->forgotten = true;
+        if (batch->open == 0)
+            batch_free(batch);
     }
     for (size_t i = 0; i < lookups->policy->lists.count; i++)
         lookups->sums[i].had_turn = false;
@@ -244,7 +237,6 @@ static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
     struct dns_answer *answer;
 
     if (access == ACCESS_QUERY) {
-        l->queried = true;
         answer = query(l, type, name);
         if (answer == NULL)
             return true;
@@ -377,23 +369,6 @@ int lookups_start(struct lookups *lookups, enum stage stage,
     return 0;
 }
 
-int lookups_start_reason(struct lookups *lookups, const struct dnsbl_lookup *listed,
-                         const struct envelope *envelope)
-{
-    struct batch *batch;
-
-    if (!lookups->is_admin && !list_stats_wants_txt(listed->dnsbl->stats))
-        return 0;
-    batch = batch_open(lookups, STAGE_EOM, 1);
-    if (batch == NULL)
-        return -1;
-    batch->is_reason = true;
-    batch_sent(
-        batch, 1,
-        add(batch, listed->dnsbl, listed->check, listed->index, DNS_TXT, envelope));
-    return 0;
-}
-
 const struct dnsbl_lookup *lookups_next(const struct lookups *lookups,
                                         const struct dnsbl_lookup *previous)
 {
@@ -429,33 +404,35 @@ static struct dnsbl_lookup *reason_lookup(struct lookups *lookups)
     return NULL;
 }
 
-void lookups_wait_reason(struct lookups *lookups, const struct wait *wait)
+void lookups_fetch_reason(struct lookups *lookups, const struct dnsbl_lookup *listed,
+                          const struct wait *wait)
 {
-    struct dnsbl_lookup *l = reason_lookup(lookups);
-    int64_t until_ms = clock_ms() + TXT_MS;
+    struct dnsbl_lookup *l;
+    struct batch *batch;
+    int64_t until_ms;
 
-    if (l == NULL)
-        return;
+    if (lookups->is_admin || list_stats_wants_txt(listed->dnsbl->stats)) {
+        batch = batch_open(lookups, STAGE_EOM, 1);
+        if (batch == NULL)
+            return;
+        batch->is_reason = true;
+        batch_sent(batch, 1,
+                   add(batch, listed->dnsbl, listed->check, listed->index, DNS_TXT,
+                       wait->envelope));
+    }
+    l = reason_lookup(lookups);
+    until_ms = clock_ms() + TXT_MS;
     if (wait->deadline_ms < until_ms)
         until_ms = wait->deadline_ms;
-    wait_while_open(lookups, wait, l, until_ms);
-}
-
-/* Replaces the list's key, which some operators repeat in their texts. */
-static void hide_key(char *text, const char *key)
-{
-    size_t length = key != NULL ? strlen(key) : 0;
-
-    if (length == 0)
-        return;
-    for (char *at = strcasestr(text, key); at != NULL; at = strcasestr(at, key))
-        memset(at, '*', length);
+    if (l != NULL)
+        wait_while_open(lookups, wait, l, until_ms);
 }
 
 void lookups_reason(struct lookups *lookups, char *out, size_t size)
 {
     const struct dnsbl_lookup *l = reason_lookup(lookups);
     char clean[4 * DNS_TEXT_MAX + 1] = ""; /* whole: a cut key would not be found */
+    const char *key;
 
     out[0] = '\0';
     if (l == NULL)
@@ -464,6 +441,9 @@ void lookups_reason(struct lookups *lookups, char *out, size_t size)
     if (!l->open && l->answer != NULL && l->answer->text != NULL)
         text_clean(l->answer->text, clean, sizeof clean);
     pthread_mutex_unlock(&lookups->lock);
-    hide_key(clean, l->dnsbl->list->key);
+    key = l->dnsbl->list->key; /* some operators repeat it in their texts */
+    if (key != NULL && key[0] != '\0')
+        for (char *at = strcasestr(clean, key); at != NULL; at = strcasestr(at, key))
+            memset(at, '*', strlen(key));
     text_clean(clean, out, size);
 }

@@ -33,7 +33,6 @@ struct dnsbl_lookup {
     bool counted;   /* had a result when the verdict was given: it is fixed */
     bool late;      /* waited for without result: it could have changed the verdict */
     bool cached, stale;
-    bool queried;     /* sent, or answered from the cache, in an ordinary way */
     const char *skip; /* why the list was not queried; or NULL */
     int weight;       /* once counted: what it adds to the score */
     enum dns_status status;
@@ -59,10 +58,6 @@ int lookups_start(struct lookups *lookups, enum stage stage,
 /* Forgets the lookups of that stage and of later ones: another HELO, the next message. */
 void lookups_forget(struct lookups *lookups, enum stage from);
 
-/* Looks up a list's reason (TXT) for what a lookup found. Returns 0, or -1. */
-int lookups_start_reason(struct lookups *lookups, const struct dnsbl_lookup *listed,
-                         const struct envelope *envelope);
-
 /* The reason, cleaned of control characters and of the list's key; "" while there is
  * none. */
 void lookups_reason(struct lookups *lookups, char *out, size_t size);
@@ -78,8 +73,7 @@ enum wait_for {
 struct wait {
     int64_t deadline_ms; /* CLOCK_MONOTONIC */
     enum wait_for what;
-    const struct envelope
-        *envelope; /* for the lists whose turn comes while waiting (after) */
+    const struct envelope *envelope; /* for what is looked up while waiting */
     /* Called before the first wait, and again each time that as many ms have passed as
      * the last call returned; -1: no more. May be NULL. */
     int (*on_wait)(void *context);
@@ -89,8 +83,10 @@ struct wait {
 /* Waits until what was wanted is there, all is answered, or the deadline has passed. */
 void lookups_wait(struct lookups *lookups, const struct wait *wait);
 
-/* The same for the reason: until it is answered. */
-void lookups_wait_reason(struct lookups *lookups, const struct wait *wait);
+/* Looks up a list's reason (TXT) for what a lookup found, and waits until it is answered:
+ * half a second at most. */
+void lookups_fetch_reason(struct lookups *lookups, const struct dnsbl_lookup *listed,
+                          const struct wait *wait);
 
 /* Fixes what has a result now, and marks as late what was waited for without one; what is
  * not answered takes what is remembered of it. Returns the tally of just those. */

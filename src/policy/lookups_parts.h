@@ -2,8 +2,8 @@
 #ifndef POLICY_LOOKUPS_PARTS_H
 #define POLICY_LOOKUPS_PARTS_H
 
-/* What the files of the lookups share: lookups.c (their life, and the queries), tally.c
- * (counting, and what counted), wait.c (waiting on top of it). Private to them. */
+/* What lookups.c (their life, and the queries) and verdict.c (counting, and waiting on top of
+ * it) share. Private to them. */
 
 #include <pthread.h>
 
@@ -50,21 +50,9 @@ struct lookups {
 /* Whether the list waits for another one that has not had its say yet; lock held. */
 bool tally_must_wait(const struct lookups *lookups, const struct list *list);
 
-/* The score of what is answered (or, settled, of what counted, and with the lists held that
- * were when the wait ended), list by list, and how far the rest may move it; fills in the
- * sums. Lock held. */
-struct tally tally_make(struct lookups *lookups, bool settled);
-
 /* Whether there is nothing more to wait for; lock held. Lists whose turn has come are
  * reported in *turn, to be queried first. */
 bool tally_is_settled(struct lookups *lookups, const struct wait *wait, bool *turn);
-
-/* Since when the list may answer: it was sent then, or again, to servers that had been
- * away. */
-int64_t lookup_sent_ms(const struct dnsbl_lookup *lookup);
-
-/* When a lookup is given up. */
-int64_t tally_overdue_ms(const struct dnsbl_lookup *lookup);
 
 /* At the end of a message that was judged: counts for each list what it alone had. Lock
  * held. */

@@ -4,20 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "policy/subject.h"
-
-static unsigned stages_of(const struct dnsbl_set *lists)
-{
-    unsigned stages = 0;
-
-    for (size_t i = 0; i < lists->count; i++)
-        for (int check = 0; check < CHECK_COUNT; check++) {
-            int stage = subject_stage(lists->items[i].list, (enum check)check);
-
-            stages |= stage >= 0 ? 1u << stage : 0;
-        }
-    return stages;
-}
+#include "policy/envelope.h"
 
 struct policy *policy_new(struct config *config, struct resolver *resolver,
                           struct prober *prober, struct blocklist *blocklist)
@@ -35,7 +22,12 @@ struct policy *policy_new(struct config *config, struct resolver *resolver,
     policy->resolver = resolver;
     policy->blocklist = blocklist;
     policy->prober = prober;
-    policy->asks_at = stages_of(&policy->lists);
+    for (size_t i = 0; i < policy->lists.count; i++)
+        for (int check = 0; check < CHECK_COUNT; check++) {
+            int stage = subject_stage(policy->lists.items[i].list, (enum check)check);
+
+            policy->asks_at |= stage >= 0 ? 1u << stage : 0;
+        }
     policy->judges_headers =
         policy_asks_at(policy, STAGE_EOM) || config->blocklist.header_from;
     return policy;

@@ -8,27 +8,23 @@
 #include "base/text.h"
 #include "blocklist/blocklist.h"
 #include "dnsbl/result.h"
-#include "policy/exempt.h"
 
 static bool texts_equal(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-static bool addresses_equal(const struct exempt_address *a,
-                            const struct exempt_address *b)
-{
-    return (a->local == NULL) == (b->local == NULL) &&
-           (a->local == NULL || strcasecmp(a->local, b->local) == 0) &&
-           texts_equal(a->domain, b->domain);
-}
-
-static bool has_address(const struct exempt_address *list, size_t count,
+bool replay_has_address(const struct exempt_address *list, size_t count,
                         const struct exempt_address *address)
 {
-    for (size_t i = 0; i < count; i++)
-        if (addresses_equal(&list[i], address))
+    for (size_t i = 0; i < count; i++) {
+        const struct exempt_address *a = &list[i];
+
+        if ((a->local == NULL) == (address->local == NULL) &&
+            (a->local == NULL || strcasecmp(a->local, address->local) == 0) &&
+            texts_equal(a->domain, address->domain))
             return true;
+    }
     return false;
 }
 
@@ -36,7 +32,7 @@ static bool has_all(const struct exempt_address *list, size_t count,
                     const struct exempt_address *others, size_t other_count)
 {
     for (size_t i = 0; i < other_count; i++)
-        if (!has_address(list, count, &others[i]))
+        if (!replay_has_address(list, count, &others[i]))
             return false;
     return true;
 }
@@ -228,7 +224,7 @@ static const char *exempt_of(const struct replay *replay, struct replay_case *c,
     /* what was looked for then, and not found, is none of those that were there */
     for (size_t i = 0; i < count; i++)
         if (may_be(&list[i], r->sender) &&
-            !(r->exempt[0] == '\0' && has_address(then, then_count, &list[i])))
+            !(r->exempt[0] == '\0' && replay_has_address(then, then_count, &list[i])))
             *sure = false;
     return NULL;
 }
@@ -254,8 +250,8 @@ static bool recipient_exempt(const struct replay *replay, const struct config *t
         return true;
     }
     for (size_t i = 0; i < count; i++)
-        if (!has_address(then->exempt.recipients, then->exempt.recipient_count,
-                         &list[i]) &&
+        if (!replay_has_address(then->exempt.recipients, then->exempt.recipient_count,
+                                &list[i]) &&
             may_be(&list[i], recipient->text))
             *sure = false;
     return false;

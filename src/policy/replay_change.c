@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
+#include "policy/replay_parts.h"
 
 #define ROOM (8u << 20)
 
@@ -18,16 +18,6 @@ struct finder {
     size_t room, each; /* octets left, and what a change takes at most */
     bool failed;
 };
-
-/* What one change takes: itself, an array of its own, and its replay, which has less than
- * a list for each. */
-static size_t size_of_one(const struct config *now)
-{
-    return sizeof(struct replay_change) + 2 * now->list_count * sizeof(struct list) +
-           now->exempt.network_count * sizeof(struct network) +
-           (now->exempt.sender_count + now->exempt.recipient_count) *
-               sizeof(struct exempt_address);
-}
 
 /* One more change; its undone is the new configuration, still to be changed back. NULL:
  * no memory, or no room. */
@@ -174,20 +164,6 @@ static struct addresses addresses_of(const struct config *config, bool senders)
                                     config->exempt.recipient_count};
 }
 
-static bool has(const struct addresses *list, const struct exempt_address *address)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        const struct exempt_address *a = &list->items[i];
-
-        if ((a->local == NULL) == (address->local == NULL) &&
-            (a->local == NULL || strcasecmp(a->local, address->local) == 0) &&
-            (a->domain == NULL) == (address->domain == NULL) &&
-            (a->domain == NULL || strcmp(a->domain, address->domain) == 0))
-            return true;
-    }
-    return false;
-}
-
 static void change_address(struct finder *f, bool senders,
                            const struct exempt_address *address, size_t index,
                            const struct exempt_address *more)
@@ -218,10 +194,10 @@ static void find_addresses(struct finder *f, bool senders)
     struct addresses now = addresses_of(f->now, senders);
 
     for (size_t i = 0; i < then.count; i++)
-        if (!has(&now, &then.items[i]))
+        if (!replay_has_address(now.items, now.count, &then.items[i]))
             change_address(f, senders, &then.items[i], 0, &then.items[i]);
     for (size_t i = 0; i < now.count; i++)
-        if (!has(&then, &now.items[i]))
+        if (!replay_has_address(then.items, then.count, &now.items[i]))
             change_address(f, senders, &now.items[i], i, NULL);
 }
 
@@ -358,9 +334,14 @@ static void find_lists(struct finder *f)
 int replay_changes_find(struct replay_changes *changes, const struct config *then,
                         const struct config *now)
 {
-    struct finder f = {changes, then, now, ROOM, size_of_one(now), false};
+    struct finder f = {.changes = changes, .then = then, .now = now, .room = ROOM};
 
     *changes = (struct replay_changes){0};
+    /* itself, an array of its own, and its replay, which has less than a list for each */
+    f.each = sizeof(struct replay_change) + 2 * now->list_count * sizeof(struct list) +
+             now->exempt.network_count * sizeof(struct network) +
+             (now->exempt.sender_count + now->exempt.recipient_count) *
+                 sizeof(struct exempt_address);
     find_lists(&f);
     find_settings(&f);
     find_networks(&f);

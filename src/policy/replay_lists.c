@@ -5,7 +5,6 @@
 
 #include "dnsbl/result.h"
 #include "policy/replay_parts.h"
-#include "policy/subject.h"
 
 /* --- one list --- */
 
@@ -81,7 +80,6 @@ static void add_answer(struct sum *sum, const struct replay_list *l,
     else if (a->status != DNS_NONE)
         result.state = RESULT_FAILED;
     if (was_disbelieved(l, a)) {
-        sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
         if (strcmp(a->skip, "unchecked") == 0 && result.state == RESULT_LISTED)
             sum->held = result_heavier(sum->held, result.weight);
         else
@@ -111,13 +109,13 @@ static void add_subject(struct sum *sum, const struct replay_list *l, enum check
     if (!wants(l->list, check, c))
         return;
     if (a != NULL && l->same_query) {
+        sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
         if (has_said(a, config->resolver.deadline_ms)) {
             add_answer(sum, l, a);
             return;
         }
         if (!a->counted)
             unknown = UNKNOWN_NO_ANSWER;
-        sum->absent |= strcmp(a->skip, "lying") == 0 || strcmp(a->skip, "suspended") == 0;
     } else {
         if (!is_looked_up(l, check, c, config->suffixes))
             return;
@@ -138,7 +136,7 @@ struct widest {
     const struct list *list;
 };
 
-/* As add_sum in tally.c has it, for what has no answer any more. */
+/* As add_sum in verdict.c has it, for what has no answer any more. */
 static void add_sum(struct tally *tally, int *silent_missing, const struct sum *sum,
                     const struct replay_list *l)
 {
@@ -188,13 +186,6 @@ static void add_list(const struct replay *replay, const struct replay_list *l,
     widest->list = l->list;
 }
 
-static enum verdict verdict_at(const struct config *config, int score, int missing)
-{
-    struct tally tally = {.score = score, .missing = missing};
-
-    return verdict_of_tally(config, &tally);
-}
-
 void replay_judge_score(const struct replay *replay, struct replay_case *c,
                         enum stage upto, struct replayed *out)
 {
@@ -204,10 +195,10 @@ void replay_judge_score(const struct replay *replay, struct replay_case *c,
     for (size_t i = 0; i < replay->count; i++)
         add_list(replay, &replay->lists[i], c, upto, out, &widest);
     out->mildest = out->severest =
-        verdict_at(config, out->tally.least, out->tally.missing);
-    replay_widen(out, verdict_at(config, out->tally.most, out->tally.missing));
-    replay_widen(
-        out, verdict_at(config, out->tally.score, out->tally.missing + widest.missing));
+        verdict_of_tally(config, out->tally.least, out->tally.missing);
+    replay_widen(out, verdict_of_tally(config, out->tally.most, out->tally.missing));
+    replay_widen(out, verdict_of_tally(config, out->tally.score,
+                                       out->tally.missing + widest.missing));
     if (out->mildest == out->severest)
         return;
     out->unknown = widest.unknown;

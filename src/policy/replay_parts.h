@@ -2,8 +2,8 @@
 #ifndef POLICY_REPLAY_PARTS_H
 #define POLICY_REPLAY_PARTS_H
 
-/* What the files of replay share: replay.c (the decision) and replay_lists.c (what the lists
- * add up to). Private to them. */
+/* What the files of replay share: replay.c (the decision), replay_lists.c (what the lists add
+ * up to), replay_change.c (why it is another one). Private to them. */
 
 #include "policy/replay.h"
 
@@ -26,6 +26,10 @@ struct replay {
 /* replay.c: read what they are named after into the envelope, once. */
 void replay_know_helo(struct replay_case *c);
 void replay_know_sender(struct replay_case *c);
+
+/* replay.c: whether a list of exempt addresses has that one. */
+bool replay_has_address(const struct exempt_address *list, size_t count,
+                        const struct exempt_address *address);
 
 /* replay.c: a hash of what went before and of one more. */
 uint64_t replay_mix(uint64_t hash, uint64_t value);

@@ -197,15 +197,6 @@ static int steps_of(const struct replay_rules *r, size_t previous)
     return steps;
 }
 
-/* Until when nothing else is made of it: as long as it is listed, or proposed. */
-static int64_t until_of(const struct replay_rules *r,
-                        const struct replay_finding *finding)
-{
-    if (finding->word != GUARD_LIST)
-        return r->now_s + PROPOSAL_S;
-    return finding->for_s > 0 ? r->now_s + finding->for_s : INT64_MAX;
-}
-
 static int add_finding(struct replay_rules *r, const struct replay_finding *finding)
 {
     struct replay_finding *grown;
@@ -247,7 +238,12 @@ static void decide(struct replay_rules *r, const struct finding *finding,
     made.action = rule_action_of(finding->rule, step);
     made.for_s = rule_span_of(finding->rule, step);
     made.word = judge(r, rule, &entry, subject, made.why);
-    made.until_s = until_of(r, &made);
+    /* as long as it is listed, or proposed, nothing else is made of it */
+    made.until_s = INT64_MAX;
+    if (made.word != GUARD_LIST)
+        made.until_s = r->now_s + PROPOSAL_S;
+    else if (made.for_s > 0)
+        made.until_s = r->now_s + made.for_s;
     text_copy(entry.text, made.entry, sizeof made.entry);
     text_copy(finding->because, made.because, sizeof made.because);
     if (add_finding(r, &made) != 0)
@@ -302,14 +298,6 @@ static bool is_refused_whole(const struct record *record)
             (record->stage == STAGE_EOM && record->end == END_REFUSED));
 }
 
-static void refuse(struct replay_rules *r, struct replay_finding *by, uint64_t recipients)
-{
-    by->messages++;
-    by->recipients += recipients;
-    if (by->id_count < REPLAY_IDS && by->ids[by->id_count - 1] != r->id)
-        by->ids[by->id_count++] = r->id;
-}
-
 static void play_recipients(struct replay_rules *r, const struct usage *usage,
                             const struct record *record,
                             const struct mail_address *sender, struct replay_finding *by)
@@ -336,8 +324,13 @@ static void play_recipients(struct replay_rules *r, const struct usage *usage,
                  record->entry_action == BLOCKLIST_NONE)
             usage_refused(usage, &r->message, r->now_s);
     }
-    if (refused > 0) /* by may have moved */
-        refuse(r, listed_message(r, record, sender), refused);
+    if (refused == 0)
+        return;
+    by = listed_message(r, record, sender); /* it may have moved */
+    by->messages++;
+    by->recipients += refused;
+    if (by->id_count < REPLAY_IDS && by->ids[by->id_count - 1] != r->id)
+        by->ids[by->id_count++] = r->id;
 }
 
 static void play(struct replay_rules *r, const struct record *record)
@@ -382,24 +375,18 @@ int replay_rules_begin(struct replay_rules *r)
     return r->tripped_s != NULL ? 0 : -1;
 }
 
-static int begin_counting(struct replay_rules *r, int64_t now_s)
-{
-    struct counter_layout layouts[RULE_BY_COUNT];
-
-    rule_set_layouts(r->config, layouts);
-    r->counters = counters_new((size_t)r->config->automatic.max_keys, layouts, now_s);
-    r->begun_s = now_s;
-    return r->counters != NULL ? 0 : -1;
-}
-
 static void take_one(struct replay_rules *r, const struct record *record)
 {
     int64_t at_s = (int64_t)journal_id_time(record->id);
+    struct counter_layout layouts[RULE_BY_COUNT];
 
     if (r->counters == NULL) {
         if (record->verdict != VERDICT_ACCEPT)
             return;
-        if (begin_counting(r, at_s) != 0) {
+        rule_set_layouts(r->config, layouts);
+        r->counters = counters_new((size_t)r->config->automatic.max_keys, layouts, at_s);
+        r->begun_s = at_s;
+        if (r->counters == NULL) {
             r->failed = true;
             return;
         }

@@ -3,7 +3,7 @@
 #define POLICY_REPLAY_RULES_H
 
 /* What rules would have found in the mail that the journal keeps: its decisions are counted
- * as mail is when it comes (session_usage.h), with their own time as the clock, and what is
+ * as mail is when it comes (session.h), with their own time as the clock, and what is
  * found is listed at once. Every rule that is not off is taken as one in enforce that is
  * not new. One thread. */
 
@@ -60,10 +60,10 @@ struct replay_rules {
 int replay_rules_begin(struct replay_rules *replay);
 void replay_rules_clear(struct replay_rules *replay);
 
-/* One decision after the other, by their ids; those of one second are counted in the order
- * of their verdicts, once the next second, or the end, comes. Those before the first that is accepted are
- * passed over: where accepted mail is not kept, counts are too low, and shares too high.
- * Returns 0, or -1: no memory, or more findings than make sense. */
+/* One decision after the other, by their ids; those of one second are counted in the order of
+ * their verdicts, once the next second, or the end, comes. Those before the first that is
+ * accepted are passed over: where accepted mail is not kept, counts are too low, and shares
+ * too high. Returns 0, or -1: no memory, or more findings than make sense. */
 int replay_rules_take(struct replay_rules *replay, const struct record *record);
 int replay_rules_end(struct replay_rules *replay);
 

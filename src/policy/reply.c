@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "policy/subject.h"
 
 #define VALUE_SIZE 256 /* a subject longer than that is cut in replies, not in logs */
 #define URL_SIZE   400
@@ -81,23 +80,18 @@ static void expand(const struct values *v, const struct reply_template *template
         snprintf(out + length, ID_SIZE, "%s[%.14s]", length > 0 ? " " : "", id);
 }
 
-static const struct reply_template *list_template(const struct config *config,
-                                                  const struct dnsbl_lookup *q)
-{
-    if (q->dnsbl->list->reply != NULL)
-        return q->dnsbl->list->reply;
-    if (config->reply.by_check[q->check] != NULL)
-        return config->reply.by_check[q->check];
-    return config->reply.list;
-}
-
 void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
 {
     const struct dnsbl_lookup *q = session->decision.deciding;
     const struct config *config = session->policy->config;
+    const struct reply_template *template = q->dnsbl->list->reply;
     struct values v = {0};
     char code[INET_ADDRSTRLEN] = "";
 
+    if (template == NULL)
+        template = config->reply.by_check[q->check];
+    if (template == NULL)
+        template = config->reply.list;
     inet_ntop(AF_INET, &q->result.code, code, sizeof code);
     set_session_values(&v, session);
     set_value(&v, REPLY_CLASS, subject_class(q->check));
@@ -108,49 +102,24 @@ void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
     lookups_reason(session->lookups, v.reason, sizeof v.reason);
     v.pointers[REPLY_REASON] = v.reason;
     set_url(&v, config->reply.url);
-    expand(&v, list_template(config, q), config->reply.id, out);
+    expand(&v, template, config->reply.id, out);
 }
 
-/* What the reply names: the address that was refused, or the client. */
-static const char *blocked_subject(const struct session *session)
+/* What of the envelope the entry is about, as lists are asked about it. */
+static enum check blocked_check(enum blocklist_subject subject)
 {
-    switch (session->match.subject) {
+    switch (subject) {
     case BLOCKLIST_BY_SENDER:
     case BLOCKLIST_BY_LOGIN:
-        return session->envelope.sender_text[0] != '\0' ? session->envelope.sender_text
-                                                        : "<>";
-    case BLOCKLIST_BY_FROM:
-        return session->envelope.headers->from[session->from_listed].text;
+        return CHECK_SENDER;
     case BLOCKLIST_BY_CLIENT:
+        return CHECK_CLIENT;
     case BLOCKLIST_BY_CLIENT_NAME:
+        return CHECK_CLIENT_NAME;
     case BLOCKLIST_BY_HELO:
-        return session->envelope.client_text;
-    }
-    abort();
-}
-
-/* Whether the entry is about who sends, not whose mail it is. */
-static bool names_client(const struct session *session)
-{
-    return session->match.subject != BLOCKLIST_BY_SENDER &&
-           session->match.subject != BLOCKLIST_BY_LOGIN &&
-           session->match.subject != BLOCKLIST_BY_FROM;
-}
-
-static const char *blocked_class(const struct session *session)
-{
-    switch (session->match.subject) {
-    case BLOCKLIST_BY_SENDER:
-    case BLOCKLIST_BY_LOGIN:
-        return subject_class(CHECK_SENDER);
-    case BLOCKLIST_BY_CLIENT:
-        return subject_class(CHECK_CLIENT);
-    case BLOCKLIST_BY_CLIENT_NAME:
-        return subject_class(CHECK_CLIENT_NAME);
-    case BLOCKLIST_BY_HELO:
-        return subject_class(CHECK_HELO);
+        return CHECK_HELO;
     case BLOCKLIST_BY_FROM:
-        return subject_class(CHECK_FROM);
+        return CHECK_FROM;
     }
     abort();
 }
@@ -158,23 +127,31 @@ static const char *blocked_class(const struct session *session)
 void reply_for_blocklist(struct session *session, char out[static REPLY_TEXT_SIZE])
 {
     const struct config *config = session->policy->config;
+    const struct envelope *envelope = &session->envelope;
+    enum check check = blocked_check(session->match.subject);
+    /* it is about who sends, not about whose mail it is */
+    bool names_client = check != CHECK_SENDER && check != CHECK_FROM;
+    const char *what = envelope->client_text;
     struct values v = {0};
     char since[32] = "";
     struct tm tm;
 
+    if (check == CHECK_SENDER)
+        what = envelope->sender_text[0] != '\0' ? envelope->sender_text : "<>";
+    else if (check == CHECK_FROM)
+        what = subject_text(check, session->from_listed, envelope);
+
     if (localtime_r(&session->match.since, &tm) != NULL)
         strftime(since, sizeof since, "%Y-%m-%d", &tm);
     set_session_values(&v, session);
-    set_value(&v, REPLY_CLASS, blocked_class(session));
-    set_value(&v, REPLY_WHAT, blocked_subject(session));
+    set_value(&v, REPLY_CLASS, subject_class(check));
+    set_value(&v, REPLY_WHAT, what);
     set_value(&v, REPLY_LIST, "blocklist");
     set_value(&v, REPLY_KEY, session->match.key);
     set_value(&v, REPLY_SINCE, since);
     text_clean(session->match.reason, v.reason, sizeof v.reason);
     v.pointers[REPLY_REASON] = v.reason;
     set_url(&v, config->reply.url);
-    expand(&v,
-           names_client(session) ? config->reply.blocklist_client
-                                 : config->reply.blocklist,
+    expand(&v, names_client ? config->reply.blocklist_client : config->reply.blocklist,
            config->reply.id, out);
 }

@@ -6,10 +6,10 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "policy/exempt.h"
 #include "policy/reply.h"
 
 #define ALLOW_LISTS_MS 500
+#define DAY_S          86400
 #define LATER_PART     5 /* of the deadline: kept for MAIL, and for headers */
 
 struct session *session_new(struct policy *policy, bool is_admin)
@@ -187,15 +187,6 @@ static const struct dnsbl_lookup *heaviest(const struct lookups *lookups)
     return best;
 }
 
-/* Asks for the list's reason and waits for it, by the deadline at the latest: only for
- * what is about to be refused. */
-static void fetch_reason(struct session *session, const struct wait *wait)
-{
-    if (lookups_start_reason(session->lookups, session->decision.deciding,
-                             &session->envelope) == 0)
-        lookups_wait_reason(session->lookups, wait);
-}
-
 /* Whether an allow list speaks for the client, or might have, had it been heard. */
 static bool is_spoken_for(const struct session *session)
 {
@@ -227,17 +218,14 @@ static void note_named(const struct session *session)
 }
 
 /* Who is refused now, and was accepted days ago, bears no witness any more. */
-static void note_refused(const struct session *session)
+static void note_judged(const struct session *session, bool accepted)
 {
     const struct envelope *f = &session->envelope;
-    struct witnesses *witnesses = prober_witnesses(session->policy->prober);
-    uint64_t bits = lookups_listed_bits(session->lookups);
-    int today = (int)(time(NULL) / 86400);
+    bool is_named = f->has_client && (!accepted || f->client_name[0] != '\0');
 
-    if (session->is_admin)
-        return;
-    witnesses_judged(witnesses, false, f->has_client ? &f->client : NULL,
-                     f->has_sender ? &f->sender : NULL, bits, today);
+    witnesses_judged(prober_witnesses(session->policy->prober), accepted,
+                     is_named ? &f->client : NULL, f->has_sender ? &f->sender : NULL,
+                     lookups_listed_bits(session->lookups), (int)(time(NULL) / DAY_S));
 }
 
 /* The score of the lists, waited for. */
@@ -251,13 +239,14 @@ static void decide_by_score(struct session *session, const struct wait *wait)
     lookups_account(session->lookups, &tally);
     d->score = tally.score;
     d->missing = tally.missing;
-    d->verdict = verdict_of_tally(session->policy->config, &tally);
+    d->verdict = verdict_of_tally(session->policy->config, tally.score, tally.missing);
     if (d->verdict < VERDICT_TEMPFAIL)
         return;
     d->deciding = heaviest(session->lookups);
     note_named(session);
-    note_refused(session);
-    fetch_reason(session, wait);
+    if (!session->is_admin)
+        note_judged(session, false);
+    lookups_fetch_reason(session->lookups, d->deciding, wait);
     reply_for_list(session, d->reply);
 }
 
@@ -290,25 +279,17 @@ const struct decision *session_decide(struct session *session,
     *d = (struct decision){.verdict = VERDICT_ACCEPT, .listed = session->listed};
     if (session->id == 0 && !session->is_admin && session->policy->journal != NULL)
         session->id = journal_draw(session->policy->journal);
-    switch (session->listed) {
-    case BLOCKLIST_ALLOW:
-        d->match = session->match;
-        break;
-    case BLOCKLIST_BLOCK:
-        d->match = session->match;
-        d->verdict = VERDICT_REJECT;
-        reply_for_blocklist(session, d->reply);
-        break;
-    case BLOCKLIST_TEMPFAIL:
-        d->match = session->match;
-        d->verdict = VERDICT_TEMPFAIL;
-        reply_for_blocklist(session, d->reply);
-        break;
-    case BLOCKLIST_NONE:
+    if (session->listed == BLOCKLIST_NONE) {
         d->exempt = exempt_reason(config, &session->envelope);
         if (d->exempt == NULL)
             decide_by_score(session, &wait);
-        break;
+    } else {
+        d->match = session->match;
+        if (session->listed != BLOCKLIST_ALLOW) {
+            d->verdict =
+                session->listed == BLOCKLIST_BLOCK ? VERDICT_REJECT : VERDICT_TEMPFAIL;
+            reply_for_blocklist(session, d->reply);
+        }
     }
     d->took_ms = (int)(clock_ms() - began_ms);
     session->waited_ms += d->took_ms;
@@ -330,18 +311,12 @@ bool session_lists_are_due(const struct session *session, enum stage stage)
 void session_accepted(const struct session *session)
 {
     const struct envelope *f = &session->envelope;
-    struct witnesses *witnesses = prober_witnesses(session->policy->prober);
-    uint64_t bits = lookups_listed_bits(session->lookups);
-    int today = (int)(time(NULL) / 86400);
 
-    if (session->decision.exempt != NULL) {
-        if (f->has_sender && f->login[0] != '\0')
-            witnesses_own_sender(witnesses, &f->sender, today);
-        return;
-    }
-    witnesses_judged(witnesses, true,
-                     f->has_client && f->client_name[0] != '\0' ? &f->client : NULL,
-                     f->has_sender ? &f->sender : NULL, bits, today);
+    if (session->decision.exempt == NULL)
+        note_judged(session, true);
+    else if (f->has_sender && f->login[0] != '\0')
+        witnesses_own_sender(prober_witnesses(session->policy->prober), &f->sender,
+                             (int)(time(NULL) / DAY_S));
 }
 
 void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),
@@ -357,4 +332,87 @@ void session_await_allow_lists(struct session *session, int (*on_wait)(void *con
 
     if (dnsbl_set_has_allow_list(&session->policy->lists))
         lookups_wait(session->lookups, &wait);
+}
+
+/* --- counting for rules --- */
+
+bool session_is_counted(const struct session *session)
+{
+    return session->policy->rules != NULL && rules_count(session->policy->rules);
+}
+
+/* Whether a list of good senders has the client. */
+static bool is_allow_listed(const struct session *session)
+{
+    for (const struct dnsbl_lookup *l = lookups_next(session->lookups, NULL); l != NULL;
+         l = lookups_next(session->lookups, l))
+        if (l->counted && l->check == CHECK_CLIENT && lookup_weight(l) < 0)
+            return true;
+    return false;
+}
+
+/* The message's counts, begun. */
+static struct usage_message *message_of(struct session *session,
+                                        const struct usage *usage)
+{
+    const struct envelope *f = &session->envelope;
+    struct usage_envelope envelope = {
+        .client = f->has_client ? &f->client : NULL,
+        .client_name = f->client_name,
+        .sender = f->has_sender ? &f->sender : NULL,
+        .login = f->login,
+        .has_entry = session->listed != BLOCKLIST_NONE,
+    };
+
+    if (!session->usage.begun) {
+        envelope.is_allow_listed = is_allow_listed(session);
+        usage_begin(usage, &session->usage, &envelope);
+    }
+    return &session->usage;
+}
+
+static void count_recipient(struct session *session, const char *recipient,
+                            const char *mailer, enum usage_outcome outcome)
+{
+    struct usage usage;
+
+    if (!session_is_counted(session))
+        return;
+    usage = rules_usage(session->policy->rules, session->policy->config);
+    usage_recipient(&usage, message_of(session, &usage), recipient,
+                    mailer != NULL ? mailer : "", outcome, time(NULL));
+}
+
+void session_count_accepted(struct session *session, const char *recipient,
+                            const char *mailer)
+{
+    count_recipient(session, recipient, mailer, USAGE_ACCEPTED);
+}
+
+void session_count_refused_by_mta(struct session *session, const char *recipient,
+                                  const char *status, const char *text)
+{
+    count_recipient(
+        session, recipient, "",
+        usage_outcome_of(status != NULL ? status : "", text != NULL ? text : ""));
+}
+
+void session_count_refused(struct session *session)
+{
+    struct usage usage;
+
+    if (!session_is_counted(session) || session->listed != BLOCKLIST_NONE)
+        return;
+    usage = rules_usage(session->policy->rules, session->policy->config);
+    usage_refused(&usage, message_of(session, &usage), time(NULL));
+}
+
+void session_count_end(struct session *session, bool accepted)
+{
+    struct usage usage;
+
+    if (!session->usage.begun)
+        return;
+    usage = rules_usage(session->policy->rules, session->policy->config);
+    usage_end(&usage, &session->usage, accepted, time(NULL));
 }

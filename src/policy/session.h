@@ -77,14 +77,15 @@ int session_mail(struct session *session, const char *sender, const char *login)
 void session_header(struct session *session, const char *name, const char *value);
 
 /* The end of the headers, at the end of the message: what lists and the blocklist say of
- * them is looked up, and the decision is made again where there is something to look up. An entry about a From: may block, never allow: anyone can write
- * one. Returns as the others. */
+ * them is looked up, and the decision is made again where there is something to look up. An
+ * entry about a From: may block, never allow: anyone can write one. Returns as the others.
+ */
 int session_headers_end(struct session *session);
 
 /* Decides with what is known at this stage, waiting for what is open. All stages of a
- * message together wait no longer than the configured deadline; those before
- * MAIL leave a fifth of it, those before headers that are judged another. on_wait and context: see struct wait. The decision stands until
- * the next fact comes; calling again repeats it. */
+ * message together wait no longer than the configured deadline; those before MAIL leave a
+ * fifth of it, those before headers that are judged another. on_wait and context: see
+ * struct wait. The decision stands until the next fact comes; calling again repeats it. */
 const struct decision *session_decide(struct session *session,
                                       int (*on_wait)(void *context), void *context);
 
@@ -105,5 +106,24 @@ void session_accepted(const struct session *session);
  * were not waited for, half a second more, so that the header can tell of them. */
 void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),
                                void *context);
+
+/* --- the rules' counters: nothing waits; all do nothing where there are no rules --- */
+
+/* Whether rules count anything: what only they need is then asked of the MTA. */
+bool session_is_counted(const struct session *session);
+
+/* A recipient that we let pass: mailer is {rcpt_mailer}, NULL where the MTA does not say. */
+void session_count_accepted(struct session *session, const char *recipient,
+                            const char *mailer);
+
+/* One that the MTA has refused itself, with its x.y.z and its text; NULL: unknown. */
+void session_count_refused_by_mta(struct session *session, const char *recipient,
+                                  const char *status, const char *text);
+
+/* The message was refused, or put off, as session->decision says. */
+void session_count_refused(struct session *session);
+
+/* The message is over. Does nothing where nothing was counted. */
+void session_count_end(struct session *session, bool accepted);
 
 #endif

@@ -23,12 +23,9 @@ enum verdict verdict_of(const struct config *config, int score);
 
 /* The same, but where allow lists that were not heard could have kept the score below
  * reject, it is put off, not refused. */
-enum verdict verdict_of_tally(const struct config *config, const struct tally *tally);
+enum verdict verdict_of_tally(const struct config *config, int score, int missing);
 
-/* Whether the answers still open cannot change the verdict. */
-bool verdict_is_decided(const struct config *config, const struct tally *tally);
-
-const char *verdict_name(
-    enum verdict verdict); /* "accept", "tag", "tempfail", "reject" */
+/* "accept", "tag", "tempfail", "reject". */
+const char *verdict_name(enum verdict verdict);
 
 #endif

@@ -7,12 +7,6 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "policy/subject.h"
-
-static bool is_counted_listing(const struct dnsbl_lookup *q)
-{
-    return q->counted && q->result.state == RESULT_LISTED;
-}
 
 void verdict_log_lists(const struct session *session, const char *separator,
                        char out[static VERDICT_LISTS_SIZE])
@@ -22,7 +16,7 @@ void verdict_log_lists(const struct session *session, const char *separator,
 
     for (const struct dnsbl_lookup *q = lookups_next(session->lookups, NULL); q != NULL;
          q = lookups_next(session->lookups, q)) {
-        if (!is_counted_listing(q) ||
+        if (!q->counted || q->result.state != RESULT_LISTED ||
             inet_ntop(AF_INET, &q->result.code, code, sizeof code) == NULL)
             continue;
         buffer_add(&line, "%s%s(%s:%d%s)", line.used > 0 ? separator : "",

@@ -95,7 +95,7 @@ static void fill_answers(struct record *r, struct record_answer answers[static L
     r->answers = answers;
     r->answer_count = LISTS;
     r->score = tally.score;
-    r->verdict = (uint8_t)verdict_of_tally(config, &tally);
+    r->verdict = (uint8_t)verdict_of_tally(config, tally.score, tally.missing);
 }
 
 /* The n-th decision, with its recipient and its end, in octets. Returns whether it goes to

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns/reply.h"
-#include "dns/stray.h"
+#include "dns/answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -16,9 +16,9 @@ tests_unit_test_bursts_SOURCES = tests/unit/test_bursts.c tests/unit/asker.c \
 	tests/unit/asker.h
 tests_unit_test_bursts_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_resolv_conf
-tests_unit_test_resolv_conf_SOURCES = tests/unit/test_resolv_conf.c
-tests_unit_test_resolv_conf_LDADD = $(unit_libs)
+check_PROGRAMS += tests/unit/test_upstream
+tests_unit_test_upstream_SOURCES = tests/unit/test_upstream.c
+tests_unit_test_upstream_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_link_local
 tests_unit_test_link_local_SOURCES = tests/unit/test_link_local.c tests/unit/asker.c \
@@ -29,6 +29,6 @@ check_PROGRAMS += tests/unit/test_cache
 tests_unit_test_cache_SOURCES = tests/unit/test_cache.c
 tests_unit_test_cache_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_dns_reply
-tests_unit_test_dns_reply_SOURCES = tests/unit/test_dns_reply.c
-tests_unit_test_dns_reply_LDADD = $(unit_libs)
+check_PROGRAMS += tests/unit/test_dns_answer
+tests_unit_test_dns_answer_SOURCES = tests/unit/test_dns_answer.c
+tests_unit_test_dns_answer_LDADD = $(unit_libs)

@@ -7,9 +7,9 @@ check_PROGRAMS += tests/unit/test_recent
 tests_unit_test_recent_SOURCES = tests/unit/test_recent.c
 tests_unit_test_recent_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_progress
-tests_unit_test_progress_SOURCES = tests/unit/test_progress.c
-tests_unit_test_progress_LDADD = $(unit_libs)
+check_PROGRAMS += tests/unit/test_pool
+tests_unit_test_pool_SOURCES = tests/unit/test_pool.c
+tests_unit_test_pool_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_envelope
 tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c

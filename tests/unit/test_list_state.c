@@ -166,6 +166,19 @@ static void test_saved(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void test_names(void **state)
+{
+    enum health got;
+
+    (void)state;
+    for (int h = 0; h < HEALTH_COUNT; h++) {
+        assert_int_equal(health_parse(health_name((enum health)h), &got), 0);
+        assert_int_equal(got, h);
+        assert_int_equal(health_counts(got), h == HEALTH_HEALTHY || h == HEALTH_SLOW);
+    }
+    assert_int_equal(health_parse("well", &got), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +190,7 @@ int main(void)
         TEST(test_what_voids_what_came),
         TEST(test_suspended_until_resumed),
         TEST(test_saved),
+        cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dns/reply.h"
+#include "dns/answer.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "milter/progress.h"
+#include "milter/pool.h"
 
 #define BOUND_MS 300
 
