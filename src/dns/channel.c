@@ -18,7 +18,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "config/endpoints.h"
 
 /* c-ares 1.32 and later shortens the time of an attempt by what it has seen of a server,
  * down to 250 ms, and forgets the query then; but a caching resolver is quick except for
