@@ -111,7 +111,7 @@ json_t *cmd_event(struct control_session *session, const json_t *request);
 /* For rules_options.decisions: context is the daemon. */
 char *rules_evidence(void *context, const char *entry, bool wait);
 
-/* commands_daemon.c */
+/* commands.c */
 json_t *cmd_status(struct control_session *session, const json_t *request);
 json_t *cmd_stats(struct control_session *session, const json_t *request);
 json_t *cmd_reload(struct control_session *session, const json_t *request);

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "daemon/asking.h"
 #include "daemon/doctor_parts.h"
+#include "daemon/user_queries.h"
 #include "dns/resolver.h"
 #include "dns/upstream.h"
 #include "known/well_known.h"
