@@ -1,13 +1,208 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* check: what would become of a message, subject by subject. */
+/* check: what would become of a message, subject by subject; and how a decision is
+ * shown, of now or of the journal (why). */
 
 #include "ctl/commands.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-#include "ctl/decision.h"
-#include "ctl/shown.h"
+#include "base/text.h"
+#include "ctl/output.h"
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}
+
+const char *decision_verdict(const char *verdict)
+{
+    static const char *const words[][2] = {{"accept", "accepted"},
+                                           {"tag", "tagged"},
+                                           {"tempfail", "put off"},
+                                           {"reject", "rejected"}};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i][0], verdict) == 0)
+            return words[i][1];
+    return "without a verdict";
+}
+
+/* --- the table of lists --- */
+
+static const struct column list_columns[] = {
+    {"list", "LIST", COLUMN_TEXT},     {"about", "ABOUT", COLUMN_TEXT},
+    {"answer", "ANSWER", COLUMN_TEXT}, {"weight", "WEIGHT", COLUMN_NUMBER},
+    {"from", "FROM", COLUMN_TEXT},     {"ttl", "TTL", COLUMN_NUMBER},
+    {"ms", "MS", COLUMN_NUMBER},       {"now", "NOW", COLUMN_TEXT},
+    {"note", "NOTE", COLUMN_TEXT},
+};
+
+static const char *row_color(const json_t *row)
+{
+    const char *state = text_of(row, "state");
+
+    if (strcmp(state, "none") == 0)
+        return NULL;
+    if (strcmp(state, "listed") == 0 || strcmp(state, "block") == 0)
+        return json_integer_value(json_object_get(row, "weight")) < 0 ? "green" : "red";
+    return strcmp(state, "allow") == 0 ? "green" : "yellow";
+}
+
+/* What it answered: the addresses, or that it has none. */
+static void answer_text(const json_t *row, char *out, size_t size)
+{
+    const json_t *addresses = json_object_get(row, "addresses"), *address;
+    const char *state = text_of(row, "state");
+    struct buffer text = buffer_over(out, size);
+    size_t i;
+
+    json_array_foreach (addresses, i, address)
+        buffer_add(&text, "%s%s", i > 0 ? "," : "", json_string_value(address));
+    if (text.used == 0)
+        buffer_add(&text, "%s",
+                   strcmp(state, "none") == 0      ? "not listed"
+                   : strcmp(state, "skipped") == 0 ? "not queried"
+                   : strcmp(state, "failed") == 0  ? "no answer"
+                                                   : state);
+}
+
+static void from_text(const json_t *row, char *out, size_t size)
+{
+    const char *source = text_of(row, "source"), *state = text_of(row, "state");
+    long long age = (long long)json_integer_value(json_object_get(row, "age_s"));
+
+    out[0] = '\0';
+    if (strcmp(state, "skipped") == 0 || strcmp(state, "failed") == 0)
+        return;
+    if (strcmp(source, "dns") == 0)
+        (void)snprintf(out, size, "DNS");
+    else if (json_object_get(row, "age_s") != NULL)
+        (void)snprintf(out, size, "%s, %lld s", source, age);
+    else
+        (void)snprintf(out, size, "%s", source);
+}
+
+/* What the same list says of the same subject in a check; "" where it is not in it. */
+static const char *now_state(const json_t *row, const json_t *now)
+{
+    const json_t *other;
+    size_t i;
+
+    json_array_foreach (now, i, other)
+        if (strcmp(text_of(other, "list"), text_of(row, "list")) == 0 &&
+            strcmp(text_of(other, "subject"), text_of(row, "subject")) == 0)
+            return strcmp(text_of(other, "state"), "none") == 0 ? "not listed"
+                                                                : text_of(other, "state");
+    return "";
+}
+
+/* Its note; of a check its label, its reason and where to be taken off. */
+static void note_text(const json_t *row, char *out, size_t size)
+{
+    const char *parts[] = {text_of(row, "note"), text_of(row, "label"),
+                           text_of(row, "reason"), text_of(row, "url")};
+    struct buffer text = buffer_over(out, size);
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (parts[i][0] != '\0' && strstr(out, parts[i]) == NULL)
+            buffer_add(&text, "%s%s", text.used > 0 ? "; " : "", parts[i]);
+}
+
+static json_t *shown_row(const json_t *row, const json_t *now)
+{
+    char answer[512], from[64], note[1200];
+    json_t *out;
+
+    answer_text(row, answer, sizeof answer);
+    from_text(row, from, sizeof from);
+    note_text(row, note, sizeof note);
+    out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O?, s:O?}", "list",
+                    text_of(row, "list"), "about", text_of(row, "what"), "state",
+                    text_of(row, "state"), "answer", answer, "from", from, "now",
+                    now_state(row, now), "note", note, "weight",
+                    json_object_get(row, "weight"), "ms", json_object_get(row, "ms"));
+    if (json_integer_value(json_object_get(row, "ttl_s")) > 0)
+        json_object_set(out, "ttl", json_object_get(row, "ttl_s"));
+    return out;
+}
+
+enum outcome decision_lists(struct ctl *ctl, const json_t *rows, const json_t *now)
+{
+    const char *columns = now != NULL ? "list,about,answer,weight,from,ttl,ms,now,note"
+                                      : "list,about,answer,weight,from,ttl,ms,note";
+    json_t *shown = json_array();
+    const json_t *row;
+    enum outcome outcome = OUTCOME_DONE;
+    size_t i;
+
+    json_array_foreach (rows, i, row)
+        if (json_array_append_new(shown, shown_row(row, now)) != 0)
+            outcome = ctl_error(OUTCOME_REFUSED, "malformed row in the daemon's answer");
+    if (outcome == OUTCOME_DONE && json_array_size(shown) > 0 &&
+        table_of(list_columns, sizeof list_columns / sizeof list_columns[0], columns,
+                 row_color, ctl->terminal, shown) != 0)
+        outcome = OUTCOME_REFUSED;
+    json_decref(shown);
+    return outcome;
+}
+
+/* --- the blocklist --- */
+
+void decision_entry(const json_t *object, const char *action, const char *subject,
+                    const char *entry, const char *reason, const char *since)
+{
+    char text[1200], at[96];
+
+    printf("%-10s ", "blocklist");
+    if (text_of(object, entry)[0] == '\0') {
+        puts("nothing");
+        return;
+    }
+    shown_time((time_t)json_integer_value(json_object_get(object, since)), time(NULL), at,
+               sizeof at);
+    shown_text(text_of(object, entry), text, sizeof text);
+    printf("%s by %s (%s), since %s", text_of(object, action), text,
+           text_of(object, subject), at);
+    shown_text(text_of(object, reason), text, sizeof text);
+    printf("%s%s\n", text[0] != '\0' ? ": " : "", text);
+}
+
+/* --- where to be taken off --- */
+
+static bool copy_url(const char *reason, char *out, size_t size)
+{
+    const char *start = strstr(reason, "http");
+    size_t length = start != NULL ? strcspn(start, " \"'<>") : 0;
+
+    if (length == 0 || length >= size)
+        return false;
+    memcpy(out, start, length);
+    out[length] = '\0';
+    return true;
+}
+
+void decision_delisting(const json_t *decision, const json_t *now, char *out, size_t size)
+{
+    const json_t *rows = json_object_get(now, "rows"), *row;
+    json_int_t heaviest = 0;
+    size_t i;
+
+    out[0] = '\0';
+    if (copy_url(text_of(decision, "reason"), out, size))
+        return;
+    json_array_foreach (rows, i, row) {
+        json_int_t weight = json_integer_value(json_object_get(row, "weight"));
+
+        if (weight > heaviest && copy_url(text_of(row, "reason"), out, size))
+            heaviest = weight;
+    }
+}
+
+/* --- check --- */
 
 /* The blocklist's entry, as why shows it. */
 static void print_entries(const json_t *check)

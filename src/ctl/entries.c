@@ -3,7 +3,6 @@
  * audit log. */
 
 #include "ctl/commands.h"
-#include "ctl/ctl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +10,7 @@
 #include <time.h>
 
 #include "base/ipaddr.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
+#include "ctl/output.h"
 
 /* --- add, tempfail, allow, remove --- */
 

@@ -2,7 +2,6 @@
 /* export: the whole list in one of the formats. */
 
 #include "ctl/commands.h"
-#include "ctl/ctl.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,8 +5,7 @@
 #include <string.h>
 
 #include "ctl/commands.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
+#include "ctl/output.h"
 #include "farm/farm.h"
 
 /* --- how far a change has come --- */

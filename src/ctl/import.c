@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "control/protocol.h"
-#include "ctl/shown.h"
+#include "ctl/output.h"
 #include "formats/format.h"
 
 /* Bad lines told one by one; the others are counted. */

@@ -13,8 +13,7 @@
 
 #include "base/span.h"
 #include "control/protocol.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
+#include "ctl/output.h"
 
 #define WATCH_WAIT_S 20
 

@@ -11,8 +11,7 @@
 #include "base/span.h"
 #include "config/config.h"
 #include "control/protocol.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
+#include "ctl/output.h"
 
 static const struct column verdict_columns[] = {
     {"what", "", COLUMN_TEXT},

@@ -8,9 +8,7 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "ctl/decision.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
+#include "ctl/output.h"
 
 static const char *text_of(const json_t *object, const char *name)
 {
