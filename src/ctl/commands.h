@@ -23,7 +23,7 @@ enum outcome ctl_check(struct ctl *ctl, const struct arguments *arguments);
 /* "refused", "put off" … for the verdict's name. */
 const char *decision_verdict(const char *verdict);
 
-/* Prints what each list said, as a table: rows as daemon/decision_json.h has them, or those
+/* Prints what each list said, as a table: rows as daemon/decisions.h has them, or those
  * of check. now: the rows of a check of the same message, for a column beside; NULL none. */
 enum outcome decision_lists(struct ctl *ctl, const json_t *rows, const json_t *now);
 

@@ -61,11 +61,6 @@ json_t *farm_section(struct daemon *daemon); /* for status; NULL: alone */
 
 /* commands_why.c */
 json_t *cmd_why(struct control_session *session, const json_t *request);
-
-/* Whether decisions are kept; if not, with the answer. */
-bool command_journal_is_on(struct journal *journal, json_t **answer);
-
-/* commands_false.c */
 json_t *cmd_false(struct control_session *session, const json_t *request);
 
 /* commands_dnsbl.c */

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "control/protocol.h"
-#include "daemon/decision_json.h"
+#include "daemon/decisions.h"
 #include "journal/search.h"
 #include "policy/replay_rules.h"
 

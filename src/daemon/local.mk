@@ -3,7 +3,6 @@ librblmilter_a_SOURCES += \
 	src/daemon/commands_check.c \
 	src/daemon/commands_dnsbl.c \
 	src/daemon/commands_entries.c \
-	src/daemon/commands_false.c \
 	src/daemon/commands_farm.c \
 	src/daemon/commands_import.c \
 	src/daemon/commands_rules.c \
@@ -12,7 +11,7 @@ librblmilter_a_SOURCES += \
 	src/daemon/commands_whatif_rules.c \
 	src/daemon/commands_why.c \
 	src/daemon/daemon.c src/daemon/daemon.h \
-	src/daemon/decision_json.c src/daemon/decision_json.h \
+	src/daemon/decisions.c src/daemon/decisions.h \
 	src/daemon/doctor.c src/daemon/doctor_parts.h \
 	src/daemon/doctor_lists.c \
 	src/daemon/process.c src/daemon/process.h \

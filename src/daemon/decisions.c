@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "daemon/decision_json.h"
+#include "daemon/decisions.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "blocklist/blocklist.h"
@@ -10,6 +12,151 @@
 #include "control/protocol.h"
 #include "dnsbl/result.h"
 #include "policy/verdict.h"
+
+/* --- which decisions a word finds --- */
+
+#define LETTERS_AND_DIGITS                                                               \
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+int wanted_read(const char *text, struct wanted *out, char *error, size_t size)
+{
+    char domain[DOMAIN_SIZE], why[ENTRY_ERROR_SIZE];
+    struct entry entry;
+
+    *out = (struct wanted){.kind = WANTED_QUEUE_ID};
+    if (entry_parse_kept(text, &entry, why) == 0)
+        (void)text_copy(entry.text, out->entry, sizeof out->entry); /* it fits */
+    if (strncasecmp(text, "user:", 5) == 0) {
+        out->kind = WANTED_LOGIN;
+        token_address(text + 5, out->value, NULL);
+    } else if (network_parse(text, &out->network) == 0) {
+        out->kind = WANTED_CLIENT;
+        if (out->network.prefix < (out->network.base.family == 4 ? 16 : 40)) {
+            text_sentence(error, size,
+                          "%s: expected a network of /16 (IPv6: /40) at most", text);
+            return -1;
+        }
+    } else if (strchr(text, '@') != NULL && text[0] != '@') {
+        out->kind = WANTED_ADDRESS;
+        token_address(text, out->value, NULL);
+    } else if (domain_canonical(text[0] == '@' ? text + 1 : text, domain) == 0 &&
+               strchr(domain, '.') != NULL) {
+        out->kind = WANTED_DOMAIN;
+        (void)text_copy(domain, out->value, sizeof out->value); /* it fits */
+    } else if (text[strspn(text, LETTERS_AND_DIGITS)] != '\0' ||
+               !text_copy(text, out->value, sizeof out->value)) {
+        out->value[0] = '\0';
+    }
+    if (out->kind == WANTED_CLIENT || out->value[0] != '\0')
+        return 0;
+    text_sentence(error, size,
+                  "%s: expected an id, an address, a domain, an IP address, a network, "
+                  "user:LOGIN or a queue id",
+                  text);
+    return -1;
+}
+
+static void add_value(struct wanted_values *values, enum token token, const char *value)
+{
+    values->value[values->count++] = (struct day_value){.token = token, .value = value};
+}
+
+/* Each /24 (/48) that the network has, or the one that it is in. */
+static void add_networks(struct wanted_values *values, const struct network *network)
+{
+    unsigned width = network->base.family == 4 ? 24 : 48;
+    unsigned bits = network->prefix < width ? width - network->prefix : 0;
+    struct network one;
+
+    for (unsigned i = 0; i < 1u << bits; i++) {
+        struct ipaddr base = network->base;
+
+        base.octets[width / 8 - 1] |= (uint8_t)i;
+        network_of(&base, width, &one);
+        network_text(&one, values->networks[i]);
+        add_value(values, TOKEN_NETWORK, values->networks[i]);
+    }
+}
+
+void wanted_values(struct wanted_values *values, const struct wanted *wanted)
+{
+    values->count = 0;
+    switch (wanted->kind) {
+    case WANTED_ADDRESS:
+    case WANTED_LOGIN:
+        add_value(values, TOKEN_ADDRESS, wanted->value);
+        break;
+    case WANTED_DOMAIN:
+        add_value(values, TOKEN_DOMAIN, wanted->value);
+        break;
+    case WANTED_CLIENT:
+        if (wanted->network.prefix == ipaddr_bits(&wanted->network.base)) {
+            network_text(&wanted->network, values->networks[0]);
+            add_value(values, TOKEN_CLIENT, values->networks[0]);
+        } else {
+            add_networks(values, &wanted->network);
+        }
+        break;
+    case WANTED_QUEUE_ID:
+        add_value(values, TOKEN_QUEUE_ID, wanted->value);
+        break;
+    }
+    if (wanted->entry[0] != '\0')
+        add_value(values, TOKEN_ENTRY, wanted->entry);
+}
+
+/* Whether a text of a record is that address, or one of "@domain". */
+static bool is_address(const char *text, const char *address, const uint8_t *key)
+{
+    char canonical[TOKEN_ADDRESS_SIZE], hash[TOKEN_HASH_SIZE];
+    const char *domain;
+
+    if (text[0] == '\0')
+        return false;
+    token_address(text, canonical, &domain);
+    if (address[0] == '@')
+        return strcmp(domain, address + 1) == 0;
+    if (text[0] != '~' || strcmp(canonical, address) == 0)
+        return strcmp(canonical, address) == 0;
+    token_hash(key, address, hash);
+    return strncmp(text, hash, strlen(hash)) == 0;
+}
+
+bool record_has_recipient(const struct record *r, const char *address, const uint8_t *key)
+{
+    for (size_t i = 0; i < r->recipient_count; i++)
+        if (is_address(r->recipients[i].text, address, key))
+            return true;
+    return false;
+}
+
+bool wanted_finds(const struct wanted *wanted, const struct record *r, const uint8_t *key)
+{
+    char domain[TOKEN_ADDRESS_SIZE + 1], masked[TOKEN_MASKED_SIZE];
+
+    token_mask_entry(key, wanted->entry, masked);
+    if (wanted->entry[0] != '\0' &&
+        (strcmp(r->entry, wanted->entry) == 0 || strcmp(r->entry, masked) == 0))
+        return true;
+    switch (wanted->kind) {
+    case WANTED_ADDRESS:
+        return is_address(r->sender, wanted->value, key) ||
+               is_address(r->login, wanted->value, key) ||
+               record_has_recipient(r, wanted->value, key);
+    case WANTED_DOMAIN:
+        text_sentence(domain, sizeof domain, "@%s", wanted->value);
+        return is_address(r->sender, domain, key) || record_has_recipient(r, domain, key);
+    case WANTED_CLIENT:
+        return r->has_client && network_contains(&wanted->network, &r->client);
+    case WANTED_LOGIN:
+        return is_address(r->login, wanted->value, key);
+    case WANTED_QUEUE_ID:
+        return strcmp(r->queue_id, wanted->value) == 0;
+    }
+    abort();
+}
+
+/* --- a decision as JSON --- */
 
 bool decision_list_name(const char *lists, unsigned index,
                         char out[static DECISION_LIST_SIZE])
