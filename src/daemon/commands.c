@@ -66,6 +66,15 @@ struct daemon *command_daemon(const struct control_session *session)
     return session->table->context;
 }
 
+struct config *command_config(const struct control_session *session)
+{
+    struct policy *policy = policy_slot_get(&command_daemon(session)->slot);
+    struct config *config = config_ref(policy->config);
+
+    policy_unref(policy);
+    return config;
+}
+
 json_t *command_answer(const char *name, json_t *value)
 {
     return value == NULL ? NULL : json_pack("{s:b, s:o}", "ok", 1, name, value);
@@ -172,10 +181,8 @@ bool command_is_in_use(void *context, const struct entry *entry,
 void command_limits_of(struct command_limits *out, const struct control_session *session)
 {
     struct daemon *daemon = command_daemon(session);
-    struct policy *policy = policy_slot_get(&daemon->slot);
 
-    out->config = config_ref(policy->config);
-    policy_unref(policy);
+    out->config = command_config(session);
     out->limits = (struct entry_limits){
         .suffixes = daemon->suffixes,
         .exempt = out->config->exempt.networks,
@@ -325,7 +332,7 @@ json_t *cmd_stats(struct control_session *session, const json_t *request)
     return command_answer("stats", out);
 }
 
-static void append_message(void *context, const char *text)
+void command_report(void *context, const char *text)
 {
     protocol_append(context, protocol_text(text));
 }
@@ -339,7 +346,7 @@ json_t *cmd_reload(struct control_session *session, const json_t *request)
 
     (void)request;
     log_notice("reload by=%s", session->peer.name);
-    if (daemon_reload(daemon, append_message, &messages) == 0) {
+    if (daemon_reload(daemon, command_report, &messages) == 0) {
         /* an admin looks: the time is right now */
         blocklist_trust_clock(daemon->blocklist);
         return command_answer("messages", messages);

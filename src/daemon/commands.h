@@ -89,9 +89,6 @@ json_t *cmd_proposals(struct control_session *session, const json_t *request);
 json_t *cmd_proposals_decide(struct control_session *session, const json_t *request);
 json_t *cmd_watch(struct control_session *session, const json_t *request);
 
-/* The configuration in force. The caller unrefs it. */
-struct config *command_config(const struct control_session *session);
-
 /* What rules have found of an entry: rows as cmd_proposals has them. */
 json_t *command_findings(struct daemon *daemon, const char *entry);
 
@@ -116,8 +113,14 @@ json_t *cmd_flush_cache(struct control_session *session, const json_t *request);
 
 struct daemon *command_daemon(const struct control_session *session);
 
+/* The configuration in force. The caller unrefs it. */
+struct config *command_config(const struct control_session *session);
+
 /* {"ok":true, name: value}, whose reference it takes. */
 json_t *command_answer(const char *name, json_t *value);
+
+/* A config_report that appends to an array: context is a json_t **. */
+void command_report(void *context, const char *text);
 
 /* The answer for a result of blocklist/admin.h other than OK. */
 json_t *command_error(enum blocklist_result result, const char *error);

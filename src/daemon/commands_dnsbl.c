@@ -11,18 +11,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "control/protocol.h"
+#include "daemon/decisions.h"
 #include "journal/search.h"
 
 static json_int_t count(const atomic_uint_fast64_t *counter)
 {
     return (json_int_t)atomic_load(counter);
-}
-
-static json_int_t errors_of(const struct list_stats *stats)
-{
-    return count(&stats->by_state[RESULT_ERROR]) +
-           count(&stats->by_state[RESULT_FOREIGN]) +
-           count(&stats->by_state[RESULT_FAILED]);
 }
 
 /* The state, since when and why: of the half that is not well, where one is. */
@@ -50,34 +44,31 @@ static void add_state(json_t **row, struct watched *watched)
     protocol_set(row, "asked_today", json_integer(list_state_used_today(state)));
 }
 
-static void add_latency(json_t **row, struct list_stats *stats)
-{
-    struct latency latency;
-
-    pthread_mutex_lock(&stats->lock);
-    latency = stats->latency;
-    pthread_mutex_unlock(&stats->lock);
-    protocol_set(row, "p50_ms", json_integer(latency_percentile(&latency, 50)));
-    protocol_set(row, "p95_ms", json_integer(latency_percentile(&latency, 95)));
-    protocol_set(row, "p99_ms", json_integer(latency_percentile(&latency, 99)));
-}
-
 static json_t *row_of(const struct dnsbl *dnsbl)
 {
     struct list_stats *s = dnsbl->stats;
     json_int_t lookups = count(&s->lookups);
+    json_int_t errors = count(&s->by_state[RESULT_ERROR]) +
+                        count(&s->by_state[RESULT_FOREIGN]) +
+                        count(&s->by_state[RESULT_FAILED]);
+    struct latency latency;
     json_t *row = json_pack(
         "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:i}", "list",
         protocol_text(dnsbl->list->name), "zone", protocol_text(dnsbl->list->zone_shown),
         "mode", list_mode_name(dnsbl->list->mode), "queries", lookups, "hits",
-        count(&s->by_state[RESULT_LISTED]), "errors", errors_of(s), "not_asked",
+        count(&s->by_state[RESULT_LISTED]), "errors", errors, "not_asked",
         count(&s->skipped), "cached_percent",
         lookups > 0 ? (int)(count(&s->cached) * 100 / lookups) : 0, "unique_hits",
         count(&s->alone), "decided_alone", count(&s->decided), "unnamed_codes",
         count(&s->unnamed), "daily_limit", dnsbl->list->daily_limit);
 
     add_state(&row, dnsbl->watched);
-    add_latency(&row, s);
+    pthread_mutex_lock(&s->lock);
+    latency = s->latency;
+    pthread_mutex_unlock(&s->lock);
+    protocol_set(&row, "p50_ms", json_integer(latency_percentile(&latency, 50)));
+    protocol_set(&row, "p95_ms", json_integer(latency_percentile(&latency, 95)));
+    protocol_set(&row, "p99_ms", json_integer(latency_percentile(&latency, 99)));
     return row;
 }
 
@@ -116,7 +107,6 @@ struct alones {
 static void add_alone(void *context, const char *list, uint64_t count, journal_id wrong)
 {
     const struct alones *alones = context;
-    char text[JOURNAL_ID_SIZE];
 
     for (size_t i = 0; i < alones->count; i++) {
         struct alone *alone = &alones->of[i];
@@ -126,9 +116,8 @@ static void add_alone(void *context, const char *list, uint64_t count, journal_i
         alone->count += count;
         if (wrong == 0)
             continue;
-        journal_id_text(wrong, text);
         if (alone->wrong++ < SHOWN_WRONG)
-            protocol_append(&alone->ids, json_string(text));
+            protocol_append(&alone->ids, decision_id(wrong));
     }
 }
 
@@ -165,13 +154,19 @@ static json_t *proposal(const struct alone *alone, int reject)
     return json_null();
 }
 
-static int begin_alones(struct alones *alones, const struct policy *policy)
+/* With what this host's own journal says. Returns 0, or -1 without memory. */
+static int begin_alones(struct alones *alones, const struct policy *policy,
+                        struct journal *journal)
 {
     *alones = (struct alones){.of = calloc(policy->lists.count + 1, sizeof *alones->of)};
     for (; alones->of != NULL && alones->count < policy->lists.count; alones->count++)
         alones->of[alones->count] = (struct alone){
             .list = policy->lists.items[alones->count].list, .ids = json_array()};
-    return alones->of != NULL ? 0 : -1;
+    if (alones->of == NULL)
+        return -1;
+    if (journal_keeps(journal, true))
+        journal_alone(journal, add_alone, alones);
+    return 0;
 }
 
 static void end_alones(struct alones *alones)
@@ -232,8 +227,7 @@ json_t *command_alone(void *context)
     json_t *rows = json_array(), *id;
     size_t k;
 
-    if (begin_alones(&alones, policy) == 0 && journal_keeps(daemon->journal, true))
-        journal_alone(daemon->journal, add_alone, &alones);
+    (void)begin_alones(&alones, policy, daemon->journal); /* without memory: none */
     for (size_t i = 0; i < alones.count; i++) {
         char ids[SHOWN_WRONG * JOURNAL_ID_SIZE + 1] = "";
         struct buffer text = buffer_over(ids, sizeof ids);
@@ -258,10 +252,8 @@ static void add_wrong_refusals(struct daemon *daemon, const struct policy *polic
     json_t *row;
     size_t i;
 
-    if (begin_alones(&alones, policy) != 0)
+    if (begin_alones(&alones, policy, daemon->journal) != 0)
         return;
-    if (journal_keeps(daemon->journal, true))
-        journal_alone(daemon->journal, add_alone, &alones);
     if (daemon->farm != NULL)
         add_others(&alones, daemon->farm);
     json_array_foreach (rows, i, row) {

@@ -163,12 +163,8 @@ static json_t *finding_json(const struct whatif *w, const struct replay_finding 
     char entry[DECISION_SHOWN_SIZE];
     json_t *ids = json_array();
 
-    for (size_t i = 0; i < f->id_count; i++) {
-        char text[JOURNAL_ID_SIZE];
-
-        journal_id_text(f->ids[i], text);
-        protocol_append(&ids, json_string(text));
-    }
+    for (size_t i = 0; i < f->id_count; i++)
+        protocol_append(&ids, decision_id(f->ids[i]));
     return json_pack("{s:s, s:o, s:I, s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:o}", "rule",
                      w->config->rules[f->rule].name, "entry",
                      protocol_text(decision_entry(f->entry, w->show_local, entry)), "at",
@@ -179,20 +175,15 @@ static json_t *finding_json(const struct whatif *w, const struct replay_finding 
                      (json_int_t)f->recipients, "ids", ids);
 }
 
-/* An allow entry is named only to whom logins and local parts are shown. */
-static void hide_entries(struct whatif *w)
-{
-    for (size_t i = 0; i < w->replay.count && !w->show_local; i++)
-        if (strncmp(w->replay.findings[i].why, "it is allowed", 13) == 0)
-            text_copy("it is allowed by an entry", w->replay.findings[i].why,
-                      GUARD_WHY_SIZE);
-}
-
 static json_t *report(struct whatif *w)
 {
     json_t *rules = json_array(), *findings = json_array();
 
-    hide_entries(w);
+    /* an allow entry is named only to whom logins and local parts are shown */
+    for (size_t i = 0; i < w->replay.count && !w->show_local; i++)
+        if (strncmp(w->replay.findings[i].why, "it is allowed", 13) == 0)
+            text_copy("it is allowed by an entry", w->replay.findings[i].why,
+                      GUARD_WHY_SIZE);
     for (size_t i = 0; i < w->config->rule_count; i++)
         if (w->config->rules[i].mode != RULE_OFF)
             protocol_append(&rules, rule_json(w, i));
@@ -223,16 +214,6 @@ static json_t *check(const struct whatif *w)
                              "the daemon keeps no accepted mail (journal { accepted }): "
                              "there is nothing to count");
     return protocol_error_answer(PROTOCOL_REFUSED, "the file has no rules");
-}
-
-static void look_at_journal(struct whatif *w)
-{
-    struct policy *policy = policy_slot_get(&w->daemon->slot);
-    const struct config *config = policy->config;
-
-    w->local_parts = config->journal.local_parts;
-    w->accepted_s = config->journal.refused_s > 0 ? config->journal.accepted_s : 0;
-    policy_unref(policy);
 }
 
 static json_t *replay(struct whatif *w)
@@ -273,12 +254,16 @@ json_t *cmd_whatif_rules(struct control_session *session, const json_t *request)
     struct daemon *daemon = command_daemon(session);
     struct whatif w = {.daemon = daemon,
                        .show_local = command_shows_local_parts(session)};
+    struct config *now;
     json_t *answer = NULL;
 
     if (atomic_exchange(&daemon->replaying, true))
         return protocol_error_answer(PROTOCOL_BUSY,
                                      "another whatif is running: try again later");
-    look_at_journal(&w);
+    now = command_config(session);
+    w.local_parts = now->journal.local_parts;
+    w.accepted_s = now->journal.refused_s > 0 ? now->journal.accepted_s : 0;
+    config_unref(now);
     if (command_conf_of(request, &w.config, &w.since, &answer) == 0)
         answer = check(&w);
     if (answer == NULL && w.config != NULL)

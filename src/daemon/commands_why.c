@@ -111,22 +111,6 @@ bool command_shows_local_parts(const struct control_session *session)
     return all || session->peer.right == RIGHT_WRITE;
 }
 
-/* The ids that this one may be a misreading of, as texts. */
-static json_t *near_ids(struct journal *journal, journal_id id)
-{
-    journal_id ids[JOURNAL_MISREADS];
-    size_t count = journal_find_near(journal, id, ids);
-    json_t *texts = json_array();
-
-    for (size_t i = 0; i < count; i++) {
-        char text[JOURNAL_ID_SIZE];
-
-        journal_id_text(ids[i], text);
-        protocol_append(&texts, json_string(text));
-    }
-    return texts;
-}
-
 static void add_gap(void *context, int64_t began_ms, int64_t ended_ms, uint64_t dropped)
 {
     protocol_append(context,
@@ -144,17 +128,24 @@ static json_t *gaps_since(struct journal *journal, int64_t since)
     return gaps;
 }
 
-static json_t *why_id(struct daemon *daemon, struct why *why, journal_id id)
+static json_t *why_id(const struct control_session *session, struct why *why,
+                      journal_id id)
 {
+    struct daemon *daemon = command_daemon(session);
+    struct config *config = command_config(session);
     json_t *near = NULL, *hosts, *answer;
-    unsigned node = journal_id_node(id);
+    unsigned node = journal_id_node(id), own = (unsigned)config->journal.node;
+    journal_id ids[JOURNAL_MISREADS];
     char words[512];
-    struct policy *policy = policy_slot_get(&daemon->slot);
-    unsigned own = (unsigned)policy->config->journal.node;
 
-    policy_unref(policy);
-    if (!journal_find_id(daemon->journal, id, found, why))
-        near = near_ids(daemon->journal, id);
+    config_unref(config);
+    if (!journal_find_id(daemon->journal, id, found, why)) {
+        size_t count = journal_find_near(daemon->journal, id, ids);
+
+        near = json_array(); /* what this one may be a misreading of */
+        for (size_t i = 0; i < count; i++)
+            protocol_append(&near, decision_id(ids[i]));
+    }
     answer = json_pack("{s:b, s:o, s:o}", "ok", 1, "decisions", why->decisions, "gaps",
                        gaps_since(daemon->journal, (int64_t)journal_id_time(id)));
     if (near != NULL)
@@ -230,7 +221,7 @@ json_t *cmd_why(struct control_session *session, const json_t *request)
         return answer;
     if (journal_id_parse(text, &id) == 0) {
         why.decisions = json_array();
-        answer = why_id(daemon, &why, id);
+        answer = why_id(session, &why, id);
         /* some queue ids of MTAs read as ids of ours */
         if (has_decisions(answer) ||
             wanted_read(text, &why.filter.wanted, error, sizeof error) != 0 ||
@@ -273,28 +264,17 @@ struct marked {
     char entry[ENTRY_TEXT_SIZE]; /* what lets the client, or the login, in; "" nothing */
 };
 
-/* The list that alone refused: it is enough, the others are not. */
-static void find_alone(const struct journal_found *one,
-                       char out[static DECISION_LIST_SIZE])
-{
-    const struct record *r = one->record;
-
-    out[0] = '\0';
-    for (size_t i = 0; i < r->answer_count; i++)
-        if (r->verdict == VERDICT_REJECT && r->answers[i].weight >= r->reject &&
-            r->score - r->answers[i].weight < r->reject &&
-            decision_list_name(one->lists, r->answers[i].list, out))
-            return;
-    out[0] = '\0';
-}
-
 static void take_marked(void *context, const struct journal_found *one)
 {
     struct marked *marked = context;
     const struct record *r = one->record;
 
     marked->refused = r->verdict >= VERDICT_TEMPFAIL;
-    find_alone(one, marked->alone);
+    /* a list that alone refused it: it is enough, the others are not */
+    for (size_t i = 0; i < r->answer_count && marked->alone[0] == '\0'; i++)
+        if (r->verdict == VERDICT_REJECT && r->answers[i].weight >= r->reject &&
+            r->score - r->answers[i].weight < r->reject)
+            (void)decision_list_name(one->lists, r->answers[i].list, marked->alone);
     if (r->login[0] != '\0')
         text_sentence(marked->entry, sizeof marked->entry, "user:%s", r->login);
     else if (r->has_client)

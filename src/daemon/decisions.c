@@ -197,32 +197,6 @@ const char *decision_entry(const char *entry, bool with_local_parts,
                  out);
 }
 
-static const char *outcome_name(enum recipient_outcome outcome)
-{
-    static const char *const names[] = {[RECIPIENT_ACCEPTED] = "accepted",
-                                        [RECIPIENT_REFUSED] = "refused",
-                                        [RECIPIENT_EXEMPT] = "exempt",
-                                        [RECIPIENT_BY_MTA] = "refused by the MTA"};
-
-    return names[outcome];
-}
-
-static const char *end_name(enum message_end end)
-{
-    static const char *const names[] = {[END_OPEN] = "still open",
-                                        [END_MESSAGE] = "end of message",
-                                        [END_REFUSED] = "refused at its end",
-                                        [END_ABORTED] = "given up by the client",
-                                        [END_CONNECTION] = "connection closed"};
-
-    return names[end];
-}
-
-static const char *subject_name(uint8_t check)
-{
-    return check < CHECK_COUNT ? check_name((enum check)check) : "unknown";
-}
-
 /* What the list was asked about. */
 static const char *what(const struct record *r, const struct record_answer *a,
                         const char *client, bool with_local_parts,
@@ -294,14 +268,30 @@ static void note(const struct record *r, const struct record_answer *a, char *ou
         out[0] = '\0';
 }
 
-static json_t *addresses_json(const struct record_answer *a)
+json_t *decision_id(journal_id id)
+{
+    char text[JOURNAL_ID_SIZE];
+
+    journal_id_text(id, text);
+    return json_string(text);
+}
+
+const char *decision_subject(unsigned subject)
+{
+    static const char *const names[] = {"sender", "client", "client-name",
+                                        "helo",   "login",  "from"};
+
+    return subject < sizeof names / sizeof names[0] ? names[subject] : "";
+}
+
+json_t *decision_addresses(const struct in_addr *addresses, size_t count)
 {
     json_t *texts = json_array();
 
-    for (unsigned i = 0; i < a->address_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         char text[INET_ADDRSTRLEN];
 
-        if (inet_ntop(AF_INET, &a->addresses[i], text, sizeof text) != NULL)
+        if (inet_ntop(AF_INET, &addresses[i], text, sizeof text) != NULL)
             protocol_append(&texts, json_string(text));
     }
     return texts;
@@ -317,19 +307,25 @@ static json_t *answer_json(const struct journal_found *found,
     if (!decision_list_name(found->lists, a->list, name))
         text_sentence(name, sizeof name, "list %u", a->list);
     note(r, a, noted, sizeof noted);
-    return json_pack("{s:o, s:s, s:o, s:s, s:o, s:i, s:s, s:i, s:i, s:i, s:s}", "list",
-                     protocol_text(name), "subject", subject_name(a->check), "what",
-                     protocol_text(what(r, a, client, with_local_parts, text)), "state",
-                     state_of(a), "addresses", addresses_json(a), "weight", a->weight,
-                     "source",
-                     a->stale    ? "stale"
-                     : a->cached ? "cache"
-                                 : "dns",
-                     "ttl_s", a->ttl_s, "age_s", a->age_s, "ms", a->ms, "note", noted);
+    return json_pack(
+        "{s:o, s:s, s:o, s:s, s:o, s:i, s:s, s:i, s:i, s:i, s:s}", "list",
+        protocol_text(name), "subject",
+        a->check < CHECK_COUNT ? check_name((enum check)a->check) : "unknown", "what",
+        protocol_text(what(r, a, client, with_local_parts, text)), "state", state_of(a),
+        "addresses", decision_addresses(a->addresses, a->address_count), "weight",
+        a->weight, "source",
+        a->stale    ? "stale"
+        : a->cached ? "cache"
+                    : "dns",
+        "ttl_s", a->ttl_s, "age_s", a->age_s, "ms", a->ms, "note", noted);
 }
 
 static json_t *recipients_json(const struct record *r, bool with_local_parts)
 {
+    static const char *const outcomes[] = {[RECIPIENT_ACCEPTED] = "accepted",
+                                           [RECIPIENT_REFUSED] = "refused",
+                                           [RECIPIENT_EXEMPT] = "exempt",
+                                           [RECIPIENT_BY_MTA] = "refused by the MTA"};
     json_t *rows = json_array();
     char text[DECISION_SHOWN_SIZE];
 
@@ -338,18 +334,15 @@ static json_t *recipients_json(const struct record *r, bool with_local_parts)
             &rows,
             json_pack("{s:o, s:s, s:o}", "recipient",
                       protocol_text(shown(r->recipients[i].text, with_local_parts, text)),
-                      "outcome", outcome_name(r->recipients[i].outcome), "detail",
+                      "outcome", outcomes[r->recipients[i].outcome], "detail",
                       protocol_text(r->recipients[i].detail)));
     return rows;
 }
 
 static void set_entry(json_t **json, const struct record *r, bool with_local_parts)
 {
-    static const char *const subjects[] = {"sender", "client", "client-name",
-                                           "helo",   "login",  "from"};
     static const char *const actions[] = {"", "allow", "block", "tempfail"};
     size_t action_count = sizeof actions / sizeof actions[0];
-    size_t count = sizeof subjects / sizeof subjects[0];
     char text[DECISION_SHOWN_SIZE];
 
     protocol_set(json, "entry",
@@ -359,8 +352,7 @@ static void set_entry(json_t **json, const struct record *r, bool with_local_par
     protocol_set(
         json, "entry_action",
         json_string(r->entry_action < action_count ? actions[r->entry_action] : ""));
-    protocol_set(json, "entry_subject",
-                 json_string(r->entry_subject < count ? subjects[r->entry_subject] : ""));
+    protocol_set(json, "entry_subject", json_string(decision_subject(r->entry_subject)));
     protocol_set(json, "entry_reason", protocol_text(r->entry_reason));
     protocol_set(json, "entry_since", json_integer(r->entry_since));
 }
@@ -381,15 +373,19 @@ static void set_envelope(json_t **json, const struct record *r, const char *clie
 
 static json_t *head_json(const struct record *r)
 {
-    char id[JOURNAL_ID_SIZE];
+    static const char *const ends[] = {[END_OPEN] = "still open",
+                                       [END_MESSAGE] = "end of message",
+                                       [END_REFUSED] = "refused at its end",
+                                       [END_ABORTED] = "given up by the client",
+                                       [END_CONNECTION] = "connection closed"};
 
-    journal_id_text(r->id, id);
-    return json_pack("{s:s, s:I, s:i, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s}", "id", id,
-                     "at_ms", (json_int_t)r->at_ms, "node", (int)journal_id_node(r->id),
-                     "verdict", verdict_name((enum verdict)r->verdict), "stage",
+    return json_pack("{s:o, s:I, s:i, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s}", "id",
+                     decision_id(r->id), "at_ms", (json_int_t)r->at_ms, "node",
+                     (int)journal_id_node(r->id), "verdict",
+                     verdict_name((enum verdict)r->verdict), "stage",
                      r->stage <= STAGE_EOM ? stage_name((enum stage)r->stage) : "",
                      "score", r->score, "threshold", r->reject, "missing", r->missing,
-                     "took_ms", r->took_ms, "end", end_name(r->end), "exempt", r->exempt);
+                     "took_ms", r->took_ms, "end", ends[r->end], "exempt", r->exempt);
 }
 
 json_t *decision_json(const struct journal_found *found, bool with_local_parts)

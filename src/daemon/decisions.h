@@ -63,6 +63,12 @@ json_t *decision_json(const struct journal_found *found, bool with_local_parts);
 const char *decision_entry(const char *entry, bool with_local_parts,
                            char out[static DECISION_SHOWN_SIZE]);
 
+/* The parts that others show, too: an id as its text, all that a list answered, and what
+ * matched an entry (enum blocklist_subject; "" unknown). */
+json_t *decision_id(journal_id id);
+json_t *decision_addresses(const struct in_addr *addresses, size_t count);
+const char *decision_subject(unsigned subject);
+
 #define DECISION_LIST_SIZE 256
 
 /* The name of a configuration's list, from its names one a line. Returns whether there is

@@ -42,19 +42,17 @@ int64_t dns_budget_take(struct dns_budget *budget, uid_t uid, int tokens, int64_
 
 /* --- queries --- */
 
-struct round;
+struct round {
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    size_t open;
+};
 
 struct place {
     struct dns_lookup lookup; /* must be first */
     struct asking *asking;
     struct round *round;
     int64_t asked_ms;
-};
-
-struct round {
-    pthread_mutex_t lock;
-    pthread_cond_t done;
-    size_t open;
 };
 
 static void on_answer(struct dns_lookup *lookup, struct dns_answer *answer)
@@ -70,26 +68,6 @@ static void on_answer(struct dns_lookup *lookup, struct dns_answer *answer)
     pthread_mutex_unlock(&round->lock);
 }
 
-static void ask(struct resolver *resolver, struct round *round, struct place *place,
-                struct asking *asking)
-{
-    struct dns_answer *answer;
-
-    *place = (struct place){.lookup = {.done = on_answer},
-                            .asking = asking,
-                            .round = round,
-                            .asked_ms = clock_ms()};
-    pthread_mutex_lock(&round->lock);
-    round->open++;
-    pthread_mutex_unlock(&round->lock);
-    answer = resolver_query(resolver, asking->upstream, DNS_A, asking->name, DNS_PRIVATE,
-                            &place->lookup);
-    if (answer == NULL)
-        return;
-    on_answer(&place->lookup, answer);
-    dns_answer_unref(answer);
-}
-
 void asking_all(struct resolver *resolver, struct asking *askings, size_t count)
 {
     struct round round = {.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -97,14 +75,29 @@ void asking_all(struct resolver *resolver, struct asking *askings, size_t count)
     struct place *places = calloc(count + 1, sizeof *places);
 
     for (size_t i = 0; i < count; i++) {
-        askings[i].answer = NULL;
-        askings[i].took_ms = 0;
-        if (askings[i].name[0] == '\0')
+        struct asking *asking = &askings[i];
+        struct dns_answer *answer;
+
+        asking->answer = NULL;
+        asking->took_ms = 0;
+        if (asking->name[0] == '\0')
             continue;
-        if (places != NULL)
-            ask(resolver, &round, &places[i], &askings[i]);
-        else
-            askings[i].answer = dns_answer_failure(DNS_NOT_ASKED);
+        if (places == NULL) {
+            asking->answer = dns_answer_failure(DNS_NOT_ASKED);
+            continue;
+        }
+        places[i] = (struct place){.lookup = {.done = on_answer},
+                                   .asking = asking,
+                                   .round = &round,
+                                   .asked_ms = clock_ms()};
+        pthread_mutex_lock(&round.lock);
+        round.open++;
+        pthread_mutex_unlock(&round.lock);
+        answer = resolver_query(resolver, asking->upstream, DNS_A, asking->name,
+                                DNS_PRIVATE, &places[i].lookup);
+        if (answer != NULL)
+            on_answer(&places[i].lookup, answer);
+        dns_answer_unref(answer);
     }
     pthread_mutex_lock(&round.lock);
     while (round.open > 0)
