@@ -105,14 +105,6 @@ static void commands_help(void)
         printf("  %-12s %s\n", commands[i].name, commands[i].summary);
 }
 
-static void command_help(const struct command *command)
-{
-    printf("usage: rblctl %s%s%s%s\n%s\n\n", command->name,
-           command->words[0] != '\0' ? " " : "", command->words,
-           command->options != 0 ? " [OPTION]…" : "", command->summary);
-    arguments_help(command->options);
-}
-
 static void help(void)
 {
     printf("usage: rblctl [-s SOCKET] [--json] COMMAND [ARGUMENT]…\n"
@@ -145,7 +137,10 @@ static enum outcome run(struct ctl *ctl, int argc, char **argv)
     if (arguments_read(&arguments, command->options, argc, argv) != 0)
         return OUTCOME_USAGE;
     if (arguments.option[OPTION_HELP] != NULL) {
-        command_help(command);
+        printf("usage: rblctl %s%s%s%s\n%s\n\n", command->name,
+               command->words[0] != '\0' ? " " : "", command->words,
+               command->options != 0 ? " [OPTION]…" : "", command->summary);
+        arguments_help(command->options);
         return OUTCOME_DONE;
     }
     if (arguments.word_count < command->words_min ||

@@ -11,13 +11,6 @@
 #include "base/text.h"
 #include "ctl/output.h"
 
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text != NULL ? text : "";
-}
-
 const char *decision_verdict(const char *verdict)
 {
     static const char *const words[][2] = {{"accept", "accepted"},
@@ -48,7 +41,7 @@ static const char *row_color(const json_t *row)
     if (strcmp(state, "none") == 0)
         return NULL;
     if (strcmp(state, "listed") == 0 || strcmp(state, "block") == 0)
-        return json_integer_value(json_object_get(row, "weight")) < 0 ? "green" : "red";
+        return number_of(row, "weight") < 0 ? "green" : "red";
     return strcmp(state, "allow") == 0 ? "green" : "yellow";
 }
 
@@ -73,7 +66,7 @@ static void answer_text(const json_t *row, char *out, size_t size)
 static void from_text(const json_t *row, char *out, size_t size)
 {
     const char *source = text_of(row, "source"), *state = text_of(row, "state");
-    long long age = (long long)json_integer_value(json_object_get(row, "age_s"));
+    long long age = number_of(row, "age_s");
 
     out[0] = '\0';
     if (strcmp(state, "skipped") == 0 || strcmp(state, "failed") == 0)
@@ -125,7 +118,7 @@ static json_t *shown_row(const json_t *row, const json_t *now)
                     text_of(row, "state"), "answer", answer, "from", from, "now",
                     now_state(row, now), "note", note, "weight",
                     json_object_get(row, "weight"), "ms", json_object_get(row, "ms"));
-    if (json_integer_value(json_object_get(row, "ttl_s")) > 0)
+    if (number_of(row, "ttl_s") > 0)
         json_object_set(out, "ttl", json_object_get(row, "ttl_s"));
     return out;
 }
@@ -143,8 +136,7 @@ enum outcome decision_lists(struct ctl *ctl, const json_t *rows, const json_t *n
         if (json_array_append_new(shown, shown_row(row, now)) != 0)
             outcome = ctl_error(OUTCOME_REFUSED, "malformed row in the daemon's answer");
     if (outcome == OUTCOME_DONE && json_array_size(shown) > 0 &&
-        table_of(list_columns, sizeof list_columns / sizeof list_columns[0], columns,
-                 row_color, ctl->terminal, shown) != 0)
+        table_of(COLUMNS(list_columns), columns, row_color, ctl->terminal, shown) != 0)
         outcome = OUTCOME_REFUSED;
     json_decref(shown);
     return outcome;
@@ -155,20 +147,20 @@ enum outcome decision_lists(struct ctl *ctl, const json_t *rows, const json_t *n
 void decision_entry(const json_t *object, const char *action, const char *subject,
                     const char *entry, const char *reason, const char *since)
 {
-    char text[1200], at[96];
+    char at[96];
 
     printf("%-10s ", "blocklist");
     if (text_of(object, entry)[0] == '\0') {
         puts("nothing");
         return;
     }
-    shown_time((time_t)json_integer_value(json_object_get(object, since)), time(NULL), at,
-               sizeof at);
-    shown_text(text_of(object, entry), text, sizeof text);
-    printf("%s by %s (%s), since %s", text_of(object, action), text,
-           text_of(object, subject), at);
-    shown_text(text_of(object, reason), text, sizeof text);
-    printf("%s%s\n", text[0] != '\0' ? ": " : "", text);
+    shown_time(number_of(object, since), at, sizeof at);
+    printf("%s by ", text_of(object, action));
+    print_text(text_of(object, entry));
+    printf(" (%s), since %s%s", text_of(object, subject), at,
+           text_of(object, reason)[0] != '\0' ? ": " : "");
+    print_text(text_of(object, reason));
+    putchar('\n');
 }
 
 /* --- where to be taken off --- */
@@ -188,14 +180,14 @@ static bool copy_url(const char *reason, char *out, size_t size)
 void decision_delisting(const json_t *decision, const json_t *now, char *out, size_t size)
 {
     const json_t *rows = json_object_get(now, "rows"), *row;
-    json_int_t heaviest = 0;
+    long long heaviest = 0;
     size_t i;
 
     out[0] = '\0';
     if (copy_url(text_of(decision, "reason"), out, size))
         return;
     json_array_foreach (rows, i, row) {
-        json_int_t weight = json_integer_value(json_object_get(row, "weight"));
+        long long weight = number_of(row, "weight");
 
         if (weight > heaviest && copy_url(text_of(row, "reason"), out, size))
             heaviest = weight;
@@ -204,75 +196,36 @@ void decision_delisting(const json_t *decision, const json_t *now, char *out, si
 
 /* --- check --- */
 
-/* The blocklist's entry, as why shows it. */
-static void print_entries(const json_t *check)
-{
-    const json_t *entries = json_object_get(check, "blocklist"), *entry;
-    size_t i;
-
-    json_array_foreach (entries, i, entry)
-        decision_entry(entry, "action", "subject", "entry", "reason", "since");
-}
-
-/* Where an entry decides, the score does not matter. */
-static void print_why(const json_t *check)
-{
-    const char *exempt = json_string_value(json_object_get(check, "exempt"));
-    const json_t *threshold = json_object_get(check, "threshold");
-    char text[200];
-
-    if (json_array_size(json_object_get(check, "blocklist")) > 0) {
-        puts(" (by the blocklist)");
-        return;
-    }
-    printf(" (score %lld",
-           (long long)json_integer_value(json_object_get(check, "score")));
-    if (json_integer_value(threshold) > 0)
-        printf(" of %lld", (long long)json_integer_value(threshold));
-    if (exempt != NULL && exempt[0] != '\0') {
-        shown_text(exempt, text, sizeof text);
-        printf("; exempt: %s", text);
-    }
-    puts(")");
-}
-
 static void print_verdict(const json_t *check)
 {
-    const char *subject = json_string_value(json_object_get(check, "subject"));
     const char *verdict = json_string_value(json_object_get(check, "verdict"));
-    const char *reply = json_string_value(json_object_get(check, "reply"));
-    char text[1200];
 
-    shown_text(subject == NULL ? "" : subject, text, sizeof text);
-    printf("%s: %s", text, verdict == NULL ? "no verdict" : verdict);
-    print_why(check);
-    if (reply != NULL && reply[0] != '\0') {
-        shown_text(reply, text, sizeof text);
-        printf("%s\n", text);
+    print_text(text_of(check, "subject"));
+    printf(": %s", verdict == NULL ? "no verdict" : verdict);
+    if (json_array_size(json_object_get(check, "blocklist")) > 0) {
+        puts(" (by the blocklist)"); /* the score does not matter */
+    } else {
+        printf(" (score %lld", number_of(check, "score"));
+        if (number_of(check, "threshold") > 0)
+            printf(" of %lld", number_of(check, "threshold"));
+        if (text_of(check, "exempt")[0] != '\0') {
+            fputs("; exempt: ", stdout);
+            print_text(text_of(check, "exempt"));
+        }
+        puts(")");
     }
-}
-
-/* What was not asked about. */
-static void print_not_given(const json_t *check)
-{
-    const json_t *names = json_object_get(check, "not_given"), *name;
-    char text[64];
-    size_t i;
-
-    json_array_foreach (names, i, name) {
-        const char *one = json_string_value(name);
-
-        shown_text(one == NULL ? "" : one, text, sizeof text);
-        printf("%s%s", i == 0 ? "not given, so not looked up: " : ", ", text);
-    }
-    if (json_array_size(names) > 0)
+    if (text_of(check, "reply")[0] != '\0') {
+        print_text(text_of(check, "reply"));
         putchar('\n');
+    }
 }
 
 static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first)
 {
-    const json_t *rows = json_object_get(check, "rows");
+    const json_t *rows = json_object_get(check, "rows"), *entry;
+    const json_t *names = json_object_get(check, "not_given"), *name;
     enum outcome outcome;
+    size_t i;
 
     if (!json_is_array(rows) || !json_is_array(json_object_get(check, "blocklist")))
         return ctl_error(OUTCOME_REFUSED, "malformed answer of the daemon");
@@ -280,8 +233,15 @@ static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first
         putchar('\n');
     print_verdict(check);
     outcome = decision_lists(ctl, rows, NULL);
-    print_entries(check);
-    print_not_given(check);
+    json_array_foreach (json_object_get(check, "blocklist"), i,
+                        entry) /* as why shows it */
+        decision_entry(entry, "action", "subject", "entry", "reason", "since");
+    json_array_foreach (names, i, name) {
+        fputs(i == 0 ? "not given, so not looked up: " : ", ", stdout);
+        print_text(json_is_string(name) ? json_string_value(name) : "");
+    }
+    if (json_array_size(names) > 0)
+        putchar('\n');
     return outcome;
 }
 

@@ -61,6 +61,10 @@ enum outcome ctl_watch(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments);
 
+/* The format of that name, NULL after an error was printed. */
+struct format;
+const struct format *find_format(const char *name, bool to_export);
+
 /* doctor.c: what the daemon says, and what only the MTA's configuration does. */
 enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments);
 

@@ -299,26 +299,13 @@ static json_t *client_ask(struct client *client, const json_t *request)
     return answer;
 }
 
-static enum outcome outcome_of(enum protocol_error error)
-{
-    switch (error) {
-    case PROTOCOL_USAGE:
-        return OUTCOME_USAGE;
-    case PROTOCOL_NO_ENTRY:
-        return OUTCOME_NO;
-    case PROTOCOL_DENIED:
-    case PROTOCOL_REFUSED:
-    case PROTOCOL_BUSY:
-    case PROTOCOL_FAILED:
-        return OUTCOME_REFUSED;
-    }
-    abort();
-}
-
 enum outcome ctl_refused(const json_t *answer)
 {
+    static const enum outcome outcomes[PROTOCOL_ERROR_COUNT] = {
+        [PROTOCOL_USAGE] = OUTCOME_USAGE,    [PROTOCOL_NO_ENTRY] = OUTCOME_NO,
+        [PROTOCOL_DENIED] = OUTCOME_REFUSED, [PROTOCOL_REFUSED] = OUTCOME_REFUSED,
+        [PROTOCOL_BUSY] = OUTCOME_REFUSED,   [PROTOCOL_FAILED] = OUTCOME_REFUSED};
     const char *text = json_string_value(json_object_get(answer, "text"));
-    const char *name = json_string_value(json_object_get(answer, "error"));
     const json_t *messages = json_object_get(answer, "messages");
     enum protocol_error error = PROTOCOL_FAILED;
     char clean[2048];
@@ -331,9 +318,8 @@ enum outcome ctl_refused(const json_t *answer)
             ctl_error(OUTCOME_REFUSED, "%s", clean);
         }
     shown_text(text == NULL ? "the daemon gave no reason" : text, clean, sizeof clean);
-    if (name != NULL)
-        (void)protocol_error_parse(name, &error); /* an unknown one: FAILED */
-    return ctl_error(outcome_of(error), "%s", clean);
+    (void)protocol_error_parse(text_of(answer, "error"), &error); /* unknown: FAILED */
+    return ctl_error(outcomes[error], "%s", clean);
 }
 
 static enum outcome not_reached(const struct ctl *ctl)
@@ -427,29 +413,51 @@ enum outcome ctl_show_member(struct ctl *ctl, json_t *request, const char *name)
     return OUTCOME_DONE;
 }
 
+enum outcome ctl_do(struct ctl *ctl, json_t *request)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, request, &outcome);
+
+    if (answer != NULL && ctl->json)
+        shown_json(answer, ctl->terminal);
+    json_decref(answer);
+    return outcome;
+}
+
 json_t *ctl_request(const char *command)
 {
     return json_pack("{s:s}", "command", command);
 }
 
-static void set(json_t **request, const char *name, json_t *value)
-{
-    if (json_object_set_new(*request, name, value) == 0)
-        return;
-    json_decref(*request);
-    *request = NULL;
-}
-
 void ctl_set_text(json_t **request, const char *name, const char *text)
 {
     if (text != NULL)
-        set(request, name, json_string(text));
+        protocol_set(request, name, json_string(text));
 }
 
 void ctl_set_number(json_t **request, const char *name, json_int_t number)
 {
     if (number != -1)
-        set(request, name, json_integer(number));
+        protocol_set(request, name, json_integer(number));
+}
+
+void ctl_set_flag(json_t **request, const char *name, const struct arguments *arguments,
+                  enum option_id option)
+{
+    if (arguments->option[option] != NULL)
+        protocol_set(request, name, json_true());
+}
+
+const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+
+    return text != NULL ? text : "";
+}
+
+long long number_of(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
 }
 
 void ctl_end(struct ctl *ctl)

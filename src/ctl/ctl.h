@@ -113,6 +113,9 @@ json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome);
  */
 enum outcome ctl_show_member(struct ctl *ctl, json_t *request, const char *name);
 
+/* As ctl_ask, where there is nothing to show: prints the answer with --json only. */
+enum outcome ctl_do(struct ctl *ctl, json_t *request);
+
 /* The request for command, an object to be filled. */
 json_t *ctl_request(const char *command);
 
@@ -120,6 +123,14 @@ json_t *ctl_request(const char *command);
  * is not UTF-8, the request is spoilt and ctl_ask says so. */
 void ctl_set_text(json_t **request, const char *name, const char *text);
 void ctl_set_number(json_t **request, const char *name, json_int_t number);
+
+/* Sets a flag where it is given. */
+void ctl_set_flag(json_t **request, const char *name, const struct arguments *arguments,
+                  enum option_id option);
+
+/* A member of an answer: "" and 0 where it is something else. */
+const char *text_of(const json_t *object, const char *name);
+long long number_of(const json_t *object, const char *name);
 
 /* Prints the error of an answer of "ok":false; returns the exit status for it. */
 enum outcome ctl_refused(const json_t *answer);

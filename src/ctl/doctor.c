@@ -309,26 +309,11 @@ static const struct column finding_columns[] = {
 
 static const char *level_color(const json_t *row)
 {
-    const char *level = json_string_value(json_object_get(row, "level"));
+    const char *level = text_of(row, "level");
 
-    if (level == NULL || strcmp(level, "ok") == 0)
-        return NULL;
-    return strcmp(level, "error") == 0 ? "red" : "yellow";
-}
-
-/* Whether something is wrong: then the exit status is NO. */
-static enum outcome worst(const json_t *findings)
-{
-    const json_t *finding;
-    size_t i;
-
-    json_array_foreach (findings, i, finding) {
-        const char *level = json_string_value(json_object_get(finding, "level"));
-
-        if (level == NULL || strcmp(level, "ok") != 0)
-            return OUTCOME_NO;
-    }
-    return OUTCOME_DONE;
+    return level[0] == '\0' || strcmp(level, "ok") == 0 ? NULL
+           : strcmp(level, "error") == 0                ? "red"
+                                                        : "yellow";
 }
 
 /* Adds what the MTA's configuration says of the milter's socket, which the daemon knows.
@@ -337,10 +322,9 @@ static enum outcome add_mta(struct ctl *ctl, json_t *findings)
 {
     enum outcome outcome = OUTCOME_DONE;
     json_t *answer = ctl_ask_page(ctl, ctl_request("status"), &outcome);
-    const char *socket =
-        json_string_value(json_object_get(json_object_get(answer, "status"), "socket"));
+    const char *socket = text_of(json_object_get(answer, "status"), "socket");
 
-    if (socket != NULL && !postfix_findings(socket, findings))
+    if (socket[0] != '\0' && !postfix_findings(socket, findings))
         sendmail_findings(socket, findings);
     json_decref(answer);
     return outcome;
@@ -350,7 +334,8 @@ enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments)
 {
     enum outcome outcome = OUTCOME_DONE;
     json_t *answer = ctl_ask(ctl, ctl_request("doctor"), &outcome);
-    json_t *findings = json_object_get(answer, "findings");
+    json_t *findings = json_object_get(answer, "findings"), *finding;
+    size_t i;
 
     (void)arguments;
     if (answer == NULL)
@@ -359,11 +344,13 @@ enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments)
     outcome = add_mta(ctl, findings);
     if (outcome != OUTCOME_DONE)
         goto out;
-    outcome = worst(findings);
+    json_array_foreach (findings, i, finding)
+        if (strcmp(text_of(finding, "level"), "ok") != 0)
+            outcome = OUTCOME_NO;
     if (ctl->json)
         shown_json(answer, ctl->terminal);
-    else if (table_of(finding_columns, 3, NULL, level_color, ctl->terminal, findings) !=
-             0)
+    else if (table_of(COLUMNS(finding_columns), NULL, level_color, ctl->terminal,
+                      findings) != 0)
         outcome = OUTCOME_REFUSED;
 out:
     json_decref(answer);

@@ -44,6 +44,14 @@ void shown_text(const char *in, char *out, size_t size)
     out[used] = '\0';
 }
 
+void print_text(const char *text)
+{
+    char clean[2048];
+
+    shown_text(text, clean, sizeof clean);
+    fputs(clean, stdout);
+}
+
 void shown_span(int64_t seconds, char out[static SPAN_TEXT_SIZE])
 {
     if (seconds == 0)
@@ -55,14 +63,13 @@ void shown_span(int64_t seconds, char out[static SPAN_TEXT_SIZE])
 }
 
 /* "3 days ago", "in 2 hours", "just now". */
-static void shown_distance(time_t at, time_t now, char *out, size_t size)
+static void shown_distance(int64_t distance, char *out, size_t size)
 {
     static const struct {
         const char *name;
         int64_t seconds;
     } units[] = {{"year", 365 * 86400}, {"month", 30 * 86400}, {"week", 7 * 86400},
                  {"day", 86400},        {"hour", 3600},        {"minute", 60}};
-    int64_t distance = (int64_t)at - (int64_t)now;
     int64_t seconds = distance < 0 ? -distance : distance;
 
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
@@ -78,15 +85,21 @@ static void shown_distance(time_t at, time_t now, char *out, size_t size)
     snprintf(out, size, distance > 0 ? "in a moment" : "just now");
 }
 
-void shown_time(time_t at, time_t now, char *out, size_t size)
+void shown_clock(int64_t at, const char *format, char *out, size_t size)
 {
-    char clock[64], distance[64];
+    time_t time = (time_t)at;
     struct tm tm;
 
-    if (localtime_r(&at, &tm) == NULL ||
-        strftime(clock, sizeof clock, "%Y-%m-%d %H:%M", &tm) == 0)
-        snprintf(clock, sizeof clock, "%" PRId64, (int64_t)at);
-    shown_distance(at, now, distance, sizeof distance);
+    if (localtime_r(&time, &tm) == NULL || strftime(out, size, format, &tm) == 0)
+        snprintf(out, size, "%" PRId64, at);
+}
+
+void shown_time(int64_t at, char *out, size_t size)
+{
+    char clock[64], distance[64];
+
+    shown_clock(at, "%Y-%m-%d %H:%M", clock, sizeof clock);
+    shown_distance(at - (int64_t)time(NULL), distance, sizeof distance);
     snprintf(out, size, "%s (%s)", clock, distance);
 }
 
@@ -133,7 +146,7 @@ static void shown_number(const char *name, const json_t *value, char *out, size_
     else if (is_time && number == 0)
         snprintf(out, size, "never");
     else if (is_time)
-        shown_time((time_t)number, time(NULL), out, size);
+        shown_time(number, out, size);
     else if (ends_in(name, "_ms"))
         snprintf(out, size, "%" PRId64 " ms", number);
     else if (ends_in(name, "_s"))
@@ -142,18 +155,6 @@ static void shown_number(const char *name, const json_t *value, char *out, size_
         shown_bytes(number, out, size);
     else
         snprintf(out, size, "%" PRId64, number);
-}
-
-static void shown_value(const char *name, const json_t *value, char *out, size_t size)
-{
-    if (json_is_string(value))
-        shown_text(json_string_value(value), out, size);
-    else if (json_is_number(value))
-        shown_number(name, value, out, size);
-    else if (json_is_boolean(value))
-        snprintf(out, size, "%s", json_is_true(value) ? "yes" : "no");
-    else
-        snprintf(out, size, "-");
 }
 
 /* "last_backup_at" -> "last backup", "wal_bytes" -> "wal size" */
@@ -176,11 +177,6 @@ static void shown_name(const char *name, char *out, size_t size)
             *p = ' ';
 }
 
-static bool is_section(const json_t *value)
-{
-    return json_is_object(value) && json_object_size(value) > 0;
-}
-
 void shown_object(const json_t *object)
 {
     char left[64], right[2048];
@@ -192,12 +188,19 @@ void shown_object(const json_t *object)
         if (json_is_object(value) || json_is_array(value))
             continue;
         shown_name(name, left, sizeof left);
-        shown_value(name, value, right, sizeof right);
+        if (json_is_string(value))
+            shown_text(json_string_value(value), right, sizeof right);
+        else if (json_is_number(value))
+            shown_number(name, value, right, sizeof right);
+        else if (json_is_boolean(value))
+            snprintf(right, sizeof right, "%s", json_is_true(value) ? "yes" : "no");
+        else
+            snprintf(right, sizeof right, "-");
         printf("%-20s  %s\n", left, right);
         first = false;
     }
     json_object_foreach ((json_t *)object, name, value) {
-        if (!is_section(value))
+        if (!json_is_object(value) || json_object_size(value) == 0)
             continue;
         shown_name(name, left, sizeof left);
         printf("%s%s\n", first ? "" : "\n", left);
@@ -227,25 +230,7 @@ struct table {
     bool begun; /* the first page is out */
 };
 
-static const struct column *column_by_name(const struct column *columns, size_t count,
-                                           const char *name, size_t length)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strlen(columns[i].name) == length &&
-            strncasecmp(columns[i].name, name, length) == 0)
-            return &columns[i];
-    return NULL;
-}
-
-static void wrong_column(const struct column *columns, size_t count, const char *name,
-                         size_t length)
-{
-    fprintf(stderr, "rblctl: no column \"%.*s\"; possible are", (int)length, name);
-    for (size_t i = 0; i < count; i++)
-        fprintf(stderr, "%s %s", i == 0 ? "" : ",", columns[i].name);
-    fputc('\n', stderr);
-}
-
+/* Returns 0, or -1 after an error was printed. */
 static int choose(struct table *table, const struct column *columns, size_t count,
                   const char *chosen)
 {
@@ -255,18 +240,24 @@ static int choose(struct table *table, const struct column *columns, size_t coun
                 table->columns[table->count++] = &columns[i];
         return 0;
     }
-    for (;;) {
-        size_t length = strcspn(chosen, ",");
-        const struct column *column = column_by_name(columns, count, chosen, length);
+    for (;; chosen++) {
+        size_t length = strcspn(chosen, ","), i = 0;
 
-        if (column == NULL || table->count == COLUMNS_MAX) {
-            wrong_column(columns, count, chosen, length);
+        while (i < count && (strlen(columns[i].name) != length ||
+                             strncasecmp(columns[i].name, chosen, length) != 0))
+            i++;
+        if (i == count || table->count == COLUMNS_MAX) {
+            fprintf(stderr, "rblctl: no column \"%.*s\"; possible are", (int)length,
+                    chosen);
+            for (i = 0; i < count; i++)
+                fprintf(stderr, "%s %s", i == 0 ? "" : ",", columns[i].name);
+            fputc('\n', stderr);
             return -1;
         }
-        table->columns[table->count++] = column;
-        if (chosen[length] == '\0')
+        table->columns[table->count++] = &columns[i];
+        chosen += length;
+        if (*chosen == '\0')
             return 0;
-        chosen += length + 1;
     }
 }
 
@@ -326,24 +317,6 @@ failed:
     return NULL;
 }
 
-/* What is no text, for a cell. */
-static void cell_value(const struct column *column, const json_t *value, char *out,
-                       size_t size)
-{
-    int64_t number = (int64_t)json_integer_value(value);
-
-    if (json_is_boolean(value))
-        snprintf(out, size, "%s", json_is_true(value) ? "yes" : "no");
-    else if (!json_is_number(value))
-        snprintf(out, size, "-");
-    else if (column->kind == COLUMN_TIME)
-        shown_time((time_t)number, time(NULL), out, size);
-    else if (json_is_integer(value))
-        snprintf(out, size, "%" PRId64, number);
-    else
-        snprintf(out, size, "%.1f", json_real_value(value));
-}
-
 /* Escaped by us, as all that is shown: libsmartcols knows no characters without width. */
 static int set_text(struct libscols_line *line, size_t i, const char *text)
 {
@@ -362,6 +335,7 @@ static int set_text(struct libscols_line *line, size_t i, const char *text)
 static int set_cell(struct libscols_line *line, size_t i, const struct column *column,
                     const json_t *value)
 {
+    int64_t number = json_integer_value(value);
     char text[CELL_SIZE];
     char *json;
     int rc;
@@ -374,7 +348,16 @@ static int set_cell(struct libscols_line *line, size_t i, const struct column *c
         free(json);
         return rc;
     }
-    cell_value(column, value, text, sizeof text);
+    if (json_is_boolean(value))
+        snprintf(text, sizeof text, "%s", json_is_true(value) ? "yes" : "no");
+    else if (!json_is_number(value))
+        snprintf(text, sizeof text, "-");
+    else if (column->kind == COLUMN_TIME)
+        shown_time(number, text, sizeof text);
+    else if (json_is_integer(value))
+        snprintf(text, sizeof text, "%" PRId64, number);
+    else
+        snprintf(text, sizeof text, "%.1f", json_real_value(value));
     return scols_line_set_data(line, i, text);
 }
 

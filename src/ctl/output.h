@@ -20,9 +20,15 @@
  * character. */
 void shown_text(const char *in, char *out, size_t size);
 
+/* Prints it like that; what does not fit 2 KB is left out. */
+void print_text(const char *text);
+
+/* Unix time as local time, formatted as strftime does; as a number where it cannot be. */
+void shown_clock(int64_t at, const char *format, char *out, size_t size);
+
 /* The local time and how far it is from now: "2026-11-24 05:54 (3 days ago)",
  * "2026-12-24 05:54 (in 4 weeks)". */
-void shown_time(time_t at, time_t now, char *out, size_t size);
+void shown_time(int64_t at, char *out, size_t size);
 
 /* How long an entry holds: "1h", "24h", "forever" (0 seconds). */
 void shown_span(int64_t seconds, char out[static SPAN_TEXT_SIZE]);
@@ -50,6 +56,9 @@ struct column {
     const char *title; /* NULL: not among those shown without -o */
     enum column_kind kind;
 };
+
+/* An array of columns and their number, as table_of and struct pages_output want them. */
+#define COLUMNS(columns) columns, sizeof(columns) / sizeof((columns)[0])
 
 /* Prints all rows of an array, those columns that chosen names (with commas between), or
  * NULL: those with a title. color gives a row's colour for a terminal, NULL for none; it
