@@ -15,6 +15,9 @@
 #include "ctl/ctl.h"
 
 #define MANY INT_MAX
+#define ADDING                                                                           \
+    (TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |               \
+     TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT))
 
 /* rblctl's commands: one row each. */
 static const struct command {
@@ -25,18 +28,11 @@ static const struct command {
     const char *summary;
     enum outcome (*run)(struct ctl *ctl, const struct arguments *arguments);
 } commands[] = {
-    {"add", "ENTRY…", 1, MANY,
-     TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
-         TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT),
-     "list senders; on disk when it returns", ctl_add},
-    {"tempfail", "ENTRY…", 1, MANY,
-     TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
-         TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT),
-     "put senders off (451): a delay, no loss", ctl_tempfail},
-    {"allow", "ENTRY…", 1, MANY,
-     TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
-         TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT),
-     "let senders pass, whatever is listed", ctl_allow},
+    {"add", "ENTRY…", 1, MANY, ADDING, "list senders; on disk when it returns", ctl_add},
+    {"tempfail", "ENTRY…", 1, MANY, ADDING, "put senders off (451): a delay, no loss",
+     ctl_tempfail},
+    {"allow", "ENTRY…", 1, MANY, ADDING, "let senders pass, whatever is listed",
+     ctl_allow},
     {"remove", "ENTRY… | --source NAME --since SPAN", 0, MANY,
      TAKES(OPTION_REASON) | TAKES(OPTION_SOURCE) | TAKES(OPTION_SINCE) |
          TAKES(OPTION_DRY_RUN) | TAKES(OPTION_WAIT),

@@ -34,16 +34,7 @@ static const struct column list_columns[] = {
     {"note", "NOTE", COLUMN_TEXT},
 };
 
-static const char *row_color(const json_t *row)
-{
-    const char *state = text_of(row, "state");
-
-    if (strcmp(state, "none") == 0)
-        return NULL;
-    if (strcmp(state, "listed") == 0 || strcmp(state, "block") == 0)
-        return number_of(row, "weight") < 0 ? "green" : "red";
-    return strcmp(state, "allow") == 0 ? "green" : "yellow";
-}
+static const struct coloring row_coloring = {"color", "", "green", "yellow"};
 
 /* What it answered: the addresses, or that it has none. */
 static void answer_text(const json_t *row, char *out, size_t size)
@@ -107,6 +98,11 @@ static void note_text(const json_t *row, char *out, size_t size)
 
 static json_t *shown_row(const json_t *row, const json_t *now)
 {
+    const char *state = text_of(row, "state");
+    const char *color = strcmp(state, "none") == 0     ? ""
+                        : strcmp(state, "listed") != 0 ? "yellow"
+                        : number_of(row, "weight") < 0 ? "green"
+                                                       : "red";
     char answer[512], from[64], note[1200];
     json_t *out;
 
@@ -114,10 +110,10 @@ static json_t *shown_row(const json_t *row, const json_t *now)
     from_text(row, from, sizeof from);
     note_text(row, note, sizeof note);
     out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O?, s:O?}", "list",
-                    text_of(row, "list"), "about", text_of(row, "what"), "state",
-                    text_of(row, "state"), "answer", answer, "from", from, "now",
-                    now_state(row, now), "note", note, "weight",
-                    json_object_get(row, "weight"), "ms", json_object_get(row, "ms"));
+                    text_of(row, "list"), "about", text_of(row, "what"), "answer", answer,
+                    "from", from, "now", now_state(row, now), "note", note, "color",
+                    color, "weight", json_object_get(row, "weight"), "ms",
+                    json_object_get(row, "ms"));
     if (number_of(row, "ttl_s") > 0)
         json_object_set(out, "ttl", json_object_get(row, "ttl_s"));
     return out;
@@ -136,7 +132,8 @@ enum outcome decision_lists(struct ctl *ctl, const json_t *rows, const json_t *n
         if (json_array_append_new(shown, shown_row(row, now)) != 0)
             outcome = ctl_error(OUTCOME_REFUSED, "malformed row in the daemon's answer");
     if (outcome == OUTCOME_DONE && json_array_size(shown) > 0 &&
-        table_of(COLUMNS(list_columns), columns, row_color, ctl->terminal, shown) != 0)
+        table_of(COLUMNS(list_columns), columns, &row_coloring, ctl->terminal, shown) !=
+            0)
         outcome = OUTCOME_REFUSED;
     json_decref(shown);
     return outcome;

@@ -105,17 +105,6 @@ static void getopt_tables(uint64_t takes, struct option *out, char *letters)
     *letters = '\0';
 }
 
-/* A letter may be that of several options, of other commands. */
-static int option_of(int value, uint64_t takes)
-{
-    if (value >= FIRST_VALUE)
-        return value - FIRST_VALUE;
-    for (int i = 0; i < OPTION_COUNT; i++)
-        if (option_rows[i].letter == value && (takes & TAKES(i)) != 0)
-            return i;
-    return -1;
-}
-
 int arguments_read(struct arguments *out, uint64_t takes, int argc, char **argv)
 {
     struct option options[OPTION_COUNT + 1];
@@ -127,9 +116,13 @@ int arguments_read(struct arguments *out, uint64_t takes, int argc, char **argv)
     opterr = 0;
     optind = 0; /* glibc: start over */
     while ((value = getopt_long(argc, argv, letters, options, NULL)) != -1) {
-        int i = option_of(value, takes | always);
+        int i = value >= FIRST_VALUE ? value - FIRST_VALUE : 0;
 
-        if (value == '?' || value == ':' || i < 0) {
+        /* a letter may be that of several options, of other commands */
+        while (value < FIRST_VALUE && i < OPTION_COUNT &&
+               (option_rows[i].letter != value || ((takes | always) & TAKES(i)) == 0))
+            i++;
+        if (value == '?' || value == ':' || i == OPTION_COUNT) {
             fprintf(stderr,
                     "rblctl: %s: %s; \"rblctl %s --help\" shows what is possible\n",
                     argv[optind - 1],

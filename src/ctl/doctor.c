@@ -307,14 +307,7 @@ static const struct column finding_columns[] = {
     {"advice", "WHAT TO DO", COLUMN_TEXT},
 };
 
-static const char *level_color(const json_t *row)
-{
-    const char *level = text_of(row, "level");
-
-    return level[0] == '\0' || strcmp(level, "ok") == 0 ? NULL
-           : strcmp(level, "error") == 0                ? "red"
-                                                        : "yellow";
-}
+static const struct coloring level_coloring = {"level", "ok", "", "warning"};
 
 /* Adds what the MTA's configuration says of the milter's socket, which the daemon knows.
  */
@@ -349,7 +342,7 @@ enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments)
             outcome = OUTCOME_NO;
     if (ctl->json)
         shown_json(answer, ctl->terminal);
-    else if (table_of(COLUMNS(finding_columns), NULL, level_color, ctl->terminal,
+    else if (table_of(COLUMNS(finding_columns), NULL, &level_coloring, ctl->terminal,
                       findings) != 0)
         outcome = OUTCOME_REFUSED;
 out:

@@ -173,14 +173,7 @@ static const struct column entry_columns[] = {
     {"who", NULL, COLUMN_TEXT},        {"last_hit", NULL, COLUMN_TIME},
 };
 
-static const char *entry_color(const json_t *row)
-{
-    const char *action = text_of(row, "action");
-
-    return strcmp(action, "allow") == 0      ? "green"
-           : strcmp(action, "tempfail") == 0 ? "yellow"
-                                             : "red";
-}
+static const struct coloring entry_coloring = {"action", "", "allow", "tempfail"};
 
 static const struct column event_columns[] = {
     {"at", "WHEN", COLUMN_TIME},       {"who", "WHO", COLUMN_TEXT},
@@ -208,7 +201,7 @@ static json_t *kinds_value(const char *text)
 enum outcome ctl_list(struct ctl *ctl, const struct arguments *arguments)
 {
     struct pages_output output = {"entries", COLUMNS(entry_columns),
-                                  arguments->option[OPTION_OUTPUT], entry_color};
+                                  arguments->option[OPTION_OUTPUT], &entry_coloring};
     int64_t since_s, expiring_s, limit;
     json_t *request;
 
@@ -343,38 +336,29 @@ static void print_covering(const json_t *covering)
     puts(": \"rblctl show\" shows why");
 }
 
-/* The mail that a finding rests on. */
-static void print_evidence(const json_t *evidence)
-{
-    const json_t *decision;
-    size_t i;
-
-    json_array_foreach (json_object_get(evidence, "decisions"), i, decision) {
-        char when[64], sender[400], client[64];
-
-        shown_time(number_of(decision, "at_ms") / 1000, when, sizeof when);
-        shown_text(text_of(decision, "sender"), sender, sizeof sender);
-        shown_text(text_of(decision, "client"), client, sizeof client);
-        printf("    %s  %s  %s  from=<%s>  recipients=%lld\n", text_of(decision, "id"),
-               when, client, sender, number_of(decision, "recipients"));
-    }
-}
-
 /* What rules have found of it, and on what grounds. */
 static void print_findings(const json_t *findings)
 {
-    const json_t *row;
-    size_t i;
+    const json_t *row, *decision;
+    size_t i, k;
 
     json_array_foreach (findings, i, row) {
-        char when[64], because[600], held[600];
+        char when[64], because[600], held[600], sender[400], client[64];
 
         shown_time(number_of(row, "at"), when, sizeof when);
         shown_text(text_of(row, "because"), because, sizeof because);
         shown_text(text_of(row, "held"), held, sizeof held);
         printf("found by rule %s, %s: %s (%s%s%s)\n", text_of(row, "rule"), when, because,
                text_of(row, "state"), held[0] != '\0' ? "; only proposed: " : "", held);
-        print_evidence(json_object_get(row, "evidence"));
+        json_array_foreach (
+            json_object_get(json_object_get(row, "evidence"), "decisions"), k, decision) {
+            shown_time(number_of(decision, "at_ms") / 1000, when, sizeof when);
+            shown_text(text_of(decision, "sender"), sender, sizeof sender);
+            shown_text(text_of(decision, "client"), client, sizeof client);
+            printf("    %s  %s  %s  from=<%s>  recipients=%lld\n",
+                   text_of(decision, "id"), when, client, sender,
+                   number_of(decision, "recipients"));
+        }
     }
 }
 

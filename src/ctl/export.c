@@ -54,14 +54,6 @@ static enum outcome write_one(struct exporting *ex, const json_t *value)
     return OUTCOME_DONE;
 }
 
-/* Whether b is a row of another source about what a is about. */
-static bool is_same(const json_t *a, const json_t *b)
-{
-    return json_equal(json_object_get(a, "entry"), json_object_get(b, "entry")) &&
-           (strcmp(text_of(a, "action"), "allow") == 0) ==
-               (strcmp(text_of(b, "action"), "allow") == 0);
-}
-
 static void hold(struct exporting *ex, const json_t *value)
 {
     json_decref(ex->held);
@@ -72,8 +64,12 @@ static void hold(struct exporting *ex, const json_t *value)
 static enum outcome write_once(struct exporting *ex, const json_t *value)
 {
     enum outcome outcome = OUTCOME_DONE;
+    bool allow = strcmp(text_of(value, "action"), "allow") == 0;
 
-    if (ex->held != NULL && is_same(ex->held, value)) {
+    /* another source's, about the same */
+    if (ex->held != NULL &&
+        json_equal(json_object_get(ex->held, "entry"), json_object_get(value, "entry")) &&
+        (strcmp(text_of(ex->held, "action"), "allow") == 0) == allow) {
         if (strcmp(text_of(ex->held, "action"), "tempfail") == 0 &&
             strcmp(text_of(value, "action"), "block") == 0)
             hold(ex, value);

@@ -43,14 +43,7 @@ static const struct column host_columns[] = {
     {"seen_s", NULL, COLUMN_NUMBER},
 };
 
-static const char *host_color(const json_t *row)
-{
-    const char *state = text_of(row, "state");
-
-    return strcmp(state, "equal") == 0    ? NULL
-           : strcmp(state, "behind") == 0 ? "yellow"
-                                          : "red";
-}
+static const struct coloring host_coloring = {"state", "equal", "", "behind"};
 
 static void print_head(const json_t *farm)
 {
@@ -88,8 +81,9 @@ static enum outcome show_farm(struct ctl *ctl, const struct arguments *arguments
         shown_json(answer, ctl->terminal);
     } else {
         print_head(json_object_get(answer, "farm"));
-        if (table_of(COLUMNS(host_columns), arguments->option[OPTION_OUTPUT], host_color,
-                     ctl->terminal, json_object_get(answer, "hosts")) != 0)
+        if (table_of(COLUMNS(host_columns), arguments->option[OPTION_OUTPUT],
+                     &host_coloring, ctl->terminal,
+                     json_object_get(answer, "hosts")) != 0)
             outcome = OUTCOME_USAGE;
     }
     json_decref(answer);

@@ -225,7 +225,7 @@ struct table {
     struct libscols_table *scols;
     const struct column *columns[COLUMNS_MAX];
     size_t count;
-    const char *(*color)(const json_t *row);
+    const struct coloring *coloring;
     bool terminal;
     bool begun; /* the first page is out */
 };
@@ -293,14 +293,14 @@ static void table_free(struct table *table)
 
 /* As table_of has them. NULL after an error was printed. Borrows columns. */
 static struct table *table_new(const struct column *columns, size_t count,
-                               const char *chosen,
-                               const char *(*color)(const json_t *row), bool terminal)
+                               const char *chosen, const struct coloring *coloring,
+                               bool terminal)
 {
     struct table *table = calloc(1, sizeof *table);
 
     if (table == NULL)
         return NULL;
-    table->color = color;
+    table->coloring = coloring;
     table->terminal = terminal;
     if (choose(table, columns, count, chosen) != 0)
         goto failed;
@@ -361,10 +361,22 @@ static int set_cell(struct libscols_line *line, size_t i, const struct column *c
     return scols_line_set_data(line, i, text);
 }
 
+static const char *color_of(const struct coloring *coloring, const json_t *row)
+{
+    const char *text = text_of(row, coloring->member);
+
+    if (text[0] == '\0' || strcmp(text, coloring->plain) == 0)
+        return NULL;
+    if (strcmp(text, coloring->green) == 0)
+        return "green";
+    return strcmp(text, coloring->yellow) == 0 ? "yellow" : "red";
+}
+
 /* Adds a row. Returns 0, or -1 without memory. */
 static int table_add(struct table *table, const json_t *row)
 {
     struct libscols_line *line = scols_table_new_line(table->scols, NULL);
+    const char *color;
 
     if (line == NULL)
         return -1;
@@ -372,14 +384,21 @@ static int table_add(struct table *table, const json_t *row)
         if (set_cell(line, i, table->columns[i],
                      json_object_get(row, table->columns[i]->name)) != 0)
             return -1;
-    if (table->terminal && table->color != NULL && table->color(row) != NULL)
-        return scols_line_set_color(line, table->color(row));
+    if (table->terminal && table->coloring != NULL) {
+        color = color_of(table->coloring, row);
+        return color != NULL ? scols_line_set_color(line, color) : 0;
+    }
     return 0;
 }
 
-/* Later pages stand below the first one's headings, and no column gets narrower. */
-static void keep_widths(struct table *table)
+/* Prints the rows added since the last time. Returns 0, or -1. */
+static int table_print(struct table *table)
 {
+    if (table->begun && scols_table_get_nlines(table->scols) == 0)
+        return 0;
+    if (scols_print_table(table->scols) != 0)
+        return -1;
+    /* later pages stand below the first one's headings, and no column gets narrower */
     for (size_t i = 0; i < table->count; i++) {
         struct libscols_column *column = scols_table_get_column(table->scols, i);
         const char *title = scols_cell_get_data(scols_column_get_header(column));
@@ -394,25 +413,15 @@ static void keep_widths(struct table *table)
         scols_column_set_flags(column, flags);
     }
     scols_table_enable_noheadings(table->scols, 1);
-}
-
-/* Prints the rows added since the last time. Returns 0, or -1. */
-static int table_print(struct table *table)
-{
-    if (table->begun && scols_table_get_nlines(table->scols) == 0)
-        return 0;
-    if (scols_print_table(table->scols) != 0)
-        return -1;
-    keep_widths(table);
     table->begun = true;
     scols_table_remove_lines(table->scols);
     return 0;
 }
 
 int table_of(const struct column *columns, size_t count, const char *chosen,
-             const char *(*color)(const json_t *row), bool terminal, const json_t *rows)
+             const struct coloring *coloring, bool terminal, const json_t *rows)
 {
-    struct table *table = table_new(columns, count, chosen, color, terminal);
+    struct table *table = table_new(columns, count, chosen, coloring, terminal);
     const json_t *row;
     size_t i;
     int rc = 0;
@@ -467,7 +476,7 @@ enum outcome pages_print(struct ctl *ctl, json_t *request, const char *rows,
         printf("{\"%s\": [", output->name);
     } else {
         printing.table = table_new(output->columns, output->column_count, output->chosen,
-                                   output->color, ctl->terminal);
+                                   output->coloring, ctl->terminal);
         if (printing.table == NULL) {
             json_decref(request);
             return OUTCOME_USAGE;

@@ -60,11 +60,17 @@ struct column {
 /* An array of columns and their number, as table_of and struct pages_output want them. */
 #define COLUMNS(columns) columns, sizeof(columns) / sizeof((columns)[0])
 
+/* A row's colour on a terminal, by the text of a member: none for "" and for plain, red
+ * for all but those named; "" where there is none of that colour. */
+struct coloring {
+    const char *member, *plain, *green, *yellow;
+};
+
 /* Prints all rows of an array, those columns that chosen names (with commas between), or
- * NULL: those with a title. color gives a row's colour for a terminal, NULL for none; it
- * may be NULL. Returns 0, or -1 after an error was printed. */
+ * NULL: those with a title. coloring NULL: no colours. Returns 0, or -1 after an error was
+ * printed. */
 int table_of(const struct column *columns, size_t count, const char *chosen,
-             const char *(*color)(const json_t *row), bool terminal, const json_t *rows);
+             const struct coloring *coloring, bool terminal, const json_t *rows);
 
 /* How the pages of a command are printed: a table, or one JSON document. */
 struct pages_output {
@@ -72,7 +78,7 @@ struct pages_output {
     const struct column *columns;
     size_t column_count;
     const char *chosen; /* columns of the table: as of table_of */
-    const char *(*color)(const json_t *row);
+    const struct coloring *coloring;
 };
 
 /* As pages_ask, and prints them page by page, so that a list of millions needs no more

@@ -79,14 +79,7 @@ static const struct column list_columns[] = {
     {"unnamed_codes", NULL, COLUMN_NUMBER},
 };
 
-static const char *health_color(const json_t *row)
-{
-    const char *health = text_of(row, "state");
-
-    return health[0] == '\0' || strcmp(health, "healthy") == 0 ? NULL
-           : strcmp(health, "slow") == 0                       ? "yellow"
-                                                               : "red";
-}
+static const struct coloring health_coloring = {"state", "healthy", "", "slow"};
 
 static void print_proposal(const json_t *list, const json_t *proposal)
 {
@@ -132,7 +125,7 @@ static enum outcome show_lists(struct ctl *ctl, const struct arguments *argument
     if (ctl->json)
         shown_json(answer, ctl->terminal);
     else if (table_of(COLUMNS(list_columns), arguments->option[OPTION_OUTPUT],
-                      health_color, ctl->terminal, lists) != 0)
+                      &health_coloring, ctl->terminal, lists) != 0)
         outcome = OUTCOME_USAGE;
     else
         json_array_foreach (lists, i, list) {

@@ -30,14 +30,7 @@ static const struct column decision_columns[] = {
     {"because", "BECAUSE", COLUMN_TEXT},
 };
 
-static const char *verdict_color(const json_t *row)
-{
-    const char *verdict = text_of(row, "verdict");
-
-    if (strcmp(verdict, "rejected") == 0)
-        return "red";
-    return strcmp(verdict, "accepted") == 0 ? NULL : "yellow";
-}
+static const struct coloring verdict_coloring = {"color", "", "", "yellow"};
 
 static void because(const json_t *decision, char *out, size_t size)
 {
@@ -67,6 +60,7 @@ static json_t *decision_row(const json_t *decision)
 {
     const json_t *recipients = json_object_get(decision, "recipients");
     const char *sender = text_of(decision, "sender");
+    const char *verdict = text_of(decision, "verdict");
     size_t count = json_array_size(recipients);
     char time[64], mail[1024], why[512];
     struct buffer text = buffer_over(mail, sizeof mail);
@@ -77,10 +71,12 @@ static json_t *decision_row(const json_t *decision)
     if (count > 1)
         buffer_add(&text, " and %zu more", count - 1);
     because(decision, why, sizeof why);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id", text_of(decision, "id"),
-                     "time", time, "verdict",
-                     decision_verdict(text_of(decision, "verdict")), "client",
-                     text_of(decision, "client"), "mail", mail, "because", why);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", text_of(decision, "id"),
+                     "time", time, "verdict", decision_verdict(verdict), "color",
+                     strcmp(verdict, "accept") == 0   ? ""
+                     : strcmp(verdict, "reject") == 0 ? "red"
+                                                      : "yellow",
+                     "client", text_of(decision, "client"), "mail", mail, "because", why);
 }
 
 static enum outcome print_table(struct ctl *ctl, const json_t *decisions)
@@ -94,8 +90,8 @@ static enum outcome print_table(struct ctl *ctl, const json_t *decisions)
         if (json_array_append_new(rows, decision_row(decision)) != 0)
             rc = -1;
     if (rc == 0)
-        rc =
-            table_of(COLUMNS(decision_columns), NULL, verdict_color, ctl->terminal, rows);
+        rc = table_of(COLUMNS(decision_columns), NULL, &verdict_coloring, ctl->terminal,
+                      rows);
     json_decref(rows);
     return rc == 0 ? OUTCOME_DONE : ctl_error(OUTCOME_REFUSED, "no memory");
 }

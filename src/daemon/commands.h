@@ -135,12 +135,11 @@ int command_dns_budget(const struct control_session *session, int tokens,
 int command_conf_of(const json_t *request, struct config **config, int64_t *since,
                     json_t **answer);
 
-/* journal_walk at low priority. each sees to it that it takes no longer than that. Returns
- * NULL, or the answer of what failed. */
-#define COMMAND_WALK_MS 300000
+/* journal_walk at low priority, until *stopped, which it sets where time is up (five
+ * minutes) or the daemon stops. Returns NULL, or the answer of what failed. */
 json_t *command_walk(struct daemon *daemon, int64_t since,
                      bool (*each)(void *context, const struct journal_found *found),
-                     void *context);
+                     void *context, bool *stopped);
 
 /* Whether who asks is shown local parts of decisions (control.local-parts). */
 bool command_shows_local_parts(const struct control_session *session);

@@ -335,14 +335,6 @@ static int act(struct daemon *daemon, const struct dnsbl *dnsbl, const char *act
     return 0;
 }
 
-static const struct dnsbl *find_list(const struct policy *policy, const char *name)
-{
-    for (size_t i = 0; i < policy->lists.count; i++)
-        if (strcmp(policy->lists.items[i].list->name, name) == 0)
-            return &policy->lists.items[i];
-    return NULL;
-}
-
 /* {"command":"dnsbl-change","action":"suspend|resume|test","list":NAME}
  * -> {"ok":true,"list":{…}} */
 json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request)
@@ -350,7 +342,7 @@ json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request)
     struct daemon *daemon = command_daemon(session);
     struct policy *policy = policy_slot_get(&daemon->slot);
     const char *action, *name, *who = session->peer.name;
-    const struct dnsbl *dnsbl;
+    const struct dnsbl *dnsbl = NULL;
     char error[512];
     json_t *answer, *row;
 
@@ -358,7 +350,9 @@ json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request)
         request_text(request, "list", &name, &answer) != 0)
         goto out;
     log_notice("dnsbl action=%s list=%s by=%s", action, name, who);
-    dnsbl = find_list(policy, name);
+    for (size_t i = 0; i < policy->lists.count && dnsbl == NULL; i++)
+        if (strcmp(policy->lists.items[i].list->name, name) == 0)
+            dnsbl = &policy->lists.items[i];
     if (dnsbl == NULL) {
         answer = protocol_error_answer(PROTOCOL_REFUSED,
                                        "no list \"%s\" is configured (and not off); "

@@ -19,6 +19,7 @@
 
 #define SINCE_S   INT64_C(604800) /* 7 days, unless told otherwise */
 #define NICE      10              /* mail goes first */
+#define WALK_MS   300000
 #define EXAMPLES  3
 #define ROWS_MAX  500
 #define TEXT_SIZE (REPLAY_CHANGE_SIZE + 64)
@@ -48,7 +49,6 @@ struct whatif {
     struct daemon *daemon;
     struct config *config;
     int64_t since, until;      /* unix time; until: of the last one judged */
-    int64_t deadline_ms;       /* CLOCK_MONOTONIC */
     struct past *pasts, *past; /* past: of the last decision */
     int64_t past_number;
     struct replay_case c;
@@ -236,11 +236,6 @@ static bool take(void *context, const struct journal_found *found)
     struct whatif *w = context;
     struct past *past;
 
-    if (w->records % 256 == 0 &&
-        (atomic_load(&w->daemon->stopping) || clock_ms() >= w->deadline_ms))
-        w->stopped = true;
-    if (w->stopped)
-        return false;
     if (record->at_ms / 1000 < w->since)
         return true;
     past = past_of(w, found);
@@ -315,29 +310,45 @@ static json_t *report(struct whatif *w)
  * others later. */
 struct walk {
     struct daemon *daemon;
-    int64_t since;
+    int64_t since, deadline_ms; /* CLOCK_MONOTONIC */
+    uint64_t seen;
     bool (*each)(void *context, const struct journal_found *found);
     void *context;
+    bool *stopped;
     int result;
     char error[DAY_ERROR_SIZE];
 };
+
+static bool each_in_time(void *context, const struct journal_found *found)
+{
+    struct walk *walk = context;
+
+    if (walk->seen++ % 256 == 0 &&
+        (atomic_load(&walk->daemon->stopping) || clock_ms() >= walk->deadline_ms))
+        *walk->stopped = true;
+    return !*walk->stopped && walk->each(walk->context, found);
+}
 
 static void *run(void *context)
 {
     struct walk *walk = context;
 
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-    walk->result = journal_walk(walk->daemon->journal, walk->since, walk->each,
-                                walk->context, walk->error);
+    walk->result =
+        journal_walk(walk->daemon->journal, walk->since, each_in_time, walk, walk->error);
     return NULL;
 }
 
 json_t *command_walk(struct daemon *daemon, int64_t since,
                      bool (*each)(void *context, const struct journal_found *found),
-                     void *context)
+                     void *context, bool *stopped)
 {
-    struct walk walk = {
-        .daemon = daemon, .since = since, .each = each, .context = context};
+    struct walk walk = {.daemon = daemon,
+                        .since = since,
+                        .deadline_ms = clock_ms() + WALK_MS,
+                        .each = each,
+                        .context = context,
+                        .stopped = stopped};
     pthread_t thread;
 
     if (pthread_create(&thread, NULL, run, &walk) != 0)
@@ -383,8 +394,7 @@ json_t *cmd_whatif(struct control_session *session, const json_t *request)
         return protocol_error_answer(PROTOCOL_BUSY,
                                      "another whatif is running: try again later");
     if (command_conf_of(request, &w.config, &w.since, &answer) == 0) {
-        w.deadline_ms = clock_ms() + COMMAND_WALK_MS;
-        answer = command_walk(daemon, w.since, take, &w);
+        answer = command_walk(daemon, w.since, take, &w, &w.stopped);
         if (answer == NULL)
             answer = command_answer("whatif", report(&w));
     }

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "control/protocol.h"
 #include "daemon/decisions.h"
@@ -23,10 +22,8 @@ struct whatif {
     struct config *config;
     bool show_local;
     int64_t since, until; /* unix time; until: of the last one played */
-    int64_t deadline_ms;  /* CLOCK_MONOTONIC */
     int64_t *gaps;        /* ends of times in which decisions were not kept, in order */
     size_t gap_count, gaps_passed;
-    uint64_t records;
     bool local_parts; /* the journal keeps them */
     int accepted_s;   /* so long it keeps accepted mail */
     bool stopped;     /* before the end: time, memory, or the daemon's stop */
@@ -61,17 +58,11 @@ static bool take(void *context, const struct journal_found *found)
     int64_t at_s = (int64_t)journal_id_time(found->record->id);
     struct whatif *w = context;
 
-    if (w->records % 256 == 0 &&
-        (atomic_load(&w->daemon->stopping) || clock_ms() >= w->deadline_ms))
-        w->stopped = true;
-    if (w->stopped)
-        return false;
     if (at_s < w->since)
         return true;
     for (; w->gaps_passed < w->gap_count && w->gaps[w->gaps_passed] <= at_s;
          w->gaps_passed++)
         replay_rules_gap(&w->replay, w->gaps[w->gaps_passed]);
-    w->records++;
     w->until = at_s;
     w->stopped = replay_rules_take(&w->replay, found->record) != 0;
     return !w->stopped;
@@ -230,12 +221,11 @@ static json_t *replay(struct whatif *w)
                    .exempt_count = w->config->exempt.network_count},
         .blocklist = w->daemon->blocklist,
     };
-    w->deadline_ms = clock_ms() + COMMAND_WALK_MS;
     if (replay_rules_begin(&w->replay) != 0)
         return NULL;
     journal_flush(w->daemon->journal, FLUSH_MS);
     journal_each_gap(w->daemon->journal, w->since, add_gap, w);
-    answer = command_walk(w->daemon, w->since, take, w);
+    answer = command_walk(w->daemon, w->since, take, w, &w->stopped);
     if (replay_rules_end(&w->replay) != 0)
         w->stopped = true;
     return answer != NULL ? answer : command_answer("whatif", report(w));

@@ -63,34 +63,23 @@ static void found(void *context, const struct journal_found *one)
     protocol_append(&why->decisions, decision_json(one, why->show_local));
 }
 
-static int read_verdict(const json_t *request, int *verdict, json_t **answer)
-{
-    const char *name = NULL;
-
-    if (request_optional_text(request, "verdict", &name, answer) != 0)
-        return -1;
-    *verdict = -1;
-    if (name == NULL)
-        return 0;
-    for (int v = VERDICT_ACCEPT; v <= VERDICT_REJECT; v++)
-        if (strcmp(name, verdict_name((enum verdict)v)) == 0)
-            *verdict = v;
-    if (*verdict >= 0)
-        return 0;
-    *answer = protocol_error_answer(PROTOCOL_USAGE,
-                                    "%s: expected accept, tag, tempfail or reject", name);
-    return -1;
-}
-
 static int read_filter(const json_t *request, struct filter *out, json_t **answer)
 {
-    const char *to = NULL;
+    const char *to = NULL, *verdict = NULL;
 
-    *out = (struct filter){0};
+    *out = (struct filter){.verdict = -1};
     if (request_optional_text(request, "to", &to, answer) != 0 ||
         request_optional_text(request, "list", &out->list, answer) != 0 ||
-        read_verdict(request, &out->verdict, answer) != 0)
+        request_optional_text(request, "verdict", &verdict, answer) != 0)
         return -1;
+    for (int v = VERDICT_ACCEPT; verdict != NULL && v <= VERDICT_REJECT; v++)
+        if (strcmp(verdict, verdict_name((enum verdict)v)) == 0)
+            out->verdict = v;
+    if (verdict != NULL && out->verdict < 0) {
+        *answer = protocol_error_answer(
+            PROTOCOL_USAGE, "%s: expected accept, tag, tempfail or reject", verdict);
+        return -1;
+    }
     if (to == NULL)
         return 0;
     if (strchr(to, '@') == NULL)

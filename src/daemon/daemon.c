@@ -27,19 +27,6 @@ static struct resolver_settings resolver_settings_of(const struct config *config
     };
 }
 
-static enum blocklist_on_damage on_damage_of(const struct config *config)
-{
-    switch (config->blocklist.on_damage) {
-    case ON_DAMAGE_STOP:
-        return BLOCKLIST_DAMAGE_STOP;
-    case ON_DAMAGE_RESTORE:
-        return BLOCKLIST_DAMAGE_RESTORE;
-    case ON_DAMAGE_EMPTY:
-        return BLOCKLIST_DAMAGE_EMPTY;
-    }
-    abort();
-}
-
 static bool has_farm(const struct config *config)
 {
     return config->farm.database != NULL && config->farm.database[0] != '\0';
@@ -54,9 +41,13 @@ static unsigned strip_of(const struct config *config)
 
 static int open_blocklist(struct daemon *daemon, const struct config *config)
 {
+    static const enum blocklist_on_damage actions[] = {
+        [ON_DAMAGE_STOP] = BLOCKLIST_DAMAGE_STOP,
+        [ON_DAMAGE_RESTORE] = BLOCKLIST_DAMAGE_RESTORE,
+        [ON_DAMAGE_EMPTY] = BLOCKLIST_DAMAGE_EMPTY};
     struct blocklist_options options = {
         .database = config->blocklist.database,
-        .on_damage = on_damage_of(config),
+        .on_damage = actions[config->blocklist.on_damage],
         .backups = config->blocklist.backups,
         .strip = strip_of(config),
         .farm = has_farm(config),

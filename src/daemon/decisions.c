@@ -357,20 +357,6 @@ static void set_entry(json_t **json, const struct record *r, bool with_local_par
     protocol_set(json, "entry_since", json_integer(r->entry_since));
 }
 
-static void set_envelope(json_t **json, const struct record *r, const char *client,
-                         bool with_local_parts)
-{
-    char text[DECISION_SHOWN_SIZE];
-
-    protocol_set(json, "client", json_string(client));
-    protocol_set(json, "client_name", protocol_text(r->client_name));
-    protocol_set(json, "helo", protocol_text(r->helo));
-    protocol_set(json, "sender", protocol_text(shown(r->sender, with_local_parts, text)));
-    protocol_set(json, "login", protocol_text(shown(r->login, with_local_parts, text)));
-    protocol_set(json, "queue_id", protocol_text(r->queue_id));
-    protocol_set(json, "recipients", recipients_json(r, with_local_parts));
-}
-
 static json_t *head_json(const struct record *r)
 {
     static const char *const ends[] = {[END_OPEN] = "still open",
@@ -391,12 +377,19 @@ static json_t *head_json(const struct record *r)
 json_t *decision_json(const struct journal_found *found, bool with_local_parts)
 {
     const struct record *r = found->record;
-    char client[IPADDR_TEXT_SIZE] = "";
+    char client[IPADDR_TEXT_SIZE] = "", text[DECISION_SHOWN_SIZE];
     json_t *json = head_json(r), *rows = json_array();
 
     if (r->has_client)
         ipaddr_text(&r->client, client);
-    set_envelope(&json, r, client, with_local_parts);
+    protocol_set(&json, "client", json_string(client));
+    protocol_set(&json, "client_name", protocol_text(r->client_name));
+    protocol_set(&json, "helo", protocol_text(r->helo));
+    protocol_set(&json, "sender",
+                 protocol_text(shown(r->sender, with_local_parts, text)));
+    protocol_set(&json, "login", protocol_text(shown(r->login, with_local_parts, text)));
+    protocol_set(&json, "queue_id", protocol_text(r->queue_id));
+    protocol_set(&json, "recipients", recipients_json(r, with_local_parts));
     set_entry(&json, r, with_local_parts);
     for (size_t i = 0; i < r->answer_count; i++)
         protocol_append(&rows,

@@ -288,38 +288,32 @@ static void look_at_database(struct doctor *doctor)
                    "%s: the daemon cannot write there: %s", folder, strerror(errno));
 }
 
-/* Whether others than the daemon's own user and group may pass the folder and connect. */
-static void look_at_unix_socket(struct doctor *doctor, const char *path)
+/* Whether the MTA can connect: also as others than the daemon's own user and group. */
+static void look_at_milter(struct doctor *doctor)
 {
     const struct config *config = doctor->policy->config;
+    const char *path = endpoint_path(config->milter.socket);
+    struct endpoint endpoint;
     char folder[PATH_MAX];
     struct stat st, above;
 
-    if (!look_at(doctor, path, &st))
-        return;
-    if ((st.st_mode & S_IWOTH) == 0 && config->milter.socket_group[0] == '\0')
-        doctor_say(doctor, LEVEL_WARNING,
-                   "set milter { socket-group = \"postfix\" socket-mode = \"0660\" }",
-                   "%s: only the daemon's own user and group can connect", path);
-    if (text_copy(path, folder, sizeof folder) && stat(dirname(folder), &above) == 0 &&
-        (above.st_mode & S_IXOTH) == 0 &&
-        !(above.st_gid == st.st_gid && (above.st_mode & S_IXGRP) != 0))
-        doctor_say(doctor, LEVEL_WARNING, "chmod o+x the folder, or give it that group",
-                   "%s: the MTA may not pass this folder to the milter socket", folder);
-}
-
-static void look_at_milter(struct doctor *doctor)
-{
-    const char *socket = doctor->policy->config->milter.socket;
-    const char *path = endpoint_path(socket);
-    struct endpoint endpoint;
-
-    if (path != NULL)
-        look_at_unix_socket(doctor, path);
-    if (endpoint_parse(socket, &endpoint) != 0 || !endpoint_knock(&endpoint))
+    if (path != NULL && look_at(doctor, path, &st)) {
+        if ((st.st_mode & S_IWOTH) == 0 && config->milter.socket_group[0] == '\0')
+            doctor_say(doctor, LEVEL_WARNING,
+                       "set milter { socket-group = \"postfix\" socket-mode = \"0660\" }",
+                       "%s: only the daemon's own user and group can connect", path);
+        if (text_copy(path, folder, sizeof folder) &&
+            stat(dirname(folder), &above) == 0 && (above.st_mode & S_IXOTH) == 0 &&
+            !(above.st_gid == st.st_gid && (above.st_mode & S_IXGRP) != 0))
+            doctor_say(
+                doctor, LEVEL_WARNING, "chmod o+x the folder, or give it that group",
+                "%s: the MTA may not pass this folder to the milter socket", folder);
+    }
+    if (endpoint_parse(config->milter.socket, &endpoint) != 0 ||
+        !endpoint_knock(&endpoint))
         doctor_say(doctor, LEVEL_ERROR,
                    "restart the daemon (a reload does not move the socket)",
-                   "nobody can connect to %s", socket);
+                   "nobody can connect to %s", config->milter.socket);
 }
 
 void doctor_files(struct doctor *doctor)

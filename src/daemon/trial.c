@@ -368,32 +368,27 @@ void recent_free(struct recent *recent)
     free(recent);
 }
 
-/* The place of the client in its set, or the one that it takes: a free one (its time is
- * 0), or the oldest. */
-static struct recent_client *place_of(struct recent_client *set, const struct ipaddr *ip)
-{
-    struct recent_client *oldest = set;
-
-    for (int i = 0; i < RECENT_WAYS; i++) {
-        if (ipaddr_equal(&set[i].ip, ip))
-            return &set[i];
-        if (set[i].at_ms < oldest->at_ms)
-            oldest = &set[i];
-    }
-    return oldest;
-}
-
 void recent_note(struct recent *recent, const struct ipaddr *client, enum verdict verdict,
                  int64_t now_ms)
 {
+    /* whoever chooses addresses that fall together makes us forget his own */
     size_t set = octets_hash(client->octets, sizeof client->octets, OCTETS_HASH_START) %
                  RECENT_SETS;
+    struct recent_client *ways = recent->clients[set], *place = ways;
 
     if (ipaddr_is_local(client))
         return;
-    /* whoever chooses addresses that fall together makes us forget his own */
     pthread_mutex_lock(&recent->locks[set % LOCKS]);
-    *place_of(recent->clients[set], client) = (struct recent_client){
+    /* its own place; else a free one (its time is 0), or the oldest */
+    for (int i = 0; i < RECENT_WAYS; i++) {
+        if (ipaddr_equal(&ways[i].ip, client)) {
+            place = &ways[i];
+            break;
+        }
+        if (ways[i].at_ms < place->at_ms)
+            place = &ways[i];
+    }
+    *place = (struct recent_client){
         .at_ms = now_ms, .ip = *client, .verdict = (uint8_t)verdict};
     pthread_mutex_unlock(&recent->locks[set % LOCKS]);
 }
