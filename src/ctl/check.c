@@ -141,8 +141,8 @@ enum outcome decision_lists(struct ctl *ctl, const json_t *rows, const json_t *n
 
 /* --- the blocklist --- */
 
-void decision_entry(const json_t *object, const char *action, const char *subject,
-                    const char *entry, const char *reason, const char *since)
+void decision_print_entry(const json_t *object, const char *action, const char *subject,
+                          const char *entry, const char *reason, const char *since)
 {
     char at[96];
 
@@ -232,7 +232,7 @@ static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first
     outcome = decision_lists(ctl, rows, NULL);
     json_array_foreach (json_object_get(check, "blocklist"), i,
                         entry) /* as why shows it */
-        decision_entry(entry, "action", "subject", "entry", "reason", "since");
+        decision_print_entry(entry, "action", "subject", "entry", "reason", "since");
     json_array_foreach (names, i, name) {
         fputs(i == 0 ? "not given, so not looked up: " : ", ", stdout);
         print_text(json_is_string(name) ? json_string_value(name) : "");

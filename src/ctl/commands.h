@@ -29,8 +29,8 @@ enum outcome decision_lists(struct ctl *ctl, const json_t *rows, const json_t *n
 
 /* Prints the line of the sender blocklist: its entry, by the names of the members of object;
  * "nothing" where there is none. */
-void decision_entry(const json_t *object, const char *action, const char *subject,
-                    const char *entry, const char *reason, const char *since);
+void decision_print_entry(const json_t *object, const char *action, const char *subject,
+                          const char *entry, const char *reason, const char *since);
 
 /* Where to be taken off the list that weighed most: from its reason, then or now. "" where
  * none is known. */

@@ -324,18 +324,6 @@ static void print_farm_hits(const json_t *hits)
     print_time("last hit", json_object_get(hits, "last_hit"), "never");
 }
 
-/* Another entry may decide about one that is not listed itself. */
-static void print_covering(const json_t *covering)
-{
-    const char *action = json_string_value(json_object_get(covering, "action"));
-
-    if (action == NULL || !json_is_string(json_object_get(covering, "entry")))
-        return;
-    printf("%s by ", done_by(action, "blocked"));
-    print_text(text_of(covering, "entry"));
-    puts(": \"rblctl show\" shows why");
-}
-
 /* What rules have found of it, and on what grounds. */
 static void print_findings(const json_t *findings)
 {
@@ -366,6 +354,7 @@ static int print_people(const struct ctl *ctl, const json_t *document)
 {
     const json_t *rows = json_object_get(document, "rows");
     const json_t *history = json_object_get(document, "history");
+    const json_t *covering = json_object_get(document, "covered_by");
     const json_t *row;
     size_t i;
 
@@ -373,7 +362,12 @@ static int print_people(const struct ctl *ctl, const json_t *document)
     puts(json_array_size(rows) > 0      ? ""
          : json_array_size(history) > 0 ? " is not listed now"
                                         : " is not listed and never was");
-    print_covering(json_object_get(document, "covered_by"));
+    /* another entry may decide about one that is not listed itself */
+    if (json_is_object(covering)) {
+        printf("%s by ", done_by(text_of(covering, "action"), "blocked"));
+        print_text(text_of(covering, "entry"));
+        puts(": \"rblctl show\" shows why");
+    }
     json_array_foreach (rows, i, row)
         print_row(row);
     print_farm_hits(json_object_get(document, "farm_hits"));

@@ -243,8 +243,8 @@ static enum outcome print_whole(struct ctl *ctl, json_t *d)
     print_recipients(d);
     outcome =
         decision_lists(ctl, json_object_get(d, "lists"), json_object_get(now, "rows"));
-    decision_entry(d, "entry_action", "entry_subject", "entry", "entry_reason",
-                   "entry_since");
+    decision_print_entry(d, "entry_action", "entry_subject", "entry", "entry_reason",
+                         "entry_since");
     print_field("exempt", text_of(d, "exempt"), "no");
     if (text_of(d, "reason")[0] != '\0')
         print_field("reason", text_of(d, "reason"), "");

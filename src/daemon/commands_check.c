@@ -124,30 +124,14 @@ static json_t *rows_of(struct session *session, const atomic_bool *stopping)
     return rows;
 }
 
-static bool is_given(const struct message *message, enum check check)
-{
-    switch (check) {
-    case CHECK_CLIENT:
-        return message->client != NULL;
-    case CHECK_CLIENT_NAME:
-        return message->client_name != NULL;
-    case CHECK_HELO:
-        return message->helo != NULL;
-    case CHECK_SENDER_DOMAIN:
-    case CHECK_SENDER:
-        return message->sender != NULL;
-    case CHECK_FROM_DOMAIN:
-    case CHECK_FROM:
-    case CHECK_REPLY_TO_DOMAIN:
-    case CHECK_REPLY_TO:
-        return false;
-    }
-    abort();
-}
-
 /* What lists ask about, but nobody has named: a real message may meet more. */
 static json_t *not_given(const struct policy *policy, const struct message *message)
 {
+    const void *const given[CHECK_COUNT] = {[CHECK_CLIENT] = message->client,
+                                            [CHECK_CLIENT_NAME] = message->client_name,
+                                            [CHECK_HELO] = message->helo,
+                                            [CHECK_SENDER_DOMAIN] = message->sender,
+                                            [CHECK_SENDER] = message->sender};
     json_t *names = json_array();
 
     for (int check = 0; check < CHECK_COUNT; check++) {
@@ -155,7 +139,7 @@ static json_t *not_given(const struct policy *policy, const struct message *mess
 
         for (size_t i = 0; i < policy->lists.count && !asked; i++)
             asked = subject_stage(policy->lists.items[i].list, (enum check)check) >= 0;
-        if (asked && !is_given(message, (enum check)check))
+        if (asked && given[check] == NULL)
             protocol_append(&names, json_string(check_name((enum check)check)));
     }
     return names;

@@ -224,24 +224,6 @@ static const char *what(const struct record *r, const struct record_answer *a,
     }
 }
 
-static const char *state_of(const struct record_answer *a)
-{
-    if (a->skip[0] != '\0')
-        return "skipped";
-    switch ((enum result_state)a->state) {
-    case RESULT_NOT_LISTED:
-        return "none";
-    case RESULT_LISTED:
-        return "listed";
-    case RESULT_ERROR:
-    case RESULT_FOREIGN:
-        return "error";
-    case RESULT_FAILED:
-        break;
-    }
-    return "failed";
-}
-
 /* Why the answer is what it is, or what it did. */
 static void note(const struct record *r, const struct record_answer *a, char *out,
                  size_t size)
@@ -301,6 +283,10 @@ static json_t *answer_json(const struct journal_found *found,
                            const struct record_answer *a, const char *client,
                            bool with_local_parts)
 {
+    static const char *const states[RESULT_FAILED] = {[RESULT_NOT_LISTED] = "none",
+                                                      [RESULT_LISTED] = "listed",
+                                                      [RESULT_ERROR] = "error",
+                                                      [RESULT_FOREIGN] = "error"};
     char name[DECISION_LIST_SIZE], text[DECISION_SHOWN_SIZE], noted[128];
     const struct record *r = found->record;
 
@@ -311,7 +297,10 @@ static json_t *answer_json(const struct journal_found *found,
         "{s:o, s:s, s:o, s:s, s:o, s:i, s:s, s:i, s:i, s:i, s:s}", "list",
         protocol_text(name), "subject",
         a->check < CHECK_COUNT ? check_name((enum check)a->check) : "unknown", "what",
-        protocol_text(what(r, a, client, with_local_parts, text)), "state", state_of(a),
+        protocol_text(what(r, a, client, with_local_parts, text)), "state",
+        a->skip[0] != '\0'         ? "skipped"
+        : a->state < RESULT_FAILED ? states[a->state]
+                                   : "failed",
         "addresses", decision_addresses(a->addresses, a->address_count), "weight",
         a->weight, "source",
         a->stale    ? "stale"

@@ -135,22 +135,9 @@ static void ask_round(struct trial *t, const struct recent_client *clients, size
     asking_clear(askings, count);
 }
 
-/* Why to stop before the end; NULL: go on. */
-static const char *why_stop(const struct trial *t)
-{
-    size_t bound = (size_t)t->policy->config->resolver.max_queries;
-
-    if (clock_ms() - t->began_ms >= LONGEST_MS)
-        return "time is up";
-    if (atomic_load(&t->daemon->stopping))
-        return "the daemon stops";
-    if (resolver_load(t->daemon->resolver) > bound / 2)
-        return "mail needs the resolver";
-    return NULL;
-}
-
 static void ask_clients(struct trial *t)
 {
+    size_t most_load = (size_t)t->policy->config->resolver.max_queries / 2;
     struct recent_client *clients = NULL;
 
     t->clients = recent_since(t->daemon->slot.recent, t->began_ms - HOUR_MS, &clients);
@@ -162,7 +149,12 @@ static void ask_clients(struct trial *t)
         at += count;
         if (at == t->clients)
             break;
-        t->stopped = why_stop(t);
+        if (clock_ms() - t->began_ms >= LONGEST_MS)
+            t->stopped = "time is up";
+        else if (atomic_load(&t->daemon->stopping))
+            t->stopped = "the daemon stops";
+        else if (resolver_load(t->daemon->resolver) > most_load)
+            t->stopped = "mail needs the resolver";
         struct timespec pause = clock_timespec(next_ms);
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &pause, NULL);
     }
