@@ -193,53 +193,37 @@ int arguments_number(const struct arguments *arguments, enum option_id option,
 
 /* --- asking the daemon --- */
 
-struct client {
-    int fd;
-    FILE *in;
-    char *line;
-    size_t line_size;
-};
-
-static void client_free(struct client *client)
-{
-    int saved = errno;
-
-    if (client == NULL)
-        return;
-    if (client->in != NULL)
-        fclose(client->in);
-    else if (client->fd != -1)
-        close(client->fd);
-    free(client->line);
-    free(client);
-    errno = saved;
-}
-
-/* Connects. Returns NULL with errno set. */
-static struct client *client_new(const char *path)
+/* Connects. Returns 0, or -1 with errno set. */
+static int connect_daemon(struct ctl *ctl)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct client *c = calloc(1, sizeof *c);
+    int fd, saved;
 
-    if (c == NULL)
-        return NULL;
-    c->fd = -1;
-    if (!text_copy(path, address.sun_path, sizeof address.sun_path)) {
+    if (!text_copy(ctl->socket, address.sun_path, sizeof address.sun_path)) {
         errno = ENAMETOOLONG;
-        goto failed;
+        return -1;
     }
-    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd == -1)
-        goto failed;
-    if (connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0)
-        goto failed;
-    c->in = fdopen(c->fd, "r");
-    if (c->in == NULL)
-        goto failed;
-    return c;
-failed:
-    client_free(c);
-    return NULL;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd == -1)
+        return -1;
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        ctl->connection = fdopen(fd, "r");
+    if (ctl->connection != NULL)
+        return 0;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+void ctl_end(struct ctl *ctl)
+{
+    if (ctl->connection != NULL)
+        fclose(ctl->connection);
+    free(ctl->line);
+    ctl->connection = NULL;
+    ctl->line = NULL;
+    ctl->line_size = 0;
 }
 
 static int send_all(int fd, const char *data, size_t length)
@@ -259,34 +243,37 @@ static int send_all(int fd, const char *data, size_t length)
     return 0;
 }
 
-/* Sends a request and waits for the answer. Returns a new reference; or NULL with errno
+/* Sends a request and waits for the answer; connects first. Returns a new reference; or NULL with errno
  * set: ECONNRESET where the daemon closed before it took the request or answered, EPROTO
  * where what came is no answer. */
-static json_t *client_ask(struct client *client, const json_t *request)
+static json_t *ask_once(struct ctl *ctl, const json_t *request)
 {
     char error[256];
     json_t *answer;
     ssize_t length;
     size_t size;
-    char *line = protocol_write(request, &size);
+    char *line;
     int rc;
 
+    if (ctl->connection == NULL && connect_daemon(ctl) != 0)
+        return NULL;
+    line = protocol_write(request, &size);
     if (line == NULL) {
         errno = ENOMEM;
         return NULL;
     }
-    rc = send_all(client->fd, line, size);
+    rc = send_all(fileno(ctl->connection), line, size);
     free(line);
     if (rc != 0)
         return NULL;
     errno = 0;
-    length = getline(&client->line, &client->line_size, client->in);
+    length = getline(&ctl->line, &ctl->line_size, ctl->connection);
     if (length <= 0) {
         if (errno == 0)
             errno = ECONNRESET;
         return NULL;
     }
-    answer = protocol_read(client->line, (size_t)length, error, sizeof error);
+    answer = protocol_read(ctl->line, (size_t)length, error, sizeof error);
     if (answer == NULL)
         errno = EPROTO;
     return answer;
@@ -336,19 +323,12 @@ static enum outcome not_reached(const struct ctl *ctl)
                      advice);
 }
 
-static json_t *ask_once(struct ctl *ctl, const json_t *request)
-{
-    if (ctl->client == NULL)
-        ctl->client = client_new(ctl->socket);
-    return ctl->client == NULL ? NULL : client_ask(ctl->client, request);
-}
-
 /* Takes the reference to request. An idle connection may have been closed by the daemon:
  * what changes nothing is then asked again. */
 static json_t *ask(struct ctl *ctl, json_t *request, bool repeatable,
                    enum outcome *outcome)
 {
-    bool again = ctl->client != NULL && repeatable;
+    bool again = ctl->connection != NULL && repeatable;
     json_t *answer;
 
     if (request == NULL) {
@@ -451,12 +431,6 @@ const char *text_of(const json_t *object, const char *name)
 long long number_of(const json_t *object, const char *name)
 {
     return json_integer_value(json_object_get(object, name));
-}
-
-void ctl_end(struct ctl *ctl)
-{
-    client_free(ctl->client);
-    ctl->client = NULL;
 }
 
 /* --- long answers, page by page --- */

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* --- the command line --- */
 
@@ -93,8 +94,10 @@ enum outcome {
 struct ctl {
     const char *socket;
     bool json;
-    bool terminal; /* standard output is one */
-    struct client *client;
+    bool terminal;    /* standard output is one */
+    FILE *connection; /* NULL: not connected */
+    char *line;       /* getline's */
+    size_t line_size;
 };
 
 /* Sends request (whose reference it takes) and waits for its answer. Returns a new

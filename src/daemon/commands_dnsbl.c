@@ -104,21 +104,24 @@ struct alones {
     size_t count;
 };
 
+/* NULL: no such list. */
+static struct alone *alone_of(const struct alones *alones, const char *list)
+{
+    for (size_t i = 0; i < alones->count; i++)
+        if (strcmp(alones->of[i].list->name, list) == 0)
+            return &alones->of[i];
+    return NULL;
+}
+
 static void add_alone(void *context, const char *list, uint64_t count, journal_id wrong)
 {
-    const struct alones *alones = context;
+    struct alone *alone = alone_of(context, list);
 
-    for (size_t i = 0; i < alones->count; i++) {
-        struct alone *alone = &alones->of[i];
-
-        if (strcmp(alone->list->name, list) != 0)
-            continue;
-        alone->count += count;
-        if (wrong == 0)
-            continue;
-        if (alone->wrong++ < SHOWN_WRONG)
-            protocol_append(&alone->ids, decision_id(wrong));
-    }
+    if (alone == NULL)
+        return;
+    alone->count += count;
+    if (wrong != 0 && alone->wrong++ < SHOWN_WRONG)
+        protocol_append(&alone->ids, decision_id(wrong));
 }
 
 static void add_change(json_t **changes, const char *where, const char *codes, int weight,
@@ -199,22 +202,18 @@ static void add_others(struct alones *alones, struct farm *farm)
     size_t i;
 
     json_array_foreach (others, i, other) {
-        const char *name = json_string_value(json_object_get(other, "list"));
-        const char *ids = json_string_value(json_object_get(other, "ids"));
+        struct alone *alone =
+            alone_of(alones, json_string_value(json_object_get(other, "list")));
 
-        for (size_t k = 0; k < alones->count; k++) {
-            struct alone *alone = &alones->of[k];
-
-            if (strcmp(alone->list->name, name) != 0)
-                continue;
-            alone->others_count =
-                (uint64_t)json_integer_value(json_object_get(other, "refused"));
-            alone->others_wrong =
-                (uint64_t)json_integer_value(json_object_get(other, "wrong"));
-            alone->count += alone->others_count;
-            alone->wrong += alone->others_wrong;
-            add_ids(&alone->ids, ids);
-        }
+        if (alone == NULL)
+            continue;
+        alone->others_count =
+            (uint64_t)json_integer_value(json_object_get(other, "refused"));
+        alone->others_wrong =
+            (uint64_t)json_integer_value(json_object_get(other, "wrong"));
+        alone->count += alone->others_count;
+        alone->wrong += alone->others_wrong;
+        add_ids(&alone->ids, json_string_value(json_object_get(other, "ids")));
     }
     json_decref(others);
 }
