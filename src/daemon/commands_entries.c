@@ -51,12 +51,6 @@ static json_t *entries_answer(const struct entry *entries, size_t count)
     return command_answer("entries", texts);
 }
 
-struct addition {
-    const char *reason, *source;
-    int64_t expires_s; /* 0: never */
-    bool force, allow, tempfail;
-};
-
 /* The entries as they are kept, and what stood beside them. */
 static json_t *added_answer(const struct entry *entries,
                             const struct blocklist_beside *beside, size_t count)
@@ -76,12 +70,12 @@ static json_t *added_answer(const struct entry *entries,
     return answer;
 }
 
+/* Each entry becomes a row like the one given. */
 static json_t *add_rows(struct control_session *session,
                         const struct command_actor *actor,
-                        const struct addition *addition, const struct entry *entries,
-                        size_t count)
+                        const struct blocklist_row_in *row, bool force,
+                        const struct entry *entries, size_t count)
 {
-    struct blocklist *blocklist = command_daemon(session)->blocklist;
     struct blocklist_row_in *rows = calloc(count, sizeof *rows);
     struct blocklist_beside *beside = calloc(count, sizeof *beside);
     char error[BLOCKLIST_ERROR_SIZE];
@@ -91,21 +85,14 @@ static json_t *add_rows(struct control_session *session,
 
     if (rows == NULL || beside == NULL)
         goto out;
-    for (size_t i = 0; i < count; i++)
-        rows[i] = (struct blocklist_row_in){
-            .entry = &entries[i],
-            .allow = addition->allow,
-            .tempfail = addition->tempfail,
-            .source = addition->source,
-            .reason = addition->reason,
-            .expires = addition->expires_s == 0
-                           ? 0
-                           : blocklist_now(blocklist) + (time_t)addition->expires_s};
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = *row;
+        rows[i].entry = &entries[i];
+    }
     command_limits_of(&limits, session);
     limits.limits.is_in_use = command_is_in_use;
-    result =
-        blocklist_add(blocklist, rows, count, addition->force ? NULL : &limits.limits,
-                      &actor->actor, beside, error);
+    result = blocklist_add(command_daemon(session)->blocklist, rows, count,
+                           force ? NULL : &limits.limits, &actor->actor, beside, error);
     command_limits_end(&limits);
     answer = result == BLOCKLIST_OK ? added_answer(entries, beside, count)
                                     : command_error(result, error);
@@ -118,22 +105,27 @@ out:
 static json_t *add(struct control_session *session, const json_t *request, bool allow,
                    bool tempfail)
 {
-    struct addition addition = {.allow = allow, .tempfail = tempfail};
+    struct blocklist_row_in row = {.allow = allow, .tempfail = tempfail};
+    int64_t expires_s = 0; /* never */
+    bool force = false;
     struct command_actor actor;
     struct entry *entries;
     size_t count;
     json_t *answer;
 
-    if (request_optional_text(request, "reason", &addition.reason, &answer) != 0 ||
-        request_optional_text(request, "source", &addition.source, &answer) != 0 ||
-        request_optional_span(request, "expires_s", &addition.expires_s, &answer) != 0 ||
-        request_optional_flag(request, "force", &addition.force, &answer) != 0 ||
+    if (request_optional_text(request, "reason", &row.reason, &answer) != 0 ||
+        request_optional_text(request, "source", &row.source, &answer) != 0 ||
+        request_optional_span(request, "expires_s", &expires_s, &answer) != 0 ||
+        request_optional_flag(request, "force", &force, &answer) != 0 ||
         command_actor_of(&actor, session, request, &answer) != 0)
         return answer;
     entries = read_entries(entry_parse, request, &count, &answer);
     if (entries == NULL)
         return answer;
-    answer = add_rows(session, &actor, &addition, entries, count);
+    if (expires_s > 0)
+        row.expires =
+            blocklist_now(command_daemon(session)->blocklist) + (time_t)expires_s;
+    answer = add_rows(session, &actor, &row, force, entries, count);
     command_farm_reach(session, request, &answer);
     free(entries);
     return answer;
@@ -228,15 +220,15 @@ json_t *cmd_remove(struct control_session *session, const json_t *request)
         return answer;
     result = blocklist_remove(command_daemon(session)->blocklist, entries, count, source,
                               reason, dry_run, &actor.actor, &removed, error);
-    if (result == BLOCKLIST_OK)
+    if (result == BLOCKLIST_OK) {
         answer = entries_answer(entries, count);
-    else if (result == BLOCKLIST_NO_SUCH_ENTRY && count == 1 && source == NULL)
-        answer = no_such_entry(command_daemon(session)->blocklist, entries, error);
-    else
-        answer = command_error(result, error);
-    if (result == BLOCKLIST_OK)
         protocol_set(&answer, "removed", json_integer((json_int_t)removed));
-    if (result == BLOCKLIST_OK && !dry_run)
+    } else if (result == BLOCKLIST_NO_SUCH_ENTRY && count == 1 && source == NULL) {
+        answer = no_such_entry(command_daemon(session)->blocklist, entries, error);
+    } else {
+        answer = command_error(result, error);
+    }
+    if (!dry_run)
         command_farm_reach(session, request, &answer);
     free(entries);
     return answer;
