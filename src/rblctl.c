@@ -15,6 +15,9 @@
 #include "ctl/ctl.h"
 
 #define MANY INT_MAX
+#define ADDING                                                                           \
+    (TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |               \
+     TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT))
 
 /* rblctl's commands: one row each. */
 static const struct command {
@@ -25,18 +28,11 @@ static const struct command {
     const char *summary;
     enum outcome (*run)(struct ctl *ctl, const struct arguments *arguments);
 } commands[] = {
-    {"add", "ENTRY…", 1, MANY,
-     TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
-         TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT),
-     "list senders; on disk when it returns", ctl_add},
-    {"tempfail", "ENTRY…", 1, MANY,
-     TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
-         TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT),
-     "put senders off (451): a delay, no loss", ctl_tempfail},
-    {"allow", "ENTRY…", 1, MANY,
-     TAKES(OPTION_REASON) | TAKES(OPTION_EXPIRES) | TAKES(OPTION_SOURCE) |
-         TAKES(OPTION_FORCE) | TAKES(OPTION_WAIT),
-     "let senders pass, whatever is listed", ctl_allow},
+    {"add", "ENTRY…", 1, MANY, ADDING, "list senders; on disk when it returns", ctl_add},
+    {"tempfail", "ENTRY…", 1, MANY, ADDING, "put senders off (451): a delay, no loss",
+     ctl_tempfail},
+    {"allow", "ENTRY…", 1, MANY, ADDING, "let senders pass, whatever is listed",
+     ctl_allow},
     {"remove", "ENTRY… | --source NAME --since SPAN", 0, MANY,
      TAKES(OPTION_REASON) | TAKES(OPTION_SOURCE) | TAKES(OPTION_SINCE) |
          TAKES(OPTION_DRY_RUN) | TAKES(OPTION_WAIT),
@@ -105,14 +101,6 @@ static void commands_help(void)
         printf("  %-12s %s\n", commands[i].name, commands[i].summary);
 }
 
-static void command_help(const struct command *command)
-{
-    printf("usage: rblctl %s%s%s%s\n%s\n\n", command->name,
-           command->words[0] != '\0' ? " " : "", command->words,
-           command->options != 0 ? " [OPTION]…" : "", command->summary);
-    arguments_help(command->options);
-}
-
 static void help(void)
 {
     printf("usage: rblctl [-s SOCKET] [--json] COMMAND [ARGUMENT]…\n"
@@ -145,7 +133,10 @@ static enum outcome run(struct ctl *ctl, int argc, char **argv)
     if (arguments_read(&arguments, command->options, argc, argv) != 0)
         return OUTCOME_USAGE;
     if (arguments.option[OPTION_HELP] != NULL) {
-        command_help(command);
+        printf("usage: rblctl %s%s%s%s\n%s\n\n", command->name,
+               command->words[0] != '\0' ? " " : "", command->words,
+               command->options != 0 ? " [OPTION]…" : "", command->summary);
+        arguments_help(command->options);
         return OUTCOME_DONE;
     }
     if (arguments.word_count < command->words_min ||

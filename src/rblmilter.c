@@ -81,17 +81,6 @@ static int parse_options(int argc, char **argv, struct options *out)
     return 0;
 }
 
-static void print_versions(void)
-{
-    char libmilter[32];
-
-    printf("rblmilter %s\nlibmilter %s\nc-ares %s\nlibconfuse %s\nSQLite %s\n",
-           PACKAGE_VERSION, milter_library_version(libmilter), resolver_library_version(),
-           config_library_version(), blocklist_library_version());
-    if (farm_is_built_in())
-        printf("libpq %s\n", farm_library_version());
-}
-
 static void report_to_stderr(void *context, const char *text)
 {
     (void)context;
@@ -272,11 +261,17 @@ out:
 int main(int argc, char **argv)
 {
     struct options options;
+    char libmilter[32];
 
     if (parse_options(argc, argv, &options) != 0)
         return 2;
     if (options.version) {
-        print_versions();
+        printf("rblmilter %s\nlibmilter %s\nc-ares %s\nlibconfuse %s\nSQLite %s\n",
+               PACKAGE_VERSION, milter_library_version(libmilter),
+               resolver_library_version(), config_library_version(),
+               blocklist_library_version());
+        if (farm_is_built_in())
+            printf("libpq %s\n", farm_library_version());
         return 0;
     }
     if (options.test)

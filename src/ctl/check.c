@@ -1,83 +1,228 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* check: what would become of a message, subject by subject. */
+/* check: what would become of a message, subject by subject; and how a decision is
+ * shown, of now or of the journal (why). */
 
 #include "ctl/commands.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-#include "ctl/decision.h"
-#include "ctl/shown.h"
+#include "base/text.h"
+#include "ctl/output.h"
 
-/* The blocklist's entry, as why shows it. */
-static void print_entries(const json_t *check)
+const char *decision_verdict(const char *verdict)
 {
-    const json_t *entries = json_object_get(check, "blocklist"), *entry;
+    static const char *const words[][2] = {{"accept", "accepted"},
+                                           {"tag", "tagged"},
+                                           {"tempfail", "put off"},
+                                           {"reject", "rejected"}};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i][0], verdict) == 0)
+            return words[i][1];
+    return "without a verdict";
+}
+
+/* --- the table of lists --- */
+
+static const struct column list_columns[] = {
+    {"list", "LIST", COLUMN_TEXT},     {"about", "ABOUT", COLUMN_TEXT},
+    {"answer", "ANSWER", COLUMN_TEXT}, {"weight", "WEIGHT", COLUMN_NUMBER},
+    {"from", "FROM", COLUMN_TEXT},     {"ttl", "TTL", COLUMN_NUMBER},
+    {"ms", "MS", COLUMN_NUMBER},       {"now", "NOW", COLUMN_TEXT},
+    {"note", "NOTE", COLUMN_TEXT},
+};
+
+static const struct coloring row_coloring = {"color", "", "green", "yellow"};
+
+/* What it answered: the addresses, or that it has none. */
+static void answer_text(const json_t *row, char *out, size_t size)
+{
+    const json_t *addresses = json_object_get(row, "addresses"), *address;
+    const char *state = text_of(row, "state");
+    struct buffer text = buffer_over(out, size);
     size_t i;
 
-    json_array_foreach (entries, i, entry)
-        decision_entry(entry, "action", "subject", "entry", "reason", "since");
+    json_array_foreach (addresses, i, address)
+        buffer_add(&text, "%s%s", i > 0 ? "," : "", json_string_value(address));
+    if (text.used == 0)
+        buffer_add(&text, "%s",
+                   strcmp(state, "none") == 0      ? "not listed"
+                   : strcmp(state, "skipped") == 0 ? "not queried"
+                   : strcmp(state, "failed") == 0  ? "no answer"
+                                                   : state);
 }
 
-/* Where an entry decides, the score does not matter. */
-static void print_why(const json_t *check)
+static void from_text(const json_t *row, char *out, size_t size)
 {
-    const char *exempt = json_string_value(json_object_get(check, "exempt"));
-    const json_t *threshold = json_object_get(check, "threshold");
-    char text[200];
+    const char *source = text_of(row, "source"), *state = text_of(row, "state");
+    long long age = number_of(row, "age_s");
 
-    if (json_array_size(json_object_get(check, "blocklist")) > 0) {
-        puts(" (by the blocklist)");
+    out[0] = '\0';
+    if (strcmp(state, "skipped") == 0 || strcmp(state, "failed") == 0)
+        return;
+    if (strcmp(source, "dns") == 0)
+        (void)snprintf(out, size, "DNS");
+    else if (json_object_get(row, "age_s") != NULL)
+        (void)snprintf(out, size, "%s, %lld s", source, age);
+    else
+        (void)snprintf(out, size, "%s", source);
+}
+
+/* What the same list says of the same subject in a check; "" where it is not in it. */
+static const char *now_state(const json_t *row, const json_t *now)
+{
+    const json_t *other;
+    size_t i;
+
+    json_array_foreach (now, i, other)
+        if (strcmp(text_of(other, "list"), text_of(row, "list")) == 0 &&
+            strcmp(text_of(other, "subject"), text_of(row, "subject")) == 0)
+            return strcmp(text_of(other, "state"), "none") == 0 ? "not listed"
+                                                                : text_of(other, "state");
+    return "";
+}
+
+/* Its note; of a check its label, its reason and where to be taken off. */
+static void note_text(const json_t *row, char *out, size_t size)
+{
+    const char *parts[] = {text_of(row, "note"), text_of(row, "label"),
+                           text_of(row, "reason"), text_of(row, "url")};
+    struct buffer text = buffer_over(out, size);
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (parts[i][0] != '\0' && strstr(out, parts[i]) == NULL)
+            buffer_add(&text, "%s%s", text.used > 0 ? "; " : "", parts[i]);
+}
+
+static json_t *shown_row(const json_t *row, const json_t *now)
+{
+    const char *state = text_of(row, "state");
+    const char *color = strcmp(state, "none") == 0     ? ""
+                        : strcmp(state, "listed") != 0 ? "yellow"
+                        : number_of(row, "weight") < 0 ? "green"
+                                                       : "red";
+    char answer[512], from[64], note[1200];
+    json_t *out;
+
+    answer_text(row, answer, sizeof answer);
+    from_text(row, from, sizeof from);
+    note_text(row, note, sizeof note);
+    out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:O?, s:O?}", "list",
+                    text_of(row, "list"), "about", text_of(row, "what"), "answer", answer,
+                    "from", from, "now", now_state(row, now), "note", note, "color",
+                    color, "weight", json_object_get(row, "weight"), "ms",
+                    json_object_get(row, "ms"));
+    if (number_of(row, "ttl_s") > 0)
+        json_object_set(out, "ttl", json_object_get(row, "ttl_s"));
+    return out;
+}
+
+enum outcome decision_lists(struct ctl *ctl, const json_t *rows, const json_t *now)
+{
+    const char *columns = now != NULL ? "list,about,answer,weight,from,ttl,ms,now,note"
+                                      : "list,about,answer,weight,from,ttl,ms,note";
+    json_t *shown = json_array();
+    const json_t *row;
+    enum outcome outcome = OUTCOME_DONE;
+    size_t i;
+
+    json_array_foreach (rows, i, row)
+        if (json_array_append_new(shown, shown_row(row, now)) != 0)
+            outcome = ctl_error(OUTCOME_REFUSED, "malformed row in the daemon's answer");
+    if (outcome == OUTCOME_DONE && json_array_size(shown) > 0 &&
+        table_of(COLUMNS(list_columns), columns, &row_coloring, ctl->terminal, shown) !=
+            0)
+        outcome = OUTCOME_REFUSED;
+    json_decref(shown);
+    return outcome;
+}
+
+/* --- the blocklist --- */
+
+void decision_print_entry(const json_t *object, const char *action, const char *subject,
+                          const char *entry, const char *reason, const char *since)
+{
+    char at[96];
+
+    printf("%-10s ", "blocklist");
+    if (text_of(object, entry)[0] == '\0') {
+        puts("nothing");
         return;
     }
-    printf(" (score %lld",
-           (long long)json_integer_value(json_object_get(check, "score")));
-    if (json_integer_value(threshold) > 0)
-        printf(" of %lld", (long long)json_integer_value(threshold));
-    if (exempt != NULL && exempt[0] != '\0') {
-        shown_text(exempt, text, sizeof text);
-        printf("; exempt: %s", text);
-    }
-    puts(")");
+    shown_time(number_of(object, since), at, sizeof at);
+    printf("%s by ", text_of(object, action));
+    print_text(text_of(object, entry));
+    printf(" (%s), since %s%s", text_of(object, subject), at,
+           text_of(object, reason)[0] != '\0' ? ": " : "");
+    print_text(text_of(object, reason));
+    putchar('\n');
 }
+
+/* --- where to be taken off --- */
+
+static bool copy_url(const char *reason, char *out, size_t size)
+{
+    const char *start = strstr(reason, "http");
+    size_t length = start != NULL ? strcspn(start, " \"'<>") : 0;
+
+    if (length == 0 || length >= size)
+        return false;
+    memcpy(out, start, length);
+    out[length] = '\0';
+    return true;
+}
+
+void decision_delisting(const json_t *decision, const json_t *now, char *out, size_t size)
+{
+    const json_t *rows = json_object_get(now, "rows"), *row;
+    long long heaviest = 0;
+    size_t i;
+
+    out[0] = '\0';
+    if (copy_url(text_of(decision, "reason"), out, size))
+        return;
+    json_array_foreach (rows, i, row) {
+        long long weight = number_of(row, "weight");
+
+        if (weight > heaviest && copy_url(text_of(row, "reason"), out, size))
+            heaviest = weight;
+    }
+}
+
+/* --- check --- */
 
 static void print_verdict(const json_t *check)
 {
-    const char *subject = json_string_value(json_object_get(check, "subject"));
     const char *verdict = json_string_value(json_object_get(check, "verdict"));
-    const char *reply = json_string_value(json_object_get(check, "reply"));
-    char text[1200];
 
-    shown_text(subject == NULL ? "" : subject, text, sizeof text);
-    printf("%s: %s", text, verdict == NULL ? "no verdict" : verdict);
-    print_why(check);
-    if (reply != NULL && reply[0] != '\0') {
-        shown_text(reply, text, sizeof text);
-        printf("%s\n", text);
+    print_text(text_of(check, "subject"));
+    printf(": %s", verdict == NULL ? "no verdict" : verdict);
+    if (json_array_size(json_object_get(check, "blocklist")) > 0) {
+        puts(" (by the blocklist)"); /* the score does not matter */
+    } else {
+        printf(" (score %lld", number_of(check, "score"));
+        if (number_of(check, "threshold") > 0)
+            printf(" of %lld", number_of(check, "threshold"));
+        if (text_of(check, "exempt")[0] != '\0') {
+            fputs("; exempt: ", stdout);
+            print_text(text_of(check, "exempt"));
+        }
+        puts(")");
     }
-}
-
-/* What was not asked about. */
-static void print_not_given(const json_t *check)
-{
-    const json_t *names = json_object_get(check, "not_given"), *name;
-    char text[64];
-    size_t i;
-
-    json_array_foreach (names, i, name) {
-        const char *one = json_string_value(name);
-
-        shown_text(one == NULL ? "" : one, text, sizeof text);
-        printf("%s%s", i == 0 ? "not given, so not looked up: " : ", ", text);
-    }
-    if (json_array_size(names) > 0)
+    if (text_of(check, "reply")[0] != '\0') {
+        print_text(text_of(check, "reply"));
         putchar('\n');
+    }
 }
 
 static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first)
 {
-    const json_t *rows = json_object_get(check, "rows");
+    const json_t *rows = json_object_get(check, "rows"), *entry;
+    const json_t *names = json_object_get(check, "not_given"), *name;
     enum outcome outcome;
+    size_t i;
 
     if (!json_is_array(rows) || !json_is_array(json_object_get(check, "blocklist")))
         return ctl_error(OUTCOME_REFUSED, "malformed answer of the daemon");
@@ -85,8 +230,15 @@ static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first
         putchar('\n');
     print_verdict(check);
     outcome = decision_lists(ctl, rows, NULL);
-    print_entries(check);
-    print_not_given(check);
+    json_array_foreach (json_object_get(check, "blocklist"), i,
+                        entry) /* as why shows it */
+        decision_print_entry(entry, "action", "subject", "entry", "reason", "since");
+    json_array_foreach (names, i, name) {
+        fputs(i == 0 ? "not given, so not looked up: " : ", ", stdout);
+        print_text(json_is_string(name) ? json_string_value(name) : "");
+    }
+    if (json_array_size(names) > 0)
+        putchar('\n');
     return outcome;
 }
 

@@ -4,7 +4,6 @@
 
 /* The functions behind the table of rblctl.c, by file. Each returns the exit status. */
 
-#include "ctl/arguments.h"
 #include "ctl/ctl.h"
 
 /* entries.c */
@@ -18,6 +17,25 @@ enum outcome ctl_log(struct ctl *ctl, const struct arguments *arguments);
 
 /* check.c */
 enum outcome ctl_check(struct ctl *ctl, const struct arguments *arguments);
+
+/* How a decision is shown, of the journal (why) or of now (check). */
+
+/* "refused", "put off" … for the verdict's name. */
+const char *decision_verdict(const char *verdict);
+
+/* Prints what each list said, as a table: rows as daemon/decisions.h has them, or those
+ * of check. now: the rows of a check of the same message, for a column beside; NULL none. */
+enum outcome decision_lists(struct ctl *ctl, const json_t *rows, const json_t *now);
+
+/* Prints the line of the sender blocklist: its entry, by the names of the members of object;
+ * "nothing" where there is none. */
+void decision_print_entry(const json_t *object, const char *action, const char *subject,
+                          const char *entry, const char *reason, const char *since);
+
+/* Where to be taken off the list that weighed most: from its reason, then or now. "" where
+ * none is known. */
+void decision_delisting(const json_t *decision, const json_t *now, char *out,
+                        size_t size);
 
 /* why.c */
 enum outcome ctl_why(struct ctl *ctl, const struct arguments *arguments);
@@ -43,9 +61,15 @@ enum outcome ctl_watch(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments);
 
+/* The format of that name, NULL after an error was printed. */
+struct format;
+const struct format *find_format(const char *name, bool to_export);
+
+/* doctor.c: what the daemon says, and what only the MTA's configuration does. */
+enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments);
+
 /* status.c */
 enum outcome ctl_dnsbl(struct ctl *ctl, const struct arguments *arguments);
-enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_status(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_stats(struct ctl *ctl, const struct arguments *arguments);
 enum outcome ctl_reload(struct ctl *ctl, const struct arguments *arguments);

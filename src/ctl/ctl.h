@@ -6,8 +6,80 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 
-#include "ctl/arguments.h"
+/* --- the command line --- */
+
+/* rblctl's command line: one table of options that commands pick from. */
+
+enum option_id {
+    OPTION_REASON,
+    OPTION_EXPIRES,
+    OPTION_SOURCE,
+    OPTION_FORCE,
+    OPTION_DRY_RUN,
+    OPTION_KIND,
+    OPTION_SINCE,
+    OPTION_EXPIRING,
+    OPTION_SORT,
+    OPTION_LIMIT,
+    OPTION_OUTPUT,
+    OPTION_SENDER,
+    OPTION_HELO,
+    OPTION_NAME,
+    OPTION_FORMAT,
+    OPTION_REPLACE,
+    OPTION_TABLE,
+    OPTION_ALLOW,
+    OPTION_FIELD,
+    OPTION_TO,
+    OPTION_VERDICT,
+    OPTION_LIST,
+    OPTION_ALLOW_FOR,
+    OPTION_UNDO,
+    OPTION_CONF,
+    OPTION_WAIT,
+    OPTION_TOP,
+    OPTION_RESET,
+    OPTION_COUNTED,
+    OPTION_CURSOR,
+    OPTION_ALL,
+    OPTION_RULES,
+    OPTION_FULL,
+    /* every command has these */
+    OPTION_JSON,
+    OPTION_SOCKET,
+    OPTION_HELP
+};
+#define OPTION_COUNT 36
+
+#define TAKES(option) (UINT64_C(1) << (option))
+
+/* What stands on the command line after the command. Borrowed from argv. */
+struct arguments {
+    const char *option[OPTION_COUNT]; /* its value; "" of a flag; NULL: not given */
+    char **words;
+    int word_count;
+};
+
+/* Reads argv[1] and on with the options in takes (and those that every command has).
+ * Returns 0, or -1 after an error was printed. */
+int arguments_read(struct arguments *out, uint64_t takes, int argc, char **argv);
+
+/* Prints the options in takes as a help text does. */
+void arguments_help(uint64_t takes);
+
+/* The span of an option, in whole seconds (rounded up); -1 when it was not given. Returns
+ * 0, or -1 after an error was printed. */
+int arguments_span(const struct arguments *arguments, enum option_id option,
+                   int64_t *seconds);
+
+/* The same of a whole number from 1 on. */
+int arguments_number(const struct arguments *arguments, enum option_id option,
+                     int64_t *number);
+
+/* --- asking the daemon --- */
 
 /* Exit status (design.md, 7). */
 enum outcome {
@@ -22,8 +94,10 @@ enum outcome {
 struct ctl {
     const char *socket;
     bool json;
-    bool terminal; /* standard output is one */
-    struct client *client;
+    bool terminal;    /* standard output is one */
+    FILE *connection; /* NULL: not connected */
+    char *line;       /* getline's */
+    size_t line_size;
 };
 
 /* Sends request (whose reference it takes) and waits for its answer. Returns a new
@@ -42,6 +116,9 @@ json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome);
  */
 enum outcome ctl_show_member(struct ctl *ctl, json_t *request, const char *name);
 
+/* As ctl_ask, where there is nothing to show: prints the answer with --json only. */
+enum outcome ctl_do(struct ctl *ctl, json_t *request);
+
 /* The request for command, an object to be filled. */
 json_t *ctl_request(const char *command);
 
@@ -49,6 +126,14 @@ json_t *ctl_request(const char *command);
  * is not UTF-8, the request is spoilt and ctl_ask says so. */
 void ctl_set_text(json_t **request, const char *name, const char *text);
 void ctl_set_number(json_t **request, const char *name, json_int_t number);
+
+/* Sets a flag where it is given. */
+void ctl_set_flag(json_t **request, const char *name, const struct arguments *arguments,
+                  enum option_id option);
+
+/* A member of an answer: "" and 0 where it is something else. */
+const char *text_of(const json_t *object, const char *name);
+long long number_of(const json_t *object, const char *name);
 
 /* Prints the error of an answer of "ok":false; returns the exit status for it. */
 enum outcome ctl_refused(const json_t *answer);
@@ -71,20 +156,5 @@ typedef enum outcome pages_each(void *context, const json_t *rows);
 enum outcome pages_ask(struct ctl *ctl, json_t *request, const char *rows,
                        const char *cursor, int64_t limit, pages_each *each,
                        void *context);
-
-/* How the pages of a command are printed: a table, or one JSON document. */
-struct column;
-struct pages_output {
-    const char *name; /* of the JSON document's array */
-    const struct column *columns;
-    size_t column_count;
-    const char *chosen; /* columns of the table: see table.h */
-    const char *(*color)(const json_t *row);
-};
-
-/* As pages_ask, and prints them. */
-enum outcome pages_print(struct ctl *ctl, json_t *request, const char *rows,
-                         const char *cursor, int64_t limit,
-                         const struct pages_output *output);
 
 #endif

@@ -3,7 +3,6 @@
  * audit log. */
 
 #include "ctl/commands.h"
-#include "ctl/ctl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +10,7 @@
 #include <time.h>
 
 #include "base/ipaddr.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
+#include "ctl/output.h"
 
 /* --- add, tempfail, allow, remove --- */
 
@@ -29,8 +27,7 @@ static json_t *entries_request(const char *command, const struct arguments *argu
     json_object_set_new(request, "entries", entries);
     ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
     ctl_set_text(&request, "source", arguments->option[OPTION_SOURCE]);
-    if (arguments->option[OPTION_WAIT] != NULL)
-        json_object_set_new(request, "wait", json_true());
+    ctl_set_flag(&request, "wait", arguments, OPTION_WAIT);
     /* recorded in the audit log, as a claim */
     ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
     return request;
@@ -51,19 +48,17 @@ static bool is_replaced(const json_t *answer, const json_t *entry)
 /* Each entry; of a removal by source and time, how many there were. */
 static void print_entries(const json_t *answer, const char *what, const char *before)
 {
-    json_int_t rows = json_integer_value(json_object_get(answer, "removed"));
+    long long rows = number_of(answer, "removed");
     const json_t *entries = json_object_get(answer, "entries");
     const json_t *entry;
-    char text[1024];
     size_t i;
 
     json_array_foreach (entries, i, entry) {
-        shown_text(json_is_string(entry) ? json_string_value(entry) : "", text,
-                   sizeof text);
-        printf("%s: %s%s\n", text, what, is_replaced(answer, entry) ? before : "");
+        print_text(json_is_string(entry) ? json_string_value(entry) : "");
+        printf(": %s%s\n", what, is_replaced(answer, entry) ? before : "");
     }
     if (json_array_size(entries) == 0)
-        printf("%lld row%s %s\n", (long long)rows, rows == 1 ? "" : "s", what);
+        printf("%lld row%s %s\n", rows, rows == 1 ? "" : "s", what);
 }
 
 /* One address of IPv6 is left as soon as it is listed. */
@@ -126,8 +121,7 @@ static enum outcome add(struct ctl *ctl, const struct arguments *arguments,
         return OUTCOME_USAGE;
     request = entries_request(command, arguments);
     ctl_set_number(&request, "expires_s", expires_s);
-    if (arguments->option[OPTION_FORCE] != NULL)
-        json_object_set_new(request, "force", json_true());
+    ctl_set_flag(&request, "force", arguments, OPTION_FORCE);
     return change(ctl, request, what, before);
 }
 
@@ -146,34 +140,26 @@ enum outcome ctl_allow(struct ctl *ctl, const struct arguments *arguments)
     return add(ctl, arguments, "allow", "allowed", "");
 }
 
-/* Either entries, or a source and a time. Returns 0, or -1 after an error was printed. */
-static int check_remove(const struct arguments *arguments)
-{
-    bool since = arguments->option[OPTION_SINCE] != NULL;
-
-    if (since ? arguments->word_count == 0 && arguments->option[OPTION_SOURCE] != NULL
-              : arguments->word_count > 0)
-        return 0;
-    fputs("rblctl: usage: rblctl remove ENTRY…, or --source NAME --since SPAN\n", stderr);
-    return -1;
-}
-
 enum outcome ctl_remove(struct ctl *ctl, const struct arguments *arguments)
 {
     bool dry_run = arguments->option[OPTION_DRY_RUN] != NULL;
+    bool since = arguments->option[OPTION_SINCE] != NULL;
     json_t *request;
     int64_t since_s;
 
-    if (check_remove(arguments) != 0 ||
-        arguments_span(arguments, OPTION_SINCE, &since_s) != 0)
+    /* either entries, or a source and a time */
+    if (since ? arguments->word_count > 0 || arguments->option[OPTION_SOURCE] == NULL
+              : arguments->word_count == 0)
+        return ctl_error(OUTCOME_USAGE, "usage: rblctl remove ENTRY…, or --source NAME "
+                                        "--since SPAN");
+    if (arguments_span(arguments, OPTION_SINCE, &since_s) != 0)
         return OUTCOME_USAGE;
     request = entries_request("remove", arguments);
     if (since_s >= 0) {
         json_object_del(request, "entries");
         ctl_set_number(&request, "since_s", since_s);
     }
-    if (dry_run)
-        json_object_set_new(request, "dry_run", json_true());
+    ctl_set_flag(&request, "dry_run", arguments, OPTION_DRY_RUN);
     return change(ctl, request, dry_run ? "would be removed" : "removed", NULL);
 }
 
@@ -186,23 +172,8 @@ static const struct column entry_columns[] = {
     {"reason", "REASON", COLUMN_TEXT}, {"kind", NULL, COLUMN_TEXT},
     {"who", NULL, COLUMN_TEXT},        {"last_hit", NULL, COLUMN_TIME},
 };
-static const size_t entry_column_count = sizeof entry_columns / sizeof entry_columns[0];
 
-static const char *action_of(const json_t *row)
-{
-    const char *action = json_string_value(json_object_get(row, "action"));
-
-    return action != NULL ? action : "";
-}
-
-static const char *entry_color(const json_t *row)
-{
-    const char *action = action_of(row);
-
-    return strcmp(action, "allow") == 0      ? "green"
-           : strcmp(action, "tempfail") == 0 ? "yellow"
-                                             : "red";
-}
+static const struct coloring entry_coloring = {"action", "", "allow", "tempfail"};
 
 static const struct column event_columns[] = {
     {"at", "WHEN", COLUMN_TIME},       {"who", "WHO", COLUMN_TEXT},
@@ -211,7 +182,6 @@ static const struct column event_columns[] = {
     {"reason", "REASON", COLUMN_TEXT}, {"uid", NULL, COLUMN_NUMBER},
     {"before", NULL, COLUMN_TEXT},     {"after", NULL, COLUMN_TEXT},
 };
-static const size_t event_column_count = sizeof event_columns / sizeof event_columns[0];
 
 /* "--kind address,user" -> ["address","user"] */
 static json_t *kinds_value(const char *text)
@@ -230,8 +200,8 @@ static json_t *kinds_value(const char *text)
 
 enum outcome ctl_list(struct ctl *ctl, const struct arguments *arguments)
 {
-    struct pages_output output = {"entries", entry_columns, entry_column_count,
-                                  arguments->option[OPTION_OUTPUT], entry_color};
+    struct pages_output output = {"entries", COLUMNS(entry_columns),
+                                  arguments->option[OPTION_OUTPUT], &entry_coloring};
     int64_t since_s, expiring_s, limit;
     json_t *request;
 
@@ -255,7 +225,7 @@ enum outcome ctl_list(struct ctl *ctl, const struct arguments *arguments)
 
 enum outcome ctl_log(struct ctl *ctl, const struct arguments *arguments)
 {
-    struct pages_output output = {"events", event_columns, event_column_count,
+    struct pages_output output = {"events", COLUMNS(event_columns),
                                   arguments->option[OPTION_OUTPUT], NULL};
     int64_t since_s, limit;
     json_t *request;
@@ -279,25 +249,18 @@ static enum outcome gather(void *context, const json_t *rows)
     return ctl_error(OUTCOME_REFUSED, "no memory");
 }
 
-/* The pattern that only this text matches. */
-static void pattern_of(const char *entry, char *out, size_t size)
-{
-    size_t used = 0;
-
-    for (; *entry != '\0' && used + 4 < size; entry++)
-        used += (size_t)snprintf(out + used, size - used,
-                                 strchr("*?[", *entry) != NULL ? "[%c]" : "%c", *entry);
-    out[used] = '\0';
-}
-
 /* The history of one entry in the audit log, or NULL after an error was printed. */
 static json_t *history_of(struct ctl *ctl, const char *entry, enum outcome *outcome)
 {
     json_t *request = ctl_request("log");
     json_t *history = json_array();
-    char pattern[3 * 1024];
+    char pattern[3 * 1024]; /* that only this text matches */
+    size_t used = 0;
 
-    pattern_of(entry, pattern, sizeof pattern);
+    for (; *entry != '\0' && used + 4 < sizeof pattern; entry++)
+        used += (size_t)snprintf(pattern + used, sizeof pattern - used,
+                                 strchr("*?[", *entry) != NULL ? "[%c]" : "%c", *entry);
+    pattern[used] = '\0';
     ctl_set_text(&request, "pattern", pattern);
     *outcome = pages_ask(ctl, request, "events", "before_id", -1, gather, history);
     if (*outcome == OUTCOME_DONE)
@@ -322,12 +285,9 @@ static void print_time(const char *name, const json_t *value, const char *none)
 {
     char text[128];
 
-    if (json_is_integer(value)) {
-        shown_time((time_t)json_integer_value(value), time(NULL), text, sizeof text);
-        printf("  %-9s %s\n", name, text);
-    } else {
-        printf("  %-9s %s\n", name, none);
-    }
+    if (json_is_integer(value))
+        shown_time(json_integer_value(value), text, sizeof text);
+    printf("  %-9s %s\n", name, json_is_integer(value) ? text : none);
 }
 
 /* What an entry of that action does; block: the word for one that blocks. */
@@ -340,7 +300,7 @@ static const char *done_by(const char *action, const char *block)
 
 static void print_row(const json_t *row)
 {
-    puts(done_by(action_of(row), "listed"));
+    puts(done_by(text_of(row, "action"), "listed"));
     print_time("since", json_object_get(row, "since"), "-");
     print_line("by", json_object_get(row, "who"));
     print_line("source", json_object_get(row, "source"));
@@ -359,86 +319,55 @@ static void print_farm_hits(const json_t *hits)
         print_line("farm hits", json_null());
         return;
     }
-    printf("  farm hits %lld on %lld hosts\n",
-           (long long)json_integer_value(json_object_get(hits, "hits")),
-           (long long)json_integer_value(json_object_get(hits, "hosts")));
+    printf("  farm hits %lld on %lld hosts\n", number_of(hits, "hits"),
+           number_of(hits, "hosts"));
     print_time("last hit", json_object_get(hits, "last_hit"), "never");
-}
-
-/* Another entry may decide about one that is not listed itself. */
-static void print_covering(const json_t *covering)
-{
-    const char *entry = json_string_value(json_object_get(covering, "entry"));
-    const char *action = json_string_value(json_object_get(covering, "action"));
-    char text[1024];
-
-    if (entry == NULL || action == NULL)
-        return;
-    shown_text(entry, text, sizeof text);
-    printf("%s by %s: \"rblctl show\" shows why\n", done_by(action, "blocked"), text);
-}
-
-static const char *text_of(const json_t *row, const char *name)
-{
-    const char *text = json_string_value(json_object_get(row, name));
-
-    return text != NULL ? text : "";
-}
-
-/* The mail that a finding rests on. */
-static void print_evidence(const json_t *evidence)
-{
-    const json_t *decision;
-    size_t i;
-
-    json_array_foreach (json_object_get(evidence, "decisions"), i, decision) {
-        char when[64], sender[400], client[64];
-
-        shown_time(
-            (time_t)(json_integer_value(json_object_get(decision, "at_ms")) / 1000),
-            time(NULL), when, sizeof when);
-        shown_text(text_of(decision, "sender"), sender, sizeof sender);
-        shown_text(text_of(decision, "client"), client, sizeof client);
-        printf("    %s  %s  %s  from=<%s>  recipients=%lld\n", text_of(decision, "id"),
-               when, client, sender,
-               (long long)json_integer_value(json_object_get(decision, "recipients")));
-    }
 }
 
 /* What rules have found of it, and on what grounds. */
 static void print_findings(const json_t *findings)
 {
-    const json_t *row;
-    size_t i;
+    const json_t *row, *decision;
+    size_t i, k;
 
     json_array_foreach (findings, i, row) {
-        char when[64], because[600], held[600];
+        char when[64], because[600], held[600], sender[400], client[64];
 
-        shown_time((time_t)json_integer_value(json_object_get(row, "at")), time(NULL),
-                   when, sizeof when);
+        shown_time(number_of(row, "at"), when, sizeof when);
         shown_text(text_of(row, "because"), because, sizeof because);
         shown_text(text_of(row, "held"), held, sizeof held);
         printf("found by rule %s, %s: %s (%s%s%s)\n", text_of(row, "rule"), when, because,
                text_of(row, "state"), held[0] != '\0' ? "; only proposed: " : "", held);
-        print_evidence(json_object_get(row, "evidence"));
+        json_array_foreach (
+            json_object_get(json_object_get(row, "evidence"), "decisions"), k, decision) {
+            shown_time(number_of(decision, "at_ms") / 1000, when, sizeof when);
+            shown_text(text_of(decision, "sender"), sender, sizeof sender);
+            shown_text(text_of(decision, "client"), client, sizeof client);
+            printf("    %s  %s  %s  from=<%s>  recipients=%lld\n",
+                   text_of(decision, "id"), when, client, sender,
+                   number_of(decision, "recipients"));
+        }
     }
 }
 
 static int print_people(const struct ctl *ctl, const json_t *document)
 {
-    const char *entry = json_string_value(json_object_get(document, "entry"));
     const json_t *rows = json_object_get(document, "rows");
     const json_t *history = json_object_get(document, "history");
-    char text[1024];
+    const json_t *covering = json_object_get(document, "covered_by");
     const json_t *row;
     size_t i;
 
-    shown_text(entry == NULL ? "" : entry, text, sizeof text);
-    printf("%s%s\n", text,
-           json_array_size(rows) > 0      ? ""
-           : json_array_size(history) > 0 ? " is not listed now"
-                                          : " is not listed and never was");
-    print_covering(json_object_get(document, "covered_by"));
+    print_text(text_of(document, "entry"));
+    puts(json_array_size(rows) > 0      ? ""
+         : json_array_size(history) > 0 ? " is not listed now"
+                                        : " is not listed and never was");
+    /* another entry may decide about one that is not listed itself */
+    if (json_is_object(covering)) {
+        printf("%s by ", done_by(text_of(covering, "action"), "blocked"));
+        print_text(text_of(covering, "entry"));
+        puts(": \"rblctl show\" shows why");
+    }
     json_array_foreach (rows, i, row)
         print_row(row);
     print_farm_hits(json_object_get(document, "farm_hits"));
@@ -446,8 +375,8 @@ static int print_people(const struct ctl *ctl, const json_t *document)
     if (json_array_size(history) == 0)
         return 0;
     putchar('\n');
-    return table_of(event_columns, event_column_count,
-                    "at,who,change,action,source,reason", NULL, ctl->terminal, history);
+    return table_of(COLUMNS(event_columns), "at,who,change,action,source,reason", NULL,
+                    ctl->terminal, history);
 }
 
 /* All about the entry as one document; NULL after an error was printed. */

@@ -2,7 +2,6 @@
 /* export: the whole list in one of the formats. */
 
 #include "ctl/commands.h"
-#include "ctl/ctl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,21 +20,20 @@ struct exporting {
 /* An entry as the daemon has it. Returns 0, or -1 for an answer that is none. */
 static int read_row(const json_t *value, struct format_row *row)
 {
-    const char *entry = json_string_value(json_object_get(value, "entry"));
-    const char *kind = json_string_value(json_object_get(value, "kind"));
-    const char *action = json_string_value(json_object_get(value, "action"));
+    const char *action = text_of(value, "action");
 
     *row = (struct format_row){0};
-    if (entry == NULL || kind == NULL || action == NULL ||
-        entry_kind_parse(kind, &row->entry.kind) != 0 ||
-        !text_copy(entry, row->entry.text, sizeof row->entry.text))
+    if (action[0] == '\0' ||
+        entry_kind_parse(text_of(value, "kind"), &row->entry.kind) != 0 ||
+        !json_is_string(json_object_get(value, "entry")) ||
+        !text_copy(text_of(value, "entry"), row->entry.text, sizeof row->entry.text))
         return -1;
     row->allow = strcmp(action, "allow") == 0;
     row->tempfail = strcmp(action, "tempfail") == 0;
     row->source = json_string_value(json_object_get(value, "source"));
     row->reason = json_string_value(json_object_get(value, "reason"));
-    row->since = (time_t)json_integer_value(json_object_get(value, "since"));
-    row->expires = (time_t)json_integer_value(json_object_get(value, "expires"));
+    row->since = (time_t)number_of(value, "since");
+    row->expires = (time_t)number_of(value, "expires");
     return 0;
 }
 
@@ -56,17 +54,6 @@ static enum outcome write_one(struct exporting *ex, const json_t *value)
     return OUTCOME_DONE;
 }
 
-/* Whether b is a row of another source about what a is about. */
-static bool is_same(const json_t *a, const json_t *b)
-{
-    const char *action_a = json_string_value(json_object_get(a, "action"));
-    const char *action_b = json_string_value(json_object_get(b, "action"));
-
-    return json_equal(json_object_get(a, "entry"), json_object_get(b, "entry")) &&
-           action_a != NULL && action_b != NULL &&
-           (strcmp(action_a, "allow") == 0) == (strcmp(action_b, "allow") == 0);
-}
-
 static void hold(struct exporting *ex, const json_t *value)
 {
     json_decref(ex->held);
@@ -76,13 +63,15 @@ static void hold(struct exporting *ex, const json_t *value)
 /* A format that has no sources says each entry once: it blocks where one of them does. */
 static enum outcome write_once(struct exporting *ex, const json_t *value)
 {
-    const char *action = json_string_value(json_object_get(value, "action"));
     enum outcome outcome = OUTCOME_DONE;
+    bool allow = strcmp(text_of(value, "action"), "allow") == 0;
 
-    if (ex->held != NULL && is_same(ex->held, value)) {
-        const char *before = json_string_value(json_object_get(ex->held, "action"));
-
-        if (strcmp(before, "tempfail") == 0 && strcmp(action, "block") == 0)
+    /* another source's, about the same */
+    if (ex->held != NULL &&
+        json_equal(json_object_get(ex->held, "entry"), json_object_get(value, "entry")) &&
+        (strcmp(text_of(ex->held, "action"), "allow") == 0) == allow) {
+        if (strcmp(text_of(ex->held, "action"), "tempfail") == 0 &&
+            strcmp(text_of(value, "action"), "block") == 0)
             hold(ex, value);
         return OUTCOME_DONE;
     }
@@ -107,15 +96,16 @@ static enum outcome write_page(void *context, const json_t *rows)
     return outcome;
 }
 
-static const struct format *find_format(const char *name)
+const struct format *find_format(const char *name, bool to_export)
 {
     const struct format *format = format_find(name);
 
-    if (format != NULL && format_can_export(format))
+    if (format != NULL && (!to_export || format_can_export(format)))
         return format;
-    fprintf(stderr, "rblctl: no export format \"%s\"; possible are", name);
+    fprintf(stderr, "rblctl: no %sformat \"%s\"; possible are",
+            to_export ? "export " : "", name);
     for (const char *const *p = format_names(); *p != NULL; p++)
-        if (format_can_export(format_find(*p)))
+        if (!to_export || format_can_export(format_find(*p)))
             fprintf(stderr, " %s", *p);
     fputc('\n', stderr);
     return NULL;
@@ -131,7 +121,7 @@ enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments)
 
     if (name == NULL)
         name = ctl->json ? "json" : "plain";
-    format = find_format(name);
+    format = find_format(name, true);
     if (format == NULL)
         return OUTCOME_USAGE;
     ex.sources = strcmp(name, "csv") == 0 || strcmp(name, "json") == 0;

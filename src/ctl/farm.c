@@ -5,43 +5,30 @@
 #include <string.h>
 
 #include "ctl/commands.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
+#include "ctl/output.h"
 #include "farm/farm.h"
 
 /* --- how far a change has come --- */
 
-static json_int_t number_of(const json_t *object, const char *name)
-{
-    return json_integer_value(json_object_get(object, name));
-}
-
-static void shown_member(const json_t *object, const char *name, char *out, size_t size)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    shown_text(text != NULL ? text : "", out, size);
-}
-
 enum outcome farm_reach_show(const json_t *answer, const char *what, bool wait)
 {
     const json_t *farm = json_object_get(answer, "farm");
-    json_int_t have = number_of(farm, "have"), hosts = number_of(farm, "hosts");
-    json_int_t waiting = number_of(farm, "waiting");
+    long long have = number_of(farm, "have"), hosts = number_of(farm, "hosts");
+    long long waiting = number_of(farm, "waiting");
     char error[512];
 
     if (farm == NULL)
         return OUTCOME_DONE;
-    shown_member(farm, "error", error, sizeof error);
+    shown_text(text_of(farm, "error"), error, sizeof error);
     if (what == NULL)
         ; /* it is in the JSON */
     else if (json_is_true(json_object_get(farm, "reached")))
-        printf("%s; %lld of %lld host%s %s it\n", what, (long long)have, (long long)hosts,
+        printf("%s; %lld of %lld host%s %s it\n", what, have, hosts,
                hosts == 1 ? "" : "s", have == 1 ? "has" : "have");
     else
         printf("%s here; the farm %s%s%s, %lld change%s wait%s\n", what,
                error[0] != '\0' ? "cannot be reached (" : "has not answered yet", error,
-               error[0] != '\0' ? ")" : "", (long long)waiting, waiting == 1 ? "" : "s",
+               error[0] != '\0' ? ")" : "", waiting, waiting == 1 ? "" : "s",
                waiting == 1 ? "s" : "");
     return wait && (hosts == 0 || have < hosts) ? OUTCOME_NOT_ALL : OUTCOME_DONE;
 }
@@ -56,39 +43,27 @@ static const struct column host_columns[] = {
     {"seen_s", NULL, COLUMN_NUMBER},
 };
 
-static const char *host_color(const json_t *row)
-{
-    const char *state = json_string_value(json_object_get(row, "state"));
-
-    return state != NULL && strcmp(state, "equal") == 0    ? NULL
-           : state != NULL && strcmp(state, "behind") == 0 ? "yellow"
-                                                           : "red";
-}
+static const struct coloring host_coloring = {"state", "equal", "", "behind"};
 
 static void print_head(const json_t *farm)
 {
-    json_int_t version = number_of(farm, "server_version");
+    long long version = number_of(farm, "server_version");
     char server[300], node[300], wrong[600];
 
-    shown_member(farm, "server", server, sizeof server);
-    shown_member(farm, "node", node, sizeof node);
-    shown_member(farm, "wrong", wrong, sizeof wrong);
-    if (strcmp(json_string_value(json_object_get(farm, "state")) != NULL
-                   ? json_string_value(json_object_get(farm, "state"))
-                   : "",
-               "reached") != 0)
+    shown_text(text_of(farm, "server"), server, sizeof server);
+    shown_text(text_of(farm, "node"), node, sizeof node);
+    shown_text(text_of(farm, "wrong"), wrong, sizeof wrong);
+    if (strcmp(text_of(farm, "state"), "reached") != 0)
         printf("The farm cannot be reached (%s), %lld changes wait.\n", wrong,
-               (long long)number_of(farm, "waiting"));
+               number_of(farm, "waiting"));
     else
         printf(
             "Farm on %s (PostgreSQL %lld.%lld), in sync as of %lld ms ago; this host is "
             "%s.\n",
-            server, (long long)(version / 10000), (long long)(version % 10000),
-            (long long)number_of(farm, "read_ms"), node);
+            server, version / 10000, version % 10000, number_of(farm, "read_ms"), node);
     if (number_of(farm, "refused") > 0) {
-        shown_member(farm, "refused_last", wrong, sizeof wrong);
-        printf("%lld rows were refused, last: %s\n",
-               (long long)number_of(farm, "refused"), wrong);
+        shown_text(text_of(farm, "refused_last"), wrong, sizeof wrong);
+        printf("%lld rows were refused, last: %s\n", number_of(farm, "refused"), wrong);
     }
 }
 
@@ -106,8 +81,8 @@ static enum outcome show_farm(struct ctl *ctl, const struct arguments *arguments
         shown_json(answer, ctl->terminal);
     } else {
         print_head(json_object_get(answer, "farm"));
-        if (table_of(host_columns, sizeof host_columns / sizeof host_columns[0],
-                     arguments->option[OPTION_OUTPUT], host_color, ctl->terminal,
+        if (table_of(COLUMNS(host_columns), arguments->option[OPTION_OUTPUT],
+                     &host_coloring, ctl->terminal,
                      json_object_get(answer, "hosts")) != 0)
             outcome = OUTCOME_USAGE;
     }
@@ -119,38 +94,35 @@ static enum outcome show_farm(struct ctl *ctl, const struct arguments *arguments
 
 static void print_comparison(const json_t *found)
 {
-    json_int_t here = number_of(found, "missing_here") + number_of(found, "older_here");
-    json_int_t there =
+    long long here = number_of(found, "missing_here") + number_of(found, "older_here");
+    long long there =
         number_of(found, "missing_in_farm") + number_of(found, "older_in_farm");
-    char text[512];
     json_t *row;
     size_t i;
 
     printf("%lld rows here, %lld in the farm, at its change %lld",
-           (long long)number_of(found, "here"), (long long)number_of(found, "farm"),
-           (long long)number_of(found, "seq"));
+           number_of(found, "here"), number_of(found, "farm"), number_of(found, "seq"));
     if (number_of(found, "other") > 0)
         printf(": %lld of the same version say something else\n",
-               (long long)number_of(found, "other"));
+               number_of(found, "other"));
     else if (here + there == 0)
-        printf(": equal, %lld refused\n", (long long)number_of(found, "refused"));
+        printf(": equal, %lld refused\n", number_of(found, "refused"));
     else
-        printf(": %lld were taken, %lld sent\n", (long long)here, (long long)there);
+        printf(": %lld were taken, %lld sent\n", here, there);
     json_array_foreach (json_object_get(found, "rows"), i, row) {
-        shown_text(json_is_string(row) ? json_string_value(row) : "", text, sizeof text);
-        printf("%s\n", text);
+        print_text(json_is_string(row) ? json_string_value(row) : "");
+        putchar('\n');
     }
 }
 
 /* NO where something differed. */
-static enum outcome compare(struct ctl *ctl, bool full)
+static enum outcome compare(struct ctl *ctl, const struct arguments *arguments)
 {
     enum outcome outcome = OUTCOME_DONE;
     json_t *request = ctl_request("farm-compare"), *answer;
     const json_t *found;
 
-    if (full)
-        json_object_set_new(request, "full", json_true());
+    ctl_set_flag(&request, "full", arguments, OPTION_FULL);
     answer = ctl_ask(ctl, request, &outcome);
     if (answer == NULL)
         return outcome;
@@ -180,27 +152,22 @@ static enum outcome forget(struct ctl *ctl, const char *node)
     return outcome;
 }
 
-static enum outcome init(const char *database)
-{
-    char said[FARM_ERROR_SIZE];
-
-    if (farm_init(database, said) != 0)
-        return ctl_error(OUTCOME_REFUSED, "farm init: %s", said);
-    printf("%s\n", said);
-    return OUTCOME_DONE;
-}
-
 enum outcome ctl_farm(struct ctl *ctl, const struct arguments *arguments)
 {
     char **words = arguments->words;
     int count = arguments->word_count;
+    char said[FARM_ERROR_SIZE];
 
     if (count == 0)
         return show_farm(ctl, arguments);
-    if (count == 2 && strcmp(words[0], "init") == 0)
-        return init(words[1]);
+    if (count == 2 && strcmp(words[0], "init") == 0) {
+        if (farm_init(words[1], said) != 0)
+            return ctl_error(OUTCOME_REFUSED, "farm init: %s", said);
+        puts(said);
+        return OUTCOME_DONE;
+    }
     if (count == 1 && strcmp(words[0], "compare") == 0)
-        return compare(ctl, arguments->option[OPTION_FULL] != NULL);
+        return compare(ctl, arguments);
     if (count == 2 && strcmp(words[0], "forget") == 0)
         return forget(ctl, words[1]);
     return ctl_error(OUTCOME_USAGE,

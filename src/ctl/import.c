@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "control/protocol.h"
-#include "ctl/shown.h"
+#include "ctl/output.h"
 #include "formats/format.h"
 
 /* Bad lines told one by one; the others are counted. */
@@ -78,16 +78,6 @@ static void progress_show(struct progress *progress, unsigned long rows)
             BAR - done, "", (int)(at * 100 / progress->size), rows);
 }
 
-/* Reports that the change is being made. */
-static void progress_commit(struct progress *progress)
-{
-    progress_clear(progress);
-    if (progress->in == NULL)
-        return;
-    fputs("\rmaking the change …", stderr);
-    progress->shown = true;
-}
-
 struct importing {
     struct ctl *ctl;
     const struct arguments *arguments;
@@ -128,10 +118,8 @@ static bool begin(struct importing *im)
     ctl_set_text(&request, "source", arguments->option[OPTION_SOURCE]);
     ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
     ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
-    if (arguments->option[OPTION_REPLACE] != NULL)
-        json_object_set_new(request, "replace", json_true());
-    if (arguments->option[OPTION_FORCE] != NULL)
-        json_object_set_new(request, "force", json_true());
+    ctl_set_flag(&request, "replace", arguments, OPTION_REPLACE);
+    ctl_set_flag(&request, "force", arguments, OPTION_FORCE);
     answer = ctl_ask(im->ctl, request, &im->outcome);
     json_decref(answer);
     im->begun = answer != NULL;
@@ -156,12 +144,12 @@ static bool send_batch(struct importing *im)
         return false;
     refused = json_object_get(answer, "refused");
     json_array_foreach (refused, i, one) {
-        size_t row = (size_t)json_integer_value(json_object_get(one, "row"));
-        const char *text = json_string_value(json_object_get(one, "text"));
+        size_t row = (size_t)number_of(one, "row");
+        const char *text = text_of(one, "text");
 
         im->good--;
         tell_bad(im, row < PROTOCOL_IMPORT_ROWS ? im->lines[row] : 0,
-                 text == NULL ? "refused" : text);
+                 text[0] != '\0' ? text : "refused");
     }
     json_decref(answer);
     return true;
@@ -233,9 +221,7 @@ static void print_counts(const struct importing *im, const json_t *answer, bool 
     printf("%s%lu row%s", dry_run ? "would import: " : "", im->good,
            im->good == 1 ? "" : "s");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        printf(", %lld %s",
-               (long long)json_integer_value(json_object_get(answer, names[i])),
-               names[i]);
+        printf(", %lld %s", number_of(answer, names[i]), names[i]);
     printf(", %lu bad line%s\n", im->bad, im->bad == 1 ? "" : "s");
     if (im->names_told && im->hosts + im->domains > 0)
         printf("names: %lu taken as hosts (of clients and HELO), %lu as domains of "
@@ -250,9 +236,12 @@ static enum outcome commit(struct importing *im, bool dry_run)
     if (!begin(im))
         return im->outcome;
     request = ctl_request("import-commit");
-    if (dry_run)
-        json_object_set_new(request, "dry_run", json_true());
-    progress_commit(&im->progress);
+    ctl_set_flag(&request, "dry_run", im->arguments, OPTION_DRY_RUN);
+    progress_clear(&im->progress);
+    if (im->progress.in != NULL) {
+        fputs("\rmaking the change …", stderr);
+        im->progress.shown = true;
+    }
     answer = ctl_ask(im->ctl, request, &im->outcome);
     progress_clear(&im->progress);
     if (answer == NULL)
@@ -317,20 +306,6 @@ static enum outcome read_file(struct importing *im, struct format_reader *reader
     return commit(im, arguments->option[OPTION_DRY_RUN] != NULL);
 }
 
-static const struct format *find_format(const struct arguments *arguments)
-{
-    const char *name = arguments->option[OPTION_FORMAT];
-    const struct format *format = format_find(name == NULL ? "plain" : name);
-
-    if (format != NULL)
-        return format;
-    fprintf(stderr, "rblctl: no format \"%s\"; possible are", name);
-    for (const char *const *p = format_names(); *p != NULL; p++)
-        fprintf(stderr, " %s", *p);
-    fputc('\n', stderr);
-    return NULL;
-}
-
 /* Reads all of a pipe first: whoever writes it may take its time, and what is cut short
  * is then not half an import. Returns a temporary file, or NULL (errno). Closes in. */
 static FILE *read_whole(FILE *in)
@@ -354,13 +329,6 @@ static FILE *read_whole(FILE *in)
         rewind(whole);
     errno = error;
     return whole;
-}
-
-static bool is_file(FILE *in)
-{
-    struct stat st;
-
-    return fstat(fileno(in), &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static bool read_options(const struct arguments *arguments, const struct format *format,
@@ -394,7 +362,8 @@ static bool read_options(const struct arguments *arguments, const struct format 
 
 enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments)
 {
-    const struct format *format = find_format(arguments);
+    const char *name = arguments->option[OPTION_FORMAT];
+    const struct format *format = find_format(name != NULL ? name : "plain", false);
     const char *path = arguments->words[0];
     bool standard = strcmp(path, "-") == 0;
     struct importing im = {
@@ -402,12 +371,13 @@ enum outcome ctl_import(struct ctl *ctl, const struct arguments *arguments)
     struct format_options options;
     struct format_reader *reader = NULL;
     enum outcome outcome;
+    struct stat st;
     FILE *in;
 
     if (format == NULL || !read_options(arguments, format, &options))
         return OUTCOME_USAGE;
     in = standard ? stdin : fopen(path, "re");
-    if (in != NULL && !is_file(in))
+    if (in != NULL && (fstat(fileno(in), &st) != 0 || !S_ISREG(st.st_mode)))
         in = read_whole(in);
     if (in == NULL)
         return ctl_error(OUTCOME_USAGE, "%s: %s", path, strerror(errno));

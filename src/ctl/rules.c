@@ -13,35 +13,9 @@
 
 #include "base/text.h"
 #include "control/protocol.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
+#include "ctl/output.h"
 
 #define WATCH_WAIT_S 20
-
-static const char *member(const json_t *row, const char *name)
-{
-    const char *text = json_string_value(json_object_get(row, name));
-
-    return text != NULL ? text : "";
-}
-
-static json_int_t number(const json_t *row, const char *name)
-{
-    return json_integer_value(json_object_get(row, name));
-}
-
-/* How long ago: "4m". */
-static void age_of(json_int_t at, char *out, size_t size)
-{
-    json_int_t age = (json_int_t)time(NULL) - at;
-
-    if (age < 3600)
-        snprintf(out, size, "%lldm", (long long)(age < 0 ? 0 : age / 60));
-    else if (age < 2 * 86400)
-        snprintf(out, size, "%lldh", (long long)(age / 3600));
-    else
-        snprintf(out, size, "%lldd", (long long)(age / 86400));
-}
 
 /* Prints the rows of an answer, as each makes them; with --json the member itself. */
 static enum outcome print_rows(struct ctl *ctl, json_t *request, const char *name,
@@ -86,12 +60,12 @@ static const struct column rule_columns[] = {
 static json_t *shown_rule(const json_t *row)
 {
     json_t *shown = json_deep_copy(row);
-    const char *mode = member(row, "mode"), *but = "";
+    const char *mode = text_of(row, "mode"), *but = "";
     char text[64];
 
-    if (number(row, "tripped_at") != 0)
+    if (number_of(row, "tripped_at") != 0)
         but = ", tripped";
-    else if (number(row, "since") > (json_int_t)time(NULL) - 7 * 86400 &&
+    else if (number_of(row, "since") > (json_int_t)time(NULL) - 7 * 86400 &&
              strcmp(mode, "enforce") == 0)
         but = ", but new";
     snprintf(text, sizeof text, "%s%s", mode, but);
@@ -101,23 +75,17 @@ static json_t *shown_rule(const json_t *row)
 
 enum outcome ctl_rules(struct ctl *ctl, const struct arguments *arguments)
 {
-    enum outcome outcome = OUTCOME_DONE;
-    json_t *request, *answer;
+    json_t *request;
 
     if (arguments->word_count == 0)
-        return print_rows(ctl, ctl_request("rules"), "rules", rule_columns,
-                          sizeof rule_columns / sizeof rule_columns[0], shown_rule,
-                          "there are no rules");
+        return print_rows(ctl, ctl_request("rules"), "rules", COLUMNS(rule_columns),
+                          shown_rule, "there are no rules");
     if (arguments->word_count != 2 || strcmp(arguments->words[0], "resume") != 0)
         return ctl_error(OUTCOME_USAGE, "usage: rblctl rules [resume NAME]");
     request = ctl_request("rules-resume");
     ctl_set_text(&request, "rule", arguments->words[1]);
     ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
-    answer = ctl_ask(ctl, request, &outcome);
-    if (answer != NULL && ctl->json)
-        shown_json(answer, ctl->terminal);
-    json_decref(answer);
-    return outcome;
+    return ctl_do(ctl, request);
 }
 
 /* --- proposals --- */
@@ -132,15 +100,21 @@ static const struct column proposal_columns[] = {
 static json_t *shown_proposal(const json_t *row)
 {
     json_t *shown = json_deep_copy(row);
+    long long age_s = (long long)time(NULL) - number_of(row, "at");
     char span[SPAN_TEXT_SIZE], age[32], would[96];
 
-    shown_span(number(row, "for_s"), span);
-    age_of(number(row, "at"), age, sizeof age);
-    if (strcmp(member(row, "state"), "open") == 0)
-        snprintf(would, sizeof would, "%s %s", member(row, "action"), span);
+    shown_span(number_of(row, "for_s"), span);
+    if (age_s < 3600)
+        snprintf(age, sizeof age, "%lldm", age_s < 0 ? 0 : age_s / 60);
+    else if (age_s < 2 * 86400)
+        snprintf(age, sizeof age, "%lldh", age_s / 3600);
     else
-        snprintf(would, sizeof would, "%s %s: %s", member(row, "action"), span,
-                 member(row, "state"));
+        snprintf(age, sizeof age, "%lldd", age_s / 86400);
+    if (strcmp(text_of(row, "state"), "open") == 0)
+        snprintf(would, sizeof would, "%s %s", text_of(row, "action"), span);
+    else
+        snprintf(would, sizeof would, "%s %s: %s", text_of(row, "action"), span,
+                 text_of(row, "state"));
     protocol_set(&shown, "age", json_string(age));
     protocol_set(&shown, "would", json_string(would));
     return shown;
@@ -149,8 +123,7 @@ static json_t *shown_proposal(const json_t *row)
 static enum outcome decide(struct ctl *ctl, const struct arguments *arguments,
                            bool accept)
 {
-    enum outcome outcome = OUTCOME_DONE;
-    json_t *numbers = json_array(), *request, *answer;
+    json_t *numbers = json_array(), *request;
 
     for (int i = 1; i < arguments->word_count; i++) {
         const char *text = arguments->words[i];
@@ -168,11 +141,7 @@ static enum outcome decide(struct ctl *ctl, const struct arguments *arguments,
     protocol_set(&request, "accept", json_boolean(accept));
     ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
     ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
-    answer = ctl_ask(ctl, request, &outcome);
-    if (answer != NULL && ctl->json)
-        shown_json(answer, ctl->terminal);
-    json_decref(answer);
-    return outcome;
+    return ctl_do(ctl, request);
 }
 
 enum outcome ctl_proposals(struct ctl *ctl, const struct arguments *arguments)
@@ -188,10 +157,8 @@ enum outcome ctl_proposals(struct ctl *ctl, const struct arguments *arguments)
                          "usage: rblctl proposals [--all] | accept NO… | dismiss NO… "
                          "[--reason TEXT]");
     request = ctl_request("proposals");
-    if (arguments->option[OPTION_ALL] != NULL)
-        protocol_set(&request, "all", json_true());
-    return print_rows(ctl, request, "proposals", proposal_columns,
-                      sizeof proposal_columns / sizeof proposal_columns[0],
+    ctl_set_flag(&request, "all", arguments, OPTION_ALL);
+    return print_rows(ctl, request, "proposals", COLUMNS(proposal_columns),
                       shown_proposal, "there are no proposals");
 }
 
@@ -206,8 +173,6 @@ static const struct column usage_columns[] = {
     {"farm", "FARM", COLUMN_NUMBER}, /* there, of all hosts */
 };
 
-static const size_t usage_column_count = sizeof usage_columns / sizeof usage_columns[0];
-
 /* One row a window that has a limit, or counts something. */
 static void add_usage(json_t **rows, const json_t *one)
 {
@@ -218,19 +183,19 @@ static void add_usage(json_t **rows, const json_t *one)
     json_array_foreach (json_object_get(one, "counts"), i, count) {
         const json_t *farm = json_object_get(count, "farm");
 
-        if (number(count, "value") == 0 && json_integer_value(farm) == 0)
+        if (number_of(count, "value") == 0 && json_integer_value(farm) == 0)
             continue;
-        shown_span(number(count, "span_s"), span);
-        snprintf(text, sizeof text, "%s in %s", member(count, "count"), span);
-        snprintf(limit, sizeof limit, "%lld", (long long)number(count, "limit"));
-        snprintf(rule, sizeof rule, "%s%s", member(count, "rule"),
+        shown_span(number_of(count, "span_s"), span);
+        snprintf(text, sizeof text, "%s in %s", text_of(count, "count"), span);
+        snprintf(limit, sizeof limit, "%lld", number_of(count, "limit"));
+        snprintf(rule, sizeof rule, "%s%s", text_of(count, "rule"),
                  json_is_true(json_object_get(count, "whole")) ? ""
                                                                : " (counted for less)");
         protocol_append(rows, json_pack("{s:s, s:s, s:I, s:s, s:s, s:O*}", "key",
-                                        member(one, "key"), "count", text, "value",
-                                        number(count, "value"), "limit",
-                                        number(count, "limit") > 0 ? limit : "", "rule",
-                                        rule, "farm", farm));
+                                        text_of(one, "key"), "count", text, "value",
+                                        number_of(count, "value"), "limit",
+                                        number_of(count, "limit") > 0 ? limit : "",
+                                        "rule", rule, "farm", farm));
     }
 }
 
@@ -248,8 +213,8 @@ static enum outcome print_usage(struct ctl *ctl, const json_t *usage)
     }
     if (json_array_size(rows) == 0)
         puts("nothing is counted of it");
-    else if (table_of(usage_columns, usage_column_count - !in_farm, NULL, NULL,
-                      ctl->terminal, rows) != 0)
+    else if (table_of(COLUMNS(usage_columns) - !in_farm, NULL, NULL, ctl->terminal,
+                      rows) != 0)
         outcome = OUTCOME_REFUSED;
     json_decref(rows);
     return outcome;
@@ -361,21 +326,19 @@ out:
 static void print_event(const struct ctl *ctl, const json_t *event)
 {
     char when[64], entry[512], because[512], who[128];
-    time_t at = (time_t)number(event, "at");
-    struct tm tm;
 
     if (ctl->json) {
         json_dumpf(event, stdout, JSON_COMPACT);
         putchar('\n');
         return;
     }
-    strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &tm));
-    shown_text(member(event, "entry"), entry, sizeof entry);
-    shown_text(member(event, "because"), because, sizeof because);
-    shown_text(member(event, "who"), who, sizeof who);
-    printf("%s %s %s%s%s%s%s%s%s\n", when, member(event, "event"), member(event, "rule"),
-           entry[0] != '\0' ? " " : "", entry, who[0] != '\0' ? " by " : "", who,
-           because[0] != '\0' ? ": " : "", because);
+    shown_clock(number_of(event, "at"), "%Y-%m-%d %H:%M:%S", when, sizeof when);
+    shown_text(text_of(event, "entry"), entry, sizeof entry);
+    shown_text(text_of(event, "because"), because, sizeof because);
+    shown_text(text_of(event, "who"), who, sizeof who);
+    printf("%s %s %s%s%s%s%s%s%s\n", when, text_of(event, "event"),
+           text_of(event, "rule"), entry[0] != '\0' ? " " : "", entry,
+           who[0] != '\0' ? " by " : "", who, because[0] != '\0' ? ": " : "", because);
 }
 
 /* Prints what happens until it is ended. The cursor is kept only when what it covers is
@@ -400,7 +363,7 @@ enum outcome ctl_watch(struct ctl *ctl, const struct arguments *arguments)
             return outcome;
         json_array_foreach (json_object_get(answer, "events"), i, event)
             print_event(ctl, event);
-        last = number(answer, "last");
+        last = number_of(answer, "last");
         json_decref(answer);
         if (fflush(stdout) != 0)
             return ctl_error(OUTCOME_REFUSED, "cannot write: %s", strerror(errno));

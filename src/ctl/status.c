@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How the daemon and its lists are: status, stats, reload, flush-cache; dnsbl; doctor. */
+/* How the daemon and its lists are: status, stats, reload, flush-cache; dnsbl. */
 
 #include <stdio.h>
 #include <string.h>
 
 #include "ctl/commands.h"
-#include "ctl/mta.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
+#include "ctl/output.h"
 
 enum outcome ctl_status(struct ctl *ctl, const struct arguments *arguments)
 {
@@ -21,23 +19,12 @@ enum outcome ctl_stats(struct ctl *ctl, const struct arguments *arguments)
     return ctl_show_member(ctl, ctl_request("stats"), "stats");
 }
 
-static void print_messages(const json_t *messages)
-{
-    char clean[2048];
-    size_t i;
-    json_t *message;
-
-    json_array_foreach (messages, i, message) {
-        shown_text(json_is_string(message) ? json_string_value(message) : "", clean,
-                   sizeof clean);
-        printf("%s\n", clean);
-    }
-}
-
 enum outcome ctl_reload(struct ctl *ctl, const struct arguments *arguments)
 {
     enum outcome outcome = OUTCOME_DONE;
     json_t *answer = ctl_ask_any(ctl, ctl_request("reload"), &outcome);
+    const json_t *message;
+    size_t i;
 
     (void)arguments;
     if (answer == NULL)
@@ -49,7 +36,10 @@ enum outcome ctl_reload(struct ctl *ctl, const struct arguments *arguments)
     } else if (ctl->json) {
         shown_json(answer, ctl->terminal);
     } else {
-        print_messages(json_object_get(answer, "messages"));
+        json_array_foreach (json_object_get(answer, "messages"), i, message) {
+            print_text(json_is_string(message) ? json_string_value(message) : "");
+            putchar('\n');
+        }
     }
     json_decref(answer);
     return outcome;
@@ -57,14 +47,8 @@ enum outcome ctl_reload(struct ctl *ctl, const struct arguments *arguments)
 
 enum outcome ctl_flush_cache(struct ctl *ctl, const struct arguments *arguments)
 {
-    enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, ctl_request("flush-cache"), &outcome);
-
     (void)arguments;
-    if (answer != NULL && ctl->json)
-        shown_json(answer, ctl->terminal);
-    json_decref(answer);
-    return outcome;
+    return ctl_do(ctl, ctl_request("flush-cache"));
 }
 
 /* dnsbl: the DNS lists, and an admin's word on one. */
@@ -94,82 +78,61 @@ static const struct column list_columns[] = {
     {"ipv6_state", NULL, COLUMN_TEXT},
     {"unnamed_codes", NULL, COLUMN_NUMBER},
 };
-static const size_t list_column_count = sizeof list_columns / sizeof list_columns[0];
 
-static const char *health_color(const json_t *row)
-{
-    const char *health = json_string_value(json_object_get(row, "state"));
-
-    if (health == NULL || strcmp(health, "healthy") == 0)
-        return NULL;
-    return strcmp(health, "slow") == 0 ? "yellow" : "red";
-}
+static const struct coloring health_coloring = {"state", "healthy", "", "slow"};
 
 static void print_proposal(const json_t *list, const json_t *proposal)
 {
     const json_t *changes = json_object_get(proposal, "changes"), *change, *id;
-    json_int_t alone = json_integer_value(json_object_get(list, "refused_alone"));
-    json_int_t wrong = json_integer_value(json_object_get(list, "false"));
-    char text[1024];
+    long long alone = number_of(list, "refused_alone"), wrong = number_of(list, "false");
     size_t i;
 
-    shown_text(json_string_value(json_object_get(list, "list")), text, sizeof text);
+    print_text(text_of(list, "list"));
     change = json_array_get(changes, 0);
-    printf(
-        "%s: weight %lld -> %lld, it should not refuse alone: of %lld that it did, %lld "
-        "are marked as wrong:\n    rblctl why",
-        text, (long long)json_integer_value(json_object_get(change, "from")),
-        (long long)json_integer_value(json_object_get(change, "to")),
-        /* those that are marked are kept longer than what is counted */
-        (long long)(alone > wrong ? alone : wrong), (long long)wrong);
+    printf(": weight %lld -> %lld, it should not refuse alone: of %lld that it did, %lld "
+           "are marked as wrong:\n    rblctl why",
+           number_of(change, "from"), number_of(change, "to"),
+           /* those that are marked are kept longer than what is counted */
+           alone > wrong ? alone : wrong, wrong);
     json_array_foreach (json_object_get(proposal, "ids"), i, id)
         printf(" %s", json_string_value(id));
     putchar('\n');
     json_array_foreach (changes, i, change) {
-        const char *codes = json_string_value(json_object_get(change, "codes"));
-
-        shown_text(json_string_value(json_object_get(change, "where")), text,
-                   sizeof text);
-        printf("    %s: ", text);
-        shown_text(codes, text, sizeof text);
-        if (codes != NULL && codes[0] != '\0')
-            printf("codes \"%s\" ", text);
-        printf("weight = %lld\n",
-               (long long)json_integer_value(json_object_get(change, "to")));
+        fputs("    ", stdout);
+        print_text(text_of(change, "where"));
+        fputs(": ", stdout);
+        if (text_of(change, "codes")[0] != '\0') {
+            fputs("codes \"", stdout);
+            print_text(text_of(change, "codes"));
+            fputs("\" ", stdout);
+        }
+        printf("weight = %lld\n", number_of(change, "to"));
     }
     puts("    what last week's mail would have met with: rblctl whatif -c FILE, a copy "
-         "of the "
-         "conf file with that change");
-}
-
-static void print_proposals(const json_t *lists)
-{
-    const json_t *list;
-    size_t i;
-
-    json_array_foreach (lists, i, list) {
-        const json_t *proposal = json_object_get(list, "proposal");
-
-        if (json_is_object(proposal))
-            print_proposal(list, proposal);
-    }
+         "of the conf file with that change");
 }
 
 static enum outcome show_lists(struct ctl *ctl, const struct arguments *arguments)
 {
     enum outcome outcome = OUTCOME_DONE;
     json_t *answer = ctl_ask(ctl, ctl_request("dnsbl"), &outcome);
+    const json_t *lists = json_object_get(answer, "lists"), *list, *proposal;
+    size_t i;
 
     if (answer == NULL)
         return outcome;
     json_object_del(answer, "ok");
     if (ctl->json)
         shown_json(answer, ctl->terminal);
-    else if (table_of(list_columns, list_column_count, arguments->option[OPTION_OUTPUT],
-                      health_color, ctl->terminal, json_object_get(answer, "lists")) != 0)
+    else if (table_of(COLUMNS(list_columns), arguments->option[OPTION_OUTPUT],
+                      &health_coloring, ctl->terminal, lists) != 0)
         outcome = OUTCOME_USAGE;
     else
-        print_proposals(json_object_get(answer, "lists"));
+        json_array_foreach (lists, i, list) {
+            proposal = json_object_get(list, "proposal");
+            if (json_is_object(proposal))
+                print_proposal(list, proposal);
+        }
     json_decref(answer);
     return outcome;
 }
@@ -199,75 +162,4 @@ enum outcome ctl_dnsbl(struct ctl *ctl, const struct arguments *arguments)
                      "dnsbl %s: possible are dnsbl, dnsbl suspend NAME, "
                      "dnsbl resume NAME, dnsbl test NAME, dnsbl try ZONE",
                      words[0]);
-}
-
-/* doctor: what is wrong around the daemon, by itself and by the MTA's configuration. */
-
-static const struct column finding_columns[] = {
-    {"level", "LEVEL", COLUMN_TEXT},
-    {"what", "WHAT", COLUMN_TEXT},
-    {"advice", "WHAT TO DO", COLUMN_TEXT},
-};
-
-static const char *level_color(const json_t *row)
-{
-    const char *level = json_string_value(json_object_get(row, "level"));
-
-    if (level == NULL || strcmp(level, "ok") == 0)
-        return NULL;
-    return strcmp(level, "error") == 0 ? "red" : "yellow";
-}
-
-/* Whether something is wrong: then the exit status is NO. */
-static enum outcome worst(const json_t *findings)
-{
-    const json_t *finding;
-    size_t i;
-
-    json_array_foreach (findings, i, finding) {
-        const char *level = json_string_value(json_object_get(finding, "level"));
-
-        if (level == NULL || strcmp(level, "ok") != 0)
-            return OUTCOME_NO;
-    }
-    return OUTCOME_DONE;
-}
-
-/* Adds what the MTA's configuration says of the milter's socket, which the daemon knows.
- */
-static enum outcome add_mta(struct ctl *ctl, json_t *findings)
-{
-    enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask_page(ctl, ctl_request("status"), &outcome);
-    const char *socket =
-        json_string_value(json_object_get(json_object_get(answer, "status"), "socket"));
-
-    if (socket != NULL)
-        mta_findings(socket, findings);
-    json_decref(answer);
-    return outcome;
-}
-
-enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments)
-{
-    enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, ctl_request("doctor"), &outcome);
-    json_t *findings = json_object_get(answer, "findings");
-
-    (void)arguments;
-    if (answer == NULL)
-        return outcome;
-    json_object_del(answer, "ok");
-    outcome = add_mta(ctl, findings);
-    if (outcome != OUTCOME_DONE)
-        goto out;
-    outcome = worst(findings);
-    if (ctl->json)
-        shown_json(answer, ctl->terminal);
-    else if (table_of(finding_columns, 3, NULL, level_color, ctl->terminal, findings) !=
-             0)
-        outcome = OUTCOME_REFUSED;
-out:
-    json_decref(answer);
-    return outcome;
 }

@@ -11,8 +11,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "control/protocol.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
+#include "ctl/output.h"
 
 static const struct column verdict_columns[] = {
     {"what", "", COLUMN_TEXT},
@@ -62,13 +61,6 @@ static char *read_conf(const char *path)
 
 /* --- what came of it --- */
 
-static const char *member(const json_t *row, const char *name)
-{
-    const char *text = json_string_value(json_object_get(row, name));
-
-    return text != NULL ? text : "";
-}
-
 /* What became of the decisions of a row. */
 static const char *what_of(const char *from, const char *to)
 {
@@ -83,25 +75,32 @@ static const char *what_of(const char *from, const char *to)
     return strcmp(to, "tag") == 0 ? "newly tagged" : "not tagged now";
 }
 
+/* The ids of a row, with blanks between. */
+static void examples_of(const json_t *row, char *out, size_t size)
+{
+    struct buffer text = buffer_over(out, size);
+    const json_t *id;
+    size_t i;
+
+    json_array_foreach (json_object_get(row, "ids"), i, id)
+        if (json_is_string(id))
+            buffer_add(&text, "%s%s", i > 0 ? " " : "", json_string_value(id));
+}
+
 static json_t *shown_row(const json_t *row, bool known)
 {
-    const json_t *ids = json_object_get(row, "ids"), *id;
-    char examples[128] = "", what[64];
-    size_t i, used = 0;
+    char examples[128], what[64];
 
-    json_array_foreach (ids, i, id)
-        if (json_is_string(id) && used < sizeof examples)
-            used += (size_t)snprintf(examples + used, sizeof examples - used, "%s%s",
-                                     i > 0 ? " " : "", json_string_value(id));
+    examples_of(row, examples, sizeof examples);
     if (known)
         snprintf(what, sizeof what, "%s",
-                 what_of(member(row, "from"), member(row, "to")));
+                 what_of(text_of(row, "from"), text_of(row, "to")));
     else
-        snprintf(what, sizeof what, "not known: %s to %s", member(row, "mildest"),
-                 member(row, "severest"));
+        snprintf(what, sizeof what, "not known: %s to %s", text_of(row, "mildest"),
+                 text_of(row, "severest"));
     return json_pack("{s:s, s:I, s:s, s:s}", "what", what, "count",
-                     json_integer_value(json_object_get(row, "count")), "because",
-                     member(row, "because"), "examples", examples);
+                     number_of(row, "count"), "because", text_of(row, "because"),
+                     "examples", examples);
 }
 
 static int print_rows(const json_t *whatif, bool terminal)
@@ -120,7 +119,7 @@ static int print_rows(const json_t *whatif, bool terminal)
         rc = 0;
     } else {
         putchar('\n');
-        rc = table_of(row_columns, 4, NULL, NULL, terminal, rows);
+        rc = table_of(COLUMNS(row_columns), NULL, NULL, terminal, rows);
     }
     json_decref(rows);
     return rc;
@@ -146,10 +145,9 @@ static int print_verdicts(const json_t *whatif, const char *path, bool terminal)
     snprintf(with, sizeof with, "with %s", name);
     protocol_append(&rows,
                     verdict_row("as it was", json_object_get(whatif, "as_it_was"), 0));
-    protocol_append(
-        &rows, verdict_row(with, json_object_get(whatif, "with_file"),
-                           json_integer_value(json_object_get(whatif, "not_known"))));
-    rc = table_of(verdict_columns, 6, NULL, NULL, terminal, rows);
+    protocol_append(&rows, verdict_row(with, json_object_get(whatif, "with_file"),
+                                       number_of(whatif, "not_known")));
+    rc = table_of(COLUMNS(verdict_columns), NULL, NULL, terminal, rows);
     json_decref(rows);
     return rc;
 }
@@ -157,15 +155,11 @@ static int print_verdicts(const json_t *whatif, const char *path, bool terminal)
 static int print_whatif(const json_t *whatif, const char *path, bool terminal)
 {
     char since[64], until[64];
-    time_t now = time(NULL);
 
-    shown_time((time_t)json_integer_value(json_object_get(whatif, "since_at")), now,
-               since, sizeof since);
-    printf("replayed %lld decisions since %s\n",
-           (long long)json_integer_value(json_object_get(whatif, "decisions")), since);
+    shown_time(number_of(whatif, "since_at"), since, sizeof since);
+    printf("replayed %lld decisions since %s\n", number_of(whatif, "decisions"), since);
     if (!json_is_true(json_object_get(whatif, "complete"))) {
-        shown_time((time_t)json_integer_value(json_object_get(whatif, "until_at")), now,
-                   until, sizeof until);
+        shown_time(number_of(whatif, "until_at"), until, sizeof until);
         printf("not all: it was stopped at those of %s\n", until);
     }
     putchar('\n');
@@ -198,51 +192,28 @@ static const struct column finding_columns[] = {
     {"examples", "EXAMPLES", COLUMN_TEXT},
 };
 
-static json_int_t number(const json_t *row, const char *name)
-{
-    return json_integer_value(json_object_get(row, name));
-}
-
 /* "2026-11-24 05:54" */
-static json_t *minute_of(json_int_t at)
+static json_t *minute_of(int64_t at)
 {
-    time_t time = (time_t)at;
-    char text[32] = "-";
-    struct tm tm;
+    char text[32];
 
-    if (localtime_r(&time, &tm) != NULL)
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M", &tm);
+    shown_clock(at, "%Y-%m-%d %H:%M", text, sizeof text);
     return json_string(text);
-}
-
-static json_t *shown_rule(const json_t *rule, json_int_t counted_from)
-{
-    json_t *shown = json_deep_copy(rule);
-
-    protocol_set(&shown, "from",
-                 counted_from > 0 ? minute_of(number(rule, "possible_from"))
-                                  : json_string("-"));
-    return shown;
 }
 
 static json_t *shown_finding(const json_t *finding)
 {
-    const json_t *ids = json_object_get(finding, "ids"), *id;
     json_t *shown = json_deep_copy(finding);
-    char examples[128] = "", would[320], span[SPAN_TEXT_SIZE];
-    size_t i, used = 0;
+    char examples[128], would[320], span[SPAN_TEXT_SIZE];
 
-    json_array_foreach (ids, i, id)
-        if (json_is_string(id) && used < sizeof examples)
-            used += (size_t)snprintf(examples + used, sizeof examples - used, "%s%s",
-                                     i > 0 ? " " : "", json_string_value(id));
-    shown_span((int64_t)number(finding, "for_s"), span);
-    if (strcmp(member(finding, "would"), "list") == 0)
-        snprintf(would, sizeof would, "%s %s", member(finding, "action"), span);
+    examples_of(finding, examples, sizeof examples);
+    shown_span(number_of(finding, "for_s"), span);
+    if (strcmp(text_of(finding, "would"), "list") == 0)
+        snprintf(would, sizeof would, "%s %s", text_of(finding, "action"), span);
     else
-        snprintf(would, sizeof would, "%s: %s", member(finding, "would"),
-                 member(finding, "held"));
-    protocol_set(&shown, "at", minute_of(number(finding, "at")));
+        snprintf(would, sizeof would, "%s: %s", text_of(finding, "would"),
+                 text_of(finding, "held"));
+    protocol_set(&shown, "at", minute_of(number_of(finding, "at")));
     protocol_set(&shown, "would", protocol_text(would));
     protocol_set(&shown, "examples", json_string(examples));
     return shown;
@@ -250,27 +221,27 @@ static json_t *shown_finding(const json_t *finding)
 
 static void print_counted(const json_t *whatif)
 {
-    json_int_t from = number(whatif, "counted_from"),
-               kept = number(whatif, "accepted_kept_s");
+    long long from = number_of(whatif, "counted_from"),
+              kept = number_of(whatif, "accepted_kept_s");
     char since[64], span[SPAN_TEXT_SIZE];
     time_t now = time(NULL);
 
     if (from == 0) {
         puts("no accepted mail is kept of that time: nothing was counted");
     } else {
-        shown_time((time_t)from, now, since, sizeof since);
-        printf("counted %lld decisions since %s\n",
-               (long long)number(whatif, "decisions"), since);
+        shown_time(from, since, sizeof since);
+        printf("counted %lld decisions since %s\n", number_of(whatif, "decisions"),
+               since);
     }
-    if (number(whatif, "since_at") < (json_int_t)now - kept - 86400) {
+    if (number_of(whatif, "since_at") < (json_int_t)now - kept - 86400) {
         span_text((int64_t)kept * 1000, span);
         printf("accepted mail is kept for %s: what is older was not counted\n", span);
     }
-    if (number(whatif, "gaps") > 0)
+    if (number_of(whatif, "gaps") > 0)
         printf("%lld times decisions were not kept: no finding over them\n",
-               (long long)number(whatif, "gaps"));
+               number_of(whatif, "gaps"));
     if (!json_is_true(json_object_get(whatif, "complete"))) {
-        shown_time((time_t)number(whatif, "until_at"), now, since, sizeof since);
+        shown_time(number_of(whatif, "until_at"), since, sizeof since);
         printf("not all: it was stopped at those of %s\n", since);
     }
     putchar('\n');
@@ -279,7 +250,7 @@ static void print_counted(const json_t *whatif)
 /* What is to be known of a rule, below the tables. */
 static void print_note(const json_t *rule, const char *note, bool *begun)
 {
-    printf("%s%s: %s\n", *begun ? "" : "\n", member(rule, "rule"), note);
+    printf("%s%s: %s\n", *begun ? "" : "\n", text_of(rule, "rule"), note);
     *begun = true;
 }
 
@@ -290,13 +261,13 @@ static void print_notes(const json_t *whatif)
     size_t i, k;
 
     json_array_foreach (json_object_get(whatif, "rules"), i, rule) {
-        if (number(whatif, "counted_from") > 0 &&
-            number(rule, "possible_from") > number(whatif, "until_at"))
+        if (number_of(whatif, "counted_from") > 0 &&
+            number_of(rule, "possible_from") > number_of(whatif, "until_at"))
             print_note(rule,
                        "its windows were not whole in that time: keep accepted mail for "
                        "longer (journal { accepted })",
                        &begun);
-        if (number(rule, "tripped_at") > 0)
+        if (number_of(rule, "tripped_at") > 0)
             print_note(rule, "it would have tripped, and only proposed from then on",
                        &begun);
         json_array_foreach (json_object_get(rule, "not_known"), k, note)
@@ -308,25 +279,29 @@ static int print_rules(const json_t *whatif, bool terminal)
 {
     const json_t *rules = json_object_get(whatif, "rules"), *one;
     const json_t *findings = json_object_get(whatif, "findings");
-    json_t *rows = json_array(), *found = json_array();
+    json_t *rows = json_array(), *found = json_array(), *row;
+    bool counted = number_of(whatif, "counted_from") > 0;
     size_t i;
     int rc;
 
     print_counted(whatif);
-    json_array_foreach (rules, i, one)
-        protocol_append(&rows, shown_rule(one, number(whatif, "counted_from")));
+    json_array_foreach (rules, i, one) {
+        row = json_deep_copy(one);
+        protocol_set(&row, "from",
+                     counted ? minute_of(number_of(one, "possible_from"))
+                             : json_string("-"));
+        protocol_append(&rows, row);
+    }
     json_array_foreach (findings, i, one)
         protocol_append(&found, shown_finding(one));
-    rc = table_of(rule_columns, sizeof rule_columns / sizeof rule_columns[0], NULL, NULL,
-                  terminal, rows);
+    rc = table_of(COLUMNS(rule_columns), NULL, NULL, terminal, rows);
     if (rc == 0 && json_array_size(found) > 0) {
         putchar('\n');
-        rc = table_of(finding_columns, sizeof finding_columns / sizeof finding_columns[0],
-                      NULL, NULL, terminal, found);
+        rc = table_of(COLUMNS(finding_columns), NULL, NULL, terminal, found);
     }
-    if ((size_t)number(whatif, "finding_count") > json_array_size(findings))
-        printf("and %lld more\n", (long long)number(whatif, "finding_count") -
-                                      (long long)json_array_size(findings));
+    if ((size_t)number_of(whatif, "finding_count") > json_array_size(findings))
+        printf("and %lld more\n",
+               number_of(whatif, "finding_count") - (long long)json_array_size(findings));
     print_notes(whatif);
     json_decref(rows);
     json_decref(found);

@@ -8,39 +8,15 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "ctl/decision.h"
-#include "ctl/shown.h"
-#include "ctl/table.h"
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-
-    return text != NULL ? text : "";
-}
-
-static void print_text(const char *text)
-{
-    char clean[2048];
-
-    shown_text(text, clean, sizeof clean);
-    fputs(clean, stdout);
-}
+#include "ctl/output.h"
 
 /* "2026-11-24 14:03:17.204", local time; short: without year and milliseconds. */
 static void time_text(int64_t at_ms, bool is_short, char *out, size_t size)
 {
-    time_t at = (time_t)(at_ms / 1000);
-    char text[64] = "?";
-    struct tm tm;
-
-    if (localtime_r(&at, &tm) != NULL)
-        (void)strftime(text, sizeof text,
-                       is_short ? "%m-%d %H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm); /* fits */
-    if (is_short)
-        (void)snprintf(out, size, "%s", text);
-    else
-        (void)snprintf(out, size, "%s.%03d", text, (int)(at_ms % 1000));
+    shown_clock(at_ms / 1000, is_short ? "%m-%d %H:%M:%S" : "%Y-%m-%d %H:%M:%S", out,
+                size);
+    if (!is_short)
+        snprintf(out + strlen(out), size - strlen(out), ".%03d", (int)(at_ms % 1000));
 }
 
 /* --- several, as a table --- */
@@ -54,14 +30,7 @@ static const struct column decision_columns[] = {
     {"because", "BECAUSE", COLUMN_TEXT},
 };
 
-static const char *verdict_color(const json_t *row)
-{
-    const char *verdict = text_of(row, "verdict");
-
-    if (strcmp(verdict, "rejected") == 0)
-        return "red";
-    return strcmp(verdict, "accepted") == 0 ? NULL : "yellow";
-}
+static const struct coloring verdict_coloring = {"color", "", "", "yellow"};
 
 static void because(const json_t *decision, char *out, size_t size)
 {
@@ -75,17 +44,14 @@ static void because(const json_t *decision, char *out, size_t size)
     else if (text_of(decision, "exempt")[0] != '\0')
         buffer_add(&text, "exempt: %s", text_of(decision, "exempt"));
     json_array_foreach (lists, i, list)
-        if (json_integer_value(json_object_get(list, "weight")) != 0)
+        if (number_of(list, "weight") != 0)
             buffer_add(&text, "%s%s %lld", text.used > 0 ? ", " : "",
-                       text_of(list, "list"),
-                       (long long)json_integer_value(json_object_get(list, "weight")));
+                       text_of(list, "list"), number_of(list, "weight"));
     if (text.used == 0)
-        buffer_add(&text, "%lld of %lld",
-                   (long long)json_integer_value(json_object_get(decision, "score")),
-                   (long long)json_integer_value(json_object_get(decision, "threshold")));
-    if (json_integer_value(json_object_get(decision, "folded")) > 0)
-        buffer_add(&text, "; represents %lld more",
-                   (long long)json_integer_value(json_object_get(decision, "folded")));
+        buffer_add(&text, "%lld of %lld", number_of(decision, "score"),
+                   number_of(decision, "threshold"));
+    if (number_of(decision, "folded") > 0)
+        buffer_add(&text, "; represents %lld more", number_of(decision, "folded"));
     if (json_is_object(json_object_get(decision, "false")))
         buffer_add(&text, "; marked as wrong");
 }
@@ -94,21 +60,23 @@ static json_t *decision_row(const json_t *decision)
 {
     const json_t *recipients = json_object_get(decision, "recipients");
     const char *sender = text_of(decision, "sender");
+    const char *verdict = text_of(decision, "verdict");
     size_t count = json_array_size(recipients);
     char time[64], mail[1024], why[512];
     struct buffer text = buffer_over(mail, sizeof mail);
 
-    time_text(json_integer_value(json_object_get(decision, "at_ms")), true, time,
-              sizeof time);
+    time_text(number_of(decision, "at_ms"), true, time, sizeof time);
     buffer_add(&text, "%s -> %s", sender[0] != '\0' ? sender : "<>",
                count > 0 ? text_of(json_array_get(recipients, 0), "recipient") : "?");
     if (count > 1)
         buffer_add(&text, " and %zu more", count - 1);
     because(decision, why, sizeof why);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id", text_of(decision, "id"),
-                     "time", time, "verdict",
-                     decision_verdict(text_of(decision, "verdict")), "client",
-                     text_of(decision, "client"), "mail", mail, "because", why);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", text_of(decision, "id"),
+                     "time", time, "verdict", decision_verdict(verdict), "color",
+                     strcmp(verdict, "accept") == 0   ? ""
+                     : strcmp(verdict, "reject") == 0 ? "red"
+                                                      : "yellow",
+                     "client", text_of(decision, "client"), "mail", mail, "because", why);
 }
 
 static enum outcome print_table(struct ctl *ctl, const json_t *decisions)
@@ -122,9 +90,8 @@ static enum outcome print_table(struct ctl *ctl, const json_t *decisions)
         if (json_array_append_new(rows, decision_row(decision)) != 0)
             rc = -1;
     if (rc == 0)
-        rc = table_of(decision_columns,
-                      sizeof decision_columns / sizeof decision_columns[0], NULL,
-                      verdict_color, ctl->terminal, rows);
+        rc = table_of(COLUMNS(decision_columns), NULL, &verdict_coloring, ctl->terminal,
+                      rows);
     json_decref(rows);
     return rc == 0 ? OUTCOME_DONE : ctl_error(OUTCOME_REFUSED, "no memory");
 }
@@ -143,15 +110,13 @@ static void print_head(const json_t *d)
     const char *stage = text_of(d, "stage"), *name = text_of(d, "client_name");
     char time[64];
 
-    time_text(json_integer_value(json_object_get(d, "at_ms")), false, time, sizeof time);
+    time_text(number_of(d, "at_ms"), false, time, sizeof time);
     printf("%-10s %s at %s: score %lld", decision_verdict(text_of(d, "verdict")), time,
-           stage, (long long)json_integer_value(json_object_get(d, "score")));
-    if (json_integer_value(json_object_get(d, "threshold")) > 0)
-        printf(", refused from %lld",
-               (long long)json_integer_value(json_object_get(d, "threshold")));
-    if (json_integer_value(json_object_get(d, "missing")) < 0)
-        printf("; allow lists not heard could take off %lld",
-               -(long long)json_integer_value(json_object_get(d, "missing")));
+           stage, number_of(d, "score"));
+    if (number_of(d, "threshold") > 0)
+        printf(", refused from %lld", number_of(d, "threshold"));
+    if (number_of(d, "missing") < 0)
+        printf("; allow lists not heard could take off %lld", -number_of(d, "missing"));
     putchar('\n');
     printf("%-10s ", "client");
     print_text(text_of(d, "client"));
@@ -189,27 +154,17 @@ static void print_recipients(const json_t *d)
     print_field("ended", text_of(d, "end"), "");
 }
 
-static void print_blocklist(const json_t *d)
-{
-    decision_entry(d, "entry_action", "entry_subject", "entry", "entry_reason",
-                   "entry_since");
-    print_field("exempt", text_of(d, "exempt"), "no");
-    if (text_of(d, "reason")[0] != '\0')
-        print_field("reason", text_of(d, "reason"), "");
-}
-
 static void print_marks(const json_t *d)
 {
     const json_t *wrong = json_object_get(d, "false");
     char at[96];
 
-    if (json_integer_value(json_object_get(d, "folded")) > 0)
+    if (number_of(d, "folded") > 0)
         printf("%-10s %lld more like it, from the same network for the same reason\n",
-               "stands for", (long long)json_integer_value(json_object_get(d, "folded")));
+               "stands for", number_of(d, "folded"));
     if (!json_is_object(wrong))
         return;
-    shown_time((time_t)json_integer_value(json_object_get(wrong, "at")), time(NULL), at,
-               sizeof at);
+    shown_time(number_of(wrong, "at"), at, sizeof at);
     printf("%-10s as a wrong refusal by ", "marked");
     print_text(text_of(wrong, "login"));
     printf(", %s%s", at, text_of(wrong, "reason")[0] != '\0' ? ": " : "");
@@ -250,8 +205,7 @@ static void print_advice(const json_t *d, const json_t *now)
         if (json_array_size(json_object_get(now, "blocklist")) > 0)
             puts(" by the blocklist");
         else
-            printf(" (score %lld)\n",
-                   (long long)json_integer_value(json_object_get(now, "score")));
+            printf(" (score %lld)\n", number_of(now, "score"));
     }
     if (strcmp(text_of(d, "verdict"), "reject") != 0 &&
         strcmp(text_of(d, "verdict"), "tempfail") != 0)
@@ -289,7 +243,11 @@ static enum outcome print_whole(struct ctl *ctl, json_t *d)
     print_recipients(d);
     outcome =
         decision_lists(ctl, json_object_get(d, "lists"), json_object_get(now, "rows"));
-    print_blocklist(d);
+    decision_print_entry(d, "entry_action", "entry_subject", "entry", "entry_reason",
+                         "entry_since");
+    print_field("exempt", text_of(d, "exempt"), "no");
+    if (text_of(d, "reason")[0] != '\0')
+        print_field("reason", text_of(d, "reason"), "");
     print_marks(d);
     print_advice(d, now);
     json_decref(now);
@@ -305,15 +263,14 @@ static void print_gaps(const json_t *answer)
 
     json_array_foreach (gaps, i, gap) {
         char began[64], ended[64] = "now";
-        int64_t ended_ms = json_integer_value(json_object_get(gap, "ended_ms"));
+        int64_t ended_ms = number_of(gap, "ended_ms");
 
-        time_text(json_integer_value(json_object_get(gap, "began_ms")), true, began,
-                  sizeof began);
+        time_text(number_of(gap, "began_ms"), true, began, sizeof began);
         if (ended_ms != 0)
             time_text(ended_ms, true, ended, sizeof ended);
         printf(
             "not kept: the journal could not be written from %s to %s (%lld decisions)\n",
-            began, ended, (long long)json_integer_value(json_object_get(gap, "dropped")));
+            began, ended, number_of(gap, "dropped"));
     }
 }
 
@@ -371,6 +328,7 @@ static json_t *ask(struct ctl *ctl, const char *what, const struct arguments *ar
 static enum outcome show(struct ctl *ctl, const char *what, json_t *answer,
                          json_t *document, bool *found)
 {
+    static const char *const others[] = {"near", "node", "hosts"};
     json_t *decisions = json_object_get(answer, "decisions");
     size_t count = json_array_size(decisions);
     enum outcome outcome = OUTCOME_DONE;
@@ -384,12 +342,9 @@ static enum outcome show(struct ctl *ctl, const char *what, json_t *answer,
         json_array_extend(json_object_get(document, "decisions"), decisions);
         json_array_extend(json_object_get(document, "gaps"),
                           json_object_get(answer, "gaps"));
-        if (json_object_get(answer, "near") != NULL)
-            json_object_set(document, "near", json_object_get(answer, "near"));
-        if (json_object_get(answer, "node") != NULL)
-            json_object_set(document, "node", json_object_get(answer, "node"));
-        if (json_object_get(answer, "hosts") != NULL)
-            json_object_set(document, "hosts", json_object_get(answer, "hosts"));
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+            if (json_object_get(answer, others[i]) != NULL)
+                json_object_set(document, others[i], json_object_get(answer, others[i]));
         return outcome;
     }
     if (count == 0)
@@ -440,8 +395,7 @@ enum outcome ctl_false(struct ctl *ctl, const struct arguments *arguments)
     json_object_set_new(request, "ids", ids);
     ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
     ctl_set_number(&request, "allow_s", allow);
-    if (arguments->option[OPTION_UNDO] != NULL)
-        json_object_set_new(request, "undo", json_true());
+    ctl_set_flag(&request, "undo", arguments, OPTION_UNDO);
     answer = ctl_ask(ctl, request, &outcome);
     if (answer == NULL)
         return outcome;

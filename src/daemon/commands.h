@@ -61,11 +61,6 @@ json_t *farm_section(struct daemon *daemon); /* for status; NULL: alone */
 
 /* commands_why.c */
 json_t *cmd_why(struct control_session *session, const json_t *request);
-
-/* Whether decisions are kept; if not, with the answer. */
-bool command_journal_is_on(struct journal *journal, json_t **answer);
-
-/* commands_false.c */
 json_t *cmd_false(struct control_session *session, const json_t *request);
 
 /* commands_dnsbl.c */
@@ -94,9 +89,6 @@ json_t *cmd_proposals(struct control_session *session, const json_t *request);
 json_t *cmd_proposals_decide(struct control_session *session, const json_t *request);
 json_t *cmd_watch(struct control_session *session, const json_t *request);
 
-/* The configuration in force. The caller unrefs it. */
-struct config *command_config(const struct control_session *session);
-
 /* What rules have found of an entry: rows as cmd_proposals has them. */
 json_t *command_findings(struct daemon *daemon, const char *entry);
 
@@ -111,7 +103,7 @@ json_t *cmd_event(struct control_session *session, const json_t *request);
 /* For rules_options.decisions: context is the daemon. */
 char *rules_evidence(void *context, const char *entry, bool wait);
 
-/* commands_daemon.c */
+/* commands.c */
 json_t *cmd_status(struct control_session *session, const json_t *request);
 json_t *cmd_stats(struct control_session *session, const json_t *request);
 json_t *cmd_reload(struct control_session *session, const json_t *request);
@@ -121,8 +113,14 @@ json_t *cmd_flush_cache(struct control_session *session, const json_t *request);
 
 struct daemon *command_daemon(const struct control_session *session);
 
+/* The configuration in force. The caller unrefs it. */
+struct config *command_config(const struct control_session *session);
+
 /* {"ok":true, name: value}, whose reference it takes. */
 json_t *command_answer(const char *name, json_t *value);
+
+/* A config_report that appends to an array: context is a json_t **. */
+void command_report(void *context, const char *text);
 
 /* The answer for a result of blocklist/admin.h other than OK. */
 json_t *command_error(enum blocklist_result result, const char *error);
@@ -137,12 +135,11 @@ int command_dns_budget(const struct control_session *session, int tokens,
 int command_conf_of(const json_t *request, struct config **config, int64_t *since,
                     json_t **answer);
 
-/* journal_walk at low priority. each sees to it that it takes no longer than that. Returns
- * NULL, or the answer of what failed. */
-#define COMMAND_WALK_MS 300000
+/* journal_walk at low priority, until *stopped, which it sets where time is up (five
+ * minutes) or the daemon stops. Returns NULL, or the answer of what failed. */
 json_t *command_walk(struct daemon *daemon, int64_t since,
                      bool (*each)(void *context, const struct journal_found *found),
-                     void *context);
+                     void *context, bool *stopped);
 
 /* Whether who asks is shown local parts of decisions (control.local-parts). */
 bool command_shows_local_parts(const struct control_session *session);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "control/protocol.h"
+#include "daemon/decisions.h"
 #include "policy/session.h"
 
 /* A message as it would come. NULL what is not known; texts as the MTA would hand them
@@ -21,17 +22,6 @@ struct message {
     const char *sender; /* "<>" for the null sender */
     const char *login;
 };
-
-/* The list's reason for one listing; each is looked up alone, as a person waits, not a
- * message. */
-static void fetch_reason(struct session *session, const struct dnsbl_lookup *l,
-                         const struct wait *wait, char *out, size_t size)
-{
-    lookups_forget(session->lookups, STAGE_EOM); /* the reason before */
-    lookups_fetch_reason(session->lookups, l, wait);
-    lookups_reason(session->lookups, out, size);
-    lookups_forget(session->lookups, STAGE_EOM);
-}
 
 /* The first URL in a reason: most operators put their delisting page there. */
 static void find_url(const char *reason, char *out, size_t size)
@@ -60,31 +50,23 @@ static const char *state_of(const struct dnsbl_lookup *l)
     return result_state_name(l->result.state);
 }
 
-/* All that it answered. */
-static json_t *addresses_of(const struct dnsbl_lookup *l)
-{
-    json_t *texts = json_array();
-    char text[INET_ADDRSTRLEN];
-
-    for (unsigned i = 0; l->counted && l->answer != NULL && i < l->answer->address_count;
-         i++)
-        if (inet_ntop(AF_INET, &l->answer->addresses[i], text, sizeof text) != NULL)
-            protocol_append(&texts, json_string(text));
-    return texts;
-}
-
 static json_t *row_of(struct session *session, const struct dnsbl_lookup *l,
                       const struct wait *wait)
 {
     char code[INET_ADDRSTRLEN] = "", reason[REPLY_TEXT_SIZE] = "", url[256] = "";
+    bool has_answer = l->counted && l->answer != NULL;
     int ttl_s = 0;
 
-    if (l->counted && l->answer != NULL && l->answer->expires_ms > clock_ms())
+    if (has_answer && l->answer->expires_ms > clock_ms())
         ttl_s = (int)((l->answer->expires_ms - clock_ms()) / 1000);
     if (l->counted && l->result.code.s_addr != 0)
         inet_ntop(AF_INET, &l->result.code, code, sizeof code);
     if (l->counted && l->result.state == RESULT_LISTED) {
-        fetch_reason(session, l, wait, reason, sizeof reason);
+        /* each is looked up alone, as a person waits, not a message */
+        lookups_forget(session->lookups, STAGE_EOM); /* the reason before */
+        lookups_fetch_reason(session->lookups, l, wait);
+        lookups_reason(session->lookups, reason, sizeof reason);
+        lookups_forget(session->lookups, STAGE_EOM);
         find_url(reason, url, sizeof url);
     }
     return json_pack(
@@ -95,7 +77,8 @@ static json_t *row_of(struct session *session, const struct dnsbl_lookup *l,
         protocol_text(l->result.label), "weight", lookup_weight(l), "reason",
         protocol_text(reason), "url", protocol_text(url), "ms", l->took_ms, "cached",
         l->cached, "source", l->cached ? "cache" : "dns", "ttl_s", ttl_s, "addresses",
-        addresses_of(l));
+        has_answer ? decision_addresses(l->answer->addresses, l->answer->address_count)
+                   : json_array());
 }
 
 #define LOOK_MS 100 /* how soon a stop is seen */
@@ -138,54 +121,14 @@ static json_t *rows_of(struct session *session, const atomic_bool *stopping)
     return rows;
 }
 
-static const char *subject_name(enum blocklist_subject subject)
-{
-    static const char *const names[] = {"sender", "client", "client-name",
-                                        "helo",   "login",  "from"};
-
-    return names[subject];
-}
-
-static json_t *blocklist_row(const struct decision *d)
-{
-    json_t *rows = json_array();
-
-    if (d->listed != BLOCKLIST_NONE)
-        protocol_append(&rows,
-                        json_pack("{s:s, s:o, s:s, s:o, s:I}", "subject",
-                                  subject_name(d->match.subject), "entry",
-                                  protocol_text(d->match.key), "action",
-                                  entry_action_name(d->listed == BLOCKLIST_ALLOW,
-                                                    d->listed == BLOCKLIST_TEMPFAIL),
-                                  "reason", protocol_text(d->match.reason), "since",
-                                  (json_int_t)d->match.since));
-    return rows;
-}
-
-static bool is_given(const struct message *message, enum check check)
-{
-    switch (check) {
-    case CHECK_CLIENT:
-        return message->client != NULL;
-    case CHECK_CLIENT_NAME:
-        return message->client_name != NULL;
-    case CHECK_HELO:
-        return message->helo != NULL;
-    case CHECK_SENDER_DOMAIN:
-    case CHECK_SENDER:
-        return message->sender != NULL;
-    case CHECK_FROM_DOMAIN:
-    case CHECK_FROM:
-    case CHECK_REPLY_TO_DOMAIN:
-    case CHECK_REPLY_TO:
-        return false;
-    }
-    abort();
-}
-
 /* What lists ask about, but nobody has named: a real message may meet more. */
 static json_t *not_given(const struct policy *policy, const struct message *message)
 {
+    const void *const given[CHECK_COUNT] = {[CHECK_CLIENT] = message->client,
+                                            [CHECK_CLIENT_NAME] = message->client_name,
+                                            [CHECK_HELO] = message->helo,
+                                            [CHECK_SENDER_DOMAIN] = message->sender,
+                                            [CHECK_SENDER] = message->sender};
     json_t *names = json_array();
 
     for (int check = 0; check < CHECK_COUNT; check++) {
@@ -193,34 +136,35 @@ static json_t *not_given(const struct policy *policy, const struct message *mess
 
         for (size_t i = 0; i < policy->lists.count && !asked; i++)
             asked = subject_stage(policy->lists.items[i].list, (enum check)check) >= 0;
-        if (asked && !is_given(message, (enum check)check))
+        if (asked && given[check] == NULL)
             protocol_append(&names, json_string(check_name((enum check)check)));
     }
     return names;
-}
-
-/* The reply as the client would see it; "" of an accepting verdict. */
-static void reply_line(const struct decision *d, char *out, size_t size)
-{
-    bool for_good = d->verdict == VERDICT_REJECT;
-
-    out[0] = '\0';
-    if (d->verdict >= VERDICT_TEMPFAIL)
-        snprintf(out, size, "%s %s", for_good ? "554 5.7.1" : "451 4.7.1", d->reply);
 }
 
 static json_t *answer_of(struct session *session, json_t *rows)
 {
     const struct config *config = session->policy->config;
     const struct decision *d = session_decide(session, NULL, NULL);
-    char reply[REPLY_TEXT_SIZE + 16];
+    char reply[REPLY_TEXT_SIZE + 16] = ""; /* as the client would see it */
+    json_t *entries = json_array();
 
-    reply_line(d, reply, sizeof reply);
+    if (d->listed != BLOCKLIST_NONE)
+        protocol_append(&entries,
+                        json_pack("{s:s, s:o, s:s, s:o, s:I}", "subject",
+                                  decision_subject(d->match.subject), "entry",
+                                  protocol_text(d->match.key), "action",
+                                  entry_action_name(d->listed == BLOCKLIST_ALLOW,
+                                                    d->listed == BLOCKLIST_TEMPFAIL),
+                                  "reason", protocol_text(d->match.reason), "since",
+                                  (json_int_t)d->match.since));
+    if (d->verdict >= VERDICT_TEMPFAIL)
+        snprintf(reply, sizeof reply, "%s %s",
+                 d->verdict == VERDICT_REJECT ? "554 5.7.1" : "451 4.7.1", d->reply);
     return json_pack("{s:s, s:i, s:i, s:s, s:o, s:o, s:o}", "verdict",
                      verdict_name(d->verdict), "score", d->score, "threshold",
                      config->verdict.reject, "exempt", d->exempt != NULL ? d->exempt : "",
-                     "reply", protocol_text(reply), "rows", rows, "blocklist",
-                     blocklist_row(d));
+                     "reply", protocol_text(reply), "rows", rows, "blocklist", entries);
 }
 
 /* Returns 0, or -1 without memory. */

@@ -11,18 +11,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "control/protocol.h"
+#include "daemon/decisions.h"
 #include "journal/search.h"
 
 static json_int_t count(const atomic_uint_fast64_t *counter)
 {
     return (json_int_t)atomic_load(counter);
-}
-
-static json_int_t errors_of(const struct list_stats *stats)
-{
-    return count(&stats->by_state[RESULT_ERROR]) +
-           count(&stats->by_state[RESULT_FOREIGN]) +
-           count(&stats->by_state[RESULT_FAILED]);
 }
 
 /* The state, since when and why: of the half that is not well, where one is. */
@@ -50,34 +44,31 @@ static void add_state(json_t **row, struct watched *watched)
     protocol_set(row, "asked_today", json_integer(list_state_used_today(state)));
 }
 
-static void add_latency(json_t **row, struct list_stats *stats)
-{
-    struct latency latency;
-
-    pthread_mutex_lock(&stats->lock);
-    latency = stats->latency;
-    pthread_mutex_unlock(&stats->lock);
-    protocol_set(row, "p50_ms", json_integer(latency_percentile(&latency, 50)));
-    protocol_set(row, "p95_ms", json_integer(latency_percentile(&latency, 95)));
-    protocol_set(row, "p99_ms", json_integer(latency_percentile(&latency, 99)));
-}
-
 static json_t *row_of(const struct dnsbl *dnsbl)
 {
     struct list_stats *s = dnsbl->stats;
     json_int_t lookups = count(&s->lookups);
+    json_int_t errors = count(&s->by_state[RESULT_ERROR]) +
+                        count(&s->by_state[RESULT_FOREIGN]) +
+                        count(&s->by_state[RESULT_FAILED]);
+    struct latency latency;
     json_t *row = json_pack(
         "{s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:i, s:I, s:I, s:I, s:i}", "list",
         protocol_text(dnsbl->list->name), "zone", protocol_text(dnsbl->list->zone_shown),
         "mode", list_mode_name(dnsbl->list->mode), "queries", lookups, "hits",
-        count(&s->by_state[RESULT_LISTED]), "errors", errors_of(s), "not_asked",
+        count(&s->by_state[RESULT_LISTED]), "errors", errors, "not_asked",
         count(&s->skipped), "cached_percent",
         lookups > 0 ? (int)(count(&s->cached) * 100 / lookups) : 0, "unique_hits",
         count(&s->alone), "decided_alone", count(&s->decided), "unnamed_codes",
         count(&s->unnamed), "daily_limit", dnsbl->list->daily_limit);
 
     add_state(&row, dnsbl->watched);
-    add_latency(&row, s);
+    pthread_mutex_lock(&s->lock);
+    latency = s->latency;
+    pthread_mutex_unlock(&s->lock);
+    protocol_set(&row, "p50_ms", json_integer(latency_percentile(&latency, 50)));
+    protocol_set(&row, "p95_ms", json_integer(latency_percentile(&latency, 95)));
+    protocol_set(&row, "p99_ms", json_integer(latency_percentile(&latency, 99)));
     return row;
 }
 
@@ -113,23 +104,24 @@ struct alones {
     size_t count;
 };
 
+/* NULL: no such list. */
+static struct alone *alone_of(const struct alones *alones, const char *list)
+{
+    for (size_t i = 0; i < alones->count; i++)
+        if (strcmp(alones->of[i].list->name, list) == 0)
+            return &alones->of[i];
+    return NULL;
+}
+
 static void add_alone(void *context, const char *list, uint64_t count, journal_id wrong)
 {
-    const struct alones *alones = context;
-    char text[JOURNAL_ID_SIZE];
+    struct alone *alone = alone_of(context, list);
 
-    for (size_t i = 0; i < alones->count; i++) {
-        struct alone *alone = &alones->of[i];
-
-        if (strcmp(alone->list->name, list) != 0)
-            continue;
-        alone->count += count;
-        if (wrong == 0)
-            continue;
-        journal_id_text(wrong, text);
-        if (alone->wrong++ < SHOWN_WRONG)
-            protocol_append(&alone->ids, json_string(text));
-    }
+    if (alone == NULL)
+        return;
+    alone->count += count;
+    if (wrong != 0 && alone->wrong++ < SHOWN_WRONG)
+        protocol_append(&alone->ids, decision_id(wrong));
 }
 
 static void add_change(json_t **changes, const char *where, const char *codes, int weight,
@@ -165,13 +157,19 @@ static json_t *proposal(const struct alone *alone, int reject)
     return json_null();
 }
 
-static int begin_alones(struct alones *alones, const struct policy *policy)
+/* With what this host's own journal says. Returns 0, or -1 without memory. */
+static int begin_alones(struct alones *alones, const struct policy *policy,
+                        struct journal *journal)
 {
     *alones = (struct alones){.of = calloc(policy->lists.count + 1, sizeof *alones->of)};
     for (; alones->of != NULL && alones->count < policy->lists.count; alones->count++)
         alones->of[alones->count] = (struct alone){
             .list = policy->lists.items[alones->count].list, .ids = json_array()};
-    return alones->of != NULL ? 0 : -1;
+    if (alones->of == NULL)
+        return -1;
+    if (journal_keeps(journal, true))
+        journal_alone(journal, add_alone, alones);
+    return 0;
 }
 
 static void end_alones(struct alones *alones)
@@ -204,22 +202,18 @@ static void add_others(struct alones *alones, struct farm *farm)
     size_t i;
 
     json_array_foreach (others, i, other) {
-        const char *name = json_string_value(json_object_get(other, "list"));
-        const char *ids = json_string_value(json_object_get(other, "ids"));
+        struct alone *alone =
+            alone_of(alones, json_string_value(json_object_get(other, "list")));
 
-        for (size_t k = 0; k < alones->count; k++) {
-            struct alone *alone = &alones->of[k];
-
-            if (strcmp(alone->list->name, name) != 0)
-                continue;
-            alone->others_count =
-                (uint64_t)json_integer_value(json_object_get(other, "refused"));
-            alone->others_wrong =
-                (uint64_t)json_integer_value(json_object_get(other, "wrong"));
-            alone->count += alone->others_count;
-            alone->wrong += alone->others_wrong;
-            add_ids(&alone->ids, ids);
-        }
+        if (alone == NULL)
+            continue;
+        alone->others_count =
+            (uint64_t)json_integer_value(json_object_get(other, "refused"));
+        alone->others_wrong =
+            (uint64_t)json_integer_value(json_object_get(other, "wrong"));
+        alone->count += alone->others_count;
+        alone->wrong += alone->others_wrong;
+        add_ids(&alone->ids, json_string_value(json_object_get(other, "ids")));
     }
     json_decref(others);
 }
@@ -232,8 +226,7 @@ json_t *command_alone(void *context)
     json_t *rows = json_array(), *id;
     size_t k;
 
-    if (begin_alones(&alones, policy) == 0 && journal_keeps(daemon->journal, true))
-        journal_alone(daemon->journal, add_alone, &alones);
+    (void)begin_alones(&alones, policy, daemon->journal); /* without memory: none */
     for (size_t i = 0; i < alones.count; i++) {
         char ids[SHOWN_WRONG * JOURNAL_ID_SIZE + 1] = "";
         struct buffer text = buffer_over(ids, sizeof ids);
@@ -258,10 +251,8 @@ static void add_wrong_refusals(struct daemon *daemon, const struct policy *polic
     json_t *row;
     size_t i;
 
-    if (begin_alones(&alones, policy) != 0)
+    if (begin_alones(&alones, policy, daemon->journal) != 0)
         return;
-    if (journal_keeps(daemon->journal, true))
-        journal_alone(daemon->journal, add_alone, &alones);
     if (daemon->farm != NULL)
         add_others(&alones, daemon->farm);
     json_array_foreach (rows, i, row) {
@@ -343,14 +334,6 @@ static int act(struct daemon *daemon, const struct dnsbl *dnsbl, const char *act
     return 0;
 }
 
-static const struct dnsbl *find_list(const struct policy *policy, const char *name)
-{
-    for (size_t i = 0; i < policy->lists.count; i++)
-        if (strcmp(policy->lists.items[i].list->name, name) == 0)
-            return &policy->lists.items[i];
-    return NULL;
-}
-
 /* {"command":"dnsbl-change","action":"suspend|resume|test","list":NAME}
  * -> {"ok":true,"list":{…}} */
 json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request)
@@ -358,7 +341,7 @@ json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request)
     struct daemon *daemon = command_daemon(session);
     struct policy *policy = policy_slot_get(&daemon->slot);
     const char *action, *name, *who = session->peer.name;
-    const struct dnsbl *dnsbl;
+    const struct dnsbl *dnsbl = NULL;
     char error[512];
     json_t *answer, *row;
 
@@ -366,7 +349,9 @@ json_t *cmd_dnsbl_change(struct control_session *session, const json_t *request)
         request_text(request, "list", &name, &answer) != 0)
         goto out;
     log_notice("dnsbl action=%s list=%s by=%s", action, name, who);
-    dnsbl = find_list(policy, name);
+    for (size_t i = 0; i < policy->lists.count && dnsbl == NULL; i++)
+        if (strcmp(policy->lists.items[i].list->name, name) == 0)
+            dnsbl = &policy->lists.items[i];
     if (dnsbl == NULL) {
         answer = protocol_error_answer(PROTOCOL_REFUSED,
                                        "no list \"%s\" is configured (and not off); "

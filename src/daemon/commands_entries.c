@@ -51,22 +51,6 @@ static json_t *entries_answer(const struct entry *entries, size_t count)
     return command_answer("entries", texts);
 }
 
-struct addition {
-    const char *reason, *source;
-    int64_t expires_s; /* 0: never */
-    bool force, allow, tempfail;
-};
-
-static int read_addition(const json_t *request, struct addition *out, json_t **answer)
-{
-    *out = (struct addition){0};
-    if (request_optional_text(request, "reason", &out->reason, answer) != 0 ||
-        request_optional_text(request, "source", &out->source, answer) != 0 ||
-        request_optional_span(request, "expires_s", &out->expires_s, answer) != 0)
-        return -1;
-    return request_optional_flag(request, "force", &out->force, answer);
-}
-
 /* The entries as they are kept, and what stood beside them. */
 static json_t *added_answer(const struct entry *entries,
                             const struct blocklist_beside *beside, size_t count)
@@ -86,12 +70,12 @@ static json_t *added_answer(const struct entry *entries,
     return answer;
 }
 
+/* Each entry becomes a row like the one given. */
 static json_t *add_rows(struct control_session *session,
                         const struct command_actor *actor,
-                        const struct addition *addition, const struct entry *entries,
-                        size_t count)
+                        const struct blocklist_row_in *row, bool force,
+                        const struct entry *entries, size_t count)
 {
-    struct blocklist *blocklist = command_daemon(session)->blocklist;
     struct blocklist_row_in *rows = calloc(count, sizeof *rows);
     struct blocklist_beside *beside = calloc(count, sizeof *beside);
     char error[BLOCKLIST_ERROR_SIZE];
@@ -101,21 +85,14 @@ static json_t *add_rows(struct control_session *session,
 
     if (rows == NULL || beside == NULL)
         goto out;
-    for (size_t i = 0; i < count; i++)
-        rows[i] = (struct blocklist_row_in){
-            .entry = &entries[i],
-            .allow = addition->allow,
-            .tempfail = addition->tempfail,
-            .source = addition->source,
-            .reason = addition->reason,
-            .expires = addition->expires_s == 0
-                           ? 0
-                           : blocklist_now(blocklist) + (time_t)addition->expires_s};
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = *row;
+        rows[i].entry = &entries[i];
+    }
     command_limits_of(&limits, session);
     limits.limits.is_in_use = command_is_in_use;
-    result =
-        blocklist_add(blocklist, rows, count, addition->force ? NULL : &limits.limits,
-                      &actor->actor, beside, error);
+    result = blocklist_add(command_daemon(session)->blocklist, rows, count,
+                           force ? NULL : &limits.limits, &actor->actor, beside, error);
     command_limits_end(&limits);
     answer = result == BLOCKLIST_OK ? added_answer(entries, beside, count)
                                     : command_error(result, error);
@@ -128,21 +105,27 @@ out:
 static json_t *add(struct control_session *session, const json_t *request, bool allow,
                    bool tempfail)
 {
-    struct addition addition;
+    struct blocklist_row_in row = {.allow = allow, .tempfail = tempfail};
+    int64_t expires_s = 0; /* never */
+    bool force = false;
     struct command_actor actor;
     struct entry *entries;
     size_t count;
     json_t *answer;
 
-    if (read_addition(request, &addition, &answer) != 0 ||
+    if (request_optional_text(request, "reason", &row.reason, &answer) != 0 ||
+        request_optional_text(request, "source", &row.source, &answer) != 0 ||
+        request_optional_span(request, "expires_s", &expires_s, &answer) != 0 ||
+        request_optional_flag(request, "force", &force, &answer) != 0 ||
         command_actor_of(&actor, session, request, &answer) != 0)
         return answer;
-    addition.allow = allow;
-    addition.tempfail = tempfail;
     entries = read_entries(entry_parse, request, &count, &answer);
     if (entries == NULL)
         return answer;
-    answer = add_rows(session, &actor, &addition, entries, count);
+    if (expires_s > 0)
+        row.expires =
+            blocklist_now(command_daemon(session)->blocklist) + (time_t)expires_s;
+    answer = add_rows(session, &actor, &row, force, entries, count);
     command_farm_reach(session, request, &answer);
     free(entries);
     return answer;
@@ -237,15 +220,15 @@ json_t *cmd_remove(struct control_session *session, const json_t *request)
         return answer;
     result = blocklist_remove(command_daemon(session)->blocklist, entries, count, source,
                               reason, dry_run, &actor.actor, &removed, error);
-    if (result == BLOCKLIST_OK)
+    if (result == BLOCKLIST_OK) {
         answer = entries_answer(entries, count);
-    else if (result == BLOCKLIST_NO_SUCH_ENTRY && count == 1 && source == NULL)
-        answer = no_such_entry(command_daemon(session)->blocklist, entries, error);
-    else
-        answer = command_error(result, error);
-    if (result == BLOCKLIST_OK)
         protocol_set(&answer, "removed", json_integer((json_int_t)removed));
-    if (result == BLOCKLIST_OK && !dry_run)
+    } else if (result == BLOCKLIST_NO_SUCH_ENTRY && count == 1 && source == NULL) {
+        answer = no_such_entry(command_daemon(session)->blocklist, entries, error);
+    } else {
+        answer = command_error(result, error);
+    }
+    if (!dry_run)
         command_farm_reach(session, request, &answer);
     free(entries);
     return answer;
@@ -253,51 +236,42 @@ json_t *cmd_remove(struct control_session *session, const json_t *request)
 
 /* --- list, show, log: a page at a time --- */
 
-/* Rows being gathered for an answer. */
-struct page {
-    json_t *rows;
-    bool failed; /* no memory */
-};
-
-static bool page_add(struct page *page, json_t *row)
-{
-    if (json_array_append_new(page->rows, row) == 0)
-        return true;
-    page->failed = true;
-    return false;
-}
-
 /* A time for an answer: seconds, or null for 0. */
 static json_t *time_value(time_t at)
 {
     return at == 0 ? json_null() : json_integer((json_int_t)at);
 }
 
-static json_t *row_value(const struct blocklist_row *row)
+/* A text that may be NULL, for an answer. */
+static json_t *text_value(const char *text)
 {
-    return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o}", "entry",
-                     protocol_text(row->entry), "kind", entry_kind_name(row->kind),
-                     "action", entry_action_name(row->allow, row->tempfail), "source",
-                     protocol_text(row->source), "reason",
-                     protocol_text(row->reason == NULL ? "" : row->reason), "who",
-                     protocol_text(row->who), "since", (json_int_t)row->since, "expires",
-                     time_value(row->expires), "hits", (json_int_t)row->hits, "last_hit",
-                     time_value(row->last_hit));
+    return protocol_text(text == NULL ? "" : text);
 }
 
+/* Returns false without memory. */
 static bool add_row(void *context, const struct blocklist_row *row)
 {
-    return page_add(context, row_value(row));
+    json_t **rows = context;
+
+    protocol_append(
+        rows, json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:I, s:o, s:I, s:o}", "entry",
+                        protocol_text(row->entry), "kind", entry_kind_name(row->kind),
+                        "action", entry_action_name(row->allow, row->tempfail), "source",
+                        protocol_text(row->source), "reason", text_value(row->reason),
+                        "who", protocol_text(row->who), "since", (json_int_t)row->since,
+                        "expires", time_value(row->expires), "hits",
+                        (json_int_t)row->hits, "last_hit", time_value(row->last_hit)));
+    return *rows != NULL;
 }
 
-/* The answer of a page (whose rows it takes). */
-static json_t *page_answer(struct page *page, const char *name,
-                           enum blocklist_result result, const char *error)
+/* The answer of a page, whose rows it takes; NULL: there was no memory for them. */
+static json_t *page_answer(json_t *rows, const char *name, enum blocklist_result result,
+                           const char *error)
 {
-    if (result == BLOCKLIST_OK && !page->failed)
-        return command_answer(name, page->rows);
-    json_decref(page->rows);
-    return page->failed ? NULL : command_error(result, error);
+    if (result == BLOCKLIST_OK || rows == NULL)
+        return command_answer(name, rows);
+    json_decref(rows);
+    return command_error(result, error);
 }
 
 /* "limit", at most a page. */
@@ -385,13 +359,6 @@ static int read_cursor(const json_t *request, struct blocklist_cursor *out,
     return -1;
 }
 
-static json_t *cursor_value(const struct blocklist_cursor *cursor)
-{
-    return json_pack("{s:I, s:I, s:s, s:s}", "number", (json_int_t)cursor->number, "id",
-                     (json_int_t)cursor->id, "entry", cursor->entry, "source",
-                     cursor->source);
-}
-
 /* {"command":"list","pattern","kinds":[…],"source","reason","since_s","expiring_s",
  *  "sort","limit","cursor"} -> {"ok":true,"rows":[…],"cursor":{…} unless done} */
 json_t *cmd_list(struct control_session *session, const json_t *request)
@@ -400,48 +367,23 @@ json_t *cmd_list(struct control_session *session, const json_t *request)
     struct blocklist_filter filter;
     struct blocklist_cursor cursor;
     enum blocklist_result result;
-    struct page page = {0};
-    json_t *answer;
+    json_t *answer, *rows;
     size_t limit;
 
     if (read_filter(session, request, &filter, &answer) != 0 ||
         read_limit(request, &limit, &answer) != 0 ||
         read_cursor(request, &cursor, &answer) != 0)
         return answer;
-    page.rows = json_array();
+    rows = json_array();
     result = blocklist_list(command_daemon(session)->blocklist, &filter, &cursor, limit,
-                            add_row, &page, error);
-    answer = page_answer(&page, "rows", result, error);
+                            add_row, &rows, error);
+    answer = page_answer(rows, "rows", result, error);
     if (result == BLOCKLIST_OK && !cursor.done)
-        protocol_set(&answer, "cursor", cursor_value(&cursor));
+        protocol_set(&answer, "cursor",
+                     json_pack("{s:I, s:I, s:s, s:s}", "number",
+                               (json_int_t)cursor.number, "id", (json_int_t)cursor.id,
+                               "entry", cursor.entry, "source", cursor.source));
     return answer;
-}
-
-/* The entry that decides where this one is not listed itself, or null. */
-static json_t *covering(struct blocklist *blocklist, const struct entry *entry)
-{
-    struct blocklist_match match;
-    enum blocklist_verdict verdict = blocklist_ask_entry(blocklist, entry, &match);
-
-    if (verdict == BLOCKLIST_NONE)
-        return json_null();
-    return json_pack(
-        "{s:o, s:s}", "entry", protocol_text(match.key), "action",
-        entry_action_name(verdict == BLOCKLIST_ALLOW, verdict == BLOCKLIST_TEMPFAIL));
-}
-
-/* Adds how often the whole farm has seen it match, where there is one. */
-static void add_farm_hits(struct daemon *daemon, json_t **answer, const char *entry)
-{
-    const json_t *row = json_array_get(json_object_get(*answer, "rows"), 0);
-    json_t *hits = NULL;
-
-    if (row != NULL)
-        hits = farm_hits_value(daemon, entry,
-                               json_integer_value(json_object_get(row, "hits")),
-                               json_integer_value(json_object_get(row, "last_hit")));
-    if (hits != NULL)
-        protocol_set(answer, "farm_hits", hits);
 }
 
 /* {"command":"show","entry":TEXT} -> {"ok":true,"entry":as kept,"kind":…,"rows":[…],
@@ -450,34 +392,44 @@ static void add_farm_hits(struct daemon *daemon, json_t **answer, const char *en
  *  entry may decide all the same, a domain above or a network around it. */
 json_t *cmd_show(struct control_session *session, const json_t *request)
 {
+    struct daemon *daemon = command_daemon(session);
+    enum blocklist_verdict verdict = BLOCKLIST_NONE;
     char error[BLOCKLIST_ERROR_SIZE];
     enum blocklist_result result;
-    struct page page = {0};
+    struct blocklist_match match;
     struct entry entry;
     const char *text;
-    json_t *answer;
+    const json_t *row;
+    json_t *answer, *rows, *farm_hits = NULL;
 
     if (request_text(request, "entry", &text, &answer) != 0)
         return answer;
     if (entry_parse_kept(text, &entry, error) != 0)
         return protocol_error_answer(PROTOCOL_USAGE, "%s: %s", text, error);
-    page.rows = json_array();
-    result =
-        blocklist_show(command_daemon(session)->blocklist, &entry, add_row, &page, error);
-    if (result == BLOCKLIST_NO_SUCH_ENTRY)
-        result = BLOCKLIST_OK;
-    answer = page_answer(&page, "rows", result, error);
-    if (result == BLOCKLIST_OK) {
-        protocol_set(&answer, "entry", json_string(entry.text));
-        protocol_set(&answer, "kind", json_string(entry_kind_name(entry.kind)));
-        protocol_set(&answer, "findings",
-                     command_findings(command_daemon(session), entry.text));
-        add_farm_hits(command_daemon(session), &answer, entry.text);
-        protocol_set(&answer, "covered_by",
-                     json_array_size(json_object_get(answer, "rows")) == 0
-                         ? covering(command_daemon(session)->blocklist, &entry)
-                         : json_null());
-    }
+    rows = json_array();
+    result = blocklist_show(daemon->blocklist, &entry, add_row, &rows, error);
+    if (result != BLOCKLIST_OK && result != BLOCKLIST_NO_SUCH_ENTRY)
+        return page_answer(rows, "rows", result, error);
+    row = json_array_get(rows, 0);
+    if (row != NULL)
+        farm_hits = farm_hits_value(daemon, entry.text,
+                                    json_integer_value(json_object_get(row, "hits")),
+                                    json_integer_value(json_object_get(row, "last_hit")));
+    else
+        verdict = blocklist_ask_entry(daemon->blocklist, &entry, &match);
+    answer = command_answer("rows", rows);
+    protocol_set(&answer, "entry", json_string(entry.text));
+    protocol_set(&answer, "kind", json_string(entry_kind_name(entry.kind)));
+    protocol_set(&answer, "findings", command_findings(daemon, entry.text));
+    if (farm_hits != NULL)
+        protocol_set(&answer, "farm_hits", farm_hits);
+    protocol_set(&answer, "covered_by",
+                 verdict == BLOCKLIST_NONE
+                     ? json_null()
+                     : json_pack("{s:o, s:s}", "entry", protocol_text(match.key),
+                                 "action",
+                                 entry_action_name(verdict == BLOCKLIST_ALLOW,
+                                                   verdict == BLOCKLIST_TEMPFAIL)));
     return answer;
 }
 
@@ -489,22 +441,20 @@ static json_t *kept_json(const char *text)
     return value == NULL ? json_null() : value;
 }
 
-static json_t *event_text(const char *text)
-{
-    return protocol_text(text == NULL ? "" : text);
-}
-
 static bool add_event(void *context, const struct blocklist_event *event)
 {
-    return page_add(
-        context,
+    json_t **rows = context;
+
+    protocol_append(
+        rows,
         json_pack("{s:I, s:o, s:I, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "at",
-                  (json_int_t)event->at, "who", event_text(event->login), "uid",
+                  (json_int_t)event->at, "who", text_value(event->login), "uid",
                   (json_int_t)event->uid, "change", event->action, "entry",
-                  event_text(event->entry), "action",
+                  text_value(event->entry), "action",
                   entry_action_name(event->allow, event->tempfail), "source",
-                  event_text(event->source), "reason", event_text(event->reason),
+                  text_value(event->source), "reason", text_value(event->reason),
                   "before", kept_json(event->before), "after", kept_json(event->after)));
+    return *rows != NULL;
 }
 
 /* {"command":"log","pattern","since_s","before_id","limit"}, newest first
@@ -516,8 +466,7 @@ json_t *cmd_log(struct control_session *session, const json_t *request)
     int64_t since_s = 0, before_id = 0;
     enum blocklist_result result;
     const char *pattern = NULL;
-    struct page page = {0};
-    json_t *answer;
+    json_t *answer, *rows;
     size_t limit;
 
     if (request_optional_text(request, "pattern", &pattern, &answer) != 0 ||
@@ -526,11 +475,11 @@ json_t *cmd_log(struct control_session *session, const json_t *request)
             0 ||
         read_limit(request, &limit, &answer) != 0)
         return answer;
-    page.rows = json_array();
+    rows = json_array();
     result = blocklist_log(blocklist, pattern,
                            since_s == 0 ? 0 : blocklist_now(blocklist) - (time_t)since_s,
-                           &before_id, limit, add_event, &page, error);
-    answer = page_answer(&page, "events", result, error);
+                           &before_id, limit, add_event, &rows, error);
+    answer = page_answer(rows, "events", result, error);
     if (result == BLOCKLIST_OK && before_id != -1)
         protocol_set(&answer, "before_id", json_integer((json_int_t)before_id));
     return answer;

@@ -44,29 +44,24 @@ void command_farm_reach(const struct control_session *session, const json_t *req
 
 /* --- farm --- */
 
-static const char *state_of(const struct farm_host *host)
+static bool is_away(const struct farm_host *host)
 {
-    if (host->seen_ms < 0 || host->seen_ms > AWAY_MS)
-        return "away";
-    if (host->twice)
-        return "twice";
-    return host->lag_ms > 0 ? "behind" : "equal";
-}
-
-static bool is_wrong(const struct farm_host *host)
-{
-    return host->seen_ms < 0 || host->seen_ms > AWAY_MS || host->lag_ms > BEHIND_MS ||
-           host->twice || host->refused > 0;
+    return host->seen_ms < 0 || host->seen_ms > AWAY_MS;
 }
 
 static json_t *host_value(const struct farm_host *host)
 {
     return json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:o, s:I, s:o, s:b}", "host",
-                     protocol_text(host->name), "state", state_of(host), "entries",
-                     (json_int_t)host->entries, "lag_ms", (json_int_t)host->lag_ms,
-                     "waiting", (json_int_t)host->waiting, "refused",
-                     (json_int_t)host->refused, "version", protocol_text(host->version),
-                     "since", (json_int_t)host->since, "seen_s",
+                     protocol_text(host->name), "state",
+                     is_away(host)      ? "away"
+                     : host->twice      ? "twice"
+                     : host->lag_ms > 0 ? "behind"
+                                        : "equal",
+                     "entries", (json_int_t)host->entries, "lag_ms",
+                     (json_int_t)host->lag_ms, "waiting", (json_int_t)host->waiting,
+                     "refused", (json_int_t)host->refused, "version",
+                     protocol_text(host->version), "since", (json_int_t)host->since,
+                     "seen_s",
                      host->seen_ms < 0 ? json_null()
                                        : json_integer((json_int_t)(host->seen_ms / 1000)),
                      "own", host->own);
@@ -160,8 +155,11 @@ json_t *cmd_farm(struct control_session *session, const json_t *request)
     wrong = !status.connected || status.refused > 0;
     hosts = json_array();
     for (unsigned i = 0; i < status.host_count; i++) {
-        wrong |= is_wrong(&status.hosts[i]);
-        protocol_append(&hosts, host_value(&status.hosts[i]));
+        const struct farm_host *host = &status.hosts[i];
+
+        wrong |=
+            is_away(host) || host->lag_ms > BEHIND_MS || host->twice || host->refused > 0;
+        protocol_append(&hosts, host_value(host));
     }
     answer = command_answer("farm", section_of(&status));
     farm_status_end(&status);
@@ -233,7 +231,7 @@ static void doctor_hosts(struct doctor *doctor, const struct farm_status *status
         if (host->twice)
             doctor_say(doctor, LEVEL_ERROR, "set node in the farm section of one of them",
                        "two hosts of the farm have the name %s", host->name);
-        else if (host->seen_ms < 0 || host->seen_ms > AWAY_MS)
+        else if (is_away(host))
             doctor_say(doctor, LEVEL_WARNING,
                        "look at it; \"rblctl farm forget\" where it is no more",
                        "%s is away from the farm", host->name);

@@ -46,15 +46,6 @@ char *rules_evidence(void *context, const char *entry, bool wait)
     return text;
 }
 
-struct config *command_config(const struct control_session *session)
-{
-    struct policy *policy = policy_slot_get(&command_daemon(session)->slot);
-    struct config *config = config_ref(policy->config);
-
-    policy_unref(policy);
-    return config;
-}
-
 /* Returns the findings, or NULL with the answer. */
 static struct findings *findings_of(const struct control_session *session,
                                     json_t **answer)
@@ -220,28 +211,6 @@ json_t *cmd_rules_resume(struct control_session *session, const json_t *request)
 
 /* --- proposals --- */
 
-static json_t *evidence_value(const char *text)
-{
-    json_t *value = json_loads(text, 0, NULL);
-
-    return value != NULL ? value : json_object();
-}
-
-static json_t *finding_value(const struct finding_row *row)
-{
-    return json_pack(
-        "{s:I, s:I, s:s, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:b, s:o, s:o, "
-        "s:I, s:o, s:o}",
-        "no", (json_int_t)row->no, "at", (json_int_t)row->at, "rule", row->rule, "entry",
-        protocol_text(row->entry), "state", finding_state_name(row->state), "action",
-        entry_action_name(false, !row->block), "for_s", (json_int_t)row->for_s, "expires",
-        (json_int_t)row->expires, "because", protocol_text(row->because), "held",
-        protocol_text(row->held), "by_rule", (int)row->by_rule, "who",
-        protocol_text(row->who), "reason", protocol_text(row->reason), "decided_at",
-        (json_int_t)row->decided_at, "evidence", evidence_value(row->evidence), "host",
-        protocol_text(row->node));
-}
-
 /* "host", of a host that is alone, is left out. */
 static void name_hosts(const struct daemon *daemon, json_t *rows)
 {
@@ -260,7 +229,22 @@ static void name_hosts(const struct daemon *daemon, json_t *rows)
 
 static void add_finding(void *context, const struct finding_row *row)
 {
-    protocol_append(context, finding_value(row));
+    json_t *evidence = json_loads(row->evidence, 0, NULL);
+
+    protocol_append(
+        context,
+        json_pack("{s:I, s:I, s:s, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:b, s:o, s:o, "
+                  "s:I, s:o, s:o}",
+                  "no", (json_int_t)row->no, "at", (json_int_t)row->at, "rule", row->rule,
+                  "entry", protocol_text(row->entry), "state",
+                  finding_state_name(row->state), "action",
+                  entry_action_name(false, !row->block), "for_s", (json_int_t)row->for_s,
+                  "expires", (json_int_t)row->expires, "because",
+                  protocol_text(row->because), "held", protocol_text(row->held),
+                  "by_rule", (int)row->by_rule, "who", protocol_text(row->who), "reason",
+                  protocol_text(row->reason), "decided_at", (json_int_t)row->decided_at,
+                  "evidence", evidence != NULL ? evidence : json_object(), "host",
+                  protocol_text(row->node)));
 }
 
 json_t *command_findings(struct daemon *daemon, const char *entry)

@@ -68,28 +68,20 @@ struct top {
     } * keys; /* the greatest first */
 };
 
-static double share_of(const struct config *config, enum rule_by by,
-                       const struct counter_reading *reading)
-{
-    double most = 0;
-
-    for (size_t i = 0; i < reading->count; i++) {
-        const char *rule;
-        int limit = limit_of(config, by, &reading->windows[i], &rule);
-        double share = limit > 0 ? (double)reading->values[i] / limit : 0;
-
-        most = share > most ? share : most;
-    }
-    return most;
-}
-
 static void take_key(void *context, const char *key,
                      const struct counter_reading *reading)
 {
     struct top *top = context;
-    double share = share_of(top->config, top->by, reading);
     size_t at = top->count;
+    double share = 0;
 
+    for (size_t i = 0; i < reading->count; i++) {
+        const char *rule;
+        int limit = limit_of(top->config, top->by, &reading->windows[i], &rule);
+        double its = limit > 0 ? (double)reading->values[i] / limit : 0;
+
+        share = its > share ? its : share;
+    }
     if (share <= 0 || (top->count == top->room && share <= top->keys[at - 1].share))
         return;
     if (top->count == top->room)

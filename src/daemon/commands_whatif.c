@@ -13,11 +13,13 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "control/protocol.h"
+#include "daemon/decisions.h"
 #include "journal/search.h"
 #include "policy/replay_change.h"
 
 #define SINCE_S   INT64_C(604800) /* 7 days, unless told otherwise */
 #define NICE      10              /* mail goes first */
+#define WALK_MS   300000
 #define EXAMPLES  3
 #define ROWS_MAX  500
 #define TEXT_SIZE (REPLAY_CHANGE_SIZE + 64)
@@ -47,7 +49,6 @@ struct whatif {
     struct daemon *daemon;
     struct config *config;
     int64_t since, until;      /* unix time; until: of the last one judged */
-    int64_t deadline_ms;       /* CLOCK_MONOTONIC */
     struct past *pasts, *past; /* past: of the last decision */
     int64_t past_number;
     struct replay_case c;
@@ -147,47 +148,29 @@ static void count(struct whatif *w, struct row *row, const struct record *record
     row->count += 1 + record->folded;
 }
 
-static void unknown_text(const struct replayed *r, char out[static TEXT_SIZE])
-{
-    const char *list = r->list != NULL ? r->list->name : "a list";
-
-    switch (r->unknown) {
-    case UNKNOWN_NOTHING:
-    case UNKNOWN_RECORD:
-        text_sentence(out, TEXT_SIZE, "the record does not say why it was so");
-        return;
-    case UNKNOWN_NOT_QUERIED:
-        text_sentence(out, TEXT_SIZE, "%s was not queried then", list);
-        return;
-    case UNKNOWN_NO_ANSWER:
-        text_sentence(out, TEXT_SIZE, "%s had not answered then", list);
-        return;
-    case UNKNOWN_OTHER_QUERY:
-        text_sentence(out, TEXT_SIZE, "%s was queried under another zone then", list);
-        return;
-    case UNKNOWN_BLOCKLIST:
-        text_sentence(out, TEXT_SIZE, "the blocklist was not queried like this then");
-        return;
-    case UNKNOWN_NOT_JUDGED:
-        text_sentence(out, TEXT_SIZE, "not judged then: its recipients were exempt");
-        return;
-    case UNKNOWN_LATER_FACTS:
-        text_sentence(out, TEXT_SIZE, "refused before sender or recipient were known");
-        return;
-    case UNKNOWN_LOCAL_PART:
-        text_sentence(out, TEXT_SIZE, "local parts are not kept");
-        return;
-    }
-    abort();
-}
-
 static void count_unknown(struct whatif *w, const struct record *record,
                           const struct replayed *r)
 {
+    static const struct {
+        bool of_list;
+        const char *text;
+    } reasons[] = {
+        [UNKNOWN_NOTHING] = {false, "the record does not say why it was so"},
+        [UNKNOWN_RECORD] = {false, "the record does not say why it was so"},
+        [UNKNOWN_NOT_QUERIED] = {true, " was not queried then"},
+        [UNKNOWN_NO_ANSWER] = {true, " had not answered then"},
+        [UNKNOWN_OTHER_QUERY] = {true, " was queried under another zone then"},
+        [UNKNOWN_BLOCKLIST] = {false, "the blocklist was not queried like this then"},
+        [UNKNOWN_NOT_JUDGED] = {false, "not judged then: its recipients were exempt"},
+        [UNKNOWN_LATER_FACTS] = {false, "refused before sender or recipient were known"},
+        [UNKNOWN_LOCAL_PART] = {false, "local parts are not kept"},
+    };
+    const char *list = r->list != NULL ? r->list->name : "a list";
     char text[TEXT_SIZE];
 
     w->unknown += 1 + record->folded;
-    unknown_text(r, text);
+    text_sentence(text, TEXT_SIZE, "%s%s", reasons[r->unknown].of_list ? list : "",
+                  reasons[r->unknown].text);
     count(w, row_of(w, false, r->mildest, r->severest, text), record);
 }
 
@@ -253,11 +236,6 @@ static bool take(void *context, const struct journal_found *found)
     struct whatif *w = context;
     struct past *past;
 
-    if (w->records % 256 == 0 &&
-        (atomic_load(&w->daemon->stopping) || clock_ms() >= w->deadline_ms))
-        w->stopped = true;
-    if (w->stopped)
-        return false;
     if (record->at_ms / 1000 < w->since)
         return true;
     past = past_of(w, found);
@@ -294,12 +272,8 @@ static json_t *row_json(const struct row *row)
     json_t *ids = json_array();
     uint64_t first = row->records > EXAMPLES ? row->records - EXAMPLES : 0;
 
-    for (uint64_t i = row->records; i > first; i--) {
-        char text[JOURNAL_ID_SIZE];
-
-        journal_id_text(row->ids[(i - 1) % EXAMPLES], text);
-        protocol_append(&ids, json_string(text));
-    }
+    for (uint64_t i = row->records; i > first; i--)
+        protocol_append(&ids, decision_id(row->ids[(i - 1) % EXAMPLES]));
     return json_pack("{s:s, s:s, s:o, s:I, s:o}", row->known ? "from" : "mildest",
                      verdict_name(row->from), row->known ? "to" : "severest",
                      verdict_name(row->to), "because", protocol_text(row->text), "count",
@@ -336,29 +310,45 @@ static json_t *report(struct whatif *w)
  * others later. */
 struct walk {
     struct daemon *daemon;
-    int64_t since;
+    int64_t since, deadline_ms; /* CLOCK_MONOTONIC */
+    uint64_t seen;
     bool (*each)(void *context, const struct journal_found *found);
     void *context;
+    bool *stopped;
     int result;
     char error[DAY_ERROR_SIZE];
 };
+
+static bool each_in_time(void *context, const struct journal_found *found)
+{
+    struct walk *walk = context;
+
+    if (walk->seen++ % 256 == 0 &&
+        (atomic_load(&walk->daemon->stopping) || clock_ms() >= walk->deadline_ms))
+        *walk->stopped = true;
+    return !*walk->stopped && walk->each(walk->context, found);
+}
 
 static void *run(void *context)
 {
     struct walk *walk = context;
 
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
-    walk->result = journal_walk(walk->daemon->journal, walk->since, walk->each,
-                                walk->context, walk->error);
+    walk->result =
+        journal_walk(walk->daemon->journal, walk->since, each_in_time, walk, walk->error);
     return NULL;
 }
 
 json_t *command_walk(struct daemon *daemon, int64_t since,
                      bool (*each)(void *context, const struct journal_found *found),
-                     void *context)
+                     void *context, bool *stopped)
 {
-    struct walk walk = {
-        .daemon = daemon, .since = since, .each = each, .context = context};
+    struct walk walk = {.daemon = daemon,
+                        .since = since,
+                        .deadline_ms = clock_ms() + WALK_MS,
+                        .each = each,
+                        .context = context,
+                        .stopped = stopped};
     pthread_t thread;
 
     if (pthread_create(&thread, NULL, run, &walk) != 0)
@@ -366,20 +356,6 @@ json_t *command_walk(struct daemon *daemon, int64_t since,
     pthread_join(thread, NULL);
     return walk.result != 0 ? protocol_error_answer(PROTOCOL_FAILED, "%s", walk.error)
                             : NULL;
-}
-
-static json_t *replay(struct whatif *w)
-{
-    json_t *error;
-
-    w->deadline_ms = clock_ms() + COMMAND_WALK_MS;
-    error = command_walk(w->daemon, w->since, take, w);
-    return error != NULL ? error : command_answer("whatif", report(w));
-}
-
-static void append_message(void *context, const char *text)
-{
-    protocol_append(context, protocol_text(text));
 }
 
 int command_conf_of(const json_t *request, struct config **config, int64_t *since,
@@ -395,7 +371,7 @@ int command_conf_of(const json_t *request, struct config **config, int64_t *sinc
         return -1;
     *since = (int64_t)time(NULL) - since_s;
     messages = json_array();
-    *config = config_of_text("the file", text, append_message, &messages);
+    *config = config_of_text("the file", text, command_report, &messages);
     if (*config != NULL) {
         json_decref(messages);
         return 0;
@@ -417,8 +393,11 @@ json_t *cmd_whatif(struct control_session *session, const json_t *request)
     if (atomic_exchange(&daemon->replaying, true))
         return protocol_error_answer(PROTOCOL_BUSY,
                                      "another whatif is running: try again later");
-    if (command_conf_of(request, &w.config, &w.since, &answer) == 0)
-        answer = replay(&w);
+    if (command_conf_of(request, &w.config, &w.since, &answer) == 0) {
+        answer = command_walk(daemon, w.since, take, &w, &w.stopped);
+        if (answer == NULL)
+            answer = command_answer("whatif", report(&w));
+    }
     for (struct past *past = w.pasts, *next; past != NULL; past = next) {
         next = past->next;
         past_free(past);

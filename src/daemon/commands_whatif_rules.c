@@ -8,10 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "control/protocol.h"
-#include "daemon/decision_json.h"
+#include "daemon/decisions.h"
 #include "journal/search.h"
 #include "policy/replay_rules.h"
 
@@ -23,10 +22,8 @@ struct whatif {
     struct config *config;
     bool show_local;
     int64_t since, until; /* unix time; until: of the last one played */
-    int64_t deadline_ms;  /* CLOCK_MONOTONIC */
     int64_t *gaps;        /* ends of times in which decisions were not kept, in order */
     size_t gap_count, gaps_passed;
-    uint64_t records;
     bool local_parts; /* the journal keeps them */
     int accepted_s;   /* so long it keeps accepted mail */
     bool stopped;     /* before the end: time, memory, or the daemon's stop */
@@ -61,17 +58,11 @@ static bool take(void *context, const struct journal_found *found)
     int64_t at_s = (int64_t)journal_id_time(found->record->id);
     struct whatif *w = context;
 
-    if (w->records % 256 == 0 &&
-        (atomic_load(&w->daemon->stopping) || clock_ms() >= w->deadline_ms))
-        w->stopped = true;
-    if (w->stopped)
-        return false;
     if (at_s < w->since)
         return true;
     for (; w->gaps_passed < w->gap_count && w->gaps[w->gaps_passed] <= at_s;
          w->gaps_passed++)
         replay_rules_gap(&w->replay, w->gaps[w->gaps_passed]);
-    w->records++;
     w->until = at_s;
     w->stopped = replay_rules_take(&w->replay, found->record) != 0;
     return !w->stopped;
@@ -163,12 +154,8 @@ static json_t *finding_json(const struct whatif *w, const struct replay_finding 
     char entry[DECISION_SHOWN_SIZE];
     json_t *ids = json_array();
 
-    for (size_t i = 0; i < f->id_count; i++) {
-        char text[JOURNAL_ID_SIZE];
-
-        journal_id_text(f->ids[i], text);
-        protocol_append(&ids, json_string(text));
-    }
+    for (size_t i = 0; i < f->id_count; i++)
+        protocol_append(&ids, decision_id(f->ids[i]));
     return json_pack("{s:s, s:o, s:I, s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:o}", "rule",
                      w->config->rules[f->rule].name, "entry",
                      protocol_text(decision_entry(f->entry, w->show_local, entry)), "at",
@@ -179,20 +166,15 @@ static json_t *finding_json(const struct whatif *w, const struct replay_finding 
                      (json_int_t)f->recipients, "ids", ids);
 }
 
-/* An allow entry is named only to whom logins and local parts are shown. */
-static void hide_entries(struct whatif *w)
-{
-    for (size_t i = 0; i < w->replay.count && !w->show_local; i++)
-        if (strncmp(w->replay.findings[i].why, "it is allowed", 13) == 0)
-            text_copy("it is allowed by an entry", w->replay.findings[i].why,
-                      GUARD_WHY_SIZE);
-}
-
 static json_t *report(struct whatif *w)
 {
     json_t *rules = json_array(), *findings = json_array();
 
-    hide_entries(w);
+    /* an allow entry is named only to whom logins and local parts are shown */
+    for (size_t i = 0; i < w->replay.count && !w->show_local; i++)
+        if (strncmp(w->replay.findings[i].why, "it is allowed", 13) == 0)
+            text_copy("it is allowed by an entry", w->replay.findings[i].why,
+                      GUARD_WHY_SIZE);
     for (size_t i = 0; i < w->config->rule_count; i++)
         if (w->config->rules[i].mode != RULE_OFF)
             protocol_append(&rules, rule_json(w, i));
@@ -225,16 +207,6 @@ static json_t *check(const struct whatif *w)
     return protocol_error_answer(PROTOCOL_REFUSED, "the file has no rules");
 }
 
-static void look_at_journal(struct whatif *w)
-{
-    struct policy *policy = policy_slot_get(&w->daemon->slot);
-    const struct config *config = policy->config;
-
-    w->local_parts = config->journal.local_parts;
-    w->accepted_s = config->journal.refused_s > 0 ? config->journal.accepted_s : 0;
-    policy_unref(policy);
-}
-
 static json_t *replay(struct whatif *w)
 {
     struct usage usage = rules_usage(w->daemon->rules, w->config);
@@ -249,12 +221,11 @@ static json_t *replay(struct whatif *w)
                    .exempt_count = w->config->exempt.network_count},
         .blocklist = w->daemon->blocklist,
     };
-    w->deadline_ms = clock_ms() + COMMAND_WALK_MS;
     if (replay_rules_begin(&w->replay) != 0)
         return NULL;
     journal_flush(w->daemon->journal, FLUSH_MS);
     journal_each_gap(w->daemon->journal, w->since, add_gap, w);
-    answer = command_walk(w->daemon, w->since, take, w);
+    answer = command_walk(w->daemon, w->since, take, w, &w->stopped);
     if (replay_rules_end(&w->replay) != 0)
         w->stopped = true;
     return answer != NULL ? answer : command_answer("whatif", report(w));
@@ -273,12 +244,16 @@ json_t *cmd_whatif_rules(struct control_session *session, const json_t *request)
     struct daemon *daemon = command_daemon(session);
     struct whatif w = {.daemon = daemon,
                        .show_local = command_shows_local_parts(session)};
+    struct config *now;
     json_t *answer = NULL;
 
     if (atomic_exchange(&daemon->replaying, true))
         return protocol_error_answer(PROTOCOL_BUSY,
                                      "another whatif is running: try again later");
-    look_at_journal(&w);
+    now = command_config(session);
+    w.local_parts = now->journal.local_parts;
+    w.accepted_s = now->journal.refused_s > 0 ? now->journal.accepted_s : 0;
+    config_unref(now);
     if (command_conf_of(request, &w.config, &w.since, &answer) == 0)
         answer = check(&w);
     if (answer == NULL && w.config != NULL)

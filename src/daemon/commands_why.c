@@ -1,151 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* why: what the journal keeps of decisions. */
+/* why: what the journal keeps of decisions; false: one is marked as a wrong refusal, and
+ * who was refused is let in. */
 
 #include "daemon/commands.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
 #include "control/protocol.h"
-#include "daemon/decision_json.h"
+#include "daemon/decisions.h"
 #include "journal/search.h"
 #include "policy/verdict.h"
 
 #define LIMIT_DEFAULT 20
 #define LIMIT_MAX     1000
-#define NETWORKS_MAX  256 /* of /24 or /48, in one network that is asked for */
 
-/* --- what is looked for --- */
-
-enum wanted_kind {
-    WANTED_ADDRESS,
-    WANTED_DOMAIN,
-    WANTED_CLIENT, /* an address or a network */
-    WANTED_LOGIN,
-    WANTED_QUEUE_ID
-};
-
-/* By the form of the word that was given. */
-struct wanted {
-    enum wanted_kind kind;
-    char value[TOKEN_ADDRESS_SIZE]; /* but for WANTED_CLIENT */
-    struct network network;
-    char entry[ENTRY_TEXT_SIZE]; /* as an entry of the blocklist; "" it cannot be one */
-};
-
-static void set_entry(struct wanted *wanted, const char *text)
-{
-    struct entry entry;
-    char error[ENTRY_ERROR_SIZE];
-
-    if (entry_parse_kept(text, &entry, error) == 0)
-        (void)text_copy(entry.text, wanted->entry, sizeof wanted->entry); /* it fits */
-}
-
-static bool is_queue_id(const char *text)
-{
-    return text[strspn(
-               text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")] ==
-           '\0';
-}
-
-/* Returns 0, or -1 with a sentence in error. */
-static int read_wanted(const char *text, struct wanted *out, char *error, size_t size)
-{
-    char domain[DOMAIN_SIZE];
-
-    *out = (struct wanted){.kind = WANTED_QUEUE_ID};
-    set_entry(out, text);
-    if (strncasecmp(text, "user:", 5) == 0) {
-        out->kind = WANTED_LOGIN;
-        token_address(text + 5, out->value, NULL);
-    } else if (network_parse(text, &out->network) == 0) {
-        out->kind = WANTED_CLIENT;
-        if (out->network.prefix < (out->network.base.family == 4 ? 16 : 40)) {
-            text_sentence(error, size,
-                          "%s: expected a network of /16 (IPv6: /40) at most", text);
-            return -1;
-        }
-    } else if (strchr(text, '@') != NULL && text[0] != '@') {
-        out->kind = WANTED_ADDRESS;
-        token_address(text, out->value, NULL);
-    } else if (domain_canonical(text[0] == '@' ? text + 1 : text, domain) == 0 &&
-               strchr(domain, '.') != NULL) {
-        out->kind = WANTED_DOMAIN;
-        (void)text_copy(domain, out->value, sizeof out->value); /* it fits */
-    } else if (!is_queue_id(text) || !text_copy(text, out->value, sizeof out->value)) {
-        out->value[0] = '\0';
-    }
-    if (out->kind == WANTED_CLIENT || out->value[0] != '\0')
-        return 0;
-    text_sentence(error, size,
-                  "%s: expected an id, an address, a domain, an IP address, a network, "
-                  "user:LOGIN or a queue id",
-                  text);
-    return -1;
-}
-
-/* The values of day_find, and their texts. */
-struct values {
-    struct day_value value[NETWORKS_MAX + 2];
-    size_t count;
-    char networks[NETWORKS_MAX][NETWORK_TEXT_SIZE];
-};
-
-static void add_value(struct values *values, enum token token, const char *value)
-{
-    values->value[values->count++] = (struct day_value){.token = token, .value = value};
-}
-
-/* Each /24 (/48) that the network has, or the one that it is in. */
-static void add_networks(struct values *values, const struct network *network)
-{
-    unsigned width = network->base.family == 4 ? 24 : 48;
-    unsigned bits = network->prefix < width ? width - network->prefix : 0;
-    struct network one;
-
-    for (unsigned i = 0; i < 1u << bits; i++) {
-        struct ipaddr base = network->base;
-
-        base.octets[width / 8 - 1] |= (uint8_t)i;
-        network_of(&base, width, &one);
-        network_text(&one, values->networks[i]);
-        add_value(values, TOKEN_NETWORK, values->networks[i]);
-    }
-}
-
-static void fill_values(struct values *values, const struct wanted *wanted)
-{
-    values->count = 0;
-    switch (wanted->kind) {
-    case WANTED_ADDRESS:
-    case WANTED_LOGIN:
-        add_value(values, TOKEN_ADDRESS, wanted->value);
-        break;
-    case WANTED_DOMAIN:
-        add_value(values, TOKEN_DOMAIN, wanted->value);
-        break;
-    case WANTED_CLIENT:
-        if (wanted->network.prefix == ipaddr_bits(&wanted->network.base)) {
-            network_text(&wanted->network, values->networks[0]);
-            add_value(values, TOKEN_CLIENT, values->networks[0]);
-        } else {
-            add_networks(values, &wanted->network);
-        }
-        break;
-    case WANTED_QUEUE_ID:
-        add_value(values, TOKEN_QUEUE_ID, wanted->value);
-        break;
-    }
-    if (wanted->entry[0] != '\0')
-        add_value(values, TOKEN_ENTRY, wanted->entry);
-}
-
-/* --- whether a record is one of them --- */
+/* --- why --- */
 
 struct filter {
     struct wanted wanted;
@@ -153,58 +25,6 @@ struct filter {
     int verdict;                 /* -1 any */
     const char *list;            /* that listed it; NULL any */
 };
-
-/* Whether a text of a record is that address, or one of "@domain". */
-static bool is_address(const char *text, const char *address, const uint8_t *key)
-{
-    char canonical[TOKEN_ADDRESS_SIZE], hash[TOKEN_HASH_SIZE];
-    const char *domain;
-
-    if (text[0] == '\0')
-        return false;
-    token_address(text, canonical, &domain);
-    if (address[0] == '@')
-        return strcmp(domain, address + 1) == 0;
-    if (text[0] != '~' || strcmp(canonical, address) == 0)
-        return strcmp(canonical, address) == 0;
-    token_hash(key, address, hash);
-    return strncmp(text, hash, strlen(hash)) == 0;
-}
-
-static bool has_recipient(const struct record *r, const char *address, const uint8_t *key)
-{
-    for (size_t i = 0; i < r->recipient_count; i++)
-        if (is_address(r->recipients[i].text, address, key))
-            return true;
-    return false;
-}
-
-static bool is_wanted(const struct wanted *wanted, const struct record *r,
-                      const uint8_t *key)
-{
-    char domain[TOKEN_ADDRESS_SIZE + 1], masked[TOKEN_MASKED_SIZE];
-
-    token_mask_entry(key, wanted->entry, masked);
-    if (wanted->entry[0] != '\0' &&
-        (strcmp(r->entry, wanted->entry) == 0 || strcmp(r->entry, masked) == 0))
-        return true;
-    switch (wanted->kind) {
-    case WANTED_ADDRESS:
-        return is_address(r->sender, wanted->value, key) ||
-               is_address(r->login, wanted->value, key) ||
-               has_recipient(r, wanted->value, key);
-    case WANTED_DOMAIN:
-        text_sentence(domain, sizeof domain, "@%s", wanted->value);
-        return is_address(r->sender, domain, key) || has_recipient(r, domain, key);
-    case WANTED_CLIENT:
-        return r->has_client && network_contains(&wanted->network, &r->client);
-    case WANTED_LOGIN:
-        return is_address(r->login, wanted->value, key);
-    case WANTED_QUEUE_ID:
-        return strcmp(r->queue_id, wanted->value) == 0;
-    }
-    abort();
-}
 
 static bool is_on_list(const struct record *r, const char *lists, const char *list)
 {
@@ -230,9 +50,9 @@ static bool wants(void *context, const struct record *record, const char *lists,
 {
     const struct filter *filter = &((struct why *)context)->filter;
 
-    return is_wanted(&filter->wanted, record, key) &&
+    return wanted_finds(&filter->wanted, record, key) &&
            (filter->verdict < 0 || record->verdict == filter->verdict) &&
-           (filter->to[0] == '\0' || has_recipient(record, filter->to, key)) &&
+           (filter->to[0] == '\0' || record_has_recipient(record, filter->to, key)) &&
            (filter->list == NULL || is_on_list(record, lists, filter->list));
 }
 
@@ -243,36 +63,23 @@ static void found(void *context, const struct journal_found *one)
     protocol_append(&why->decisions, decision_json(one, why->show_local));
 }
 
-/* --- the command --- */
-
-static int read_verdict(const json_t *request, int *verdict, json_t **answer)
-{
-    const char *name = NULL;
-
-    if (request_optional_text(request, "verdict", &name, answer) != 0)
-        return -1;
-    *verdict = -1;
-    if (name == NULL)
-        return 0;
-    for (int v = VERDICT_ACCEPT; v <= VERDICT_REJECT; v++)
-        if (strcmp(name, verdict_name((enum verdict)v)) == 0)
-            *verdict = v;
-    if (*verdict >= 0)
-        return 0;
-    *answer = protocol_error_answer(PROTOCOL_USAGE,
-                                    "%s: expected accept, tag, tempfail or reject", name);
-    return -1;
-}
-
 static int read_filter(const json_t *request, struct filter *out, json_t **answer)
 {
-    const char *to = NULL;
+    const char *to = NULL, *verdict = NULL;
 
-    *out = (struct filter){0};
+    *out = (struct filter){.verdict = -1};
     if (request_optional_text(request, "to", &to, answer) != 0 ||
         request_optional_text(request, "list", &out->list, answer) != 0 ||
-        read_verdict(request, &out->verdict, answer) != 0)
+        request_optional_text(request, "verdict", &verdict, answer) != 0)
         return -1;
+    for (int v = VERDICT_ACCEPT; verdict != NULL && v <= VERDICT_REJECT; v++)
+        if (strcmp(verdict, verdict_name((enum verdict)v)) == 0)
+            out->verdict = v;
+    if (verdict != NULL && out->verdict < 0) {
+        *answer = protocol_error_answer(
+            PROTOCOL_USAGE, "%s: expected accept, tag, tempfail or reject", verdict);
+        return -1;
+    }
     if (to == NULL)
         return 0;
     if (strchr(to, '@') == NULL)
@@ -286,27 +93,11 @@ static int read_filter(const json_t *request, struct filter *out, json_t **answe
 
 bool command_shows_local_parts(const struct control_session *session)
 {
-    struct policy *policy = policy_slot_get(&command_daemon(session)->slot);
-    bool all = policy->config->control.local_parts == LOCAL_PARTS_ALL;
+    struct config *config = command_config(session);
+    bool all = config->control.local_parts == LOCAL_PARTS_ALL;
 
-    policy_unref(policy);
+    config_unref(config);
     return all || session->peer.right == RIGHT_WRITE;
-}
-
-/* The ids that this one may be a misreading of, as texts. */
-static json_t *near_ids(struct journal *journal, journal_id id)
-{
-    journal_id ids[JOURNAL_MISREADS];
-    size_t count = journal_find_near(journal, id, ids);
-    json_t *texts = json_array();
-
-    for (size_t i = 0; i < count; i++) {
-        char text[JOURNAL_ID_SIZE];
-
-        journal_id_text(ids[i], text);
-        protocol_append(&texts, json_string(text));
-    }
-    return texts;
 }
 
 static void add_gap(void *context, int64_t began_ms, int64_t ended_ms, uint64_t dropped)
@@ -326,17 +117,24 @@ static json_t *gaps_since(struct journal *journal, int64_t since)
     return gaps;
 }
 
-static json_t *why_id(struct daemon *daemon, struct why *why, journal_id id)
+static json_t *why_id(const struct control_session *session, struct why *why,
+                      journal_id id)
 {
+    struct daemon *daemon = command_daemon(session);
+    struct config *config = command_config(session);
     json_t *near = NULL, *hosts, *answer;
-    unsigned node = journal_id_node(id);
+    unsigned node = journal_id_node(id), own = (unsigned)config->journal.node;
+    journal_id ids[JOURNAL_MISREADS];
     char words[512];
-    struct policy *policy = policy_slot_get(&daemon->slot);
-    unsigned own = (unsigned)policy->config->journal.node;
 
-    policy_unref(policy);
-    if (!journal_find_id(daemon->journal, id, found, why))
-        near = near_ids(daemon->journal, id);
+    config_unref(config);
+    if (!journal_find_id(daemon->journal, id, found, why)) {
+        size_t count = journal_find_near(daemon->journal, id, ids);
+
+        near = json_array(); /* what this one may be a misreading of */
+        for (size_t i = 0; i < count; i++)
+            protocol_append(&near, decision_id(ids[i]));
+    }
     answer = json_pack("{s:b, s:o, s:o}", "ok", 1, "decisions", why->decisions, "gaps",
                        gaps_since(daemon->journal, (int64_t)journal_id_time(id)));
     if (near != NULL)
@@ -353,7 +151,7 @@ static json_t *why_id(struct daemon *daemon, struct why *why, journal_id id)
 static json_t *why_search(struct daemon *daemon, struct why *why, int64_t since_s,
                           int64_t limit)
 {
-    struct values *values = calloc(1, sizeof *values);
+    struct wanted_values *values = calloc(1, sizeof *values);
     int64_t since = since_s > 0 ? (int64_t)time(NULL) - since_s : 0;
     struct journal_query query = {.since = since,
                                   .limit = (unsigned)limit,
@@ -364,7 +162,7 @@ static json_t *why_search(struct daemon *daemon, struct why *why, int64_t since_
 
     if (values == NULL)
         return NULL;
-    fill_values(values, &why->filter.wanted);
+    wanted_values(values, &why->filter.wanted);
     query.values = values->value;
     query.count = values->count;
     (void)journal_find(daemon->journal, &query, &more);
@@ -373,7 +171,8 @@ static json_t *why_search(struct daemon *daemon, struct why *why, int64_t since_
                      more, "gaps", gaps_since(daemon->journal, since));
 }
 
-bool command_journal_is_on(struct journal *journal, json_t **answer)
+/* Whether decisions are kept; if not, with the answer. */
+static bool journal_is_on(struct journal *journal, json_t **answer)
 {
     if (journal_keeps(journal, true))
         return true;
@@ -389,7 +188,7 @@ static bool has_decisions(const json_t *answer)
 
 /* {"command":"why","what":ID or what it is to be found by,"to","since_s","verdict","list",
  *  "limit"}
- * -> {"ok":true,"decisions":[as decision_json.h has them, the newest first],"more":bool,
+ * -> {"ok":true,"decisions":[as decisions.h has them, the newest first],"more":bool,
  *     "gaps":[{"began_ms","ended_ms" (0: it goes on),"dropped"}, …]}; of an id that is not
  * there also "near":[ids that it may be misread for], "node" where it is another's, and
  * "hosts": the names of the farm's other hosts that it may be of. */
@@ -407,14 +206,14 @@ json_t *cmd_why(struct control_session *session, const json_t *request)
         request_optional_span(request, "since_s", &since_s, &answer) != 0 ||
         request_optional_number(request, "limit", LIMIT_MAX, &limit, &answer) != 0 ||
         read_filter(request, &why.filter, &answer) != 0 ||
-        !command_journal_is_on(daemon->journal, &answer))
+        !journal_is_on(daemon->journal, &answer))
         return answer;
     if (journal_id_parse(text, &id) == 0) {
         why.decisions = json_array();
-        answer = why_id(daemon, &why, id);
+        answer = why_id(session, &why, id);
         /* some queue ids of MTAs read as ids of ours */
         if (has_decisions(answer) ||
-            read_wanted(text, &why.filter.wanted, error, sizeof error) != 0 ||
+            wanted_read(text, &why.filter.wanted, error, sizeof error) != 0 ||
             why.filter.wanted.kind != WANTED_QUEUE_ID || strchr(text, '-') != NULL)
             return answer;
         why.decisions = json_array();
@@ -426,7 +225,7 @@ json_t *cmd_why(struct control_session *session, const json_t *request)
         json_decref(answer);
         return by_queue_id;
     }
-    if (read_wanted(text, &why.filter.wanted, error, sizeof error) != 0)
+    if (wanted_read(text, &why.filter.wanted, error, sizeof error) != 0)
         return protocol_error_answer(PROTOCOL_USAGE, "%s", error);
     why.decisions = json_array();
     return why_search(daemon, &why, since_s, limit);
@@ -439,8 +238,134 @@ json_t *command_decisions(struct daemon *daemon, const char *what, int64_t since
     char error[512];
 
     if (!journal_keeps(daemon->journal, true) ||
-        read_wanted(what, &why.filter.wanted, error, sizeof error) != 0)
+        wanted_read(what, &why.filter.wanted, error, sizeof error) != 0)
         return NULL;
     why.decisions = json_array();
     return why_search(daemon, &why, since_s, limit);
+}
+
+/* --- false --- */
+
+/* What a decision that is to be marked says of itself. */
+struct marked {
+    bool refused;
+    char alone[DECISION_LIST_SIZE];
+    char entry[ENTRY_TEXT_SIZE]; /* what lets the client, or the login, in; "" nothing */
+};
+
+static void take_marked(void *context, const struct journal_found *one)
+{
+    struct marked *marked = context;
+    const struct record *r = one->record;
+
+    marked->refused = r->verdict >= VERDICT_TEMPFAIL;
+    /* a list that alone refused it: it is enough, the others are not */
+    for (size_t i = 0; i < r->answer_count && marked->alone[0] == '\0'; i++)
+        if (r->verdict == VERDICT_REJECT && r->answers[i].weight >= r->reject &&
+            r->score - r->answers[i].weight < r->reject)
+            (void)decision_list_name(one->lists, r->answers[i].list, marked->alone);
+    if (r->login[0] != '\0')
+        text_sentence(marked->entry, sizeof marked->entry, "user:%s", r->login);
+    else if (r->has_client)
+        ipaddr_text(&r->client, marked->entry);
+}
+
+/* Marks one, or takes its mark back. Returns 0, or -1 with the answer. */
+static int mark(struct daemon *daemon, const char *text, const char *login,
+                const char *reason, struct marked *marked, json_t **answer)
+{
+    char error[DAY_ERROR_SIZE], hosts[512];
+    journal_id id;
+
+    *marked = (struct marked){0};
+    if (journal_id_parse(text, &id) != 0) {
+        *answer = protocol_error_answer(PROTOCOL_USAGE,
+                                        "%s: expected the id of a decision", text);
+        return -1;
+    }
+    if (!journal_find_id(daemon->journal, id, take_marked, marked)) {
+        json_decref(farm_hosts_of(daemon, journal_id_node(id), hosts, sizeof hosts));
+        *answer = hosts[0] == '\0'
+                      ? protocol_error_answer(PROTOCOL_NO_ENTRY,
+                                              "%s: there is no such decision", text)
+                      : protocol_error_answer(PROTOCOL_NO_ENTRY,
+                                              "%s: this id is of %s: mark it there", text,
+                                              hosts);
+        return -1;
+    }
+    if (!marked->refused) {
+        *answer = protocol_error_answer(PROTOCOL_REFUSED, "%s: it was not refused", text);
+        return -1;
+    }
+    if (journal_mark(daemon->journal, id, login, reason, marked->alone, error) == 0)
+        return 0;
+    *answer = protocol_error_answer(PROTOCOL_FAILED, "%s: %s", text, error);
+    return -1;
+}
+
+/* Lets in who was refused wrongly, for a time. Returns 0, or -1 with the answer. */
+static int let_in(struct control_session *session, const struct command_actor *actor,
+                  const char *text, int64_t allow_s, json_t **answer)
+{
+    struct blocklist *blocklist = command_daemon(session)->blocklist;
+    struct blocklist_row_in row = {
+        .allow = true, .source = "false", .reason = "wrong refusal"};
+    char error[ENTRY_ERROR_SIZE], why[BLOCKLIST_ERROR_SIZE];
+    struct entry entry;
+    enum blocklist_result result;
+
+    if (text[0] == '\0' || entry_parse_kept(text, &entry, error) != 0) {
+        *answer = protocol_error_answer(PROTOCOL_REFUSED,
+                                        "marked; but there is nobody to let in: it has "
+                                        "neither a client's address nor a login");
+        return -1;
+    }
+    row.entry = &entry;
+    row.expires = blocklist_now(blocklist) + (time_t)allow_s;
+    result = blocklist_add(blocklist, &row, 1, NULL, &actor->actor, NULL, why);
+    if (result == BLOCKLIST_OK)
+        return 0;
+    *answer = command_error(result, why);
+    return -1;
+}
+
+/* {"command":"false","ids":[…],"reason","allow_s","undo","sudo"}
+ * -> {"ok":true,"marked":number,"entries":[what lets them in]}: the decisions were wrong
+ * refusals; their records stay beyond their time. */
+json_t *cmd_false(struct control_session *session, const json_t *request)
+{
+    struct daemon *daemon = command_daemon(session);
+    const char *reason = "";
+    const json_t *ids, *id;
+    struct command_actor actor;
+    int64_t allow_s = 0;
+    bool undo = false;
+    json_t *answer, *entries;
+    size_t i;
+
+    if (request_texts(request, "ids", PROTOCOL_ENTRIES_MAX, &ids, &answer) != 0 ||
+        request_optional_text(request, "reason", &reason, &answer) != 0 ||
+        request_optional_span(request, "allow_s", &allow_s, &answer) != 0 ||
+        request_optional_flag(request, "undo", &undo, &answer) != 0 ||
+        command_actor_of(&actor, session, request, &answer) != 0 ||
+        !journal_is_on(daemon->journal, &answer))
+        return answer;
+    entries = json_array();
+    json_array_foreach (ids, i, id) {
+        struct marked marked;
+
+        if (mark(daemon, json_string_value(id), actor.login, undo ? NULL : reason,
+                 &marked, &answer) != 0 ||
+            (allow_s > 0 && !undo &&
+             let_in(session, &actor, marked.entry, allow_s, &answer) != 0)) {
+            json_decref(entries);
+            return answer;
+        }
+        if (allow_s > 0 && !undo)
+            protocol_append(&entries, protocol_text(marked.entry));
+    }
+    if (daemon->farm != NULL)
+        farm_alone_changed(daemon->farm);
+    return json_pack("{s:b, s:I, s:o}", "ok", 1, "marked",
+                     (json_int_t)json_array_size(ids), "entries", entries);
 }

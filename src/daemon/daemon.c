@@ -27,17 +27,9 @@ static struct resolver_settings resolver_settings_of(const struct config *config
     };
 }
 
-static enum blocklist_on_damage on_damage_of(const struct config *config)
+static bool has_farm(const struct config *config)
 {
-    switch (config->blocklist.on_damage) {
-    case ON_DAMAGE_STOP:
-        return BLOCKLIST_DAMAGE_STOP;
-    case ON_DAMAGE_RESTORE:
-        return BLOCKLIST_DAMAGE_RESTORE;
-    case ON_DAMAGE_EMPTY:
-        return BLOCKLIST_DAMAGE_EMPTY;
-    }
-    abort();
+    return config->farm.database != NULL && config->farm.database[0] != '\0';
 }
 
 /* What the blocklist looks a sender up without. */
@@ -49,12 +41,16 @@ static unsigned strip_of(const struct config *config)
 
 static int open_blocklist(struct daemon *daemon, const struct config *config)
 {
+    static const enum blocklist_on_damage actions[] = {
+        [ON_DAMAGE_STOP] = BLOCKLIST_DAMAGE_STOP,
+        [ON_DAMAGE_RESTORE] = BLOCKLIST_DAMAGE_RESTORE,
+        [ON_DAMAGE_EMPTY] = BLOCKLIST_DAMAGE_EMPTY};
     struct blocklist_options options = {
         .database = config->blocklist.database,
-        .on_damage = on_damage_of(config),
+        .on_damage = actions[config->blocklist.on_damage],
         .backups = config->blocklist.backups,
         .strip = strip_of(config),
-        .farm = daemon_has_farm(config),
+        .farm = has_farm(config),
         .keep_local = (const char *const *)config->farm.keep_local,
         .keep_local_count = config->farm.keep_local_count,
     };
@@ -107,36 +103,28 @@ static int open_control(struct daemon *daemon, const struct config *config,
     return daemon->control != NULL ? 0 : -1;
 }
 
-/* Where the blocklist is: the lists' states and what rules find are kept beside it. NULL:
- * no memory. */
-static char *state_folder(const struct config *config)
+/* The prober, and the rules, which need what it knows of who is in use. Both keep their
+ * state in the blocklist's folder. */
+static int new_health_and_rules(struct daemon *daemon, struct config *config)
 {
     const char *database = config->blocklist.database, *slash = strrchr(database, '/');
     int length = slash != NULL ? (int)(slash - database) + 1 : 0;
-    char *folder;
-
-    return asprintf(&folder, "%.*s", length, database) < 0 ? NULL : folder;
-}
-
-/* The prober, and the rules, which need what it knows of who is in use. */
-static int new_health_and_rules(struct daemon *daemon, struct config *config)
-{
-    char *folder = state_folder(config);
-    struct rules_options options = {.folder = folder,
-                                    .blocklist = daemon->blocklist,
+    struct rules_options options = {.blocklist = daemon->blocklist,
                                     .suffixes = daemon->suffixes,
                                     .config = config,
                                     .decisions = rules_evidence,
                                     .context = daemon,
                                     .is_in_use = command_is_in_use};
+    char *folder;
 
-    if (folder != NULL) {
+    if (asprintf(&folder, "%.*s", length, database) >= 0) {
+        options.folder = folder;
         daemon->prober = prober_new(folder);
         options.in_use_context =
             daemon->prober != NULL ? prober_witnesses(daemon->prober) : NULL;
         daemon->rules = daemon->prober != NULL ? rules_new(&options) : NULL;
+        free(folder);
     }
-    free(folder);
     return daemon->rules != NULL ? 0 : -1;
 }
 
@@ -162,12 +150,8 @@ static int start_parts(struct daemon *daemon, struct config *config)
         return -1;
     }
     policy = new_policy(daemon, config);
-    if (policy == NULL || policy_slot_init(&daemon->slot, policy) != 0) {
-        log_error("out of memory");
-        return -1;
-    }
-    daemon->slot.recent = recent_new();
-    if (daemon->slot.recent == NULL) {
+    if (policy == NULL || policy_slot_init(&daemon->slot, policy) != 0 ||
+        (daemon->slot.recent = recent_new()) == NULL) {
         log_error("out of memory");
         return -1;
     }
@@ -177,17 +161,6 @@ static int start_parts(struct daemon *daemon, struct config *config)
 static int open_milter(void *config)
 {
     return milter_open(config);
-}
-
-/* rblctl's first: whoever can reach the milter's can reach that one, too. */
-static int listen_on_sockets(struct daemon *daemon, const struct config *config,
-                             const struct user *user)
-{
-    if (control_listen(daemon->control) != 0) {
-        log_error("control: cannot listen: %s", strerror(errno));
-        return -1;
-    }
-    return user_run_as_root(user, open_milter, (void *)config);
 }
 
 /* What hears strangers: not before root is given up permanently. */
@@ -209,6 +182,77 @@ static int start_asking(struct daemon *daemon)
     return 0;
 }
 
+/* --- the farm, and what it carries between the rules of the hosts --- */
+
+static json_t *report_counts(void *context)
+{
+    return rules_report_counts(((struct daemon *)context)->rules);
+}
+
+static void hear_counts(void *context, const char *own_node, unsigned hosts,
+                        const struct farm_count *rows, size_t count)
+{
+    struct other_count *heard = calloc(count + 1, sizeof *heard);
+
+    for (size_t i = 0; heard != NULL && i < count; i++)
+        heard[i] =
+            (struct other_count){rows[i].node, rows[i].kind, rows[i].key, rows[i].body};
+    if (heard != NULL)
+        rules_hear_counts(((struct daemon *)context)->rules, own_node, hosts, heard,
+                          count);
+    free(heard);
+}
+
+static json_t *report_findings(void *context, size_t limit)
+{
+    return rules_report_findings(((struct daemon *)context)->rules, limit);
+}
+
+static void reported_findings(void *context, const json_t *rows)
+{
+    rules_reported_findings(((struct daemon *)context)->rules, rows);
+}
+
+static void hear_finding(void *context, const char *own_node, const json_t *row)
+{
+    rules_hear_finding(((struct daemon *)context)->rules, own_node, row);
+}
+
+static int forget_reported(void *context)
+{
+    return rules_forget_reported(((struct daemon *)context)->rules);
+}
+
+static int start_farm(struct daemon *daemon, const struct config *config)
+{
+    struct farm_options options = {
+        .blocklist = daemon->blocklist,
+        .database = config->farm.database,
+        .node = config->farm.node,
+        .keep_local = (const char *const *)config->farm.keep_local,
+        .keep_local_count = config->farm.keep_local_count,
+        .number = config->journal.node,
+        .alone = command_alone,
+        .report_counts = report_counts,
+        .hear_counts = hear_counts,
+        .report_findings = report_findings,
+        .reported_findings = reported_findings,
+        .hear_finding = hear_finding,
+        .forget_reported = forget_reported,
+        .context = daemon,
+    };
+    char error[FARM_ERROR_SIZE];
+
+    if (!has_farm(config))
+        return 0;
+    daemon->farm = farm_new(&options, error);
+    if (daemon->farm == NULL)
+        log_error("farm: %s", error);
+    return daemon->farm != NULL ? 0 : -1;
+}
+
+/* --- start, stop, reload --- */
+
 int daemon_start(struct daemon *daemon, struct config *config)
 {
     struct user user;
@@ -221,11 +265,16 @@ int daemon_start(struct daemon *daemon, struct config *config)
         milter_prepare(config, &daemon->slot) != 0 || user_enter(&user) != 0)
         return -1;
     rc = start_parts(daemon, config);
+    /* rblctl's first: whoever can reach the milter's can reach that one, too */
+    if (rc == 0 && control_listen(daemon->control) != 0) {
+        log_error("control: cannot listen: %s", strerror(errno));
+        rc = -1;
+    }
     if (rc == 0)
-        rc = listen_on_sockets(daemon, config, &user);
+        rc = user_run_as_root(&user, open_milter, config);
     if (user_become(&user) != 0 || rc != 0)
         return -1;
-    if (daemon_start_farm(daemon, config) != 0)
+    if (start_farm(daemon, config) != 0)
         return -1;
     return start_asking(daemon);
 }
@@ -286,33 +335,28 @@ static bool farm_differs(const struct config *old, const struct config *new)
 static void report_unchangeable(const struct config *old, const struct config *new,
                                 config_report *report, void *context)
 {
-    static const char restart[] = "changed, but takes effect only with a restart";
+    const struct {
+        const char *name;
+        bool differs;
+    } settings[] = {
+        {"milter: socket", texts_differ(old->milter.socket, new->milter.socket)},
+        {"control: socket", texts_differ(old->control.socket, new->control.socket)},
+        {"blocklist: database",
+         texts_differ(old->blocklist.database, new->blocklist.database)},
+        {"journal: directory",
+         texts_differ(old->journal.directory, new->journal.directory)},
+        {"farm", farm_differs(old, new)},
+        {"user", texts_differ(old->user, new->user)},
+    };
     char text[256];
 
-    if (strcmp(old->milter.socket, new->milter.socket) != 0) {
-        snprintf(text, sizeof text, "milter: socket: %s", restart);
-        report(context, text);
-    }
-    if (strcmp(old->control.socket, new->control.socket) != 0) {
-        snprintf(text, sizeof text, "control: socket: %s", restart);
-        report(context, text);
-    }
-    if (strcmp(old->blocklist.database, new->blocklist.database) != 0) {
-        snprintf(text, sizeof text, "blocklist: database: %s", restart);
-        report(context, text);
-    }
-    if (strcmp(old->journal.directory, new->journal.directory) != 0) {
-        snprintf(text, sizeof text, "journal: directory: %s", restart);
-        report(context, text);
-    }
-    if (farm_differs(old, new)) {
-        snprintf(text, sizeof text, "farm: %s", restart);
-        report(context, text);
-    }
-    if (strcmp(old->user, new->user) != 0) {
-        snprintf(text, sizeof text, "user: %s", restart);
-        report(context, text);
-    }
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (settings[i].differs) {
+            snprintf(text, sizeof text,
+                     "%s: changed, but takes effect only with a restart",
+                     settings[i].name);
+            report(context, text);
+        }
 }
 
 /* Puts a checked configuration in force. */

@@ -8,7 +8,7 @@
 #include "blocklist/blocklist.h"
 #include "config/config.h"
 #include "control/control.h"
-#include "daemon/dns_budget.h"
+#include "daemon/user_queries.h"
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
 #include "farm/farm.h"
@@ -41,11 +41,6 @@ struct daemon {
  * borrowed. Returns 0, or -1 with the reason logged; daemon_free is to be called
  * then. */
 int daemon_start(struct daemon *daemon, struct config *config);
-
-/* start_farm.c: whether the configuration has a farm; and its thread begins to connect, for
- * which nothing waits. Returns 0, or -1 with the reason logged. */
-bool daemon_has_farm(const struct config *config);
-int daemon_start_farm(struct daemon *daemon, const struct config *config);
 
 /* Stops rblctl's socket, the lists' tests and the blocklist: what was acknowledged is on
  * disk. Frees nothing, and leaves the resolver alone, as callbacks may still be under

@@ -110,50 +110,15 @@ static void look_at_mta(struct doctor *doctor)
                    (unsigned long long)stats.turned_away);
 }
 
-static void look_at_descriptors(struct doctor *doctor)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FEW_FILES)
-        doctor_say(doctor, LEVEL_WARNING,
-                   "set LimitNOFILE=65536 in the unit, or ulimit -n before the start",
-                   "the daemon may have %llu descriptors only, which is %llu sessions",
-                   (unsigned long long)limit.rlim_cur,
-                   (unsigned long long)limit.rlim_cur / 2);
-}
-
-static void look_at_reply(struct doctor *doctor)
-{
-    const struct reply_template *url = doctor->policy->config->reply.url;
-
-    if (url != NULL && strstr(reply_template_source(url), DEFAULT_DOMAIN) != NULL)
-        doctor_say(doctor, LEVEL_WARNING,
-                   "set reply { url = \"https://…\" } to a page that says how to reach "
-                   "you",
-                   "refusals send people to %s", reply_template_source(url));
-}
-
-static void look_at_backups(struct doctor *doctor, const struct blocklist_status *status)
-{
-    time_t now = time(NULL);
-    bool none = status->last_backup == 0 && now - doctor->daemon->started_at > DAY_S;
-
-    if (doctor->policy->config->blocklist.backups > 0 &&
-        (none || (status->last_backup > 0 && now - status->last_backup > BACKUP_MAX_S)))
-        doctor_say(doctor, LEVEL_WARNING,
-                   "look for lines with \"blocklist: backup\" in the log: a full disk, a "
-                   "folder that cannot be written",
-                   "the last backup of the blocklist is %ld days old",
-                   none ? (long)(now - doctor->daemon->started_at) / DAY_S
-                        : (long)(now - status->last_backup) / DAY_S);
-}
-
 static void look_at_blocklist(struct doctor *doctor)
 {
     size_t before = doctor_wrong(doctor);
+    time_t now = time(NULL), started_at = doctor->daemon->started_at;
     struct blocklist_status status;
+    bool none; /* no backup, though there was time for it */
 
     blocklist_status(doctor->daemon->blocklist, &status);
+    none = status.last_backup == 0 && now - started_at > DAY_S;
     if (status.error[0] != '\0')
         doctor_say(doctor, LEVEL_ERROR,
                    "make room, or give the files back to the daemon's user; a damaged "
@@ -164,7 +129,13 @@ static void look_at_blocklist(struct doctor *doctor)
                    "look at the time (date, chronyc tracking); when it is right, rblctl "
                    "reload makes it believed",
                    "blocklist: %s", status.clock);
-    look_at_backups(doctor, &status);
+    if (doctor->policy->config->blocklist.backups > 0 &&
+        (none || (status.last_backup > 0 && now - status.last_backup > BACKUP_MAX_S)))
+        doctor_say(doctor, LEVEL_WARNING,
+                   "look for lines with \"blocklist: backup\" in the log: a full disk, a "
+                   "folder that cannot be written",
+                   "the last backup of the blocklist is %ld days old",
+                   (long)(now - (none ? started_at : status.last_backup)) / DAY_S);
     if (doctor_wrong(doctor) == before)
         doctor_say(doctor, LEVEL_OK, "",
                    "the blocklist can be changed, its clock is right");
@@ -245,10 +216,22 @@ static void look_at_rules(struct doctor *doctor)
 
 void doctor_state(struct doctor *doctor)
 {
+    const struct reply_template *url = doctor->policy->config->reply.url;
+    struct rlimit limit;
+
     look_at_rules(doctor);
     look_at_mta(doctor);
-    look_at_descriptors(doctor);
-    look_at_reply(doctor);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FEW_FILES)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "set LimitNOFILE=65536 in the unit, or ulimit -n before the start",
+                   "the daemon may have %llu descriptors only, which is %llu sessions",
+                   (unsigned long long)limit.rlim_cur,
+                   (unsigned long long)limit.rlim_cur / 2);
+    if (url != NULL && strstr(reply_template_source(url), DEFAULT_DOMAIN) != NULL)
+        doctor_say(doctor, LEVEL_WARNING,
+                   "set reply { url = \"https://…\" } to a page that says how to reach "
+                   "you",
+                   "refusals send people to %s", reply_template_source(url));
     look_at_blocklist(doctor);
     look_at_journal(doctor);
 }
@@ -267,18 +250,6 @@ static bool look_at(struct doctor *doctor, const char *path, struct stat *st)
     return false;
 }
 
-static void look_at_conf(struct doctor *doctor)
-{
-    const char *path = doctor->daemon->path;
-    struct stat st;
-
-    if (!look_at(doctor, path, &st))
-        return;
-    if ((st.st_mode & S_IWOTH) != 0)
-        doctor_say(doctor, LEVEL_ERROR, "chmod o-w, and read it through",
-                   "%s can be written by everybody", path);
-}
-
 /* A list's key must not be read by everybody, wherever it stands. */
 static void look_at_key(struct doctor *doctor, const struct list *list)
 {
@@ -292,16 +263,6 @@ static void look_at_key(struct doctor *doctor, const struct list *list)
                    "chown root:rblmilter and chmod 640 the file; a key in the conf file "
                    "is better put into a file of its own (key-file)",
                    "%s: everybody can read the key of list %s", path, list->name);
-}
-
-static void look_at_control(struct doctor *doctor)
-{
-    const char *path = doctor->policy->config->control.socket;
-    struct stat st;
-
-    if (look_at(doctor, path, &st) && (st.st_mode & OTHERS_MAY_DO_ANYTHING) != 0)
-        doctor_say(doctor, LEVEL_WARNING, "chmod 660, and find out who changed it",
-                   "%s: users outside of the daemon's group can connect", path);
 }
 
 static void look_at_database(struct doctor *doctor)
@@ -327,49 +288,49 @@ static void look_at_database(struct doctor *doctor)
                    "%s: the daemon cannot write there: %s", folder, strerror(errno));
 }
 
-/* Whether others than the daemon's own user and group may pass the folder and connect. */
-static void look_at_unix_socket(struct doctor *doctor, const char *path)
+/* Whether the MTA can connect: also as others than the daemon's own user and group. */
+static void look_at_milter(struct doctor *doctor)
 {
     const struct config *config = doctor->policy->config;
+    const char *path = endpoint_path(config->milter.socket);
+    struct endpoint endpoint;
     char folder[PATH_MAX];
     struct stat st, above;
 
-    if (!look_at(doctor, path, &st))
-        return;
-    if ((st.st_mode & S_IWOTH) == 0 && config->milter.socket_group[0] == '\0')
-        doctor_say(doctor, LEVEL_WARNING,
-                   "set milter { socket-group = \"postfix\" socket-mode = \"0660\" }",
-                   "%s: only the daemon's own user and group can connect", path);
-    if (text_copy(path, folder, sizeof folder) && stat(dirname(folder), &above) == 0 &&
-        (above.st_mode & S_IXOTH) == 0 &&
-        !(above.st_gid == st.st_gid && (above.st_mode & S_IXGRP) != 0))
-        doctor_say(doctor, LEVEL_WARNING, "chmod o+x the folder, or give it that group",
-                   "%s: the MTA may not pass this folder to the milter socket", folder);
-}
-
-static void look_at_milter(struct doctor *doctor)
-{
-    const char *socket = doctor->policy->config->milter.socket;
-    const char *path = endpoint_path(socket);
-    struct endpoint endpoint;
-
-    if (path != NULL)
-        look_at_unix_socket(doctor, path);
-    if (endpoint_parse(socket, &endpoint) != 0 || !endpoint_knock(&endpoint))
+    if (path != NULL && look_at(doctor, path, &st)) {
+        if ((st.st_mode & S_IWOTH) == 0 && config->milter.socket_group[0] == '\0')
+            doctor_say(doctor, LEVEL_WARNING,
+                       "set milter { socket-group = \"postfix\" socket-mode = \"0660\" }",
+                       "%s: only the daemon's own user and group can connect", path);
+        if (text_copy(path, folder, sizeof folder) &&
+            stat(dirname(folder), &above) == 0 && (above.st_mode & S_IXOTH) == 0 &&
+            !(above.st_gid == st.st_gid && (above.st_mode & S_IXGRP) != 0))
+            doctor_say(
+                doctor, LEVEL_WARNING, "chmod o+x the folder, or give it that group",
+                "%s: the MTA may not pass this folder to the milter socket", folder);
+    }
+    if (endpoint_parse(config->milter.socket, &endpoint) != 0 ||
+        !endpoint_knock(&endpoint))
         doctor_say(doctor, LEVEL_ERROR,
                    "restart the daemon (a reload does not move the socket)",
-                   "nobody can connect to %s", socket);
+                   "nobody can connect to %s", config->milter.socket);
 }
 
 void doctor_files(struct doctor *doctor)
 {
     const struct config *config = doctor->policy->config;
+    const char *conf = doctor->daemon->path, *control = config->control.socket;
     size_t before = doctor_wrong(doctor);
+    struct stat st;
 
-    look_at_conf(doctor);
+    if (look_at(doctor, conf, &st) && (st.st_mode & S_IWOTH) != 0)
+        doctor_say(doctor, LEVEL_ERROR, "chmod o-w, and read it through",
+                   "%s can be written by everybody", conf);
     for (size_t i = 0; i < config->list_count; i++)
         look_at_key(doctor, &config->lists[i]);
-    look_at_control(doctor);
+    if (look_at(doctor, control, &st) && (st.st_mode & OTHERS_MAY_DO_ANYTHING) != 0)
+        doctor_say(doctor, LEVEL_WARNING, "chmod 660, and find out who changed it",
+                   "%s: users outside of the daemon's group can connect", control);
     look_at_database(doctor);
     look_at_milter(doctor);
     if (doctor_wrong(doctor) == before)

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "daemon/asking.h"
 #include "daemon/doctor_parts.h"
+#include "daemon/user_queries.h"
 #include "dns/resolver.h"
 #include "dns/upstream.h"
 #include "known/well_known.h"
@@ -19,65 +19,44 @@
 #define MESSAGES_TELLING 50
 #define TWO_LOOKS_MS     1000 /* what lies between a first look and a second */
 
-static void say_health(struct doctor *doctor, const struct dnsbl *dnsbl,
-                       enum health health, const char *why)
-{
-    const char *name = dnsbl->list->name;
-    bool has_key = dnsbl->list->key != NULL;
-
-    switch (health) {
-    case HEALTH_HEALTHY:
-        break;
-    case HEALTH_UNCHECKED:
-        doctor_say(doctor, LEVEL_WARNING, "try again in a moment",
-                   "list %s: its first test is under way", name);
-        break;
-    case HEALTH_SLOW:
-        doctor_say(doctor, LEVEL_WARNING,
-                   "use a resolver or a mirror that is nearer, or do without the list",
-                   "list %s is slow: %s", name, why);
-        break;
-    case HEALTH_EMPTY:
-        doctor_say(doctor, LEVEL_ERROR,
-                   has_key
-                       ? "compare the key with the one in your account there; some "
-                         "lists answer a wrong key with \"not listed\""
-                       : "look whether the zone is right and the list still runs "
-                         "(docs/lists.md); if it has no test point, set test-listed "
-                         "= \"\"; where the list's server says NXDOMAIN to names with "
-                         "entries below them (rbldnsd), switch the resolver's QNAME "
-                         "minimisation off (unbound: qname-minimisation: no)",
-                   has_key ? "list %s: its key is not accepted, it seems: %s"
-                           : "list %s is empty: %s",
-                   name, why);
-        break;
-    case HEALTH_LYING:
-        doctor_say(doctor, LEVEL_ERROR,
-                   "look whether the list still runs (docs/lists.md) and whether the "
-                   "resolver invents answers; take a dead one out",
-                   "list %s lists what it must not: %s", name, why);
-        break;
-    case HEALTH_BLOCKED:
-        doctor_say(doctor, LEVEL_ERROR,
-                   has_key
-                       ? "look into your account there: the key, the subscription, "
-                         "the number of queries"
-                       : "lists refuse public and forwarding resolvers, and who queries "
-                         "too much: run a resolver of your own, or get a key",
-                   "list %s %s", name, why);
-        break;
-    case HEALTH_DOWN:
-        doctor_say(doctor, LEVEL_ERROR,
-                   "if all lists are, the resolver is; else look whether the list still "
-                   "runs (docs/lists.md)",
-                   "list %s does not answer: %s", name, why);
-        break;
-    case HEALTH_SUSPENDED:
-        doctor_say(doctor, LEVEL_WARNING, "rblctl dnsbl resume NAME takes it back",
-                   "list %s is %s", name, why);
-        break;
-    }
-}
+/* What is said of a list by its health: behind its name, before the reason; what else of
+ * one that has a key. */
+static const struct {
+    enum level level;
+    const char *what, *advice, *what_with_key, *advice_with_key;
+} said[] = {
+    [HEALTH_UNCHECKED] = {LEVEL_WARNING, ": its first test is under way",
+                          "try again in a moment", NULL, NULL},
+    [HEALTH_SLOW] = {LEVEL_WARNING, " is slow: ",
+                     "use a resolver or a mirror that is nearer, or do without the list",
+                     NULL, NULL},
+    [HEALTH_EMPTY] = {LEVEL_ERROR, " is empty: ",
+                      "look whether the zone is right and the list still runs "
+                      "(docs/lists.md); if it has no test point, set test-listed "
+                      "= \"\"; where the list's server says NXDOMAIN to names with "
+                      "entries below them (rbldnsd), switch the resolver's QNAME "
+                      "minimisation off (unbound: qname-minimisation: no)",
+                      ": its key is not accepted, it seems: ",
+                      "compare the key with the one in your account there; some "
+                      "lists answer a wrong key with \"not listed\""},
+    [HEALTH_LYING] = {LEVEL_ERROR, " lists what it must not: ",
+                      "look whether the list still runs (docs/lists.md) and whether the "
+                      "resolver invents answers; take a dead one out",
+                      NULL, NULL},
+    [HEALTH_BLOCKED] = {LEVEL_ERROR, " ",
+                        "lists refuse public and forwarding resolvers, and who queries "
+                        "too much: run a resolver of your own, or get a key",
+                        " ",
+                        "look into your account there: the key, the subscription, "
+                        "the number of queries"},
+    [HEALTH_DOWN] =
+        {LEVEL_ERROR, " does not answer: ",
+         "if all lists are, the resolver is; else look whether the list still "
+         "runs (docs/lists.md)",
+         NULL, NULL},
+    [HEALTH_SUSPENDED] = {LEVEL_WARNING, " is ", "rblctl dnsbl resume NAME takes it back",
+                          NULL, NULL},
+};
 
 /* Waits where a list's first test is still under way. Returns whether it is well. */
 static bool look_at_health(struct doctor *doctor, const struct dnsbl *dnsbl)
@@ -86,6 +65,7 @@ static bool look_at_health(struct doctor *doctor, const struct dnsbl *dnsbl)
     const struct list_half *half = &state->halves[0];
     char why[WHY_SIZE];
     enum health health;
+    bool with_key;
 
     prober_wait(doctor->daemon->prober, dnsbl->watched, false,
                 clock_ms() + TWO_LOOKS_MS +
@@ -97,8 +77,15 @@ static bool look_at_health(struct doctor *doctor, const struct dnsbl *dnsbl)
     health = atomic_load(&half->health);
     memcpy(why, half->why, sizeof why);
     pthread_mutex_unlock(&state->lock);
-    say_health(doctor, dnsbl, health, why);
-    return health == HEALTH_HEALTHY;
+    if (health == HEALTH_HEALTHY)
+        return true;
+    with_key = dnsbl->list->key != NULL && said[health].what_with_key != NULL;
+    doctor_say(doctor, said[health].level,
+               with_key ? said[health].advice_with_key : said[health].advice,
+               "list %s%s%s", dnsbl->list->name,
+               with_key ? said[health].what_with_key : said[health].what,
+               health != HEALTH_UNCHECKED ? why : "");
+    return false;
 }
 
 static void look_for_ipv6(struct doctor *doctor)
@@ -275,11 +262,6 @@ static void look_at_answer(struct doctor *doctor, const struct asking *asking)
                address, asking->name);
 }
 
-static bool is_answered(const struct asking *asking)
-{
-    return asking->answer->status == DNS_FOUND || asking->answer->status == DNS_NONE;
-}
-
 /* Asks the resolver and each list's own for names that do not exist. */
 static void look_for_rewriting(struct doctor *doctor)
 {
@@ -306,7 +288,9 @@ static void look_for_rewriting(struct doctor *doctor)
     for (size_t i = 0; i < count; i++) {
         if (askings[i].answer != NULL)
             look_at_answer(doctor, &askings[i]);
-        answered |= i < end_count && is_answered(&askings[i]);
+        if (i < end_count)
+            answered |= askings[i].answer->status == DNS_FOUND ||
+                        askings[i].answer->status == DNS_NONE;
     }
     if (!answered)
         doctor_say(doctor, LEVEL_ERROR,
@@ -319,7 +303,11 @@ out:
     free(askings);
 }
 
-static void look_at_load(struct doctor *doctor)
+#define STRAYS_MANY 20 /* one or two may be an old answer to a port that is used again */
+
+/* Too many lookups; and others may send packets in the name of the servers, or the servers
+ * send rubbish. */
+static void look_at_counters(struct doctor *doctor)
 {
     struct resolver_stats stats;
 
@@ -332,16 +320,6 @@ static void look_at_load(struct doctor *doctor)
                    "start: resolver.max-queries = %d",
                    (unsigned long long)stats.not_asked,
                    doctor->policy->config->resolver.max_queries);
-}
-
-#define STRAYS_MANY 20 /* one or two may be an old answer to a port that is used again */
-
-/* Others may send packets in the name of the servers, or the servers send rubbish. */
-static void look_at_strays(struct doctor *doctor)
-{
-    struct resolver_stats stats;
-
-    resolver_stats(doctor->daemon->resolver, &stats);
     if (stats.strays[STRAY_WRONG_ID] >= STRAYS_MANY)
         doctor_say(doctor, LEVEL_WARNING,
                    "none of them was believed; query a resolver on this machine "
@@ -381,6 +359,5 @@ void doctor_resolver(struct doctor *doctor)
             "the resolver answers, and invents no names that do not exist; servers "
             "in use: %s",
             text);
-    look_at_load(doctor);
-    look_at_strays(doctor);
+    look_at_counters(doctor);
 }

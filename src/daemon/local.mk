@@ -1,11 +1,8 @@
 librblmilter_a_SOURCES += \
-	src/daemon/asking.c src/daemon/asking.h \
 	src/daemon/commands.c src/daemon/commands.h \
 	src/daemon/commands_check.c \
-	src/daemon/commands_daemon.c \
 	src/daemon/commands_dnsbl.c \
 	src/daemon/commands_entries.c \
-	src/daemon/commands_false.c \
 	src/daemon/commands_farm.c \
 	src/daemon/commands_import.c \
 	src/daemon/commands_rules.c \
@@ -14,10 +11,9 @@ librblmilter_a_SOURCES += \
 	src/daemon/commands_whatif_rules.c \
 	src/daemon/commands_why.c \
 	src/daemon/daemon.c src/daemon/daemon.h \
-	src/daemon/decision_json.c src/daemon/decision_json.h \
-	src/daemon/dns_budget.c src/daemon/dns_budget.h \
+	src/daemon/decisions.c src/daemon/decisions.h \
 	src/daemon/doctor.c src/daemon/doctor_parts.h \
 	src/daemon/doctor_lists.c \
 	src/daemon/process.c src/daemon/process.h \
-	src/daemon/start_farm.c \
-	src/daemon/trial.c src/daemon/trial.h
+	src/daemon/trial.c src/daemon/trial.h \
+	src/daemon/user_queries.c src/daemon/user_queries.h

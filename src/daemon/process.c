@@ -123,22 +123,11 @@ int64_t notify_watchdog_ms(void)
 
 #endif
 
-/* The parent's part: the child writes one byte when it is ready; the pipe closes without
- * one when it has failed. */
-static _Noreturn void wait_for_child(int fd)
-{
-    char byte;
-    ssize_t n;
-
-    do
-        n = read(fd, &byte, 1);
-    while (n < 0 && errno == EINTR);
-    _exit(n == 1 ? 0 : 1);
-}
-
 int detach(void)
 {
     int ends[2];
+    ssize_t n;
+    char byte;
     pid_t pid;
 
     if (pipe2(ends, O_CLOEXEC) != 0)
@@ -151,7 +140,12 @@ int detach(void)
     }
     if (pid > 0) {
         close(ends[1]);
-        wait_for_child(ends[0]);
+        /* The child writes one byte when it is ready; the pipe closes without one when it
+         * has failed. */
+        do
+            n = read(ends[0], &byte, 1);
+        while (n < 0 && errno == EINTR);
+        _exit(n == 1 ? 0 : 1);
     }
     close(ends[0]);
     if (setsid() < 0)

@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "control/protocol.h"
-#include "daemon/asking.h"
 #include "daemon/commands.h"
 #include "daemon/daemon.h"
+#include "daemon/user_queries.h"
 #include "dnsbl/look.h"
 #include "dnsbl/list_stats.h"
 #include "dnsbl/query_name.h"
@@ -87,21 +87,11 @@ static void note_code(struct trial *t, struct in_addr code)
     t->other_codes++;
 }
 
-/* A client that it lists, and that we did not refuse: some are shown. */
-static void note_example(struct trial *t, const struct recent_client *client)
-{
-    char text[IPADDR_TEXT_SIZE];
-
-    if (client->verdict >= VERDICT_TEMPFAIL || t->example_count >= TRIAL_EXAMPLES)
-        return;
-    ipaddr_text(&client->ip, text);
-    buffer_add(&t->examples, "%s%s", t->example_count++ > 0 ? ", " : "", text);
-}
-
 static void note_answer(struct trial *t, const struct recent_client *client,
                         const struct asking *asking)
 {
     struct dnsbl_result result = result_judge(&t->list, asking->answer);
+    char text[IPADDR_TEXT_SIZE];
 
     t->asked++;
     t->asked6 += client->ip.family == 6;
@@ -111,7 +101,11 @@ static void note_answer(struct trial *t, const struct recent_client *client,
         t->listed_by[client->verdict]++;
         for (unsigned i = 0; i < asking->answer->address_count; i++)
             note_code(t, asking->answer->addresses[i]);
-        note_example(t, client);
+        /* some of those that we did not refuse are shown */
+        if (client->verdict < VERDICT_TEMPFAIL && t->example_count < TRIAL_EXAMPLES) {
+            ipaddr_text(&client->ip, text);
+            buffer_add(&t->examples, "%s%s", t->example_count++ > 0 ? ", " : "", text);
+        }
         break;
     case RESULT_NOT_LISTED:
         break;
@@ -141,22 +135,9 @@ static void ask_round(struct trial *t, const struct recent_client *clients, size
     asking_clear(askings, count);
 }
 
-/* Why to stop before the end; NULL: go on. */
-static const char *why_stop(const struct trial *t)
-{
-    size_t bound = (size_t)t->policy->config->resolver.max_queries;
-
-    if (clock_ms() - t->began_ms >= LONGEST_MS)
-        return "time is up";
-    if (atomic_load(&t->daemon->stopping))
-        return "the daemon stops";
-    if (resolver_load(t->daemon->resolver) > bound / 2)
-        return "mail needs the resolver";
-    return NULL;
-}
-
 static void ask_clients(struct trial *t)
 {
+    size_t most_load = (size_t)t->policy->config->resolver.max_queries / 2;
     struct recent_client *clients = NULL;
 
     t->clients = recent_since(t->daemon->slot.recent, t->began_ms - HOUR_MS, &clients);
@@ -168,7 +149,12 @@ static void ask_clients(struct trial *t)
         at += count;
         if (at == t->clients)
             break;
-        t->stopped = why_stop(t);
+        if (clock_ms() - t->began_ms >= LONGEST_MS)
+            t->stopped = "time is up";
+        else if (atomic_load(&t->daemon->stopping))
+            t->stopped = "the daemon stops";
+        else if (resolver_load(t->daemon->resolver) > most_load)
+            t->stopped = "mail needs the resolver";
         struct timespec pause = clock_timespec(next_ms);
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &pause, NULL);
     }
@@ -294,25 +280,6 @@ static json_t *codes_of(const struct trial *t)
     return codes;
 }
 
-static json_t *clients_of(const struct trial *t)
-{
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "last hour",
-                     (json_int_t)t->clients, "asked", (json_int_t)t->asked,
-                     "of them IPv6", (json_int_t)t->asked6, "listed",
-                     (json_int_t)t->listed, "errors", (json_int_t)t->errors, "unanswered",
-                     (json_int_t)t->unanswered);
-}
-
-/* Of those that it lists: what was done with their last message without it. */
-static json_t *listed_of(const struct trial *t)
-{
-    return json_pack("{s:I, s:I, s:I, s:I}", "accepted",
-                     (json_int_t)t->listed_by[VERDICT_ACCEPT], "tagged",
-                     (json_int_t)t->listed_by[VERDICT_TAG], "deferred",
-                     (json_int_t)t->listed_by[VERDICT_TEMPFAIL], "refused",
-                     (json_int_t)t->listed_by[VERDICT_REJECT]);
-}
-
 /* A new reference, or NULL without memory. */
 static json_t *trial_report(const struct trial *t)
 {
@@ -323,14 +290,22 @@ static json_t *trial_report(const struct trial *t)
         judge_answers(t, &judgement);
     if (t->stopped != NULL)
         buffer_add(&judgement, "; not all were queried: %s", t->stopped);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:o, s:o, s:o}",
-                     "zone", t->list.zone, "judgement", text, "test points",
-                     health_name(t->health), "why", t->why, "IPv6 test points",
-                     health_name(t->health6), "let through, e.g.", t->example_text,
-                     "took_ms", (json_int_t)(clock_ms() - t->began_ms), "p50_ms",
-                     latency_percentile(&t->latency, 50), "p95_ms",
-                     latency_percentile(&t->latency, 95), "clients", clients_of(t),
-                     "listed clients were", listed_of(t), "codes", codes_of(t));
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, "
+        "s:{s:I, s:I, s:I, s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I}, s:o}",
+        "zone", t->list.zone, "judgement", text, "test points", health_name(t->health),
+        "why", t->why, "IPv6 test points", health_name(t->health6), "let through, e.g.",
+        t->example_text, "took_ms", (json_int_t)(clock_ms() - t->began_ms), "p50_ms",
+        latency_percentile(&t->latency, 50), "p95_ms",
+        latency_percentile(&t->latency, 95), "clients", "last hour",
+        (json_int_t)t->clients, "asked", (json_int_t)t->asked, "of them IPv6",
+        (json_int_t)t->asked6, "listed", (json_int_t)t->listed, "errors",
+        (json_int_t)t->errors, "unanswered", (json_int_t)t->unanswered,
+        /* what was done with their last message, without the list */
+        "listed clients were", "accepted", (json_int_t)t->listed_by[VERDICT_ACCEPT],
+        "tagged", (json_int_t)t->listed_by[VERDICT_TAG], "deferred",
+        (json_int_t)t->listed_by[VERDICT_TEMPFAIL], "refused",
+        (json_int_t)t->listed_by[VERDICT_REJECT], "codes", codes_of(t));
 }
 
 /* {"command":"dnsbl-try","zone":ZONE} -> {"ok":true,"trial":{…}} */
@@ -385,41 +360,27 @@ void recent_free(struct recent *recent)
     free(recent);
 }
 
-/* FNV-1a: whoever chooses addresses that fall together makes us forget his own. */
-static size_t set_of(const struct ipaddr *ip)
-{
-    uint32_t hash = 2166136261u;
-
-    for (size_t i = 0; i < sizeof ip->octets; i++)
-        hash = (hash ^ ip->octets[i]) * 16777619u;
-    return (hash ^ hash >> 16) % RECENT_SETS;
-}
-
-/* The place of the client in its set, or the one that it takes: a free one (its time is
- * 0), or the oldest. */
-static struct recent_client *place_of(struct recent_client *set, const struct ipaddr *ip)
-{
-    struct recent_client *oldest = set;
-
-    for (int i = 0; i < RECENT_WAYS; i++) {
-        if (ipaddr_equal(&set[i].ip, ip))
-            return &set[i];
-        if (set[i].at_ms < oldest->at_ms)
-            oldest = &set[i];
-    }
-    return oldest;
-}
-
 void recent_note(struct recent *recent, const struct ipaddr *client, enum verdict verdict,
                  int64_t now_ms)
 {
-    size_t set;
+    /* whoever chooses addresses that fall together makes us forget his own */
+    size_t set = octets_hash(client->octets, sizeof client->octets, OCTETS_HASH_START) %
+                 RECENT_SETS;
+    struct recent_client *ways = recent->clients[set], *place = ways;
 
     if (ipaddr_is_local(client))
         return;
-    set = set_of(client);
     pthread_mutex_lock(&recent->locks[set % LOCKS]);
-    *place_of(recent->clients[set], client) = (struct recent_client){
+    /* its own place; else a free one (its time is 0), or the oldest */
+    for (int i = 0; i < RECENT_WAYS; i++) {
+        if (ipaddr_equal(&ways[i].ip, client)) {
+            place = &ways[i];
+            break;
+        }
+        if (ways[i].at_ms < place->at_ms)
+            place = &ways[i];
+    }
+    *place = (struct recent_client){
         .at_ms = now_ms, .ip = *client, .verdict = (uint8_t)verdict};
     pthread_mutex_unlock(&recent->locks[set % LOCKS]);
 }

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ctl/mta.h"
+/* doctor: what is wrong around the daemon, by itself and by the MTA's configuration. The
+ * milter cannot see that one: it is read as whoever runs rblctl may, Postfix's with
+ * postconf(1), else sendmail.cf. What is left of a sendmail beside a Postfix is not looked
+ * at. */
 
-#include <stdbool.h>
+#include "ctl/commands.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/text.h"
+#include "ctl/output.h"
 
 static void add_finding(json_t *findings, const char *level, const char *what,
                         const char *advice)
@@ -294,8 +299,53 @@ static void sendmail_findings(const char *socket, json_t *findings)
         say_sendmail_action(findings, filter.action);
 }
 
-void mta_findings(const char *socket, json_t *findings)
+/* --- doctor --- */
+
+static const struct column finding_columns[] = {
+    {"level", "LEVEL", COLUMN_TEXT},
+    {"what", "WHAT", COLUMN_TEXT},
+    {"advice", "WHAT TO DO", COLUMN_TEXT},
+};
+
+static const struct coloring level_coloring = {"level", "ok", "", "warning"};
+
+/* Adds what the MTA's configuration says of the milter's socket, which the daemon knows.
+ */
+static enum outcome add_mta(struct ctl *ctl, json_t *findings)
 {
-    if (!postfix_findings(socket, findings))
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask_page(ctl, ctl_request("status"), &outcome);
+    const char *socket = text_of(json_object_get(answer, "status"), "socket");
+
+    if (socket[0] != '\0' && !postfix_findings(socket, findings))
         sendmail_findings(socket, findings);
+    json_decref(answer);
+    return outcome;
+}
+
+enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments)
+{
+    enum outcome outcome = OUTCOME_DONE;
+    json_t *answer = ctl_ask(ctl, ctl_request("doctor"), &outcome);
+    json_t *findings = json_object_get(answer, "findings"), *finding;
+    size_t i;
+
+    (void)arguments;
+    if (answer == NULL)
+        return outcome;
+    json_object_del(answer, "ok");
+    outcome = add_mta(ctl, findings);
+    if (outcome != OUTCOME_DONE)
+        goto out;
+    json_array_foreach (findings, i, finding)
+        if (strcmp(text_of(finding, "level"), "ok") != 0)
+            outcome = OUTCOME_NO;
+    if (ctl->json)
+        shown_json(answer, ctl->terminal);
+    else if (table_of(COLUMNS(finding_columns), NULL, &level_coloring, ctl->terminal,
+                      findings) != 0)
+        outcome = OUTCOME_REFUSED;
+out:
+    json_decref(answer);
+    return outcome;
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/dns_budget.h"
+#include "daemon/user_queries.h"
 
 #define NOW 1000000
 #define T   DNS_BUDGET_TOKEN_MS
