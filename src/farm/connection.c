@@ -327,6 +327,12 @@ bool connection_wait(struct connection *connection, int timeout_ms)
     return take_notifications(connection);
 }
 
+bool connection_row_refused(const struct connection *connection)
+{
+    return connection->pg != NULL && (strncmp(connection->state, "22", 2) == 0 ||
+                                      strncmp(connection->state, "23", 2) == 0);
+}
+
 const char *result_text(const PGresult *result, int row, int column)
 {
     /* libpq gives NULL outside of a result, and complains on standard error */

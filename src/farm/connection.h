@@ -54,6 +54,10 @@ int connection_do(struct connection *connection, const char *sql);
 /* Runs a script of statements with no parameters. 0 or -1. */
 int connection_script(struct connection *connection, const char *sql);
 
+/* Whether the last statement failed because of what a row says (SQLSTATE 22 and 23): the others
+ * may pass without it. */
+bool connection_row_refused(const struct connection *connection);
+
 /* A text of a result; "" where it is NULL, or the server has sent fewer rows or columns. */
 const char *result_text(const PGresult *result, int row, int column);
 

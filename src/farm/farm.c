@@ -123,7 +123,7 @@ static int look_at_head(struct farm *farm)
     char error[BLOCKLIST_ERROR_SIZE];
     int64_t now_ms;
 
-    if (read_head(farm, &head, &now_ms) != 0)
+    if (database_head(farm, &head, &now_ms) != 0)
         return -1;
     farm->compare_now = strcmp(head.epoch, farm->state.epoch) != 0 ||
                         strcmp(farm->state.keep_local, farm->keep_local) != 0;
@@ -177,7 +177,7 @@ static int compare_if_asked(struct farm *farm)
     pthread_mutex_unlock(&farm->lock);
     if (!farm->compare_now && asked == farm->compares_done)
         return 0;
-    if (farm->compare_now && (rc = fill_wait(farm)) != 0)
+    if (farm->compare_now && (rc = database_fill_wait(farm)) != 0)
         return rc;
     rc = reconcile(farm, full, &comparison);
     if (rc == 0)
@@ -271,7 +271,7 @@ static int tidy(struct farm *farm)
     farm->next_tidy_ms = clock_ms() + TIDY_MS;
     if (connection_do(&farm->connection, "SELECT farm.tidy()") != 0)
         return farm_failed(farm, NULL);
-    if (read_head(farm, &head, &now_ms) != 0 || read_note(farm, now_ms) != 0)
+    if (database_head(farm, &head, &now_ms) != 0 || read_note(farm, now_ms) != 0)
         return -1;
     while (!done && !atomic_load(&farm->stopping))
         if (shared_forget(farm->blocklist, now_ms - farm->keep_days * INT64_C(86400000),

@@ -62,8 +62,8 @@ tests_unit_test_farm_model_SOURCES = tests/unit/test_farm_model.c $(blocklist_he
 tests_unit_test_farm_model_LDADD = $(unit_libs)
 
 if FARM
-check_PROGRAMS += tests/unit/test_fill
-tests_unit_test_fill_SOURCES = tests/unit/test_fill.c
-tests_unit_test_fill_LDADD = $(unit_libs)
-tests_unit_test_fill_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=connection_query
+check_PROGRAMS += tests/unit/test_farm_database
+tests_unit_test_farm_database_SOURCES = tests/unit/test_farm_database.c
+tests_unit_test_farm_database_LDADD = $(unit_libs)
+tests_unit_test_farm_database_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=connection_query
 endif
