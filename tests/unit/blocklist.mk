@@ -13,9 +13,15 @@ check_PROGRAMS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(blocklist_helper)
 tests_unit_test_store_LDADD = $(unit_libs)
 
+format_helper = tests/unit/format_helper.c tests/unit/format_helper.h
+
 check_PROGRAMS += tests/unit/test_format
-tests_unit_test_format_SOURCES = tests/unit/test_format.c
+tests_unit_test_format_SOURCES = tests/unit/test_format.c $(format_helper)
 tests_unit_test_format_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_format_write
+tests_unit_test_format_write_SOURCES = tests/unit/test_format_write.c $(format_helper)
+tests_unit_test_format_write_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_import
 tests_unit_test_import_SOURCES = tests/unit/test_import.c $(blocklist_helper)
@@ -56,6 +62,10 @@ tests_unit_test_jumps_LDADD = $(unit_libs)
 check_PROGRAMS += tests/unit/test_versions
 tests_unit_test_versions_SOURCES = tests/unit/test_versions.c $(blocklist_helper)
 tests_unit_test_versions_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_shared
+tests_unit_test_shared_SOURCES = tests/unit/test_shared.c $(blocklist_helper)
+tests_unit_test_shared_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_farm_model
 tests_unit_test_farm_model_SOURCES = tests/unit/test_farm_model.c $(blocklist_helper)

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "blocklist/shared.h"
 #include "blocklist/store.h"
 
 static int64_t wall_ns(void *context)
@@ -37,6 +38,22 @@ void box_start(struct box *box)
     box->wall_ns = (int64_t)START_TIME * 1000000000;
     box->steady_ns = 5000000000;
     box->clock = (struct blocklist_clock){wall_ns, steady_ns, box};
+}
+
+void box_join(struct box *box)
+{
+    bool done = false;
+
+    while (!done)
+        assert_int_equal(shared_join(box->blocklist, &done, box->error), BLOCKLIST_OK);
+}
+
+void box_start_farm(struct box *box)
+{
+    box_start(box);
+    box->farm = true;
+    box_open(box, false);
+    box_join(box);
 }
 
 struct blocklist *box_try_open(struct box *box, enum blocklist_on_damage on_damage)

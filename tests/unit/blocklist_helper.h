@@ -27,6 +27,8 @@ struct box {
 
 void box_start(struct box *box);                 /* an empty folder; nothing opened */
 void box_open(struct box *box, bool strip_tags); /* waits until the filter is built */
+void box_start_farm(struct box *box);            /* opened as of a farm, joined */
+void box_join(struct box *box);                  /* all rows get versions */
 struct blocklist *box_try_open(struct box *box, enum blocklist_on_damage on_damage);
 void box_close(struct box *box);
 void box_end(struct box *box);                   /* closes and removes the folder */
