@@ -32,38 +32,32 @@ struct call {
     bool failed; /* no memory */
 };
 
-static json_t *row_value(const struct farm *farm, const struct shared_row *row)
-{
-    char who[SHARED_WHO_MAX + 1];
-
-    /* who comes from another host has its name already */
-    if (strchr(row->who, '@') != NULL)
-        (void)snprintf(who, sizeof who, "%s", row->who);
-    else
-        (void)snprintf(who, sizeof who, "%s@%s", row->who, farm->node); /* cut */
-    return json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:I, s:I}", "side", row->side, "entry",
-        row->entry, "source", row->source, "action", row->action, "reason", row->reason,
-        "who", who, "since", (json_int_t)row->since, "expires",
-        row->expires != 0 ? json_integer((json_int_t)row->expires) : json_null(), "at",
-        (json_int_t)row->version.at, "id", (json_int_t)row->version.id);
-}
-
 static bool add_row(void *context, int64_t id, bool person, const struct shared_row *row)
 {
     struct call *call = context;
+    char who[SHARED_WHO_MAX + 1];
+    json_t *value;
 
     (void)person;
     if (row == NULL) {
         call->empty[call->empty_count++] = id;
         return true;
     }
-    if (json_array_append_new(call->rows, row_value(call->farm, row)) != 0) {
-        /* a text that is no UTF-8, of a database from elsewhere: it stays here */
+    /* who comes from another host has its name already */
+    if (strchr(row->who, '@') != NULL)
+        (void)snprintf(who, sizeof who, "%s", row->who);
+    else
+        (void)snprintf(who, sizeof who, "%s@%s", row->who, call->farm->node); /* cut */
+    value = json_pack(
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:I, s:I}", "side", row->side, "entry",
+        row->entry, "source", row->source, "action", row->action, "reason", row->reason,
+        "who", who, "since", (json_int_t)row->since, "expires",
+        row->expires != 0 ? json_integer((json_int_t)row->expires) : json_null(), "at",
+        (json_int_t)row->version.at, "id", (json_int_t)row->version.id);
+    if (json_array_append_new(call->rows, value) == 0)
+        call->ids[call->count++] = id;
+    else /* a text that is no UTF-8, of a database from elsewhere: it stays here */
         call->empty[call->empty_count++] = id;
-        return true;
-    }
-    call->ids[call->count++] = id;
     return true;
 }
 
@@ -122,25 +116,11 @@ static int send_one_by_one(struct farm *farm, const struct call *call)
     return 0;
 }
 
-/* The changes made under a clock that is far ahead get new ages, by the server's. */
-static int redate(struct farm *farm)
-{
-    struct shared_state head;
-    char error[BLOCKLIST_ERROR_SIZE];
-    int64_t now_ms;
-
-    if (database_head(farm, &head, &now_ms) != 0)
-        return -1;
-    log_warning("farm: clock=ahead: this host's clock is more than a day ahead of the "
-                "database's: its waiting changes are dated by that");
-    if (shared_outbox_redate(farm->blocklist, now_ms, error) != BLOCKLIST_OK)
-        return farm_failed(farm, error);
-    return 0;
-}
-
 static int send_call(struct farm *farm, const struct call *call)
 {
-    int64_t seq = send_rows(farm, call->rows);
+    int64_t seq = send_rows(farm, call->rows), now_ms;
+    char error[BLOCKLIST_ERROR_SIZE];
+    struct shared_state head;
 
     if (seq > 0) {
         pthread_mutex_lock(&farm->lock);
@@ -150,9 +130,16 @@ static int send_call(struct farm *farm, const struct call *call)
     }
     if (connection_row_refused(&farm->connection))
         return send_one_by_one(farm, call);
-    if (farm->connection.pg != NULL && strcmp(farm->connection.state, "RM001") == 0)
-        return redate(farm);
-    return farm_failed(farm, NULL);
+    if (farm->connection.pg == NULL || strcmp(farm->connection.state, "RM001") != 0)
+        return farm_failed(farm, NULL);
+    /* changes made under a clock that is far ahead get new ages, by the server's */
+    if (database_head(farm, &head, &now_ms) != 0)
+        return -1;
+    log_warning("farm: clock=ahead: this host's clock is more than a day ahead of the "
+                "database's: its waiting changes are dated by that");
+    if (shared_outbox_redate(farm->blocklist, now_ms, error) != BLOCKLIST_OK)
+        return farm_failed(farm, error);
+    return 0;
 }
 
 int publish_all(struct farm *farm)

@@ -25,10 +25,10 @@ struct connection {
     bool slow;                         /* CONNECTION_SLOW_MS is waited for an answer */
 };
 
-/* Connects, within some seconds for each host of text (a libpq connection string). name is
+/* Connects to one that takes changes, within some seconds for each host of text (a libpq
+ * connection string). name is
  * how the server's admin sees us. Returns 0 or -1. connection_close in either case. */
-int connection_open(struct connection *connection, const char *text, const char *name,
-                    bool any_session);
+int connection_open(struct connection *connection, const char *text, const char *name);
 void connection_close(struct connection *connection);
 
 /* Runs one statement, its parameters as texts. Returns what it gave, to be PQcleared; or

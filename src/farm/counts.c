@@ -86,19 +86,6 @@ static int report_hits(struct farm *farm, bool all, bool *more)
     return rc;
 }
 
-static int exchange_hits(struct farm *farm)
-{
-    bool more = true;
-
-    for (int i = 0; i < HITS_CALLS && more; i++)
-        if (report_hits(farm, false, &more) < 0)
-            return -1;
-    for (int i = 0; i < HITS_CALLS && farm->hits_walk; i++)
-        if (report_hits(farm, true, &farm->hits_walk) < 0)
-            return -1;
-    return 0;
-}
-
 int counts_answer(struct farm *farm)
 {
     static const char sql[] =
@@ -245,18 +232,6 @@ static int report_counts(struct farm *farm)
     return rc;
 }
 
-static unsigned hosts_that_beat(struct farm *farm)
-{
-    unsigned count = 0;
-
-    pthread_mutex_lock(&farm->lock);
-    for (unsigned i = 0; i < farm->status.host_count; i++)
-        count += farm->status.hosts[i].seen_ms >= 0 &&
-                 farm->status.hosts[i].seen_ms <= BEATS_MS;
-    pthread_mutex_unlock(&farm->lock);
-    return count;
-}
-
 static int hear_counts(struct farm *farm)
 {
     static const char sql[] =
@@ -265,6 +240,7 @@ static int hear_counts(struct farm *farm)
     const char *values[] = {farm->node};
     PGresult *result = connection_query(&farm->connection, sql, 1, values);
     struct farm_count *rows;
+    unsigned hosts = 0; /* that were heard of lately */
     size_t count;
 
     if (result == NULL)
@@ -275,9 +251,13 @@ static int hear_counts(struct farm *farm)
         rows[i] = (struct farm_count){
             PQgetvalue(result, (int)i, 0), PQgetvalue(result, (int)i, 1),
             PQgetvalue(result, (int)i, 2), PQgetvalue(result, (int)i, 3)};
+    pthread_mutex_lock(&farm->lock);
+    for (unsigned i = 0; i < farm->status.host_count; i++)
+        hosts += farm->status.hosts[i].seen_ms >= 0 &&
+                 farm->status.hosts[i].seen_ms <= BEATS_MS;
+    pthread_mutex_unlock(&farm->lock);
     if (rows != NULL)
-        farm->hooks.hear_counts(farm->hooks.context, farm->node, hosts_that_beat(farm),
-                                rows, count);
+        farm->hooks.hear_counts(farm->hooks.context, farm->node, hosts, rows, count);
     free(rows);
     PQclear(result);
     return 0;
@@ -401,10 +381,18 @@ void counts_begin(struct farm *farm)
 
 int counts_exchange(struct farm *farm)
 {
+    bool more = true;
+
     if (clock_ms() < farm->next_counts_ms && !atomic_load(&farm->alone_changed))
         return 0;
     farm->next_counts_ms = clock_ms() + COUNTS_MS;
-    if (exchange_hits(farm) != 0 || exchange_alone(farm) != 0)
+    for (int i = 0; i < HITS_CALLS && more; i++)
+        if (report_hits(farm, false, &more) < 0)
+            return -1;
+    for (int i = 0; i < HITS_CALLS && farm->hits_walk; i++)
+        if (report_hits(farm, true, &farm->hits_walk) < 0)
+            return -1;
+    if (exchange_alone(farm) != 0)
         return -1;
     if (atomic_load(&farm->stopping)) /* then what the hooks need may be gone */
         return -1;

@@ -15,6 +15,22 @@
 #define FILL_STILL_MS 30000
 #define FILL_MOST_MS  300000
 
+/* Whether this program knows the tables, of which result is the head. */
+static int check_schema(struct farm *farm, const PGresult *result)
+{
+    int64_t schema = result_number(result, 0, 0);
+    char text[200];
+
+    if (PQntuples(result) == 1 && PQnfields(result) == 7 && schema == FARM_SCHEMA)
+        return 0;
+    (void)snprintf(text, sizeof text,
+                   "the database's tables are of version %" PRId64
+                   ", this rblmilter knows %d%s",
+                   schema, FARM_SCHEMA,
+                   schema > FARM_SCHEMA ? ": it is newer than this rblmilter" : "");
+    return farm_failed(farm, text);
+}
+
 int database_head(struct farm *farm, struct shared_state *head, int64_t *now_ms)
 {
     static const char sql[] =
@@ -29,20 +45,9 @@ int database_head(struct farm *farm, struct shared_state *head, int64_t *now_ms)
 
     if (result == NULL)
         return farm_failed(farm, NULL);
-    known = PQntuples(result) == 1 && PQnfields(result) == 7 &&
-            result_number(result, 0, 0) == FARM_SCHEMA;
-    if (!known) {
-        char text[200];
-
-        (void)snprintf(text, sizeof text,
-                       "the database's tables are of version %" PRId64
-                       ", this rblmilter knows %d%s",
-                       result_number(result, 0, 0), FARM_SCHEMA,
-                       result_number(result, 0, 0) > FARM_SCHEMA
-                           ? ": it is newer than this rblmilter"
-                           : "");
+    if (check_schema(farm, result) != 0) {
         PQclear(result);
-        return farm_failed(farm, text);
+        return -1;
     }
     if (!text_copy(result_text(result, 0, 1), head->epoch, sizeof head->epoch))
         head->epoch[0] = '\0'; /* none that anyone has */

@@ -39,7 +39,7 @@ int farm_init(const char *database, char said[static FARM_ERROR_SIZE])
     int64_t there = -1;
     int rc = -1;
 
-    if (connection_open(&connection, database, "rblctl farm init", false) == 0)
+    if (connection_open(&connection, database, "rblctl farm init") == 0)
         there = schema_there(&connection);
     if (there < 0) {
         text_sentence(said, FARM_ERROR_SIZE, "%s", connection.error);

@@ -86,19 +86,6 @@ static void keep_key(struct keys *keys, const struct shared_row *row)
     key->side = row->side;
 }
 
-static void only_here(struct walk *walk, const struct shared_row *row)
-{
-    if (!walk->wanted[row->version.id & (SHARED_BUCKETS - 1)])
-        return;
-    if (row->version.at < walk->drop_ms) {
-        keep_key(&walk->dropped, row);
-        return;
-    }
-    walk->out->not_there++;
-    note(walk->out, row, "the farm does not have it");
-    keep_key(&walk->own, row);
-}
-
 /* Whether a row of the same version says something else. What has an end may have ended on one
  * side before the other heard of it. */
 static bool says_else(const struct shared_row *a, const struct shared_row *b)
@@ -158,7 +145,15 @@ static bool look_at_own(void *context, const struct shared_row *ours)
     }
     if (walk->at == walk->count && !walk->last)
         return false; /* the next batch may have it */
-    only_here(walk, ours);
+    if (!walk->wanted[ours->version.id & (SHARED_BUCKETS - 1)])
+        return true;
+    if (ours->version.at < walk->drop_ms) {
+        keep_key(&walk->dropped, ours);
+        return true;
+    }
+    walk->out->not_there++;
+    note(walk->out, ours, "the farm does not have it");
+    keep_key(&walk->own, ours);
     return true;
 }
 
@@ -351,32 +346,45 @@ static bool is_too_old(const struct farm *farm, const struct shared_state *head,
            state->read_at > farm->newest_ms + MINUTE_MS;
 }
 
-static int compare(struct walk *walk)
+/* Looks at the head, and sets what depends on it. */
+static int begin(struct walk *walk, struct shared_state *head)
 {
     struct farm *farm = walk->farm;
-    struct shared_state head = {0};
     int64_t now_ms;
-    int differing;
-    bool all;
 
     if (connection_do(&farm->connection,
                       "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") != 0)
         return farm_failed(farm, NULL);
-    if (database_head(farm, &head, &now_ms) != 0)
+    if (database_head(farm, head, &now_ms) != 0)
         return -1;
-    if (is_too_old(farm, &head, now_ms))
+    if (is_too_old(farm, head, now_ms))
         return farm_failed(farm,
                            "the database's newest change is older than removals are "
                            "remembered, and this host has read newer ones: a backup "
                            "so old would bring back what was removed. Drop the "
                            "schema farm and run \"rblctl farm init\"");
     walk->floor_ms = now_ms - (farm->keep_days - 1) * DAY_MS;
-    walk->quiet = strcmp(farm->state.epoch, head.epoch) != 0;
-    if (head.seq > 0 && farm->state.read_at > 0 &&
+    walk->quiet = strcmp(farm->state.epoch, head->epoch) != 0;
+    if (head->seq > 0 && farm->state.read_at > 0 &&
         now_ms - farm->state.read_at > farm->keep_days * DAY_MS)
         walk->drop_ms = now_ms - farm->keep_days * DAY_MS;
-    walk->out->seq = head.seq;
-    if (database_plan(farm, true) != 0 || (differing = compare_digests(walk)) < 0)
+    walk->out->seq = head->seq;
+    head->read_at = now_ms;
+    (void)text_copy(farm->keep_local, head->keep_local, sizeof head->keep_local);
+    (void)text_copy(PACKAGE_VERSION, head->program, sizeof head->program);
+    head->joined = true;
+    return 0;
+}
+
+static int compare(struct walk *walk)
+{
+    struct farm *farm = walk->farm;
+    struct shared_state head = {0};
+    int differing;
+    bool all;
+
+    if (begin(walk, &head) != 0 || database_plan(farm, true) != 0 ||
+        (differing = compare_digests(walk)) < 0)
         return -1;
     all = walk->full || differing > SHARED_BUCKETS / 2;
     if (all)
@@ -392,10 +400,6 @@ static int compare(struct walk *walk)
     if (connection_do(&farm->connection, "COMMIT") != 0)
         return farm_failed(farm, NULL);
     farm->connection.slow = false;
-    head.read_at = now_ms;
-    (void)text_copy(farm->keep_local, head.keep_local, sizeof head.keep_local);
-    (void)text_copy(PACKAGE_VERSION, head.program, sizeof head.program);
-    head.joined = true;
     farm->state = head;
     return 0;
 }

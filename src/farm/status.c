@@ -16,17 +16,6 @@
 
 /* --- the farm's thread: this host's word, and the others' --- */
 
-static uint64_t entries_of(struct blocklist *blocklist)
-{
-    struct blocklist_status status;
-    uint64_t entries = 0;
-
-    blocklist_status(blocklist, &status);
-    for (int i = 0; i < ENTRY_KIND_COUNT; i++)
-        entries += status.entries[i];
-    return entries;
-}
-
 static void note_twice(struct farm *farm, bool twice)
 {
     pthread_mutex_lock(&farm->lock);
@@ -46,13 +35,18 @@ int hosts_beat(struct farm *farm)
     const char *values[] = {farm->node, farm->instance, PACKAGE_VERSION, applied,
                             entries,    waiting,        refused,         number};
     char error[BLOCKLIST_ERROR_SIZE];
+    struct blocklist_status status;
+    uint64_t entry_count = 0;
     PGresult *result;
     int64_t keys;
 
     if (shared_waiting(farm->blocklist, &keys, error) != BLOCKLIST_OK)
         return farm_failed(farm, error);
     (void)snprintf(applied, sizeof applied, "%" PRId64, farm->state.seq);
-    (void)snprintf(entries, sizeof entries, "%" PRIu64, entries_of(farm->blocklist));
+    blocklist_status(farm->blocklist, &status);
+    for (int i = 0; i < ENTRY_KIND_COUNT; i++)
+        entry_count += status.entries[i];
+    (void)snprintf(entries, sizeof entries, "%" PRIu64, entry_count);
     (void)snprintf(waiting, sizeof waiting, "%" PRId64, keys);
     pthread_mutex_lock(&farm->lock);
     farm->status.waiting = keys;
@@ -72,6 +66,18 @@ int hosts_beat(struct farm *farm)
     farm->beaten_seq = farm->state.seq;
     return 0;
 }
+
+/* A row for host_of, with how far it is, and with whether there is a standby. */
+static const char hosts_sql[] =
+    "SELECT n.name, n.version, extract(epoch FROM n.since)::bigint,"
+    " coalesce(b.applied, -1), coalesce((extract(epoch FROM clock_timestamp() - b.seen) *"
+    " 1000)::bigint, -1), coalesce(b.entries, 0), coalesce(b.waiting, 0),"
+    " coalesce(b.refused, 0), coalesce((extract(epoch FROM clock_timestamp() - (SELECT"
+    " c.stored FROM farm.change c WHERE c.seq > b.applied ORDER BY c.seq LIMIT 1)) *"
+    " 1000)::bigint, 0), coalesce(n.number, -1),"
+    " current_setting('synchronous_standby_names') <> ''"
+    " FROM farm.node n LEFT JOIN farm.beat b USING (name)"
+    " ORDER BY n.name COLLATE \"C\" LIMIT 1000";
 
 static struct farm_host host_of(const struct farm *farm, const PGresult *result, int i)
 {
@@ -93,19 +99,7 @@ static struct farm_host host_of(const struct farm *farm, const PGresult *result,
 
 int hosts_look(struct farm *farm)
 {
-    static const char sql[] =
-        "SELECT n.name, n.version, extract(epoch FROM n.since)::bigint,"
-        " coalesce(b.applied, -1), coalesce((extract(epoch FROM clock_timestamp() - "
-        "b.seen) *"
-        " 1000)::bigint, -1), coalesce(b.entries, 0), coalesce(b.waiting, 0),"
-        " coalesce(b.refused, 0), coalesce((extract(epoch FROM clock_timestamp() - "
-        "(SELECT"
-        " c.stored FROM farm.change c WHERE c.seq > b.applied ORDER BY c.seq LIMIT 1)) *"
-        " 1000)::bigint, 0), coalesce(n.number, -1),"
-        " current_setting('synchronous_standby_names') <> ''"
-        " FROM farm.node n LEFT JOIN farm.beat b USING (name)"
-        " ORDER BY n.name COLLATE \"C\" LIMIT 1000";
-    PGresult *result = connection_query_kept(&farm->connection, sql, 0, NULL);
+    PGresult *result = connection_query_kept(&farm->connection, hosts_sql, 0, NULL);
     struct farm_host *hosts, *old;
     int count;
 
@@ -178,16 +172,6 @@ void farm_renumber(struct farm *farm, int number)
     atomic_store(&farm->number, number); /* the next beat says so */
 }
 
-/* Under the lock. */
-static unsigned hosts_that_have(const struct farm *farm, uint64_t seq)
-{
-    unsigned have = 0;
-
-    for (unsigned i = 0; i < farm->status.host_count; i++)
-        have += farm->applied[i] >= 0 && (uint64_t)farm->applied[i] >= seq;
-    return have;
-}
-
 void farm_reach(struct farm *farm, int wait_ms, struct farm_reach *out)
 {
     struct timespec until = clock_timespec(clock_ms() + wait_ms);
@@ -205,7 +189,9 @@ void farm_reach(struct farm *farm, int wait_ms, struct farm_reach *out)
             seq = farm->sent_seq;
         }
         out->hosts = farm->status.host_count;
-        out->have = out->reached ? hosts_that_have(farm, seq) : 0;
+        out->have = 0;
+        for (unsigned i = 0; i < farm->status.host_count && out->reached; i++)
+            out->have += farm->applied[i] >= 0 && (uint64_t)farm->applied[i] >= seq;
         if ((out->reached && out->hosts > 0 && out->have == out->hosts) ||
             (!out->reached && farm->failed_round >= round) || rc != 0 ||
             atomic_load(&farm->stopping))
