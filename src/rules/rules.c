@@ -224,7 +224,7 @@ static bool next(struct rules *rules, struct queued *out, bool *found, bool *con
         rules->busy = false;
         pthread_cond_broadcast(&rules->done);
     }
-    if (rules->count == 0 && !rules->stopping) {
+    if ((rules->count == 0 || rules->findings == NULL) && !rules->stopping) {
         struct timespec until = clock_timespec(clock_ms() + 1000);
 
         pthread_cond_clockwait(&rules->wake, &rules->lock, CLOCK_MONOTONIC, &until);
