@@ -48,7 +48,8 @@ tests_unit_test_model_SOURCES = tests/unit/test_model.c $(blocklist_helper)
 tests_unit_test_model_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_durability
-tests_unit_test_durability_SOURCES = tests/unit/test_durability.c $(blocklist_helper)
+tests_unit_test_durability_SOURCES = tests/unit/test_durability.c $(blocklist_helper) \
+	tests/unit/power_layer.c tests/unit/power_layer.h
 tests_unit_test_durability_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_threads
