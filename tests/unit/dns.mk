@@ -9,10 +9,10 @@ tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c $(resolver_helper)
 	$(resolver_test_sources)
 tests_unit_test_resolver_LDADD = $(unit_libs)
 
-check_PROGRAMS += tests/unit/test_upstream
-tests_unit_test_upstream_SOURCES = tests/unit/test_upstream.c $(resolver_helper) \
+check_PROGRAMS += tests/unit/test_resolver_servers
+tests_unit_test_resolver_servers_SOURCES = tests/unit/test_resolver_servers.c $(resolver_helper) \
 	$(resolver_test_sources)
-tests_unit_test_upstream_LDADD = $(unit_libs)
+tests_unit_test_resolver_servers_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_resolver_stress
 tests_unit_test_resolver_stress_SOURCES = tests/unit/test_resolver_stress.c \
