@@ -27,6 +27,10 @@ check_PROGRAMS += tests/unit/test_import
 tests_unit_test_import_SOURCES = tests/unit/test_import.c $(blocklist_helper)
 tests_unit_test_import_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_import_move
+tests_unit_test_import_move_SOURCES = tests/unit/test_import_move.c $(blocklist_helper)
+tests_unit_test_import_move_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_browse
 tests_unit_test_browse_SOURCES = tests/unit/test_browse.c $(blocklist_helper)
 tests_unit_test_browse_LDADD = $(unit_libs)

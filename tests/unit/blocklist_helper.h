@@ -44,6 +44,18 @@ enum blocklist_result box_tempfail(struct box *box, const char *text, const char
                                    int64_t expires_in, struct blocklist_beside *beside);
 enum blocklist_result box_remove(struct box *box, const char *text, const char *source);
 
+/* An import as source feed, its rows ("!" allow, "~" put off), its end. */
+extern const struct blocklist_actor box_actor;
+struct blocklist_import *box_import(struct box *box, bool replace);
+enum blocklist_result box_feed(struct box *box, struct blocklist_import *import,
+                               const char *text, const char *source, time_t expires);
+struct blocklist_import_counts box_commit(struct box *box,
+                                          struct blocklist_import *import, bool dry_run);
+
+void expect_counts(const char *label, struct blocklist_import_counts got, unsigned rows,
+                   unsigned added, unsigned changed, unsigned unchanged,
+                   unsigned removed);
+
 /* Asks about one subject, by the shape of its text: an address as sender, an IP address
  * as client, host:NAME as client name, helo:NAME, user:NAME. */
 enum blocklist_verdict box_ask(struct box *box, const char *subject,
