@@ -71,8 +71,7 @@ static bool is_readable(const char *text)
     return readable;
 }
 
-int connection_open(struct connection *connection, const char *text, const char *name,
-                    bool any_session)
+int connection_open(struct connection *connection, const char *text, const char *name)
 {
     /* what stands before dbname can be given otherwise in the text; what stands behind
      * cannot */
@@ -81,9 +80,8 @@ int connection_open(struct connection *connection, const char *text, const char 
                                  "keepalives_count", "target_session_attrs",
                                  "dbname",           "application_name",
                                  "client_encoding",  NULL};
-    const char *const values[] = {
-        "3",  "5000", "5",    "2", "3", any_session ? "any" : "read-write",
-        text, name,   "UTF8", NULL};
+    const char *const values[] = {"3",          "5000", "5",  "2",    "3",
+                                  "read-write", text,   name, "UTF8", NULL};
 
     connection_close(connection);
     if (!is_readable(text)) {
@@ -325,6 +323,12 @@ bool connection_wait(struct connection *connection, int timeout_ms)
         return false;
     }
     return take_notifications(connection);
+}
+
+bool connection_row_refused(const struct connection *connection)
+{
+    return connection->pg != NULL && (strncmp(connection->state, "22", 2) == 0 ||
+                                      strncmp(connection->state, "23", 2) == 0);
 }
 
 const char *result_text(const PGresult *result, int row, int column)

@@ -25,10 +25,10 @@ struct connection {
     bool slow;                         /* CONNECTION_SLOW_MS is waited for an answer */
 };
 
-/* Connects, within some seconds for each host of text (a libpq connection string). name is
+/* Connects to one that takes changes, within some seconds for each host of text (a libpq
+ * connection string). name is
  * how the server's admin sees us. Returns 0 or -1. connection_close in either case. */
-int connection_open(struct connection *connection, const char *text, const char *name,
-                    bool any_session);
+int connection_open(struct connection *connection, const char *text, const char *name);
 void connection_close(struct connection *connection);
 
 /* Runs one statement, its parameters as texts. Returns what it gave, to be PQcleared; or
@@ -53,6 +53,10 @@ int connection_do(struct connection *connection, const char *sql);
 
 /* Runs a script of statements with no parameters. 0 or -1. */
 int connection_script(struct connection *connection, const char *sql);
+
+/* Whether the last statement failed because of what a row says (SQLSTATE 22 and 23): the others
+ * may pass without it. */
+bool connection_row_refused(const struct connection *connection);
 
 /* A text of a result; "" where it is NULL, or the server has sent fewer rows or columns. */
 const char *result_text(const PGresult *result, int row, int column);

@@ -123,7 +123,7 @@ static int look_at_head(struct farm *farm)
     char error[BLOCKLIST_ERROR_SIZE];
     int64_t now_ms;
 
-    if (read_head(farm, &head, &now_ms) != 0)
+    if (database_head(farm, &head, &now_ms) != 0)
         return -1;
     farm->compare_now = strcmp(head.epoch, farm->state.epoch) != 0 ||
                         strcmp(farm->state.keep_local, farm->keep_local) != 0;
@@ -143,7 +143,7 @@ static int begin_session(struct farm *farm)
     char name[FARM_NAME_SIZE + 16], error[BLOCKLIST_ERROR_SIZE];
 
     (void)snprintf(name, sizeof name, "rblmilter %s", farm->node);
-    if (connection_open(&farm->connection, farm->database, name, false) != 0)
+    if (connection_open(&farm->connection, farm->database, name) != 0)
         return farm_failed(farm, NULL);
     set_server(farm);
     if (join_blocklist(farm) != 0 || look_at_head(farm) != 0)
@@ -177,7 +177,7 @@ static int compare_if_asked(struct farm *farm)
     pthread_mutex_unlock(&farm->lock);
     if (!farm->compare_now && asked == farm->compares_done)
         return 0;
-    if (farm->compare_now && (rc = fill_wait(farm)) != 0)
+    if (farm->compare_now && (rc = database_fill_wait(farm)) != 0)
         return rc;
     rc = reconcile(farm, full, &comparison);
     if (rc == 0)
@@ -198,21 +198,6 @@ static int compare_if_asked(struct farm *farm)
     return rc;
 }
 
-static void say_sent(struct farm *farm, uint64_t round)
-{
-    pthread_mutex_lock(&farm->lock);
-    farm->sent_round = round;
-    farm->sent_seq =
-        (uint64_t)(farm->published_seq > farm->state.seq ? farm->published_seq
-                                                         : farm->state.seq);
-    if (!farm->status.connected)
-        log_notice("farm: state=reached server=%s", farm->status.server);
-    farm->status.connected = true;
-    farm->status.error[0] = '\0';
-    pthread_cond_broadcast(&farm->news);
-    pthread_mutex_unlock(&farm->lock);
-}
-
 /* Sends and takes once. Returns 1 where that has to wait for another host. */
 static int exchange(struct farm *farm)
 {
@@ -227,9 +212,20 @@ static int exchange(struct farm *farm)
     if ((rc = compare_if_asked(farm)) < 0 || hosts_forget(farm) != 0 ||
         counts_answer(farm) != 0)
         return -1;
-    if (rc == 0)
-        say_sent(farm, round);
-    return rc;
+    if (rc != 0)
+        return rc;
+    pthread_mutex_lock(&farm->lock);
+    farm->sent_round = round;
+    farm->sent_seq =
+        (uint64_t)(farm->published_seq > farm->state.seq ? farm->published_seq
+                                                         : farm->state.seq);
+    if (!farm->status.connected)
+        log_notice("farm: state=reached server=%s", farm->status.server);
+    farm->status.connected = true;
+    farm->status.error[0] = '\0';
+    pthread_cond_broadcast(&farm->news);
+    pthread_mutex_unlock(&farm->lock);
+    return 0;
 }
 
 /* Says how far we are where that is due, and looks at the others. */
@@ -271,7 +267,7 @@ static int tidy(struct farm *farm)
     farm->next_tidy_ms = clock_ms() + TIDY_MS;
     if (connection_do(&farm->connection, "SELECT farm.tidy()") != 0)
         return farm_failed(farm, NULL);
-    if (read_head(farm, &head, &now_ms) != 0 || read_note(farm, now_ms) != 0)
+    if (database_head(farm, &head, &now_ms) != 0 || read_note(farm, now_ms) != 0)
         return -1;
     while (!done && !atomic_load(&farm->stopping))
         if (shared_forget(farm->blocklist, now_ms - farm->keep_days * INT64_C(86400000),
@@ -323,14 +319,6 @@ static int turn(struct farm *farm, bool *notified)
     return farm->connection.pg != NULL ? 0 : farm_failed(farm, NULL);
 }
 
-static void end_session(struct farm *farm)
-{
-    connection_close(&farm->connection);
-    pthread_mutex_lock(&farm->lock);
-    farm->status.connected = false;
-    pthread_mutex_unlock(&farm->lock);
-}
-
 static void *farm_main(void *context)
 {
     struct farm *farm = context;
@@ -342,7 +330,10 @@ static void *farm_main(void *context)
         if (begin_session(farm) == 0)
             while (!atomic_load(&farm->stopping) && turn(farm, &notified) == 0)
                 backoff_ms = BACKOFF_LEAST_MS;
-        end_session(farm);
+        connection_close(&farm->connection);
+        pthread_mutex_lock(&farm->lock);
+        farm->status.connected = false;
+        pthread_mutex_unlock(&farm->lock);
         rest(farm, backoff_ms / 2 + (int)random() % (backoff_ms / 2 + 1));
         backoff_ms = backoff_ms * 2 < BACKOFF_MOST_MS ? backoff_ms * 2 : BACKOFF_MOST_MS;
     }

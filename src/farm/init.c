@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The farm's tables are made: by rblctl, as whoever may do that. */
+/* The farm's tables are made: by rblctl, as whoever may do that. A file of its own, so that rblctl
+ * is linked with this and connection.c only, and has no SQLite in it. */
 
 #include <inttypes.h>
 #include <string.h>
@@ -38,7 +39,7 @@ int farm_init(const char *database, char said[static FARM_ERROR_SIZE])
     int64_t there = -1;
     int rc = -1;
 
-    if (connection_open(&connection, database, "rblctl farm init", false) == 0)
+    if (connection_open(&connection, database, "rblctl farm init") == 0)
         there = schema_there(&connection);
     if (there < 0) {
         text_sentence(said, FARM_ERROR_SIZE, "%s", connection.error);

@@ -1,17 +1,14 @@
 librblmilter_a_SOURCES += src/farm/farm.h
 if FARM
 librblmilter_a_SOURCES += \
-	src/farm/ask.c \
+	src/farm/changes.c \
 	src/farm/connection.c src/farm/connection.h \
 	src/farm/counts.c \
+	src/farm/database.c \
 	src/farm/farm.c src/farm/parts.h \
-	src/farm/fill.c \
-	src/farm/proposals.c \
-	src/farm/hosts.c \
 	src/farm/init.c \
-	src/farm/publish.c \
-	src/farm/read.c \
-	src/farm/reconcile.c
+	src/farm/reconcile.c \
+	src/farm/status.c
 
 # The script is a part of rblctl, so that it need not be looked for.
 nodist_librblmilter_a_SOURCES = farm_sql.h

@@ -2,9 +2,9 @@
 #ifndef FARM_PARTS_H
 #define FARM_PARTS_H
 
-/* The inside of struct farm, for this folder only. farm.c has the thread, ask.c what others
- * ask of it; publish.c sends, read.c takes, reconcile.c compares; hosts.c knows of the
- * others, counts.c of what they have counted; fill.c waits for one that fills the database. */
+/* The inside of struct farm, for this folder only. farm.c has the thread; database.c looks at
+ * the database as a whole, changes.c sends and takes changes, reconcile.c compares all; status.c
+ * knows how far each host is, counts.c what they have counted and found. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -73,23 +73,30 @@ struct farm {
  * farm_failed was called. All but farm_failed are for the thread alone. */
 int publish_all(struct farm *farm); /* what is in the outbox */
 int read_all(struct farm *farm);    /* sets compare_now where the cursor is not there */
-int read_head(struct farm *farm, struct shared_state *head, int64_t *now_ms);
+/* shared_merge; those refused are added. */
+int merge_rows(struct farm *farm, const struct shared_row *rows, size_t count,
+               const struct shared_state *state, bool quiet, int64_t *refused);
 int read_note(struct farm *farm, int64_t now_ms); /* keeps the cursor, read now */
 int reconcile(struct farm *farm, bool full, struct farm_comparison *out);
+int database_head(struct farm *farm, struct shared_state *head, int64_t *now_ms);
 /* Before a comparison: an empty database is filled by one host; the others look from time to
  * time, and compare when that is done. They go on without it where it makes no progress for 30 s,
  * or is not done after 5 minutes: it saves work only. 1: wait; 0: go on, perhaps with the lock. */
-int fill_wait(struct farm *farm);
+int database_fill_wait(struct farm *farm);
+/* Of shared_digest, the farm's. */
+int database_digest(struct farm *farm, int64_t floor_ms, struct shared_digest *out);
+/* Plans for all rows at once, or for all in order, some at a time: a large table is not sorted
+ * before its first row is given. */
+int database_plan(struct farm *farm, bool at_once);
+/* Opens the cursor "rows" over the farm's rows by entry, side and source, dead ones older than
+ * floor_ms left out: those of the buckets wanted (SHARED_BUCKETS of them); NULL: all. */
+int database_declare(struct farm *farm, int64_t floor_ms, const bool *wanted);
 int hosts_beat(struct farm *farm);
 int hosts_look(struct farm *farm);
 int hosts_forget(struct farm *farm);
 int counts_answer(struct farm *farm);   /* who waits in farm_hits */
 void counts_begin(struct farm *farm);   /* at the begin of a session */
 int counts_exchange(struct farm *farm); /* what is due */
-/* For what is no reason to end the session, when the server does not take it: the blocklist
- * matters more. Returns 0, or -1 where the connection is gone. */
-int counts_not_taken(struct farm *farm, const char *what);
-int proposals_exchange(struct farm *farm);
 
 /* Notes why; logs it where it is news. NULL: the connection's error. Returns -1. */
 int farm_failed(struct farm *farm, const char *why);

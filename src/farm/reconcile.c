@@ -20,6 +20,12 @@
 #define MINUTE_MS  60000
 #define IN_DOUBT   (-1) /* a stamp that no change has */
 
+/* Of rows, BATCH_ROWS at most. */
+struct keys {
+    struct shared_place *all;
+    size_t count;
+};
+
 /* A comparison under way. */
 struct walk {
     struct farm *farm;
@@ -37,16 +43,9 @@ struct walk {
     size_t taken_count;
 
     struct shared_place place; /* how far this host's are looked at */
-    struct shared_place *own;  /* keys that the farm lacks or has older */
-    size_t own_count;
-    struct shared_place *dropped;
-    size_t dropped_count;
+    struct keys own;           /* that the farm lacks or has older */
+    struct keys dropped;       /* older than drop_ms */
 };
-
-static int64_t bucket_of(int64_t id)
-{
-    return id & (SHARED_BUCKETS - 1);
-}
 
 /* As both sides sort: by bytes. */
 static int compare_keys(const struct shared_row *a, const struct shared_row *b)
@@ -77,28 +76,14 @@ static void take(struct walk *walk, const struct shared_row *row)
     walk->taken[walk->taken_count++] = *row;
 }
 
-static void keep_key(struct shared_place *keys, size_t *count,
-                     const struct shared_row *row)
+static void keep_key(struct keys *keys, const struct shared_row *row)
 {
-    struct shared_place *key = &keys[(*count)++];
+    struct shared_place *key = &keys->all[keys->count++];
 
     /* they fit, as the blocklist's do */
     (void)text_copy(row->entry, key->entry, sizeof key->entry);
     (void)text_copy(row->source, key->source, sizeof key->source);
     key->side = row->side;
-}
-
-static void only_here(struct walk *walk, const struct shared_row *row)
-{
-    if (!walk->wanted[bucket_of(row->version.id)])
-        return;
-    if (row->version.at < walk->drop_ms) {
-        keep_key(walk->dropped, &walk->dropped_count, row);
-        return;
-    }
-    walk->out->not_there++;
-    note(walk->out, row, "the farm does not have it");
-    keep_key(walk->own, &walk->own_count, row);
 }
 
 /* Whether a row of the same version says something else. What has an end may have ended on one
@@ -123,7 +108,7 @@ static void on_both(struct walk *walk, const struct shared_row *theirs,
     } else if (order < 0) {
         walk->out->newer++;
         note(walk->out, ours, "it is newer here");
-        keep_key(walk->own, &walk->own_count, ours);
+        keep_key(&walk->own, ours);
     } else if (walk->full && says_else(theirs, ours)) {
         walk->out->other++;
         note(walk->out, ours, "the farm's says something else");
@@ -143,7 +128,7 @@ static bool look_at_own(void *context, const struct shared_row *ours)
     struct walk *walk = context;
     int order = 1;
 
-    if (walk->own_count == BATCH_ROWS || walk->dropped_count == BATCH_ROWS)
+    if (walk->own.count == BATCH_ROWS || walk->dropped.count == BATCH_ROWS)
         return false;
     while (walk->at < walk->count) {
         struct shared_row theirs = row_of_result(walk->result, walk->at, 0);
@@ -160,63 +145,54 @@ static bool look_at_own(void *context, const struct shared_row *ours)
     }
     if (walk->at == walk->count && !walk->last)
         return false; /* the next batch may have it */
-    only_here(walk, ours);
+    if (!walk->wanted[ours->version.id & (SHARED_BUCKETS - 1)])
+        return true;
+    if (ours->version.at < walk->drop_ms) {
+        keep_key(&walk->dropped, ours);
+        return true;
+    }
+    walk->out->not_there++;
+    note(walk->out, ours, "the farm does not have it");
+    keep_key(&walk->own, ours);
     return true;
 }
 
 /* --- what is done about it --- */
 
-static int put_into_outbox(struct walk *walk)
+/* Hands keys to one of the functions that take rows, of which these need no more. */
+static int give_keys(struct farm *farm, struct keys *keys,
+                     enum blocklist_result (*to)(struct blocklist *blocklist,
+                                                 const struct shared_row *rows,
+                                                 size_t count, char *error))
 {
-    struct shared_row *rows =
-        calloc(walk->own_count + walk->dropped_count + 1, sizeof *rows);
+    struct shared_row *rows = calloc(keys->count + 1, sizeof *rows);
     char error[BLOCKLIST_ERROR_SIZE];
     enum blocklist_result result = BLOCKLIST_OK;
-    size_t count = 0;
 
     if (rows == NULL)
-        return farm_failed(walk->farm, "no memory");
-    for (size_t i = 0; i < walk->own_count; i++, count++)
-        rows[count] = (struct shared_row){.entry = walk->own[i].entry,
-                                          .source = walk->own[i].source,
-                                          .side = walk->own[i].side};
-    for (size_t i = 0; i < walk->dropped_count; i++, count++)
-        rows[count] = (struct shared_row){.entry = walk->dropped[i].entry,
-                                          .source = walk->dropped[i].source,
-                                          .side = walk->dropped[i].side};
-    if (walk->own_count > 0)
-        result = shared_outbox_add(walk->farm->blocklist, rows, walk->own_count, error);
-    if (result == BLOCKLIST_OK && walk->dropped_count > 0)
-        result = shared_drop(walk->farm->blocklist, rows + walk->own_count,
-                             walk->dropped_count, error);
+        return farm_failed(farm, "no memory");
+    for (size_t i = 0; i < keys->count; i++)
+        rows[i] = (struct shared_row){.entry = keys->all[i].entry,
+                                      .source = keys->all[i].source,
+                                      .side = keys->all[i].side};
+    if (keys->count > 0)
+        result = to(farm->blocklist, rows, keys->count, error);
     free(rows);
-    if (result != BLOCKLIST_OK)
-        return farm_failed(walk->farm, error);
-    if (walk->dropped_count > 0)
-        log_notice("farm: dropped=%zu: this host was away for longer than the farm keeps "
-                   "changes, and what the farm does not have was removed meanwhile",
-                   walk->dropped_count);
-    walk->own_count = walk->dropped_count = 0;
-    return 0;
+    keys->count = 0;
+    return result == BLOCKLIST_OK ? 0 : farm_failed(farm, error);
 }
 
-static int merge_taken(struct walk *walk)
+static int repair_here(struct walk *walk)
 {
-    struct shared_counts counts = {0};
-    char error[BLOCKLIST_ERROR_SIZE];
+    size_t dropped = walk->dropped.count;
 
-    if (walk->taken_count == 0)
-        return 0;
-    if (shared_merge(walk->farm->blocklist, walk->taken, walk->taken_count, NULL,
-                     walk->quiet, &counts, error) != BLOCKLIST_OK)
-        return farm_failed(walk->farm, error);
-    walk->taken_count = 0;
-    walk->out->refused += (int64_t)counts.refused;
-    if (counts.refused > 0)
-        farm_refused(walk->farm, counts.refused, "", counts.why);
-    pthread_mutex_lock(&walk->farm->lock);
-    walk->farm->status.taken += counts.applied;
-    pthread_mutex_unlock(&walk->farm->lock);
+    if (give_keys(walk->farm, &walk->own, shared_outbox_add) != 0 ||
+        give_keys(walk->farm, &walk->dropped, shared_drop) != 0)
+        return -1;
+    if (dropped > 0)
+        log_notice("farm: dropped=%zu: this host was away for longer than the farm keeps "
+                   "changes, and what the farm does not have was removed meanwhile",
+                   dropped);
     return 0;
 }
 
@@ -245,17 +221,16 @@ static int look_at_batch(struct walk *walk)
 {
     struct farm *farm = walk->farm;
     char error[BLOCKLIST_ERROR_SIZE];
+    int64_t refused = 0;
     bool done = false, full;
 
     do {
-        size_t before;
 
         if (shared_rows(farm->blocklist, &walk->place, walk->floor_ms, BATCH_ROWS,
                         look_at_own, walk, &done, error) != BLOCKLIST_OK)
             return farm_failed(farm, error);
-        before = walk->own_count + walk->dropped_count;
-        full = walk->own_count == BATCH_ROWS || walk->dropped_count == BATCH_ROWS;
-        if (before > 0 && put_into_outbox(walk) != 0)
+        full = walk->own.count == BATCH_ROWS || walk->dropped.count == BATCH_ROWS;
+        if (repair_here(walk) != 0)
             return -1;
         if (atomic_load(&farm->stopping))
             return -1;
@@ -265,8 +240,11 @@ static int look_at_batch(struct walk *walk)
 
         only_there(walk, &theirs);
     }
-    if (merge_taken(walk) != 0)
+    if (walk->taken_count > 0 && merge_rows(farm, walk->taken, walk->taken_count, NULL,
+                                            walk->quiet, &refused) != 0)
         return -1;
+    walk->taken_count = 0;
+    walk->out->refused += refused;
     go_behind_batch(walk);
     return 0;
 }
@@ -307,60 +285,6 @@ static int walk_all(struct walk *walk)
 
 /* --- what differs at all --- */
 
-#define SHARED_ENTRIES                                                                   \
-    " FROM farm.entry WHERE source <> ALL ($1::text[]) AND NOT ((action = 'removed' OR"  \
-    " expires IS NOT NULL) AND greatest(at, expires * 1000) < $2::bigint)"
-
-/* "{a,b}" of "a,b"; sources have no other characters than names have. */
-static void local_sources(const struct farm *farm, char *out, size_t size)
-{
-    (void)snprintf(out, size, "{%s}", farm->keep_local); /* as long as shared_state's */
-}
-
-static int farm_digest(struct walk *walk, struct shared_digest *out)
-{
-    char local[520], floor[24];
-    const char *values[] = {local, floor};
-    PGresult *result;
-
-    memset(out, 0, sizeof *out);
-    local_sources(walk->farm, local, sizeof local);
-    (void)snprintf(floor, sizeof floor, "%" PRId64, walk->floor_ms);
-    result = connection_query(
-        &walk->farm->connection,
-        "SELECT (id & 4095)::int, count(*), bit_xor(id)" SHARED_ENTRIES " GROUP BY 1", 2,
-        values);
-    if (result == NULL)
-        return farm_failed(walk->farm, NULL);
-    for (int i = 0; i < PQntuples(result); i++) {
-        int64_t bucket = result_number(result, i, 0), count = result_number(result, i, 1);
-
-        if (bucket < 0 || bucket >= SHARED_BUCKETS || count < 0 || count > INT32_MAX)
-            continue;
-        out->count[bucket] = count;
-        out->ids[bucket] = result_number(result, i, 2);
-    }
-    PQclear(result);
-    return 0;
-}
-
-/* Plans for all rows at once, or for all in order, some at a time: a large table is not sorted
- * before its first row is given. */
-static int plan(struct farm *farm, bool at_once)
-{
-    farm->connection.slow = at_once;
-    return connection_do(&farm->connection,
-                         at_once ? "SELECT set_config('enable_seqscan', 'on', true),"
-                                   " set_config('enable_sort', 'on', true),"
-                                   " set_config('cursor_tuple_fraction', '1', true),"
-                                   " set_config('statement_timeout', '60s', true)"
-                                 : "SELECT set_config('enable_seqscan', 'off', true),"
-                                   " set_config('enable_sort', 'off', true),"
-                                   " set_config('statement_timeout', '10s', true)") == 0
-               ? 0
-               : farm_failed(farm, NULL);
-}
-
 /* How many buckets differ. */
 static int compare_digests(struct walk *walk)
 {
@@ -377,7 +301,7 @@ static int compare_digests(struct walk *walk)
         differing = farm_failed(walk->farm, error);
         goto out;
     }
-    if (farm_digest(walk, there) != 0) {
+    if (database_digest(walk->farm, walk->floor_ms, there) != 0) {
         differing = -1;
         goto out;
     }
@@ -393,39 +317,6 @@ out:
     free(here);
     free(there);
     return differing;
-}
-
-/* Opens the cursor over the farm's rows of the buckets that differ. */
-static int declare(struct walk *walk, int differing)
-{
-    char local[520], floor[24], *buckets = malloc((size_t)SHARED_BUCKETS * 5 + 3);
-    const char *values[] = {local, floor, buckets};
-    PGresult *result;
-    size_t used = 0;
-
-    if (buckets == NULL)
-        return farm_failed(walk->farm, "no memory");
-    local_sources(walk->farm, local, sizeof local);
-    (void)snprintf(floor, sizeof floor, "%" PRId64, walk->floor_ms);
-    buckets[used++] = '{';
-    for (int i = 0; i < SHARED_BUCKETS && differing <= SHARED_BUCKETS / 2; i++)
-        if (walk->wanted[i])
-            used += (size_t)sprintf(buckets + used, "%s%d", used > 1 ? "," : "", i);
-    buckets[used++] = '}';
-    buckets[used] = '\0';
-    result = connection_query(
-        &walk->farm->connection,
-        "DECLARE rows NO SCROLL CURSOR FOR SELECT " ROW_COLUMNS SHARED_ENTRIES
-        " AND ($3::int[] = '{}' OR (id & 4095)::int = ANY ($3::int[]))"
-        " ORDER BY entry, side, source",
-        3, values);
-    free(buckets);
-    PQclear(result);
-    if (result == NULL)
-        return farm_failed(walk->farm, NULL);
-    if (differing > SHARED_BUCKETS / 2)
-        memset(walk->wanted, 1, sizeof walk->wanted); /* all are looked at */
-    return 0;
 }
 
 /* Where this is cut, what was taken by then stands behind no cursor: a server that is set
@@ -455,56 +346,68 @@ static bool is_too_old(const struct farm *farm, const struct shared_state *head,
            state->read_at > farm->newest_ms + MINUTE_MS;
 }
 
-static int compare(struct walk *walk)
+/* Looks at the head, and sets what depends on it. */
+static int begin(struct walk *walk, struct shared_state *head)
 {
     struct farm *farm = walk->farm;
-    struct shared_state head = {0};
     int64_t now_ms;
-    int differing;
 
     if (connection_do(&farm->connection,
                       "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") != 0)
         return farm_failed(farm, NULL);
-    if (read_head(farm, &head, &now_ms) != 0)
+    if (database_head(farm, head, &now_ms) != 0)
         return -1;
-    if (is_too_old(farm, &head, now_ms))
+    if (is_too_old(farm, head, now_ms))
         return farm_failed(farm,
                            "the database's newest change is older than removals are "
                            "remembered, and this host has read newer ones: a backup "
                            "so old would bring back what was removed. Drop the "
                            "schema farm and run \"rblctl farm init\"");
     walk->floor_ms = now_ms - (farm->keep_days - 1) * DAY_MS;
-    walk->quiet = strcmp(farm->state.epoch, head.epoch) != 0;
-    if (head.seq > 0 && farm->state.read_at > 0 &&
+    walk->quiet = strcmp(farm->state.epoch, head->epoch) != 0;
+    if (head->seq > 0 && farm->state.read_at > 0 &&
         now_ms - farm->state.read_at > farm->keep_days * DAY_MS)
         walk->drop_ms = now_ms - farm->keep_days * DAY_MS;
-    walk->out->seq = head.seq;
-    if (plan(farm, true) != 0 || (differing = compare_digests(walk)) < 0)
+    walk->out->seq = head->seq;
+    head->read_at = now_ms;
+    (void)text_copy(farm->keep_local, head->keep_local, sizeof head->keep_local);
+    (void)text_copy(PACKAGE_VERSION, head->program, sizeof head->program);
+    head->joined = true;
+    return 0;
+}
+
+static int compare(struct walk *walk)
+{
+    struct farm *farm = walk->farm;
+    struct shared_state head = {0};
+    int differing;
+    bool all;
+
+    if (begin(walk, &head) != 0 || database_plan(farm, true) != 0 ||
+        (differing = compare_digests(walk)) < 0)
         return -1;
-    if (walk->full)
-        differing = SHARED_BUCKETS;
+    all = walk->full || differing > SHARED_BUCKETS / 2;
+    if (all)
+        memset(walk->wanted, 1, sizeof walk->wanted);
     shared_expect(farm->blocklist, walk->out->there - walk->out->here);
-    if (differing > SHARED_BUCKETS / 2 && plan(farm, false) != 0)
+    if (all && database_plan(farm, false) != 0)
         return -1;
-    if (differing > 0 &&
-        (doubt_cursor(farm) != 0 || declare(walk, differing) != 0 || walk_all(walk) != 0))
+    if ((all || differing > 0) &&
+        (doubt_cursor(farm) != 0 ||
+         database_declare(farm, walk->floor_ms, all ? NULL : walk->wanted) != 0 ||
+         walk_all(walk) != 0))
         return -1;
     if (connection_do(&farm->connection, "COMMIT") != 0)
         return farm_failed(farm, NULL);
     farm->connection.slow = false;
-    head.read_at = now_ms;
-    (void)text_copy(farm->keep_local, head.keep_local, sizeof head.keep_local);
-    (void)text_copy(PACKAGE_VERSION, head.program, sizeof head.program);
-    head.joined = true;
     farm->state = head;
     return 0;
 }
 
-static void report(const struct farm *farm, const struct farm_comparison *out)
+static void report(const struct farm_comparison *out)
 {
     int64_t taken = out->older + out->missing, sent = out->newer + out->not_there;
 
-    (void)farm;
     if (taken > 0 || sent > 0)
         log_notice("farm: repaired here=%" PRId64 " farm=%" PRId64 " taken=%" PRId64
                    " to-send=%" PRId64 " refused=%" PRId64,
@@ -526,9 +429,9 @@ int reconcile(struct farm *farm, bool full, struct farm_comparison *out)
     walk->out = out;
     walk->full = full;
     walk->taken = calloc(BATCH_ROWS + 1, sizeof *walk->taken);
-    walk->own = calloc(BATCH_ROWS + 1, sizeof *walk->own);
-    walk->dropped = calloc(BATCH_ROWS + 1, sizeof *walk->dropped);
-    if (walk->taken == NULL || walk->own == NULL || walk->dropped == NULL)
+    walk->own.all = calloc(BATCH_ROWS + 1, sizeof *walk->own.all);
+    walk->dropped.all = calloc(BATCH_ROWS + 1, sizeof *walk->dropped.all);
+    if (walk->taken == NULL || walk->own.all == NULL || walk->dropped.all == NULL)
         (void)farm_failed(farm, "no memory");
     else
         rc = compare(walk);
@@ -536,14 +439,14 @@ int reconcile(struct farm *farm, bool full, struct farm_comparison *out)
         rc = farm_failed(farm, error);
     if (rc == 0) {
         farm->compare_now = false;
-        report(farm, out);
+        report(out);
         pthread_mutex_lock(&farm->lock);
         farm->status.reconciled++;
         pthread_mutex_unlock(&farm->lock);
     }
     free(walk->taken);
-    free(walk->own);
-    free(walk->dropped);
+    free(walk->own.all);
+    free(walk->dropped.all);
     free(walk);
     return rc;
 }

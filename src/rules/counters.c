@@ -105,60 +105,65 @@ bool counters_add(struct counters *counters, enum rule_by by, const char *text,
     return key != NULL;
 }
 
+/* A key, with its shard's lock held; NULL: it is not counted, and no lock is held. */
+static struct key *find_locked(struct counters *counters, enum rule_by by,
+                               const char *text, struct shard **shard)
+{
+    struct key_name name;
+    struct key *key;
+
+    if (!key_name_make(&name, by, text))
+        return NULL;
+    *shard = shard_of(counters, name.hash);
+    pthread_mutex_lock(&(*shard)->lock);
+    key = shard_find(*shard, &name);
+    if (key == NULL)
+        pthread_mutex_unlock(&(*shard)->lock);
+    return key;
+}
+
 bool counters_read(struct counters *counters, enum rule_by by, const char *text,
                    int64_t now_s, struct counter_reading *out)
 {
-    struct key_name name;
     struct shard *shard;
-    const struct key *key;
+    const struct key *key = find_locked(counters, by, text, &shard);
 
-    if (!key_name_make(&name, by, text))
+    if (key == NULL)
         return false;
-    shard = shard_of(counters, name.hash);
-    pthread_mutex_lock(&shard->lock);
-    key = shard_find(shard, &name);
-    if (key != NULL && out != NULL)
+    if (out != NULL)
         key_read(key, &shard->places[by], now_s, out);
     pthread_mutex_unlock(&shard->lock);
-    return key != NULL;
+    return true;
 }
 
 bool counters_bits(struct counters *counters, enum rule_by by, const char *text,
                    enum rule_count count, int span_s, int64_t now_s, uint64_t *bits)
 {
-    struct key_name name;
     struct shard *shard;
-    const struct key *key;
+    const struct key *key =
+        count_is_distinct(count) ? find_locked(counters, by, text, &shard) : NULL;
     int window;
 
-    if (!key_name_make(&name, by, text))
+    if (key == NULL)
         return false;
-    shard = shard_of(counters, name.hash);
-    pthread_mutex_lock(&shard->lock);
     window = layout_find(&shard->places[by].layout, count, span_s);
-    key = window >= 0 && count_is_distinct(count) ? shard_find(shard, &name) : NULL;
-    if (key != NULL)
+    if (window >= 0)
         sketch_merge(key_sketch(key, &shard->places[by], (size_t)window), span_s, now_s,
                      bits);
     pthread_mutex_unlock(&shard->lock);
-    return key != NULL;
+    return window >= 0;
 }
 
 bool counters_reset(struct counters *counters, enum rule_by by, const char *text)
 {
-    struct key_name name;
     struct shard *shard;
-    struct key *key;
+    struct key *key = find_locked(counters, by, text, &shard);
 
-    if (!key_name_make(&name, by, text))
+    if (key == NULL)
         return false;
-    shard = shard_of(counters, name.hash);
-    pthread_mutex_lock(&shard->lock);
-    key = shard_find(shard, &name);
-    if (key != NULL)
-        key_settle(key, &shard->places[by], INT64_MAX, true);
+    key_settle(key, &shard->places[by], INT64_MAX, true);
     pthread_mutex_unlock(&shard->lock);
-    return key != NULL;
+    return true;
 }
 
 void counters_each(struct counters *counters, enum rule_by by, int64_t now_s,

@@ -14,7 +14,7 @@
  * recipients, domains) keeps two halves of the span instead: of up to 64 elements each it is
  * exact; beyond that each half is a bitmap of 2,048 bits, whose union is estimated by linear
  * counting (off by 1.6 to 2.1 % up to 3,000, root mean square). It covers between half the
- * span and the whole. Strangers are a sum, and habits beside it: see habits.h. */
+ * span and the whole. Strangers are a sum, and habits beside it: see window.h. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -53,17 +53,6 @@ static struct guard guard_of(struct rules *rules, const struct config *config)
     };
 }
 
-/* Who was listed begins again: else what led to it would still be in the windows when the
- * entry ends, and the next mail would be taken for the second time. */
-static void begin_again(struct rules *rules, const struct config *config,
-                        const struct finding_row *row)
-{
-    const struct rule *rule = rules_find(config, row->rule);
-
-    if (rule != NULL)
-        (void)counters_reset(rules->counters, rule->by, row->key);
-}
-
 /* Makes the entry of a finding that is on disk as pending, and marks it. It may be made a
  * second time after a kill: it is the same row then. Actor NULL: the rule itself. */
 static enum blocklist_result make_entry(struct rules *rules, const struct config *config,
@@ -97,7 +86,7 @@ static enum blocklist_result make_entry(struct rules *rules, const struct config
         (void)findings_decide(rules->findings, row->no, FINDING_LISTED,
                               actor != NULL ? actor->login : "", "", row->expires,
                               guard.now);
-        begin_again(rules, config, row);
+        rules_begin_again(rules, config, row->rule, row->key);
     } else if (result == BLOCKLIST_REFUSED) {
         (void)findings_decide(rules->findings, row->no, FINDING_DISMISSED, RULES_LOGIN,
                               error, 0, guard.now);
@@ -129,28 +118,20 @@ static json_t *evidence_of(struct rules *rules, enum rule_by by, const char *key
     return evidence;
 }
 
-/* Whether another finding waits: its entry must not wait for this one's evidence. */
-static bool has_more(struct rules *rules)
-{
-    bool more;
-
-    pthread_mutex_lock(&rules->lock);
-    more = rules->count > 0;
-    pthread_mutex_unlock(&rules->lock);
-    return more;
-}
-
 /* Adds what is kept of its mail, and keeps all of it beside the finding. Takes evidence. */
 static void keep_evidence(struct rules *rules, int64_t no, const char *entry,
                           json_t *evidence)
 {
-    char *kept =
-        rules->options.decisions != NULL
-            ? rules->options.decisions(rules->options.context, entry, !has_more(rules))
-            : NULL;
-    json_t *decisions = kept != NULL ? json_loads(kept, 0, NULL) : NULL;
-    char *text;
+    char *kept = NULL, *text;
+    json_t *decisions;
+    bool more;
 
+    pthread_mutex_lock(&rules->lock);
+    more = rules->count > 0; /* another finding's entry must not wait for this evidence */
+    pthread_mutex_unlock(&rules->lock);
+    if (rules->options.decisions != NULL)
+        kept = rules->options.decisions(rules->options.context, entry, !more);
+    decisions = kept != NULL ? json_loads(kept, 0, NULL) : NULL;
     json_object_set_new(evidence, "decisions",
                         decisions != NULL ? decisions : json_array());
     text = json_dumps(evidence, JSON_COMPACT);
@@ -183,6 +164,26 @@ static void trip(struct rules *rules, const struct rule *rule, const char *why,
     note(rules, 0, "tripped", rule->name, "", why, "");
 }
 
+/* Keeps a finding as a proposal, or makes its entry. */
+static void carry_out(struct rules *rules, const struct config *config, enum rule_by by,
+                      struct finding_row *row)
+{
+    char ignored[BLOCKLIST_ERROR_SIZE];
+    json_t *evidence;
+
+    if (row->state == FINDING_PENDING && row->for_s > 0)
+        row->expires = blocklist_now(rules->options.blocklist) + row->for_s;
+    if (findings_add(rules->findings, row) != 0)
+        return;
+    evidence = evidence_of(rules, by, row->key);
+    if (row->state == FINDING_OPEN)
+        note(rules, row->no, "proposed", row->rule, row->entry, row->because, "");
+    else
+        (void)make_entry(rules, config, row, NULL, ignored);
+    /* after the entry: the journal is some hundred milliseconds behind */
+    keep_evidence(rules, row->no, row->entry, evidence);
+}
+
 /* What is made of a finding for one entry. */
 static void decide(struct rules *rules, const struct config *config,
                    const struct finding *finding, const struct usage_subject *subject,
@@ -190,13 +191,12 @@ static void decide(struct rules *rules, const struct config *config,
 {
     struct guard guard = guard_of(rules, config);
     const struct rule *rule = finding->rule;
-    char error[ENTRY_ERROR_SIZE], why[GUARD_WHY_SIZE], ignored[BLOCKLIST_ERROR_SIZE];
+    char error[ENTRY_ERROR_SIZE], why[GUARD_WHY_SIZE];
     struct finding_history history;
     struct finding_rule state;
+    struct finding_row row;
     struct entry entry;
     enum guard_word word;
-    struct finding_row row;
-    json_t *evidence;
     bool tripped;
 
     if (entry_parse(text, &entry, error) != 0 ||
@@ -226,27 +226,7 @@ static void decide(struct rules *rules, const struct config *config,
         .who = "",
         .reason = "",
     };
-    if (row.state == FINDING_PENDING && row.for_s > 0)
-        row.expires = blocklist_now(rules->options.blocklist) + row.for_s;
-    if (findings_add(rules->findings, &row) != 0)
-        return;
-    evidence = evidence_of(rules, rule->by, finding->key);
-    if (row.state == FINDING_OPEN)
-        note(rules, row.no, "proposed", row.rule, row.entry, row.because, "");
-    else
-        (void)make_entry(rules, config, &row, NULL, ignored);
-    /* after the entry: the journal is some hundred milliseconds behind */
-    keep_evidence(rules, row.no, entry.text, evidence);
-}
-
-static void decide_all(struct rules *rules, const struct config *config,
-                       const struct finding *finding, const struct usage_subject *subject)
-{
-    const char *texts[RULE_ENTRIES];
-    size_t count = rule_entries(finding->rule, subject, texts);
-
-    for (size_t i = 0; i < count; i++)
-        decide(rules, config, finding, subject, texts[i]);
+    carry_out(rules, config, rule->by, &row);
 }
 
 void rules_decide(struct rules *rules, struct queued *q)
@@ -255,11 +235,17 @@ void rules_decide(struct rules *rules, struct queued *q)
     struct usage_subject subject = {
         q->login, q->sender, q->client, "", q->shared[0] != '\0', ""};
 
+    const char *texts[RULE_ENTRIES];
+    size_t count;
+
     text_copy(q->shared, subject.shared, sizeof subject.shared);
     q->finding.rule = rules_find(config, q->rule);
     if (q->finding.rule != NULL && q->finding.rule->mode != RULE_OFF &&
-        config->automatic.mode != RULE_OFF)
-        decide_all(rules, config, &q->finding, &subject);
+        config->automatic.mode != RULE_OFF) {
+        count = rule_entries(q->finding.rule, &subject, texts);
+        for (size_t i = 0; i < count; i++)
+            decide(rules, config, &q->finding, &subject, texts[i]);
+    }
     config_unref(config);
 }
 

@@ -43,17 +43,16 @@ static const char second_schema[] =
     "UPDATE finding SET id = " NEW_ID ";"
     "CREATE UNIQUE INDEX finding_id ON finding (id);";
 
-int findings_failed(const struct findings *f, int rc)
+int findings_end(struct findings *f, int rc)
 {
     static struct log_limit limit;
     unsigned held_back;
 
-    if (rc == SQLITE_OK)
-        return 0;
-    if (log_limit_pass(&limit, 10000, &held_back))
+    if (rc != SQLITE_OK && rc != SQLITE_DONE && log_limit_pass(&limit, 10000, &held_back))
         log_error("rules: database: %s, held-back=%u",
                   f->db != NULL ? sqlite3_errmsg(f->db) : sqlite3_errstr(rc), held_back);
-    return -1;
+    pthread_mutex_unlock(&f->lock);
+    return rc == SQLITE_OK || rc == SQLITE_DONE ? 0 : -1;
 }
 
 /* --- open and close --- */
@@ -184,47 +183,40 @@ int findings_add(struct findings *f, struct finding_row *row)
         (int64_t)row->state, (int64_t)row->by_rule, (int64_t)row->block, row->for_s,
         row->expires, row->held, row->evidence, row->who, row->reason, row->decided_at);
     row->no = sqlite3_last_insert_rowid(f->db);
-    rc = findings_failed(f, rc);
-    pthread_mutex_unlock(&f->lock);
-    return rc;
+    return findings_end(f, rc);
 }
 
 int findings_decide(struct findings *f, int64_t no, enum finding_state state,
                     const char *who, const char *reason, int64_t expires, int64_t now)
 {
-    int rc;
-
     pthread_mutex_lock(&f->lock);
-    rc = findings_failed(
+    return findings_end(
         f, sql_run_once(f->db,
                         "UPDATE finding SET state = ?, who = ?, reason = ?,"
                         " expires = ?, decided_at = ?, told = 0 WHERE no = ?",
                         "ittiii", (int64_t)state, who, reason, expires, now, no));
-    pthread_mutex_unlock(&f->lock);
-    return rc;
 }
 
 int findings_evidence(struct findings *f, int64_t no, const char *evidence)
 {
-    int rc;
-
     pthread_mutex_lock(&f->lock);
-    rc = findings_failed(
+    return findings_end(
         f, sql_run_once(f->db, "UPDATE finding SET evidence = ?, told = 0 WHERE no = ?",
                         "ti", evidence, no));
-    pthread_mutex_unlock(&f->lock);
-    return rc;
 }
 
-static void read_row(sqlite3_stmt *stmt, struct finding_row *row)
+struct finding_row finding_read(sqlite3_stmt *stmt)
 {
-    *row = (struct finding_row){
+    int state = sqlite3_column_int(stmt, 6);
+
+    return (struct finding_row){
         .no = sqlite3_column_int64(stmt, 0),
         .at = sqlite3_column_int64(stmt, 1),
         .rule = sql_text(stmt, 2),
         .entry = sql_text(stmt, 3),
         .key = sql_text(stmt, 4),
         .because = sql_text(stmt, 5),
+        .state = (enum finding_state)(state % (FINDING_REMOVED + 1)),
         .by_rule = sqlite3_column_int(stmt, 7) != 0,
         .block = sqlite3_column_int(stmt, 8) != 0,
         .for_s = sqlite3_column_int64(stmt, 9),
@@ -235,9 +227,8 @@ static void read_row(sqlite3_stmt *stmt, struct finding_row *row)
         .reason = sql_text(stmt, 14),
         .decided_at = sqlite3_column_int64(stmt, 15),
         .node = sql_text(stmt, 16),
+        .id = sqlite3_column_int64(stmt, 17),
     };
-    row->state =
-        (enum finding_state)(sqlite3_column_int(stmt, 6) % (FINDING_REMOVED + 1));
 }
 
 int findings_each(struct findings *f, unsigned states, const char *entry, size_t limit,
@@ -248,22 +239,19 @@ int findings_each(struct findings *f, unsigned states, const char *entry, size_t
     int rc;
 
     pthread_mutex_lock(&f->lock);
-    rc = sql_query(
-        f->db, &stmt,
-        "SELECT no, at, rule, entry, key, because, state, by_rule, block, for_s,"
-        " expires, held, evidence, who, reason, decided_at, node FROM finding"
-        " WHERE (?1 = 0 OR ?1 >> state & 1) AND (?2 = '' OR entry = ?2)"
-        " ORDER BY no DESC LIMIT ?3",
-        "iti", (int64_t)states, entry, limit > 0 ? (int64_t)limit : (int64_t)-1);
+    rc = sql_query(f->db, &stmt,
+                   "SELECT " FINDING_COLUMNS " FROM finding"
+                   " WHERE (?1 = 0 OR ?1 >> state & 1) AND (?2 = '' OR entry = ?2)"
+                   " ORDER BY no DESC LIMIT ?3",
+                   "iti", (int64_t)states, entry,
+                   limit > 0 ? (int64_t)limit : (int64_t)-1);
     while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        read_row(stmt, &row);
+        row = finding_read(stmt);
         each(context, &row);
         rc = SQLITE_OK;
     }
-    rc = findings_failed(f, rc == SQLITE_DONE ? SQLITE_OK : rc);
     sqlite3_finalize(stmt);
-    pthread_mutex_unlock(&f->lock);
-    return rc;
+    return findings_end(f, rc);
 }
 
 int findings_history(struct findings *f, const char *rule, const char *entry, int64_t now,
@@ -294,12 +282,10 @@ int findings_history(struct findings *f, const char *rule, const char *entry, in
                         "SELECT coalesce(max(decided_at), 0) FROM finding"
                         " WHERE rule = ? AND entry = ? AND state = 3",
                         "tt", rule, entry);
-    rc = findings_failed(f, rc);
-    pthread_mutex_unlock(&f->lock);
     out->is_open = open > 0;
     out->steps = (int)steps;
     out->dismissed_at = dismissed;
-    return rc;
+    return findings_end(f, rc);
 }
 
 int findings_made(struct findings *f, int64_t since, const char *but, int64_t *out,
@@ -318,9 +304,7 @@ int findings_made(struct findings *f, int64_t since, const char *but, int64_t *o
             "SELECT count(DISTINCT entry) FROM finding WHERE by_rule AND at >= ?"
             " AND state IN (1, 2, 5, 6) AND substr(entry, 1, 5) = 'user:' AND entry <> ?",
             "it", since, but);
-    rc = findings_failed(f, rc);
-    pthread_mutex_unlock(&f->lock);
-    return rc;
+    return findings_end(f, rc);
 }
 
 /* --- rules --- */
@@ -356,32 +340,22 @@ int findings_rule(struct findings *f, const char *name, const char *text, int64_
                       "tti", name, text, now);
     if (rc == SQLITE_OK)
         rc = read_rule(f, name, out);
-    rc = findings_failed(f, rc);
-    pthread_mutex_unlock(&f->lock);
-    return rc;
+    return findings_end(f, rc);
 }
 
 int findings_rule_state(struct findings *f, const char *name, struct finding_rule *out)
 {
-    int rc;
-
     *out = (struct finding_rule){0};
     pthread_mutex_lock(&f->lock);
-    rc = findings_failed(f, read_rule(f, name, out));
-    pthread_mutex_unlock(&f->lock);
-    return rc;
+    return findings_end(f, read_rule(f, name, out));
 }
 
 int findings_trip(struct findings *f, const char *name, const char *why, int64_t now)
 {
-    int rc;
-
     pthread_mutex_lock(&f->lock);
-    rc = findings_failed(
+    return findings_end(
         f, sql_run_once(f->db, "UPDATE rule SET tripped_at = ?, why = ? WHERE name = ?",
                         "itt", now, why, name));
-    pthread_mutex_unlock(&f->lock);
-    return rc;
 }
 
 int findings_resume(struct findings *f, const char *name)
@@ -389,13 +363,12 @@ int findings_resume(struct findings *f, const char *name)
     int rc, changed;
 
     pthread_mutex_lock(&f->lock);
-    rc = findings_failed(f, sql_run_once(f->db,
-                                         "UPDATE rule SET tripped_at = 0, why = ''"
-                                         " WHERE name = ? AND tripped_at <> 0",
-                                         "t", name));
+    rc = sql_run_once(f->db,
+                      "UPDATE rule SET tripped_at = 0, why = ''"
+                      " WHERE name = ? AND tripped_at <> 0",
+                      "t", name);
     changed = sqlite3_changes(f->db);
-    pthread_mutex_unlock(&f->lock);
-    return rc != 0 ? rc : changed == 0;
+    return findings_end(f, rc) != 0 ? -1 : changed == 0;
 }
 
 int findings_counts(struct findings *f, const char *rule, int64_t since,
@@ -422,27 +395,21 @@ int findings_counts(struct findings *f, const char *rule, int64_t since,
                         "SELECT count(*) FROM finding WHERE rule = ? AND at >= ?"
                         " AND NOT by_rule AND state IN (2, 5, 6)",
                         "ti", rule, since);
-    rc = findings_failed(f, rc);
     sqlite3_finalize(stmt);
-    pthread_mutex_unlock(&f->lock);
-    return rc;
+    return findings_end(f, rc);
 }
 
 /* --- events --- */
 
 int findings_note(struct findings *f, const struct finding_event *event)
 {
-    int rc;
-
     pthread_mutex_lock(&f->lock);
-    rc = findings_failed(
+    return findings_end(
         f, sql_run_once(f->db,
                         "INSERT INTO event (at, no, kind, rule, entry, text, who)"
                         " VALUES (?, ?, ?, ?, ?, ?, ?)",
                         "iittttt", event->at, event->no, event->kind, event->rule,
                         event->entry, event->text, event->who));
-    pthread_mutex_unlock(&f->lock);
-    return rc;
 }
 
 int findings_events(struct findings *f, int64_t after, size_t limit,
@@ -476,10 +443,8 @@ int findings_events(struct findings *f, int64_t after, size_t limit,
         *last = event.id;
         rc = SQLITE_OK;
     }
-    rc = findings_failed(f, rc == SQLITE_DONE ? SQLITE_OK : rc);
     sqlite3_finalize(stmt);
-    pthread_mutex_unlock(&f->lock);
-    return rc;
+    return findings_end(f, rc);
 }
 
 int findings_prune(struct findings *f, int64_t now)
@@ -493,7 +458,5 @@ int findings_prune(struct findings *f, int64_t now)
         rc = sql_run_once(f->db,
                           "DELETE FROM finding WHERE at < ? AND state NOT IN (0, 1, 2)",
                           "i", now - FINDINGS_KEPT_S);
-    rc = findings_failed(f, rc);
-    pthread_mutex_unlock(&f->lock);
-    return rc;
+    return findings_end(f, rc);
 }

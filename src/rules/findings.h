@@ -49,6 +49,7 @@ struct finding_row {
     const char *who, *reason; /* of the last decision about it */
     int64_t decided_at;
     const char *node; /* the host of the farm that found it; "" this one */
+    int64_t id;       /* on all hosts of the farm; set in what is read */
 };
 
 /* Adds one, which a kill does not lose; its number is in row->no. */
@@ -87,7 +88,7 @@ int findings_made(struct findings *findings, int64_t since, const char *but, int
 int findings_forget_reported(struct findings *findings, int64_t now);
 
 /* Those that the farm does not have as they are: an array of objects with all of struct
- * finding_row but no, and their "id"; up to limit. NULL: it cannot be read. */
+ * finding_row but no; up to limit. NULL: it cannot be read. */
 json_t *findings_unreported(struct findings *findings, size_t limit, int64_t now);
 
 /* The farm has these, as findings_unreported gave them. */

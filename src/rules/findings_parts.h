@@ -15,7 +15,13 @@ struct findings {
     int64_t heard; /* rows of other hosts; -1: to be counted */
 };
 
-/* 0, or -1 with the cause logged. */
-int findings_failed(const struct findings *f, int rc);
+/* A row of these columns; its texts live until the next step. */
+#define FINDING_COLUMNS                                                                  \
+    "no, at, rule, entry, key, because, state, by_rule, block, for_s, expires, held,"    \
+    " evidence, who, reason, decided_at, node, id"
+struct finding_row finding_read(sqlite3_stmt *stmt);
+
+/* Gives the lock back. Returns 0, or -1 with the cause logged. */
+int findings_end(struct findings *f, int rc);
 
 #endif

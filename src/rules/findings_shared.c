@@ -29,41 +29,26 @@ const char *finding_state_name(enum finding_state state)
 
 int findings_forget_reported(struct findings *f, int64_t now)
 {
-    int rc;
-
     pthread_mutex_lock(&f->lock);
-    rc =
-        findings_failed(f, sql_run_once(f->db, "UPDATE finding SET told = 0 WHERE at > ?",
+    return findings_end(f, sql_run_once(f->db, "UPDATE finding SET told = 0 WHERE at > ?",
                                         "i", now - SHARED_S));
-    pthread_mutex_unlock(&f->lock);
-    return rc;
 }
 
 /* --- what is told --- */
 
-static const char *state_name_of(sqlite3_stmt *stmt, int column)
+static json_t *row_value(const struct finding_row *row)
 {
-    return finding_state_name(
-        (enum finding_state)(sqlite3_column_int(stmt, column) % (FINDING_REMOVED + 1)));
-}
-
-static json_t *row_value(sqlite3_stmt *stmt)
-{
-    const char *evidence = sql_text(stmt, 12), *node = sql_text(stmt, 16);
-
     return json_pack(
         "{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:s, s:s, s:s, s:s, s:I,"
         " s:s?}",
-        "id", (json_int_t)sqlite3_column_int64(stmt, 0), "at",
-        (json_int_t)sqlite3_column_int64(stmt, 1), "rule", sql_text(stmt, 2), "entry",
-        sql_text(stmt, 3), "key", sql_text(stmt, 4), "because", sql_text(stmt, 5),
-        "state", state_name_of(stmt, 6), "by_rule", sqlite3_column_int(stmt, 7), "block",
-        sqlite3_column_int(stmt, 8), "for_s", (json_int_t)sqlite3_column_int64(stmt, 9),
-        "expires", (json_int_t)sqlite3_column_int64(stmt, 10), "held", sql_text(stmt, 11),
-        "evidence", strlen(evidence) <= EVIDENCE_MAX ? evidence : "{}", "who",
-        sql_text(stmt, 13), "reason", sql_text(stmt, 14), "decided_at",
-        (json_int_t)sqlite3_column_int64(stmt, 15), "node",
-        node[0] != '\0' ? node : NULL);
+        "id", (json_int_t)row->id, "at", (json_int_t)row->at, "rule", row->rule, "entry",
+        row->entry, "key", row->key, "because", row->because, "state",
+        finding_state_name(row->state), "by_rule", row->by_rule, "block", row->block,
+        "for_s", (json_int_t)row->for_s, "expires", (json_int_t)row->expires, "held",
+        row->held, "evidence",
+        strlen(row->evidence) <= EVIDENCE_MAX ? row->evidence : "{}", "who", row->who,
+        "reason", row->reason, "decided_at", (json_int_t)row->decided_at, "node",
+        row->node[0] != '\0' ? row->node : NULL);
 }
 
 json_t *findings_unreported(struct findings *f, size_t limit, int64_t now)
@@ -73,32 +58,23 @@ json_t *findings_unreported(struct findings *f, size_t limit, int64_t now)
     int rc;
 
     pthread_mutex_lock(&f->lock);
-    rc = sql_query(
-        f->db, &stmt,
-        "SELECT id, at, rule, entry, key, because, state, by_rule, block, for_s,"
-        " expires, held, evidence, who, reason, decided_at, node FROM finding"
-        " WHERE told = 0 AND state <> 1 AND at > ? ORDER BY no LIMIT ?",
-        "ii", now - SHARED_S, (int64_t)limit);
-    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-        rc = json_array_append_new(rows, row_value(stmt)) == 0 ? SQLITE_OK : SQLITE_NOMEM;
-    rc = findings_failed(f, rc == SQLITE_DONE ? SQLITE_OK : rc);
+    rc = sql_query(f->db, &stmt,
+                   "SELECT " FINDING_COLUMNS " FROM finding"
+                   " WHERE told = 0 AND state <> 1 AND at > ? ORDER BY no LIMIT ?",
+                   "ii", now - SHARED_S, (int64_t)limit);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct finding_row row = finding_read(stmt);
+
+        rc = json_array_append_new(rows, row_value(&row)) == 0 ? SQLITE_OK : SQLITE_NOMEM;
+    }
     sqlite3_finalize(stmt);
-    pthread_mutex_unlock(&f->lock);
-    if (rc == 0)
+    if (findings_end(f, rc) == 0)
         return rows;
     json_decref(rows);
     return NULL;
 }
 
 /* --- what is heard --- */
-
-/* A row as it was heard. */
-struct heard {
-    int64_t id, at, for_s, expires, decided_at;
-    const char *node, *rule, *entry, *key, *because, *held, *evidence, *who, *reason;
-    enum finding_state state;
-    bool by_rule, block;
-};
 
 static bool take_text(const json_t *row, const char *name, size_t most, const char **out)
 {
@@ -128,15 +104,15 @@ static bool take_state(const json_t *row, enum finding_state *out)
 }
 
 /* Whether it is as this program might have written it. */
-static bool read_heard(const json_t *row, int64_t now, struct heard *out)
+static bool read_heard(const json_t *row, int64_t now, struct finding_row *out)
 {
     int64_t soon = now + 86400;
     char error[ENTRY_ERROR_SIZE];
     struct entry entry;
     json_t *evidence;
 
-    *out = (struct heard){.by_rule = json_is_true(json_object_get(row, "by_rule")),
-                          .block = json_is_true(json_object_get(row, "block"))};
+    *out = (struct finding_row){.by_rule = json_is_true(json_object_get(row, "by_rule")),
+                                .block = json_is_true(json_object_get(row, "block"))};
     if (!take_number(row, "id", INT64_MAX, &out->id) || out->id == 0 ||
         !take_number(row, "at", soon, &out->at) ||
         !take_number(row, "for_s", INT32_MAX, &out->for_s) ||
@@ -191,17 +167,10 @@ static int progress(enum finding_state state)
     return of[state];
 }
 
-static bool is_newer(const struct heard *heard, enum finding_state state,
-                     int64_t decided_at)
-{
-    int further = progress(heard->state) - progress(state);
-
-    return further > 0 || (further == 0 && heard->decided_at > decided_at);
-}
-
 /* One that is not known here. An open one of that entry and rule is the same: the farm's
  * counts, which was there first. */
-static int add_heard(struct findings *f, const struct heard *h, const char *own_node)
+static int add_heard(struct findings *f, const struct finding_row *h,
+                     const char *own_node)
 {
     const char *node = strcmp(h->node, own_node) == 0 ? "" : h->node;
     int rc = SQLITE_OK;
@@ -235,15 +204,16 @@ static int add_heard(struct findings *f, const struct heard *h, const char *own_
     return rc;
 }
 
-static int take_heard(struct findings *f, const struct heard *h, const char *own_node,
-                      bool *news)
+static int take_heard(struct findings *f, const struct finding_row *h,
+                      const char *own_node, bool *news)
 {
     int64_t decided_at = 0;
-    int state, rc = read_own(f, h->id, &state, &decided_at);
+    int state, further, rc = read_own(f, h->id, &state, &decided_at);
 
     if (rc != SQLITE_OK || state == FINDING_PENDING)
         return rc;
-    *news = state < 0 || is_newer(h, (enum finding_state)state, decided_at);
+    further = state < 0 ? 1 : progress(h->state) - progress((enum finding_state)state);
+    *news = further > 0 || (further == 0 && h->decided_at > decided_at);
     if (state < 0)
         rc = add_heard(f, h, own_node);
     else if (*news)
@@ -271,15 +241,14 @@ static int take_heard(struct findings *f, const struct heard *h, const char *own
 int findings_hear(struct findings *f, const json_t *row, const char *own_node,
                   int64_t now, const char **rule, const char **key)
 {
-    struct heard heard;
+    struct finding_row heard;
     bool news = false;
     int rc;
 
     if (!read_heard(row, now, &heard))
         return 0;
     pthread_mutex_lock(&f->lock);
-    rc = findings_failed(f, take_heard(f, &heard, own_node, &news));
-    pthread_mutex_unlock(&f->lock);
+    rc = findings_end(f, take_heard(f, &heard, own_node, &news));
     *rule = heard.rule;
     *key = heard.key;
     return rc != 0 ? rc : news && heard.state == FINDING_LISTED;
@@ -308,7 +277,5 @@ int findings_reported(struct findings *f, const json_t *rows)
                 (int64_t)json_integer_value(json_object_get(row, "decided_at")),
                 evidence);
     }
-    rc = findings_failed(f, rc);
-    pthread_mutex_unlock(&f->lock);
-    return rc;
+    return findings_end(f, rc);
 }

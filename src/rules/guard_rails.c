@@ -69,30 +69,18 @@ static bool is_exempt_address(const struct config *config, const char *text)
                                   &address));
 }
 
-static bool is_wide(const struct entry *entry)
-{
-    struct network network;
-
-    return entry_network(entry, &network) == 0 &&
-           network.prefix < (network.base.family == 4 ? 32 : 64);
-}
-
-static bool is_private(const struct entry *entry)
-{
-    struct network network;
-
-    return entry_network(entry, &network) == 0 && ipaddr_is_local(&network.base);
-}
-
 enum guard_word guard_entry(const struct config *config,
                             const struct entry_limits *limits, const struct entry *entry,
                             char why[static GUARD_WHY_SIZE])
 {
     char too_wide[ENTRY_ERROR_SIZE] = "";
+    struct network network;
+    bool is_network = entry_network(entry, &network) == 0;
 
-    if (entry->kind == ENTRY_DOMAIN || entry->kind == ENTRY_HOST || is_wide(entry))
+    if (entry->kind == ENTRY_DOMAIN || entry->kind == ENTRY_HOST ||
+        (is_network && network.prefix < (network.base.family == 4 ? 32 : 64)))
         return never(why, "it is more than one sender, which no rule lists");
-    if (is_private(entry))
+    if (is_network && ipaddr_is_local(&network.base))
         return never(why, "it is a private network, or a proxy's");
     if ((entry->kind == ENTRY_ADDRESS && is_exempt_address(config, entry->text)) ||
         (entry->kind == ENTRY_USER &&

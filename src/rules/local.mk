@@ -5,11 +5,9 @@ librblmilter_a_SOURCES += \
 	src/rules/findings.c src/rules/findings.h src/rules/findings_parts.h \
 	src/rules/findings_shared.c \
 	src/rules/guard_rails.c src/rules/guard_rails.h \
-	src/rules/habits.c src/rules/habits.h \
 	src/rules/rule_set.c src/rules/rule_set.h \
 	src/rules/rules.c src/rules/rules.h \
 	src/rules/rules_parts.h \
-	src/rules/rules_shared.c \
 	src/rules/shard.c src/rules/shard.h \
 	src/rules/others.c src/rules/others.h src/rules/others_parts.h \
 	src/rules/others_text.c \

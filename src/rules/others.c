@@ -272,13 +272,6 @@ static void hear_row(struct other **table, const struct other_count *row)
     one->heard = heard;
 }
 
-static void keep(struct other *one, const struct other *was)
-{
-    one->since_ms = was->since_ms;
-    one->over_ms = was->over_ms;
-    one->over_last_ms = was->over_last_ms;
-}
-
 void others_hear(struct others *others, const char *own_node, unsigned hosts,
                  const struct other_count *rows, size_t count)
 {
@@ -291,8 +284,11 @@ void others_hear(struct others *others, const char *own_node, unsigned hosts,
          one = one->hh.next) {
         const struct other *was = table_find(others->heard, &one->name);
 
-        if (was != NULL)
-            keep(one, was);
+        if (was == NULL)
+            continue;
+        one->since_ms = was->since_ms;
+        one->over_ms = was->over_ms;
+        one->over_last_ms = was->over_last_ms;
     }
     old = others->heard;
     others->heard = table;
@@ -307,22 +303,20 @@ void others_hear(struct others *others, const char *own_node, unsigned hosts,
 
 /* --- both together --- */
 
-static uint32_t sum_of(uint32_t a, int64_t b)
-{
-    return b < UINT32_MAX - (int64_t)a ? a + (uint32_t)b : UINT32_MAX;
-}
-
 /* Adds one host's word to a window of sum, and its bits to those of a distinct one. */
 static void add_window(const struct heard *heard, struct counter_window *window,
                        uint32_t *value, uint64_t bits[static SKETCH_BITS / 64],
                        int64_t now_s)
 {
+    int64_t sum;
+
     for (size_t i = 0; i < heard->count; i++) {
         if (heard->windows[i].count != window->count ||
             heard->windows[i].span_s != window->span_s || heard->windows[i].value < 0)
             continue;
+        sum = *value + heard->windows[i].value; /* of 0 to UINT32_MAX: see heard_read */
         if (!count_is_distinct(window->count))
-            *value = sum_of(*value, heard->windows[i].value);
+            *value = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
         for (size_t k = 0; heard->windows[i].bits != NULL && k < SKETCH_BITS / 64; k++)
             bits[k] |= heard->windows[i].bits[k];
         return;

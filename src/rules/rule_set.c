@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "rules/habits.h"
+#include "rules/window.h"
 
 /* What a count's share is of: list mail, which bounces too, is a part of it. */
 static enum rule_count whole_of(enum rule_count count)
@@ -157,23 +157,17 @@ static void write_because(const struct rule *rule, const struct counter_reading 
         buffer_add(&text, ", on %u hosts", hosts);
 }
 
-/* Since when keys of this kind are known; what a window of theirs does not know is not known. */
-static int64_t known_since(const struct counter_reading *reading)
-{
-    int64_t since = reading->first_seen_s;
-
-    for (size_t i = 0; i < reading->count; i++)
-        if (reading->windows[i].since_s < since)
-            since = reading->windows[i].since_s;
-    return since;
-}
-
 static bool is_meant(const struct rule *rule, const struct counter_reading *reading,
                      int64_t now_s)
 {
-    if (rule->first_seen_s > 0 &&
-        (reading->first_seen_s <= now_s - rule->first_seen_s ||
-         known_since(reading) > reading->first_seen_s - rule->first_seen_s))
+    /* since when keys of this kind are known; what a window of theirs does not know is not */
+    int64_t known_s = reading->first_seen_s;
+
+    for (size_t i = 0; i < reading->count; i++)
+        if (reading->windows[i].since_s < known_s)
+            known_s = reading->windows[i].since_s;
+    if (rule->first_seen_s > 0 && (reading->first_seen_s <= now_s - rule->first_seen_s ||
+                                   known_s > reading->first_seen_s - rule->first_seen_s))
         return false;
     return rule->none_accepted_s == 0 ||
            rule_value(reading, COUNT_MESSAGES, span_for(rule->none_accepted_s), now_s) ==

@@ -96,6 +96,25 @@ struct config *rules_config(struct rules *rules)
     return config;
 }
 
+const struct rule *rules_find(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->rule_count; i++)
+        if (strcmp(config->rules[i].name, name) == 0)
+            return &config->rules[i];
+    return NULL;
+}
+
+/* Else what led to it would still be in the windows when the entry ends, and the next mail would
+ * be taken for the second time. */
+void rules_begin_again(struct rules *rules, const struct config *config, const char *name,
+                       const char *key)
+{
+    const struct rule *rule = rules_find(config, name);
+
+    if (rule != NULL)
+        (void)counters_reset(rules->counters, rule->by, key);
+}
+
 int rules_event(struct rules *rules, enum rule_count count, const char *entry, int n)
 {
     struct config *config = rules_config(rules);
@@ -194,52 +213,34 @@ static void try_to_open(struct rules *rules)
         log_error("rules: %s", error);
 }
 
-/* Takes the next finding. False: there is none within a second, or a stop. */
-static bool next(struct rules *rules, struct queued *out)
+/* Waits for a finding, a second at most: whether there is one in *out, and whether another
+ * configuration has come into force. False: a stop. */
+static bool next(struct rules *rules, struct queued *out, bool *found, bool *configured)
 {
-    bool is_there;
+    bool stopping;
 
     pthread_mutex_lock(&rules->lock);
     if (rules->busy) {
         rules->busy = false;
         pthread_cond_broadcast(&rules->done);
     }
-    if (rules->count == 0 && !rules->stopping) {
+    if ((rules->count == 0 || rules->findings == NULL) && !rules->stopping) {
         struct timespec until = clock_timespec(clock_ms() + 1000);
 
         pthread_cond_clockwait(&rules->wake, &rules->lock, CLOCK_MONOTONIC, &until);
     }
-    is_there = rules->count > 0 && rules->findings != NULL && !rules->stopping;
-    if (is_there) {
+    stopping = rules->stopping;
+    *found = rules->count > 0 && rules->findings != NULL && !stopping;
+    if (*found) {
         *out = rules->queue[rules->first];
         rules->first = (rules->first + 1) % QUEUE_SIZE;
         rules->count--;
         rules->busy = true;
     }
-    pthread_mutex_unlock(&rules->lock);
-    return is_there;
-}
-
-/* Whether another configuration has come into force; once. */
-static bool take_configured(struct rules *rules)
-{
-    bool configured;
-
-    pthread_mutex_lock(&rules->lock);
-    configured = rules->configured;
+    *configured = rules->configured;
     rules->configured = false;
     pthread_mutex_unlock(&rules->lock);
-    return configured;
-}
-
-static bool is_stopping(struct rules *rules)
-{
-    bool stopping;
-
-    pthread_mutex_lock(&rules->lock);
-    stopping = rules->stopping;
-    pthread_mutex_unlock(&rules->lock);
-    return stopping;
+    return !stopping;
 }
 
 static void every(int64_t *due_ms, int interval_ms, void (*run)(struct rules *rules),
@@ -262,15 +263,17 @@ static void *run(void *context)
     int64_t offset = wall_offset(), look_ms = 0, prune_ms = 0;
     int64_t snapshot_ms = clock_ms() + SNAPSHOT_MS;
     struct queued *q = malloc(sizeof *q);
+    bool found, configured;
 
-    while (q != NULL && !is_stopping(rules)) {
-        try_to_open(rules);
-        if (next(rules, q))
+    try_to_open(rules);
+    while (q != NULL && next(rules, q, &found, &configured)) {
+        if (found)
             rules_decide(rules, q);
+        if (configured)
+            look_ms = 0;
         look_at_clock(rules, &offset);
+        try_to_open(rules);
         if (rules->findings != NULL) {
-            if (take_configured(rules))
-                look_ms = 0;
             every(&look_ms, LOOK_MS, rules_look, rules);
             every(&prune_ms, PRUNE_MS, prune, rules);
         }
@@ -435,4 +438,62 @@ void rules_stats(struct rules *rules, struct rules_stats *out)
     memcpy(out->error, rules->error, sizeof out->error);
     pthread_mutex_unlock(&rules->lock);
     counters_stats(rules->counters, &out->counters);
+}
+
+/* --- for the farm's thread --- */
+
+json_t *rules_report_counts(struct rules *rules)
+{
+    struct config *config = rules_config(rules);
+    json_t *rows = others_report(rules->others, rules->counters, config, time(NULL));
+
+    config_unref(config);
+    return rows;
+}
+
+void rules_hear_counts(struct rules *rules, const char *own_node, unsigned hosts,
+                       const struct other_count *rows, size_t count)
+{
+    others_hear(rules->others, own_node, hosts, rows, count);
+}
+
+unsigned rules_sum(struct rules *rules, enum rule_by by, const char *key,
+                   const struct counter_reading *own, int64_t now_s,
+                   struct counter_reading *sum)
+{
+    return others_add(rules->others, rules->counters, by, key, own, now_s, sum);
+}
+
+json_t *rules_report_findings(struct rules *rules, size_t limit)
+{
+    struct findings *findings = rules_findings(rules);
+
+    return findings != NULL ? findings_unreported(findings, limit, time(NULL)) : NULL;
+}
+
+void rules_reported_findings(struct rules *rules, const json_t *rows)
+{
+    struct findings *findings = rules_findings(rules);
+
+    if (findings != NULL)
+        (void)findings_reported(findings, rows);
+}
+
+void rules_hear_finding(struct rules *rules, const char *own_node, const json_t *row)
+{
+    struct findings *findings = rules_findings(rules);
+    struct config *config = rules_config(rules);
+    const char *name, *key;
+
+    if (findings != NULL &&
+        findings_hear(findings, row, own_node, time(NULL), &name, &key) == 1)
+        rules_begin_again(rules, config, name, key);
+    config_unref(config);
+}
+
+int rules_forget_reported(struct rules *rules)
+{
+    struct findings *findings = rules_findings(rules);
+
+    return findings != NULL ? findings_forget_reported(findings, time(NULL)) : -1;
 }

@@ -49,8 +49,12 @@ struct rules {
 /* A reference to the configuration in force. Any thread. */
 struct config *rules_config(struct rules *rules);
 
-/* rules_shared.c: a rule of a configuration by its name; NULL: there is none. */
+/* A rule of a configuration by its name; NULL: there is none. */
 const struct rule *rules_find(const struct config *config, const char *name);
+
+/* Who was listed by a rule, here or on another host, begins again with its counts. */
+void rules_begin_again(struct rules *rules, const struct config *config, const char *name,
+                       const char *key);
 
 /* decide.c, for the thread: what is made of a finding; and what became of proposals and
  * entries. */

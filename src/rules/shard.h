@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 
 #include "rules/counters.h"
-#include "rules/habits.h"
 #include "rules/window.h"
 
 /* Without memory uthash would end the process: it leaves the key out instead. */

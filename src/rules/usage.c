@@ -9,18 +9,10 @@
 #include "blocklist/entry.h"
 #include "known/well_known.h"
 
-#define SHARED_DOMAINS                                                                   \
-    10 /* so many sender domains within a day: a client of many users */
+/* So many sender domains within a day: a client of many users. */
+#define SHARED_DOMAINS 10
 
 /* --- who a message is counted for --- */
-
-static bool is_own_network(const struct config *config, const struct ipaddr *client)
-{
-    for (size_t i = 0; i < config->exempt.network_count; i++)
-        if (network_contains(&config->exempt.networks[i], client))
-            return true;
-    return false;
-}
 
 /* Whether one of the message's keys has such a count. */
 static bool wants(const struct usage *usage, const struct usage_message *m,
@@ -131,14 +123,6 @@ static uint64_t network_hash(const struct usage *usage, const struct usage_messa
     return counters_hash(domain, strlen(domain));
 }
 
-/* The network is a key of its own, and of strangers' senders. */
-static bool needs_network(const struct usage *usage)
-{
-    return counters_want(usage->counters, RULE_BY_NETWORK) ||
-           counters_want(usage->counters, RULE_BY_SENDER) ||
-           counters_want(usage->counters, RULE_BY_SENDER_DOMAIN);
-}
-
 static void network_key(struct usage_message *m, enum rule_by by,
                         const struct ipaddr *client, unsigned prefix)
 {
@@ -154,7 +138,10 @@ static void client_keys(const struct usage *usage, struct usage_message *m,
     /* who logged in may share the address with others: it is the login that counts */
     if (m->is_own || ipaddr_is_local(client))
         return;
-    if (needs_network(usage))
+    /* the network is a key of its own, and of strangers' senders */
+    if (counters_want(usage->counters, RULE_BY_NETWORK) ||
+        counters_want(usage->counters, RULE_BY_SENDER) ||
+        counters_want(usage->counters, RULE_BY_SENDER_DOMAIN))
         network_key(m, RULE_BY_NETWORK, client, client->family == 4 ? 24 : 48);
     network_key(m, RULE_BY_CLIENT, client, client->family == 4 ? 32 : 64);
     m->subject.client = m->keys[RULE_BY_CLIENT];
@@ -163,6 +150,7 @@ static void client_keys(const struct usage *usage, struct usage_message *m,
 void usage_begin(const struct usage *usage, struct usage_message *m,
                  const struct usage_envelope *envelope)
 {
+    const struct config *config = usage->config;
     const char *login = envelope->login != NULL ? envelope->login : "";
     bool is_4 = envelope->client != NULL && envelope->client->family == 4;
 
@@ -176,8 +164,9 @@ void usage_begin(const struct usage *usage, struct usage_message *m,
                                         ""}; /* see note_shared */
     if (envelope->has_entry)
         return; /* what our own entries refuse is no offence, what they allow neither */
-    m->is_own = login[0] != '\0' || (envelope->client != NULL &&
-                                     is_own_network(usage->config, envelope->client));
+    m->is_own = login[0] != '\0';
+    for (size_t i = 0; i < config->exempt.network_count && envelope->client != NULL; i++)
+        m->is_own |= network_contains(&config->exempt.networks[i], envelope->client);
     if (envelope->client_name != NULL)
         m->subject.client_name = envelope->client_name;
     if (login[0] != '\0')
@@ -225,22 +214,16 @@ struct judged {
     const struct counter_reading *of_client; /* NULL: the key is another */
 };
 
-/* Of how many domains a client has sent within a day; 0: not known. */
-static uint32_t domains_of(const struct counter_reading *reading)
-{
-    for (size_t i = 0; reading != NULL && i < reading->count; i++)
-        if (reading->windows[i].count == COUNT_DOMAINS)
-            return reading->values[i];
-    return 0;
-}
-
 /* Why a client is not to be listed without a person's look. */
 static void note_shared(const struct counter_reading *of_client,
                         struct usage_subject *subject)
 {
     const char *provider = provider_of_host(subject->client_name);
-    uint32_t domains = domains_of(of_client);
+    uint32_t domains = 0; /* that it has sent of within a day */
 
+    for (size_t i = 0; of_client != NULL && i < of_client->count; i++)
+        if (of_client->windows[i].count == COUNT_DOMAINS)
+            domains = of_client->values[i];
     if (provider != NULL)
         text_sentence(subject->shared, sizeof subject->shared, "it is a host of %s",
                       provider);
@@ -262,6 +245,16 @@ static void pass_on(void *context, const struct finding *finding)
     judged->usage->found(judged->usage->context, finding, &subject);
 }
 
+/* For rule_found, of what the hosts of a farm have counted together. */
+static void pass_on_in_turn(void *context, const struct finding *finding)
+{
+    const struct judged *judged = context;
+
+    if (others_is_turn(judged->usage->others, finding->rule->by, finding->key,
+                       finding->at_s))
+        pass_on(context, finding);
+}
+
 /* Whether a rule has a limit that one of the events may reach. */
 static bool rules_have_limit(const struct config *config, enum rule_by by,
                              const struct events *events)
@@ -275,16 +268,6 @@ static bool rules_have_limit(const struct config *config, enum rule_by by,
             if (config->rules[r].by == by)
                 limits |= 1u << config->rules[r].over[i].count;
     return (counts & limits) != 0;
-}
-
-/* For rule_found, of what the hosts of a farm have counted together. */
-static void pass_on_in_turn(void *context, const struct finding *finding)
-{
-    const struct judged *judged = context;
-
-    if (others_is_turn(judged->usage->others, finding->rule->by, finding->key,
-                       finding->at_s))
-        pass_on(context, finding);
 }
 
 /* This host's count of a key beside the farm's. */
@@ -380,12 +363,10 @@ void usage_recipient(const struct usage *usage, struct usage_message *m,
     struct events events = {0};
     struct mail_address address;
     struct entry entry;
-    bool is_read = mail_address_parse(recipient, &address) == 0;
-    bool outside = is_read && address.domain[0] != '\0' && !is_delivered_here(mailer) &&
-                   wants(usage, m, COUNT_OUTSIDE);
+    bool is_read = mail_address_parse(recipient, &address) == 0, outside;
+    bool is_here = is_delivered_here(mailer);
 
-    if (is_read && outcome == USAGE_ACCEPTED && is_delivered_here(mailer) &&
-        usage->own != NULL)
+    if (is_read && outcome == USAGE_ACCEPTED && is_here && usage->own != NULL)
         own_domains_add(usage->own, address.domain);
     add(&events, COUNT_TRIED, 1, 0);
     if (is_read && exempt_addresses_have(config->automatic.trap_addresses,
@@ -396,7 +377,8 @@ void usage_recipient(const struct usage *usage, struct usage_message *m,
     else if (outcome == USAGE_RELAYING)
         add(&events, COUNT_RELAYING, 1, 0);
     if (outcome == USAGE_ACCEPTED) {
-        outside = outside && !is_own_domain(usage, address.domain);
+        outside = is_read && address.domain[0] != '\0' && !is_here &&
+                  wants(usage, m, COUNT_OUTSIDE) && !is_own_domain(usage, address.domain);
         add(&events, COUNT_RECIPIENTS, 1, 0);
         if (outside)
             add(&events, COUNT_OUTSIDE, 1, 0);

@@ -63,7 +63,8 @@ tests_fuzz_fuzz_counters_LDFLAGS = $(fuzz_ldflags)
 
 if FARM
 fuzzers += tests/fuzz/fuzz_farm
-tests_fuzz_fuzz_farm_SOURCES = tests/fuzz/fuzz_farm.c
+tests_fuzz_fuzz_farm_SOURCES = tests/fuzz/fuzz_farm.c \
+	tests/fuzz/fuzz_farm_server.c tests/fuzz/fuzz_farm_server.h
 tests_fuzz_fuzz_farm_LDADD = $(rblmilter_libs)
 tests_fuzz_fuzz_farm_LDFLAGS = $(fuzz_ldflags) \
 	-Wl,--wrap=connection_query -Wl,--wrap=connection_do \

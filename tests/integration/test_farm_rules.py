@@ -318,14 +318,43 @@ def test_what_a_server_may_make_of_it(folder):
         assert {f["entry"] for f in findings(one)} == {"user:bert", "user:anna"}
 
 
-def test_shares_and_distinct_counts_of_all_hosts(folder):
-    """The same network on two hosts is one; what one host has accepted counts in another's share."""
+AWAY = "203.0.113.5"  # where user:u1, whose habits each host knows (rules_aged.c), was never
+
+
+def strangers_of(host):
+    """This host's count, and the farm's."""
+    (usage,) = host.rblctl("usage", "user:u1", "--json").json
+    return [(c["value"], c["farm"]) for c in usage["counts"] if c["count"] == "strangers"]
+
+
+def strangers_add_up(farm):
+    """Five on each of two hosts are ten, of which nothing is found; of the twelfth one host finds it."""
+    assert [strangers_of(h) for h in farm] == [[(5, 10)], [(5, 10)]]
+    assert all(findings(h) == [] for h in farm)
+    written = 6
+    while not any(h.lists("user:u1") for h in farm) and written < 12:
+        written += 1
+        for host in farm:  # to one more; who was written to before is no stranger
+            send(host, written, login="u1", client=AWAY)
+    farm.wait(lambda h: h.lists("user:u1"), lambda: [strangers_of(h) for h in farm])
+    farm.wait(lambda h: len(findings(h)) == 1, lambda: [findings(h) for h in farm])
+    found = [findings(h)[0] for h in farm]
+    assert all((f["rule"], f["entry"], f["by_rule"]) == ("strangers", "user:u1", True) for f in found), found
+    assert re.fullmatch(r"12 strangers in 24h: 1[23], on 2 hosts", found[0]["because"]), found
+    assert len({f["host"] for f in found}) == 1  # who acted
+    assert sum("rule=strangers listed=user:u1" in h.daemon.log.text() for h in farm) == 1
+
+
+def test_shares_distinct_counts_and_strangers_of_all_hosts(folder):
+    """The same network on two hosts is one; what one host has accepted counts in another's share;
+    whom a login does not know each host knows by itself, and their numbers are added."""
     with Farm(folder, hosts=2, start=False) as farm:
         one, two = watched(
             farm,
             rule("nets", over=["8 networks in 1h"], mode="propose"),
             rule("dirty", over=["8 unknown in 1h"], share="50", mode="propose"),
             rule("bulk", over=["900 recipients in 1h"], mode="propose"),
+            rule("strangers", over=["12 strangers in 24h"], action=["tempfail"]),
         )
         nets = [f"192.0.{i}.9" for i in range(1, 9)]
         for host, own in ((one, nets[:4]), (two, nets[1:5])):
@@ -338,17 +367,19 @@ def test_shares_and_distinct_counts_of_all_hosts(folder):
             send(host, 1, login="carl", unknown=4)  # dirty
         send(two, 40, login="dora", unknown=3)  # clean, as a whole
         send(one, 1, login="dora", unknown=4)
-        for login in ("anna", "bert", "carl", "dora"):
+        for host in farm:
+            send(host, 6, login="u1", client=AWAY)  # r0, whom it knows, and five whom it does not
+        for login in ("anna", "bert", "carl", "dora", "u1"):
             wait_until(lambda: len(told(farm, f"user:{login}")) == 2, lambda: told(farm, f"user:{login}"))
         time.sleep(18)
-        assert findings(one) + findings(two) == []
+        strangers_add_up(farm)
         send(one, 1, login="bert", client=nets[7])
         send(two, 1, login="bert", client=nets[7])  # one of them acts
         for host in farm:
             send(host, 0, login="carl", unknown=1)
             send(host, 0, login="dora", unknown=1)
             send(host, 1, login="anna", client=nets[1])
-        found = {(f["rule"], f["entry"], f["because"]) for h in farm for f in findings(h)}
+        found = {(f["rule"], f["entry"], f["because"]) for h in farm for f in findings(h) if f["rule"] != "strangers"}
         assert {f[:2] for f in found} == {("nets", "user:bert"), ("dirty", "user:carl")}, found
         assert ("nets", "user:bert", "8 networks in 1h: 8, on 2 hosts") in found
 

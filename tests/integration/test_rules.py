@@ -4,6 +4,7 @@ guard rails hold. The host is one that has watched for 40 days (rules_aged.c), b
 test is about one that has not."""
 
 import json
+import os
 import pathlib
 import socket
 import sqlite3
@@ -571,6 +572,27 @@ def test_damaged_files_lose_no_listing(lab):
     wait_for(lambda: host.rblctl("proposals").status == 0)
     assert "put aside" in host.daemon.log.text() and "is damaged" in host.daemon.log.text()
     assert list(lab.dir.glob("rules.db.damaged-*"))
+
+
+def processor_s(pid):
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_database_that_cannot_be_opened_keeps_no_processor_busy(lab):
+    host = Host(lab, [bulk()])
+    host.daemon.terminate()
+    for file in lab.dir.glob("rules.db*"):
+        file.unlink()
+    (lab.dir / "rules.db").mkdir()
+    host.begin(aged=False)
+    wait_for(lambda: "rules.db: unable to open database file" in host.daemon.log.text())
+    host.send(20, "anna")  # what is found waits for the database
+    before = processor_s(host.daemon.pid)
+    time.sleep(1)
+    assert processor_s(host.daemon.pid) - before < 0.1
+    assert host.listed() == {}
 
 
 def test_a_reload_changes_a_rule(lab):

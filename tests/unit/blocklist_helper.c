@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "blocklist/shared.h"
 #include "blocklist/store.h"
 
 static int64_t wall_ns(void *context)
@@ -37,6 +38,22 @@ void box_start(struct box *box)
     box->wall_ns = (int64_t)START_TIME * 1000000000;
     box->steady_ns = 5000000000;
     box->clock = (struct blocklist_clock){wall_ns, steady_ns, box};
+}
+
+void box_join(struct box *box)
+{
+    bool done = false;
+
+    while (!done)
+        assert_int_equal(shared_join(box->blocklist, &done, box->error), BLOCKLIST_OK);
+}
+
+void box_start_farm(struct box *box)
+{
+    box_start(box);
+    box->farm = true;
+    box_open(box, false);
+    box_join(box);
 }
 
 struct blocklist *box_try_open(struct box *box, enum blocklist_on_damage on_damage)
@@ -139,6 +156,54 @@ enum blocklist_result box_remove(struct box *box, const char *text, const char *
 
     return blocklist_remove(box->blocklist, &entry, 1, source, "done", false, &actor,
                             &removed, box->error);
+}
+
+const struct blocklist_actor box_actor = {"cron", 0};
+
+struct blocklist_import *box_import(struct box *box, bool replace)
+{
+    struct blocklist_import_options options = {
+        .source = "feed", .reason = "fed", .replace = replace, .actor = &box_actor};
+    struct blocklist_import *import =
+        blocklist_import_begin(box->blocklist, &options, box->error);
+
+    if (import == NULL)
+        fail_msg("%s", box->error);
+    return import;
+}
+
+enum blocklist_result box_feed(struct box *box, struct blocklist_import *import,
+                               const char *text, const char *source, time_t expires)
+{
+    bool allow = *text == '!', tempfail = *text == '~';
+    struct entry entry = box_entry(text + (allow || tempfail));
+    struct blocklist_row_in row = {.entry = &entry,
+                                   .allow = allow,
+                                   .tempfail = tempfail,
+                                   .source = source,
+                                   .expires = expires};
+
+    return blocklist_import_row(import, &row, box->error);
+}
+
+struct blocklist_import_counts box_commit(struct box *box,
+                                          struct blocklist_import *import, bool dry_run)
+{
+    struct blocklist_import_counts counts;
+
+    if (blocklist_import_commit(import, dry_run, &counts, box->error) != BLOCKLIST_OK)
+        fail_msg("%s", box->error);
+    return counts;
+}
+
+void expect_counts(const char *label, struct blocklist_import_counts got, unsigned rows,
+                   unsigned added, unsigned changed, unsigned unchanged, unsigned removed)
+{
+    if (got.rows != rows || got.added != added || got.changed != changed ||
+        got.unchanged != unchanged || got.removed != removed)
+        fail_msg("%s: rows %u added %u changed %u unchanged %u removed %u", label,
+                 (unsigned)got.rows, (unsigned)got.added, (unsigned)got.changed,
+                 (unsigned)got.unchanged, (unsigned)got.removed);
 }
 
 enum blocklist_verdict box_ask(struct box *box, const char *subject,

@@ -27,6 +27,8 @@ struct box {
 
 void box_start(struct box *box);                 /* an empty folder; nothing opened */
 void box_open(struct box *box, bool strip_tags); /* waits until the filter is built */
+void box_start_farm(struct box *box);            /* opened as of a farm, joined */
+void box_join(struct box *box);                  /* all rows get versions */
 struct blocklist *box_try_open(struct box *box, enum blocklist_on_damage on_damage);
 void box_close(struct box *box);
 void box_end(struct box *box);                   /* closes and removes the folder */
@@ -41,6 +43,18 @@ enum blocklist_result box_add(struct box *box, const char *text, bool allow,
 enum blocklist_result box_tempfail(struct box *box, const char *text, const char *source,
                                    int64_t expires_in, struct blocklist_beside *beside);
 enum blocklist_result box_remove(struct box *box, const char *text, const char *source);
+
+/* An import as source feed, its rows ("!" allow, "~" put off), its end. */
+extern const struct blocklist_actor box_actor;
+struct blocklist_import *box_import(struct box *box, bool replace);
+enum blocklist_result box_feed(struct box *box, struct blocklist_import *import,
+                               const char *text, const char *source, time_t expires);
+struct blocklist_import_counts box_commit(struct box *box,
+                                          struct blocklist_import *import, bool dry_run);
+
+void expect_counts(const char *label, struct blocklist_import_counts got, unsigned rows,
+                   unsigned added, unsigned changed, unsigned unchanged,
+                   unsigned removed);
 
 /* Asks about one subject, by the shape of its text: an address as sender, an IP address
  * as client, host:NAME as client name, helo:NAME, user:NAME. */

@@ -2,9 +2,17 @@
 resolver_test_sources = tests/unit/nameserver.c tests/unit/nameserver.h \
 	tests/unit/asker.c tests/unit/asker.h
 
+resolver_helper = tests/unit/resolver_helper.c tests/unit/resolver_helper.h
+
 check_PROGRAMS += tests/unit/test_resolver
-tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c $(resolver_test_sources)
+tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c $(resolver_helper) \
+	$(resolver_test_sources)
 tests_unit_test_resolver_LDADD = $(unit_libs)
+
+check_PROGRAMS += tests/unit/test_resolver_servers
+tests_unit_test_resolver_servers_SOURCES = tests/unit/test_resolver_servers.c $(resolver_helper) \
+	$(resolver_test_sources)
+tests_unit_test_resolver_servers_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_resolver_stress
 tests_unit_test_resolver_stress_SOURCES = tests/unit/test_resolver_stress.c \

@@ -18,6 +18,16 @@
 #include "base/clock.h"
 #include "base/ipaddr.h"
 
+const struct sample full_sample = {
+    .client = "192.0.2.1",
+    .verdict = 3,
+    .sender = "Anna.A@Domain.XYZ",
+    .login = "Otto",
+    .entry = "domain.xyz",
+    .queue_id = "4cQ1aB",
+    .recipients = {"info@kunde.example", "x@two.example"},
+};
+
 journal_id id_at(time_t second, unsigned random)
 {
     journal_id least, most;

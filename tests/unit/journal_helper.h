@@ -15,6 +15,9 @@ struct sample {
     const char *recipients[3];
 };
 
+/* A refusal with all of it. */
+extern const struct sample full_sample;
+
 /* What is remembered of one that was found. */
 struct found {
     journal_id id;

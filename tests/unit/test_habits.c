@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "rules/counters.h"
-#include "rules/habits.h"
+#include "rules/window.h"
 
 #define DAY   86400
 #define BEGIN (INT64_C(20700) * DAY)

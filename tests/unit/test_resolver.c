@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dns/resolver.h"
+/* The resolver: what each answer becomes, the cache, budgets and deadlines. */
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -15,88 +15,8 @@
 
 #include <cmocka.h>
 
-#include "asker.h"
 #include "base/clock.h"
-#include "nameserver.h"
-
-static const struct resolver_settings usual = {
-    .timeout_ms = 300,
-    .attempts = 2,
-    .deadline_ms = 1500,
-    .cache_size = 1000,
-    .min_ttl_s = 1,
-    .max_ttl_s = 3600,
-    .negative_ttl_s = 3600,
-    .stale_ttl_s = 3600,
-    .max_queries = 1000,
-};
-
-/* An answer in one line: "found 127.0.0.2 127.0.0.4", "found text", "none". */
-static const char *shown(struct dns_answer *answer, char out[static 1200])
-{
-    size_t size = (size_t)snprintf(out, 1200, "%s%s", dns_status_name(answer->status),
-                                   answer->stale ? " stale" : "");
-
-    if (answer->text != NULL)
-        size += (size_t)snprintf(out + size, 1200 - size, " %s", answer->text);
-    for (unsigned i = 0; i < answer->address_count && i < 10; i++)
-        size += (size_t)snprintf(out + size, 1200 - size, " %s",
-                                 inet_ntoa(answer->addresses[i]));
-    return out;
-}
-
-static void assert_asked(struct resolver *r, struct upstream *u, enum dns_type type,
-                         const char *name, const char *want)
-{
-    char text[1200];
-    struct dns_answer *answer = asker_get(r, u, type, name);
-
-    if (strcmp(shown(answer, text), want) != 0)
-        fail_msg("%s: wanted \"%s\", got \"%s\"", name, want, text);
-    dns_answer_unref(answer);
-}
-
-/* What the cache has of it; NULL: nothing. The caller's reference. */
-static struct dns_answer *cached(struct resolver *r, struct upstream *u,
-                                 enum dns_type type, const char *name)
-{
-    struct dns_answer *answer = resolver_query(r, u, type, name, DNS_CACHE_ONLY, NULL);
-
-    if (answer->status == DNS_NOT_ASKED || answer->stale) {
-        dns_answer_unref(answer);
-        return NULL;
-    }
-    return answer;
-}
-
-static const char rules[] =
-    "[{\"name\": \"one.t\", \"a\": [\"127.0.0.2\"], \"txt\": [\"see there\"]},"
-    " {\"name\": \"two.t\", \"a\": [\"127.0.0.2\", \"127.0.0.4\"]},"
-    " {\"name\": \"none.t\"},"
-    " {\"name\": \"soa.t\", \"rcode\": \"NXDOMAIN\", \"soa\": {\"minimum\": 9}},"
-    " {\"name\": \"nx.t\", \"rcode\": \"NXDOMAIN\"},"
-    " {\"name\": \"servfail.t\", \"rcode\": \"SERVFAIL\"},"
-    " {\"name\": \"refused.t\", \"rcode\": \"REFUSED\"},"
-    " {\"name\": \"formerr.t\", \"rcode\": \"FORMERR\"},"
-    " {\"name\": \"notimp.t\", \"rcode\": \"NOTIMP\"},"
-    " {\"name\": \"silent.t\", \"silent\": true},"
-    " {\"name\": \"late.t\", \"a\": [\"127.0.0.9\"], \"delay_ms\": 450},"
-    " {\"name\": \"tc.t\", \"a\": [\"127.0.0.3\"], \"truncate\": true},"
-    " {\"name\": \"tcdead.t\", \"a\": [\"127.0.0.3\"], \"truncate\": true, \"transport\":"
-    "   \"udp\"}, {\"name\": \"tcdead.t\", \"close\": true},"
-    " {\"name\": \"id.t\", \"a\": [\"127.0.0.5\"], \"wrong_id\": \"first\"},"
-    " {\"name\": \"lie.t\", \"a\": [\"127.0.0.5\"], \"wrong_id\": \"only\"},"
-    " {\"name\": \"garbage.t\", \"garbage\": 90},"
-    " {\"name\": \"empty.t\", \"empty\": true},"
-    " {\"name\": \"cut.t\", \"a\": [\"127.0.0.5\"], \"cut\": 30},"
-    " {\"name\": \"cname.t\", \"cname\": [\"x.t\", \"y.t\"], \"a\": [\"127.0.0.6\"]},"
-    " {\"name\": \"loop.t\", \"cname_loop\": true},"
-    " {\"name\": \"huge.t\", \"txt_size\": 30000},"
-    " {\"name\": \"other.t\", \"a\": [\"127.0.0.2\"], \"owner\": \"evil.t\"},"
-    " {\"name\": \"question.t\", \"a\": [\"127.0.0.2\"], \"question\": \"evil.t\"},"
-    " {\"name\": \"query.t\", \"raw\": \"01000001000000000000\"},"
-    " {\"name\": \"outside.t\", \"a\": [\"192.0.2.1\"]},"
-    " {\"suffix\": \"any.t\", \"a\": [\"127.0.0.2\"]}]";
+#include "resolver_helper.h"
 
 static const struct {
     const char *label, *name;
@@ -133,29 +53,6 @@ static const struct {
     {"8-bit", "\xc3\xa4.t", DNS_A, "invalid"},
     {"upper case is the same", "ONE.T", DNS_A, "found 127.0.0.2"},
 };
-
-static struct nameserver *ns;
-static struct resolver *resolver;
-static struct upstream *upstream;
-
-static int set_up(void **state)
-{
-    (void)state;
-    ns = nameserver_new(rules);
-    resolver = resolver_new(&usual);
-    assert_non_null(resolver);
-    upstream = resolver_upstream(resolver, nameserver_address(ns));
-    assert_non_null(upstream);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    resolver_free(resolver);
-    nameserver_free(ns);
-    return 0;
-}
 
 static void test_answers(void **state)
 {
@@ -223,8 +120,8 @@ static void test_strays_are_counted(void **state)
             if ((count > 0) != (kind == rows[i].counted))
                 fail_msg("%s: %d of kind %d", rows[i].name, (int)count, kind);
         }
-        tear_down(state);
-        set_up(state);
+        resolver_tear_down(state);
+        resolver_set_up(state);
     }
 }
 
@@ -380,30 +277,6 @@ static void test_budget(void **state)
     assert_int_equal(left, 0);
 }
 
-/* A port that is closed for a moment costs no answer. */
-static void test_closed_for_a_moment(void **state)
-{
-    struct asker askers[16];
-    char name[32];
-
-    (void)state;
-    nameserver_command(ns, "down");
-    for (int i = 0; i < 16; i++) {
-        snprintf(name, sizeof name, "d%d.any.t", i);
-        asker_ask(&askers[i], resolver, upstream, DNS_A, name);
-    }
-    usleep(400000);
-    assert_true(resolver_is_away(upstream));
-    nameserver_command(ns, "up");
-    for (int i = 0; i < 16; i++) {
-        struct dns_answer *answer = asker_wait(&askers[i]);
-
-        assert_int_equal(answer->status, DNS_FOUND);
-        dns_answer_unref(answer);
-    }
-    assert_false(resolver_is_away(upstream));
-}
-
 static const struct {
     const char *label, *rule;
     int least_s, most_s;
@@ -422,7 +295,7 @@ static const struct {
 
 static void test_ttls(void **state)
 {
-    struct resolver_settings s = usual;
+    struct resolver_settings s = usual_settings;
 
     (void)state;
     s.min_ttl_s = 10;
@@ -462,7 +335,7 @@ static void test_joined(void **state)
 
 static void test_deadline(void **state)
 {
-    struct resolver_settings s = usual;
+    struct resolver_settings s = usual_settings;
 
     (void)state;
     s.timeout_ms = 1000; /* a second attempt may not take the first one's answer */
@@ -495,7 +368,7 @@ static void test_stale(void **state)
     assert_int_equal(stats.by_status[DNS_SERVFAIL], 2);
     nameserver_rules(ns, "[{\"a\": [\"127.0.0.3\"], \"ttl\": 1}]");
     assert_asked(resolver, upstream, DNS_A, "x.t", "found 127.0.0.3");
-    struct resolver_settings s = usual;
+    struct resolver_settings s = usual_settings;
     s.stale_ttl_s = 0;
     resolver_configure(resolver, &s);
     nameserver_rules(ns, "[{\"rcode\": \"SERVFAIL\"}]");
@@ -506,7 +379,7 @@ static void test_stale(void **state)
 /* Beyond it a lookup waits for its place. */
 static void test_max_queries(void **state)
 {
-    struct resolver_settings s = usual;
+    struct resolver_settings s = usual_settings;
     struct asker askers[12];
     char name[32];
 
@@ -529,161 +402,11 @@ static void test_max_queries(void **state)
     }
 }
 
-static void test_other_server_after_failure(void **state)
-{
-    struct nameserver *second = nameserver_new("[{\"a\": [\"127.0.0.2\"]}]");
-    char both[80];
-
-    (void)state;
-    snprintf(both, sizeof both, "%s,%s", nameserver_address(ns),
-             nameserver_address(second));
-    struct upstream *u = resolver_upstream(resolver, both);
-    assert_non_null(u);
-    assert_asked(resolver, u, DNS_A, "servfail.t", "found 127.0.0.2");
-    assert_asked(resolver, u, DNS_A, "refused.t", "found 127.0.0.2");
-    assert_asked(resolver, u, DNS_A, "formerr.t", "found 127.0.0.2");
-    assert_asked(resolver, u, DNS_A, "notimp.t", "found 127.0.0.2");
-    nameserver_rules(second, "[{\"rcode\": \"SERVFAIL\"}]");
-    assert_asked(resolver, u, DNS_A, "n.servfail.t",
-                 "none"); /* the first one's NXDOMAIN */
-    resolver_flush_cache(resolver);
-    assert_asked(resolver, u, DNS_A, "refused.t", "refused");
-    nameserver_rules(second, "[{\"a\": [\"127.0.0.3\"]}]");
-    nameserver_command(ns, "down");
-    assert_asked(resolver, u, DNS_A, "one.t", "found 127.0.0.3");
-    nameserver_free(second);
-}
-
-/* The first of two servers falls silent: after a few questions nobody waits for it any
- * more, and when it is back it is asked first again. */
-static void test_silent_first_server(void **state)
-{
-    struct nameserver *second = nameserver_new("[{\"a\": [\"127.0.0.2\"]}]");
-    struct resolver_settings s = usual;
-    char both[80], name[32];
-    int64_t start_ms = 0;
-
-    (void)state;
-    s.deadline_ms = 500;
-    resolver_configure(resolver, &s);
-    snprintf(both, sizeof both, "%s,%s", nameserver_address(ns),
-             nameserver_address(second));
-    struct upstream *u = resolver_upstream(resolver, both);
-    assert_non_null(u);
-    nameserver_rules(ns, "[{\"silent\": true}]");
-    for (int i = 0; i < 10; i++) {
-        if (i == 4)
-            start_ms = clock_ms();
-        snprintf(name, sizeof name, "n%d.t", i);
-        assert_asked(resolver, u, DNS_A, name, "found 127.0.0.2");
-    }
-    assert_true(clock_ms() - start_ms < 1200); /* a silence costs 300 ms each */
-    nameserver_rules(ns, "[{\"a\": [\"127.0.0.1\"]}]");
-    struct dns_answer *answer = NULL;
-    for (int i = 0;
-         i < 80 && (i == 0 || answer->addresses[0].s_addr != htonl(0x7f000001)); i++) {
-        usleep(100000);
-        dns_answer_unref(answer);
-        snprintf(name, sizeof name, "m%d.t", i);
-        answer = asker_get(resolver, u, DNS_A, name);
-        assert_int_equal(answer->status, DNS_FOUND);
-    }
-    assert_int_equal(answer->addresses[0].s_addr, htonl(0x7f000001));
-    dns_answer_unref(answer);
-    nameserver_free(second);
-}
-
-static void test_back_after_outage(void **state)
-{
-    (void)state;
-    nameserver_command(ns, "down");
-    for (int i = 0; i < 8; i++) {
-        struct dns_answer *answer = asker_get(resolver, upstream, DNS_A, "one.t");
-        assert_int_equal(answer->status, DNS_UNREACHABLE);
-        dns_answer_unref(answer);
-    }
-    nameserver_command(ns, "up");
-    for (int i = 0; i < 100 && resolver_is_away(upstream); i++)
-        usleep(50000); /* it is probed each half second */
-    assert_asked(resolver, upstream, DNS_A, "one.t", "found 127.0.0.2");
-}
-
-/* The same with a server that says nothing, under traffic: once it talks again, so do we.
- */
-static void test_back_after_silence(void **state)
-{
-    struct resolver_settings s = usual;
-    struct asker askers[60];
-    char name[32];
-
-    (void)state;
-    s.deadline_ms = 400;
-    resolver_configure(resolver, &s);
-    nameserver_rules(ns, "[{\"silent\": true}]");
-    for (int i = 0; i < 60; i++) {
-        snprintf(name, sizeof name, "n%d.t", i);
-        asker_ask(&askers[i], resolver, upstream, DNS_A, name);
-        usleep(20000);
-    }
-    nameserver_rules(ns, "[{\"a\": [\"127.0.0.2\"]}]");
-    int64_t start_ms = clock_ms();
-    for (int i = 0; i < 20; i++) {
-        snprintf(name, sizeof name, "m%d.t", i);
-        assert_asked(resolver, upstream, DNS_A, name, "found 127.0.0.2");
-    }
-    assert_true(clock_ms() - start_ms < 1000);
-    for (int i = 0; i < 60; i++)
-        dns_answer_unref(asker_wait(&askers[i]));
-}
-
-static void test_source_ports(void **state)
-{
-    char name[32];
-    struct asker askers[400];
-
-    (void)state;
-    for (int i = 0; i < 100; i++) {
-        snprintf(name, sizeof name, "n%d.any.t", i);
-        assert_asked(resolver, upstream, DNS_A, name, "found 127.0.0.2");
-    }
-    size_t in_a_row = nameserver_ports(ns);
-    assert_true(in_a_row >= 4);
-    for (int i = 0; i < 400; i++) {
-        snprintf(name, sizeof name, "m%d.any.t", i);
-        asker_ask(&askers[i], resolver, upstream, DNS_A, name);
-    }
-    for (int i = 0; i < 400; i++)
-        dns_answer_unref(asker_wait(&askers[i]));
-    assert_true(nameserver_ports(ns) >= in_a_row + 4);
-}
-
-static void test_upstreams_apart(void **state)
-{
-    struct upstream *same = resolver_upstream(resolver, nameserver_address(ns));
-    struct upstream *other = resolver_upstream(resolver, "127.0.0.1:1");
-
-    (void)state;
-    assert_ptr_equal(same, upstream);
-    assert_ptr_not_equal(other, upstream);
-    assert_asked(resolver, upstream, DNS_A, "one.t", "found 127.0.0.2");
-    assert_null(cached(resolver, other, DNS_A, "one.t"));
-    assert_asked(resolver, other, DNS_A, "one.t", "unreachable");
-}
-
-static void test_bad_servers(void **state)
-{
-    struct upstream *bad = resolver_upstream(resolver, "no server at all");
-
-    (void)state;
-    assert_non_null(bad);
-    assert_asked(resolver, bad, DNS_A, "one.t", "not-asked");
-}
-
 /* What waits when the resolver ends is told so, once. */
 static void test_end_while_open(void **state)
 {
     struct asker askers[3];
-    struct resolver *r = resolver_new(&usual);
+    struct resolver *r = resolver_new(&usual_settings);
     struct upstream *u = resolver_upstream(r, nameserver_address(ns));
 
     (void)state;
@@ -700,35 +423,25 @@ static void test_end_while_open(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_answers),
-        TEST(test_damaged),
-        TEST(test_strays_are_counted),
-        TEST(test_no_socket_is_no_servfail),
-        TEST(test_huge_text_is_cut),
-        TEST(test_cached),
-        TEST(test_failures_are_not_cached),
-        TEST(test_a_name_that_fails_twice_is_remembered),
-        TEST(test_refusal),
-        TEST(test_budget),
-        TEST(test_closed_for_a_moment),
-        TEST(test_ttls),
-        TEST(test_joined),
-        TEST(test_deadline),
-        TEST(test_stale),
-        TEST(test_max_queries),
-        TEST(test_other_server_after_failure),
-        TEST(test_silent_first_server),
-        TEST(test_back_after_outage),
-        TEST(test_back_after_silence),
-        TEST(test_source_ports),
-        TEST(test_upstreams_apart),
-        TEST(test_bad_servers),
-        TEST(test_end_while_open),
+        RESOLVER_TEST(test_answers),
+        RESOLVER_TEST(test_damaged),
+        RESOLVER_TEST(test_strays_are_counted),
+        RESOLVER_TEST(test_no_socket_is_no_servfail),
+        RESOLVER_TEST(test_huge_text_is_cut),
+        RESOLVER_TEST(test_cached),
+        RESOLVER_TEST(test_failures_are_not_cached),
+        RESOLVER_TEST(test_a_name_that_fails_twice_is_remembered),
+        RESOLVER_TEST(test_refusal),
+        RESOLVER_TEST(test_budget),
+        RESOLVER_TEST(test_ttls),
+        RESOLVER_TEST(test_joined),
+        RESOLVER_TEST(test_deadline),
+        RESOLVER_TEST(test_stale),
+        RESOLVER_TEST(test_max_queries),
+        RESOLVER_TEST(test_end_while_open),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

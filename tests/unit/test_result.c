@@ -68,174 +68,79 @@ static struct dns_answer *make_answer(const char *const *addresses)
     return answer;
 }
 
+/* A list's sections and error codes, its answer, and what that is. */
+/* clang-format off */
+static const struct {
+    const char *label;
+    struct section sections[5];
+    const char *errors[4], *answer[5];
+    enum result_state state;
+    int weight;
+    const char *code, *code_label;
+} answers[] = {
+    {"no section: any code is a listing", {{0}}, {"127.255.255.0/24", "127.0.0.1"}, {"127.0.0.77"},
+     RESULT_LISTED, 5, "127.0.0.77", ""},
+    {"no section: 127.0.0.1 is not", {{0}}, {"127.255.255.0/24", "127.0.0.1"}, {"127.0.0.1"},
+     RESULT_ERROR, 0, "127.0.0.1", ""},
+    {"127.0.0.1 is not, even without error codes", {{0}}, {NULL}, {"127.0.0.1"},
+     RESULT_ERROR, 0, "127.0.0.1", ""},
+    {"127.0.0.1 is where a section names it", {{"127.0.0.1", "white", -3}}, {"127.0.0.1"},
+     {"127.0.0.1"},
+     RESULT_LISTED, -3, "127.0.0.1", "white"},
+    {"127.255.255.x never, even if named", {{"127.*.*.254", "", 8}}, {NULL}, {"127.255.255.254"},
+     RESULT_ERROR, 0, "127.255.255.254", ""},
+    {"an error code beside a listing spoils it", {{0}}, {"127.255.255.0/24"},
+     {"127.0.0.2", "127.255.255.255"},
+     RESULT_ERROR, 0, "127.255.255.255", ""},
+    {"an error code of one's own", {{0}}, {"127.0.0.255"}, {"127.0.0.255"},
+     RESULT_ERROR, 0, "127.0.0.255", ""},
+    {"outside 127/8", {{0}}, {NULL}, {"192.0.2.80"},
+     RESULT_FOREIGN, 0, "192.0.2.80", ""},
+    {"outside 127/8 beside a listing", {{0}}, {NULL}, {"127.0.0.2", "192.0.2.80"},
+     RESULT_FOREIGN, 0, "192.0.2.80", ""},
+    {"not named", {{"127.0.0.2", "", 8}}, {NULL}, {"127.0.0.3"},
+     RESULT_NOT_LISTED, 0, NULL, ""},
+    {"the largest counts", {{"127.0.0.2", "SBL", 4}, {"127.0.0.9", "DROP", 8}}, {NULL},
+     {"127.0.0.2", "127.0.0.9"},
+     RESULT_LISTED, 8, "127.0.0.9", "DROP"},
+    {"the largest counts, whatever the order", {{"127.0.0.2", "SBL", 4}, {"127.0.0.9", "DROP", 8}},
+     {NULL}, {"127.0.0.9", "127.0.0.2"},
+     RESULT_LISTED, 8, "127.0.0.9", "DROP"},
+    {"a range and a narrower section: the largest",
+     {{"127.0.0.2-127.0.0.9", "all", 2}, {"127.0.0.4", "XBL", 6}}, {NULL}, {"127.0.0.4"},
+     RESULT_LISTED, 6, "127.0.0.4", "XBL"},
+    {"of allow codes the smallest", {{"127.0.*.1", "low", -1}, {"127.0.*.3", "high", -5}}, {NULL},
+     {"127.0.5.1", "127.0.9.3"},
+     RESULT_LISTED, -5, "127.0.9.3", "high"},
+    {"a listing beside an allow code", {{"127.0.0.1", "white", -5}, {"127.0.0.2", "black", 3}},
+     {NULL}, {"127.0.0.1", "127.0.0.2"},
+     RESULT_LISTED, 3, "127.0.0.2", "black"},
+    {"bits add up", {{"&8", "PH", 5}, {"&16", "MW", 5}, {"&64", "ABUSE", 4}}, {NULL},
+     {"127.0.0.80"},
+     RESULT_LISTED, 9, "127.0.0.80", "MW"},
+    {"a bit that nobody named", {{"&8", "PH", 5}}, {NULL}, {"127.0.0.4"},
+     RESULT_NOT_LISTED, 0, NULL, ""},
+    {"a section that weighs nothing is a listing", {{"127.0.0.2", "info", 0}}, {NULL},
+     {"127.0.0.2"},
+     RESULT_LISTED, 0, "127.0.0.2", "info"},
+};
+/* clang-format on */
+
 static void judges(void **state)
 {
-    static const struct {
-        const char *label;
-        struct section sections[5];
-        const char *errors[4], *answer[5];
-        enum result_state state;
-        int weight;
-        const char *code, *code_label;
-    } cases[] = {
-        {"no section: any code is a listing",
-         {{0}},
-         {"127.255.255.0/24", "127.0.0.1"},
-         {"127.0.0.77"},
-         RESULT_LISTED,
-         5,
-         "127.0.0.77",
-         ""},
-        {"no section: 127.0.0.1 is not",
-         {{0}},
-         {"127.255.255.0/24", "127.0.0.1"},
-         {"127.0.0.1"},
-         RESULT_ERROR,
-         0,
-         "127.0.0.1",
-         ""},
-        {"127.0.0.1 is not, even without error codes",
-         {{0}},
-         {NULL},
-         {"127.0.0.1"},
-         RESULT_ERROR,
-         0,
-         "127.0.0.1",
-         ""},
-        {"127.0.0.1 is where a section names it",
-         {{"127.0.0.1", "white", -3}},
-         {"127.0.0.1"},
-         {"127.0.0.1"},
-         RESULT_LISTED,
-         -3,
-         "127.0.0.1",
-         "white"},
-        {"127.255.255.x never, even if named",
-         {{"127.*.*.254", "", 8}},
-         {NULL},
-         {"127.255.255.254"},
-         RESULT_ERROR,
-         0,
-         "127.255.255.254",
-         ""},
-        {"an error code beside a listing spoils it",
-         {{0}},
-         {"127.255.255.0/24"},
-         {"127.0.0.2", "127.255.255.255"},
-         RESULT_ERROR,
-         0,
-         "127.255.255.255",
-         ""},
-        {"an error code of one's own",
-         {{0}},
-         {"127.0.0.255"},
-         {"127.0.0.255"},
-         RESULT_ERROR,
-         0,
-         "127.0.0.255",
-         ""},
-        {"outside 127/8",
-         {{0}},
-         {NULL},
-         {"192.0.2.80"},
-         RESULT_FOREIGN,
-         0,
-         "192.0.2.80",
-         ""},
-        {"outside 127/8 beside a listing",
-         {{0}},
-         {NULL},
-         {"127.0.0.2", "192.0.2.80"},
-         RESULT_FOREIGN,
-         0,
-         "192.0.2.80",
-         ""},
-        {"not named",
-         {{"127.0.0.2", "", 8}},
-         {NULL},
-         {"127.0.0.3"},
-         RESULT_NOT_LISTED,
-         0,
-         NULL,
-         ""},
-        {"the largest counts",
-         {{"127.0.0.2", "SBL", 4}, {"127.0.0.9", "DROP", 8}},
-         {NULL},
-         {"127.0.0.2", "127.0.0.9"},
-         RESULT_LISTED,
-         8,
-         "127.0.0.9",
-         "DROP"},
-        {"the largest counts, whatever the order",
-         {{"127.0.0.2", "SBL", 4}, {"127.0.0.9", "DROP", 8}},
-         {NULL},
-         {"127.0.0.9", "127.0.0.2"},
-         RESULT_LISTED,
-         8,
-         "127.0.0.9",
-         "DROP"},
-        {"a range and a narrower section: the largest",
-         {{"127.0.0.2-127.0.0.9", "all", 2}, {"127.0.0.4", "XBL", 6}},
-         {NULL},
-         {"127.0.0.4"},
-         RESULT_LISTED,
-         6,
-         "127.0.0.4",
-         "XBL"},
-        {"of allow codes the smallest",
-         {{"127.0.*.1", "low", -1}, {"127.0.*.3", "high", -5}},
-         {NULL},
-         {"127.0.5.1", "127.0.9.3"},
-         RESULT_LISTED,
-         -5,
-         "127.0.9.3",
-         "high"},
-        {"a listing beside an allow code",
-         {{"127.0.0.1", "white", -5}, {"127.0.0.2", "black", 3}},
-         {NULL},
-         {"127.0.0.1", "127.0.0.2"},
-         RESULT_LISTED,
-         3,
-         "127.0.0.2",
-         "black"},
-        {"bits add up",
-         {{"&8", "PH", 5}, {"&16", "MW", 5}, {"&64", "ABUSE", 4}},
-         {NULL},
-         {"127.0.0.80"},
-         RESULT_LISTED,
-         9,
-         "127.0.0.80",
-         "MW"},
-        {"a bit that nobody named",
-         {{"&8", "PH", 5}},
-         {NULL},
-         {"127.0.0.4"},
-         RESULT_NOT_LISTED,
-         0,
-         NULL,
-         ""},
-        {"a section that weighs nothing is a listing",
-         {{"127.0.0.2", "info", 0}},
-         {NULL},
-         {"127.0.0.2"},
-         RESULT_LISTED,
-         0,
-         "127.0.0.2",
-         "info"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct list *list = make_list(cases[i].sections, 5, cases[i].errors);
-        struct dns_answer *answer = make_answer(cases[i].answer);
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        struct list *list = make_list(answers[i].sections, 5, answers[i].errors);
+        struct dns_answer *answer = make_answer(answers[i].answer);
         struct dnsbl_result got = result_judge(list, answer);
         struct in_addr code = {0};
 
-        if (cases[i].code != NULL)
-            inet_pton(AF_INET, cases[i].code, &code);
-        if (got.state != cases[i].state || got.weight != cases[i].weight ||
-            got.code.s_addr != code.s_addr || strcmp(got.label, cases[i].code_label) != 0)
-            fail_msg("%s: state %s weight %d code %s label \"%s\"", cases[i].label,
+        if (answers[i].code != NULL)
+            inet_pton(AF_INET, answers[i].code, &code);
+        if (got.state != answers[i].state || got.weight != answers[i].weight ||
+            got.code.s_addr != code.s_addr ||
+            strcmp(got.label, answers[i].code_label) != 0)
+            fail_msg("%s: state %s weight %d code %s label \"%s\"", answers[i].label,
                      result_state_name(got.state), got.weight, inet_ntoa(got.code),
                      got.label);
         dns_answer_unref(answer);

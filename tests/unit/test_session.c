@@ -155,130 +155,70 @@ static struct session *begin(struct policy *policy, const struct message *m)
     return s;
 }
 
+/* A message, and what is decided about it. */
+/* clang-format off */
+static const struct {
+    const char *label;
+    struct message message;
+    enum verdict verdict;
+    int score;
+    const char *exempt, *reply;
+} messages[] = {
+    {"listed", {"192.0.2.1", NULL, "h.example", "a@b.example", NULL},
+     VERDICT_REJECT, 8, NULL,
+     "Service unavailable; Client host [192.0.2.1] blocked using one; see https://one.test/1"},
+    {"a code below the threshold tags", {"192.0.2.2", NULL, NULL, "a@b.example", NULL},
+     VERDICT_TAG, 4, NULL, ""},
+    {"an allow list takes off", {"192.0.2.3", NULL, NULL, "a@b.example", NULL},
+     VERDICT_ACCEPT, 3, NULL, ""},
+    {"silence counts as not listed", {"192.0.2.4", NULL, NULL, "a@b.example", NULL},
+     VERDICT_ACCEPT, 0, NULL, ""},
+    {"two lists add up, the first gives the reply", {"192.0.2.5", NULL, NULL, "a@b.example", NULL},
+     VERDICT_REJECT, 8, NULL, "Service unavailable; Client host [192.0.2.5] blocked using one"},
+    {"null-sender lists: not for others", {"192.0.2.7", NULL, NULL, "a@b.example", NULL},
+     VERDICT_ACCEPT, 0, NULL, ""},
+    {"null-sender lists: for bounces", {"192.0.2.7", NULL, NULL, "<>", NULL},
+     VERDICT_REJECT, 8, NULL, "Service unavailable; Client host [192.0.2.7] blocked using null"},
+    {"a list that waits for others", {"192.0.2.8", NULL, NULL, "a@b.example", NULL},
+     VERDICT_REJECT, 8, NULL, "Service unavailable; Client host [192.0.2.8] blocked using far"},
+    {"REFUSED is no listing", {"192.0.2.9", NULL, NULL, "a@b.example", NULL},
+     VERDICT_ACCEPT, 0, NULL, ""},
+    {"monitor weighs nothing", {"192.0.2.10", NULL, NULL, "a@b.example", NULL},
+     VERDICT_ACCEPT, 0, NULL, ""},
+    {"HELO", {"192.0.2.99", NULL, "Bad.Example", "a@b.example", NULL},
+     VERDICT_REJECT, 8, NULL,
+     "Service unavailable; Helo command [bad.example] blocked using names"},
+    {"sender domain", {"192.0.2.99", NULL, "h.example", "<x@BAD.example>", NULL},
+     VERDICT_REJECT, 8, NULL,
+     "Service unavailable; Sender domain [bad.example] blocked using names"},
+    {"both of one list count once", {"192.0.2.99", NULL, "bad.example", "<x@bad.example>", NULL},
+     VERDICT_REJECT, 8, NULL,
+     "Service unavailable; Helo command [bad.example] blocked using names"},
+    {"a HELO in brackets is not asked about", {"192.0.2.99", NULL, "[192.0.2.1]", "<>", NULL},
+     VERDICT_ACCEPT, 0, NULL, ""},
+    {"exempt network", {"198.51.100.7", NULL, "bad.example", "a@b.example", NULL},
+     VERDICT_ACCEPT, 0, "network", ""},
+    {"exempt sender", {"192.0.2.1", NULL, NULL, "a@partner.example", NULL},
+     VERDICT_ACCEPT, 0, "sender", ""},
+    {"logged in", {"192.0.2.1", NULL, NULL, "a@b.example", "anna"},
+     VERDICT_ACCEPT, 0, "authenticated", ""},
+};
+/* clang-format on */
+
 static void decisions(void **state)
 {
-    static const struct {
-        const char *label;
-        struct message message;
-        enum verdict verdict;
-        int score;
-        const char *exempt, *reply;
-    } cases[] = {
-        {"listed",
-         {"192.0.2.1", NULL, "h.example", "a@b.example", NULL},
-         VERDICT_REJECT,
-         8,
-         NULL,
-         "Service unavailable; Client host [192.0.2.1] blocked using one; see "
-         "https://one.test/1"},
-        {"a code below the threshold tags",
-         {"192.0.2.2", NULL, NULL, "a@b.example", NULL},
-         VERDICT_TAG,
-         4,
-         NULL,
-         ""},
-        {"an allow list takes off",
-         {"192.0.2.3", NULL, NULL, "a@b.example", NULL},
-         VERDICT_ACCEPT,
-         3,
-         NULL,
-         ""},
-        {"silence counts as not listed",
-         {"192.0.2.4", NULL, NULL, "a@b.example", NULL},
-         VERDICT_ACCEPT,
-         0,
-         NULL,
-         ""},
-        {"two lists add up, the first gives the reply",
-         {"192.0.2.5", NULL, NULL, "a@b.example", NULL},
-         VERDICT_REJECT,
-         8,
-         NULL,
-         "Service unavailable; Client host [192.0.2.5] blocked using one"},
-        {"null-sender lists: not for others",
-         {"192.0.2.7", NULL, NULL, "a@b.example", NULL},
-         VERDICT_ACCEPT,
-         0,
-         NULL,
-         ""},
-        {"null-sender lists: for bounces",
-         {"192.0.2.7", NULL, NULL, "<>", NULL},
-         VERDICT_REJECT,
-         8,
-         NULL,
-         "Service unavailable; Client host [192.0.2.7] blocked using null"},
-        {"a list that waits for others",
-         {"192.0.2.8", NULL, NULL, "a@b.example", NULL},
-         VERDICT_REJECT,
-         8,
-         NULL,
-         "Service unavailable; Client host [192.0.2.8] blocked using far"},
-        {"REFUSED is no listing",
-         {"192.0.2.9", NULL, NULL, "a@b.example", NULL},
-         VERDICT_ACCEPT,
-         0,
-         NULL,
-         ""},
-        {"monitor weighs nothing",
-         {"192.0.2.10", NULL, NULL, "a@b.example", NULL},
-         VERDICT_ACCEPT,
-         0,
-         NULL,
-         ""},
-        {"HELO",
-         {"192.0.2.99", NULL, "Bad.Example", "a@b.example", NULL},
-         VERDICT_REJECT,
-         8,
-         NULL,
-         "Service unavailable; Helo command [bad.example] blocked using names"},
-        {"sender domain",
-         {"192.0.2.99", NULL, "h.example", "<x@BAD.example>", NULL},
-         VERDICT_REJECT,
-         8,
-         NULL,
-         "Service unavailable; Sender domain [bad.example] blocked using names"},
-        {"both of one list count once",
-         {"192.0.2.99", NULL, "bad.example", "<x@bad.example>", NULL},
-         VERDICT_REJECT,
-         8,
-         NULL,
-         "Service unavailable; Helo command [bad.example] blocked using names"},
-        {"a HELO in brackets is not asked about",
-         {"192.0.2.99", NULL, "[192.0.2.1]", "<>", NULL},
-         VERDICT_ACCEPT,
-         0,
-         NULL,
-         ""},
-        {"exempt network",
-         {"198.51.100.7", NULL, "bad.example", "a@b.example", NULL},
-         VERDICT_ACCEPT,
-         0,
-         "network",
-         ""},
-        {"exempt sender",
-         {"192.0.2.1", NULL, NULL, "a@partner.example", NULL},
-         VERDICT_ACCEPT,
-         0,
-         "sender",
-         ""},
-        {"logged in",
-         {"192.0.2.1", NULL, NULL, "a@b.example", "anna"},
-         VERDICT_ACCEPT,
-         0,
-         "authenticated",
-         ""},
-    };
     struct world *w = *state;
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct session *s = begin(w->policy, &cases[i].message);
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        struct session *s = begin(w->policy, &messages[i].message);
         const struct decision *d = session_decide(s, NULL, NULL);
-        bool exempt_same = (d->exempt == NULL) == (cases[i].exempt == NULL) &&
-                           (d->exempt == NULL || strcmp(d->exempt, cases[i].exempt) == 0);
+        bool exempt_same =
+            (d->exempt == NULL) == (messages[i].exempt == NULL) &&
+            (d->exempt == NULL || strcmp(d->exempt, messages[i].exempt) == 0);
 
-        if (d->verdict != cases[i].verdict || d->score != cases[i].score ||
-            !exempt_same || strcmp(d->reply, cases[i].reply) != 0)
-            fail_msg("%s: %s, score %d, exempt %s, \"%s\"", cases[i].label,
+        if (d->verdict != messages[i].verdict || d->score != messages[i].score ||
+            !exempt_same || strcmp(d->reply, messages[i].reply) != 0)
+            fail_msg("%s: %s, score %d, exempt %s, \"%s\"", messages[i].label,
                      verdict_name(d->verdict), d->score, d->exempt, d->reply);
         session_free(s);
     }

@@ -76,7 +76,7 @@ static void test_histories(void **state)
             now_ms = histories[i].steps[k].at_s * 1000;
             said[0] = histories[i].steps[k].seq;
             said[1] = histories[i].steps[k].may;
-            if (fill_wait(&farm) != histories[i].steps[k].wait)
+            if (database_fill_wait(&farm) != histories[i].steps[k].wait)
                 fail_msg("%s: after %d s", histories[i].label,
                          histories[i].steps[k].at_s);
             /* what rblctl says meanwhile */
