@@ -7,7 +7,8 @@ librblmilter_a_SOURCES += \
 	src/journal/journal_parts.h \
 	src/journal/open_days.c \
 	src/journal/reader.c \
-	src/journal/record.c src/journal/record.h \
+	src/journal/record.c src/journal/record.h src/journal/record_parts.h \
+	src/journal/record_read.c \
 	src/journal/retention.c \
 	src/journal/search.c src/journal/search.h \
 	src/journal/tokens.c src/journal/tokens.h \
