@@ -14,13 +14,16 @@
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-#define DRAWN 64 /* random numbers that the kernel gives at once */
+#define DRAWN 64  /* random numbers that the kernel gives at once */
+#define FEW   256 /* ids of a second that are taken back one by one */
 
 struct journal_ids {
     uint32_t random[DRAWN];
-    unsigned left; /* of them */
-    time_t second; /* that taken is about */
-    uint8_t taken[(1u << RANDOM_BITS) / 8];
+    unsigned left;  /* of them */
+    time_t second;  /* that taken is about */
+    unsigned count; /* of those taken, the first few of which are: */
+    uint32_t few[FEW];
+    uint8_t taken[(1u << RANDOM_BITS) / 8]; /* 2 MiB: a quiet host touches little of it */
 };
 
 struct journal_ids *journal_ids_new(void)
@@ -33,6 +36,16 @@ void journal_ids_free(struct journal_ids *ids)
     free(ids);
 }
 
+static void begin_second(struct journal_ids *ids, time_t now)
+{
+    if (ids->count > FEW)
+        memset(ids->taken, 0, sizeof ids->taken);
+    for (unsigned i = 0; i < ids->count && ids->count <= FEW; i++)
+        ids->taken[ids->few[i] / 8] = 0;
+    ids->count = 0;
+    ids->second = now;
+}
+
 journal_id journal_ids_draw(struct journal_ids *ids, time_t now, unsigned node)
 {
     uint64_t seconds = (uint64_t)now - JOURNAL_EPOCH;
@@ -40,10 +53,8 @@ journal_id journal_ids_draw(struct journal_ids *ids, time_t now, unsigned node)
 
     if (now <= JOURNAL_EPOCH || seconds >> TIME_BITS != 0)
         return 0;
-    if (now != ids->second) {
-        memset(ids->taken, 0, sizeof ids->taken);
-        ids->second = now;
-    }
+    if (now != ids->second)
+        begin_second(ids, now);
     do {
         if (ids->left == 0) {
             if (getrandom(ids->random, sizeof ids->random, 0) != sizeof ids->random)
@@ -53,6 +64,9 @@ journal_id journal_ids_draw(struct journal_ids *ids, time_t now, unsigned node)
         random = ids->random[--ids->left] & ((1u << RANDOM_BITS) - 1);
     } while (ids->taken[random / 8] & 1u << random % 8);
     ids->taken[random / 8] |= (uint8_t)(1u << random % 8);
+    if (ids->count < FEW)
+        ids->few[ids->count] = random;
+    ids->count++;
     return seconds << (NODE_BITS + RANDOM_BITS) |
            (uint64_t)(node % JOURNAL_NODES) << RANDOM_BITS | random;
 }
