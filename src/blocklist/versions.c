@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/sql.h"
+#include "blocklist/store.h"
 
 int version_compare(struct version a, struct version b)
 {

@@ -13,9 +13,10 @@
 
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "blocklist/walltime.h"
+struct blocklist_clock;
 
 struct version {
     int64_t at; /* ms; the clock of the host that made the change */
