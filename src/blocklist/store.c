@@ -179,20 +179,6 @@ static time_t wall_s(const struct walltime *walltime)
     return (time_t)(wall(walltime) / SECOND_NS);
 }
 
-time_t walltime_later(const struct walltime *walltime)
-{
-    time_t ours = walltime_now(walltime), theirs = wall_s(walltime);
-
-    return ours > theirs ? ours : theirs;
-}
-
-time_t walltime_earlier(const struct walltime *walltime)
-{
-    time_t ours = walltime_now(walltime), theirs = wall_s(walltime);
-
-    return ours < theirs ? ours : theirs;
-}
-
 static void follow(struct walltime *walltime, int64_t offset_ns)
 {
     atomic_store(&walltime->offset_ns, offset_ns);
@@ -242,12 +228,18 @@ void walltime_warning(const struct walltime *walltime, char *out, size_t size)
 
 time_t blocklist_now(const struct blocklist *blocklist)
 {
-    return walltime_later(&blocklist->walltime);
+    time_t ours = walltime_now(&blocklist->walltime);
+    time_t theirs = wall_s(&blocklist->walltime);
+
+    return ours > theirs ? ours : theirs;
 }
 
 time_t blocklist_ended(const struct blocklist *blocklist)
 {
-    return walltime_earlier(&blocklist->walltime);
+    time_t ours = walltime_now(&blocklist->walltime);
+    time_t theirs = wall_s(&blocklist->walltime);
+
+    return ours < theirs ? ours : theirs;
 }
 
 /* --- the connections that read: opened, closed, and taken in turn --- */

@@ -95,10 +95,9 @@ void hits_destroy(struct hits *hits);
 
 void hits_add(struct hits *hits, const char *entry, uint64_t count, time_t last);
 
-/* Takes all out; the caller owns them (hits_free). */
+/* Takes all out; the caller owns them. */
 struct hit *hits_take(struct hits *hits);
 void hits_give_back(struct hits *hits, struct hit *taken); /* they could not be written */
-void hits_free(struct hit *taken);
 
 void hits_count(struct hits *hits, uint64_t *pending, uint64_t *dropped);
 
@@ -191,10 +190,9 @@ void walltime_init(struct walltime *walltime, const struct blocklist_clock *cloc
                    time_t last_seen);
 
 /* Seconds. Where the wall clock jumped, nobody knows which of the two times is right: what
- * begins now begins by the later, and what has an end at or before the earlier is over. */
+ * begins now begins by the later (blocklist_now), and what has an end at or before the
+ * earlier (blocklist_ended) is over. */
 time_t walltime_now(const struct walltime *walltime);
-time_t walltime_later(const struct walltime *walltime);
-time_t walltime_earlier(const struct walltime *walltime);
 
 /* Compares the clocks; called about once a second, by one thread. */
 void walltime_tick(struct walltime *walltime);

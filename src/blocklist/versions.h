@@ -70,8 +70,6 @@ int versions_mark(struct versions *versions, sqlite3 *db, const char *entry,
 
 bool versions_is_local(const struct versions *versions, const char *source);
 
-int64_t versions_clock_ms(const struct versions *versions); /* wall clock */
-
 /* Of the entry, source and side: what the table refused keeps a row under. */
 int64_t versions_key(const char *entry, int allow, const char *source);
 
