@@ -53,7 +53,7 @@ struct blocklist_row_in {
 
 /* What begins now, begins at this time, and ends of a span are reckoned from it; what has an
  * end at or before blocklist_ended is over. The same but for a jump of the clock
- * (walltime.h). */
+ * (store.h). */
 time_t blocklist_now(const struct blocklist *blocklist);
 time_t blocklist_ended(const struct blocklist *blocklist);
 

@@ -18,6 +18,16 @@
 #define CHECKPOINT_TICKS  10 /* each syncs the database, which an admin's commit feels */
 #define WAL_TRUNCATE_SIZE (64 << 20)
 
+static void hits_free(struct hit *taken)
+{
+    struct hit *hit, *next;
+
+    HASH_ITER (hh, taken, hit, next) {
+        HASH_DEL(taken, hit);
+        free(hit);
+    }
+}
+
 void hits_init(struct hits *hits)
 {
     pthread_mutex_init(&hits->lock, NULL);
@@ -86,16 +96,6 @@ void hits_give_back(struct hits *hits, struct hit *taken)
         hits_add(hits, hit->entry, hit->count, hit->last);
     }
     hits_free(taken);
-}
-
-void hits_free(struct hit *taken)
-{
-    struct hit *hit, *next;
-
-    HASH_ITER (hh, taken, hit, next) {
-        HASH_DEL(taken, hit);
-        free(hit);
-    }
 }
 
 void hits_count(struct hits *hits, uint64_t *pending, uint64_t *dropped)

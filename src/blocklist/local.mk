@@ -19,5 +19,4 @@ librblmilter_a_SOURCES += \
 	src/blocklist/shared_look.c \
 	src/blocklist/store.c src/blocklist/store.h \
 	src/blocklist/transaction.c src/blocklist/transaction.h \
-	src/blocklist/versions.c src/blocklist/versions.h \
-	src/blocklist/walltime.c src/blocklist/walltime.h
+	src/blocklist/versions.c src/blocklist/versions.h

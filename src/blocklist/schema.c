@@ -117,7 +117,8 @@ static const char *const migrations[SCHEMA_VERSION] = {
      ") STRICT;"),
 };
 
-enum schema_result schema_failed(sqlite3 *db, const char *path, char *error, size_t size)
+/* Writes what SQLite says of its last call into error: DAMAGED or REFUSED. */
+static enum schema_result failed(sqlite3 *db, const char *path, char *error, size_t size)
 {
     int rc = db != NULL ? sqlite3_errcode(db) : SQLITE_NOMEM;
 
@@ -155,7 +156,7 @@ enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlit
     }
     if (rc == SQLITE_OK)
         rc = sql_exec(*out, settings[mode]);
-    return rc == SQLITE_OK ? SCHEMA_OK : schema_failed(*out, path, error, error_size);
+    return rc == SQLITE_OK ? SCHEMA_OK : failed(*out, path, error, error_size);
 }
 
 int schema_migrate(sqlite3 *db, const char *const *steps, int from, int to)
@@ -169,32 +170,6 @@ int schema_migrate(sqlite3 *db, const char *const *steps, int from, int to)
                    "PRAGMA application_id = %d; PRAGMA user_version = %d;",
                    SCHEMA_APPLICATION_ID, to); /* fits */
     return rc == SQLITE_OK ? sql_exec(db, sql) : rc;
-}
-
-int schema_make(sqlite3 *db, int version)
-{
-    return schema_migrate(db, migrations, 0, version);
-}
-
-enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size)
-{
-    const char *path = sqlite3_db_filename(db, "main");
-    enum schema_result result;
-    int version;
-
-    if (sql_exec(db, "BEGIN IMMEDIATE") != SQLITE_OK)
-        return schema_failed(db, path, error, error_size);
-    /* Nothing is run on tables that are not as we made them: a trigger in them would run
-     * with it. */
-    result = schema_inspect(db, &version, error, error_size);
-    if (result == SCHEMA_OK && version < SCHEMA_VERSION &&
-        schema_migrate(db, migrations, version, SCHEMA_VERSION) != SQLITE_OK)
-        result = schema_failed(db, path, error, error_size);
-    if (result == SCHEMA_OK && sql_exec(db, "COMMIT") != SQLITE_OK)
-        result = schema_failed(db, path, error, error_size);
-    if (!sqlite3_get_autocommit(db))
-        (void)sql_exec(db, "ROLLBACK"); /* what failed is told already */
-    return result;
 }
 
 /* Whether a database file is ours and sound: its version, what is defined in it, its
@@ -230,16 +205,6 @@ static bool same_definition(const char *a, const char *b)
     }
 }
 
-/* Finds the definition of that type and name; "" for one that SQLite made itself, NULL
- * where there is none. It lives until the next step of find. */
-static const char *find_definition(sqlite3_stmt *find, const char *type, const char *name)
-{
-    sqlite3_reset(find);
-    if (sql_bind(find, "tt", type, name) != SQLITE_OK || sqlite3_step(find) != SQLITE_ROW)
-        return NULL;
-    return sql_text(find, 0);
-}
-
 /* A plain table of others, or SQLite's own index of one, does nothing to ours. The type is
  * what the file claims; SQLite goes by the text. */
 static bool is_harmless(const char *type, const char *sql)
@@ -261,8 +226,13 @@ static enum schema_result compare(sqlite3 *db, sqlite3_stmt *list, sqlite3_stmt 
 
     while ((rc = sqlite3_step(list)) == SQLITE_ROW) {
         const char *type = sql_text(list, 0), *name = sql_text(list, 1);
-        const char *sql = sql_text(list, 2), *other = find_definition(find, type, name);
+        const char *sql = sql_text(list, 2), *other = NULL;
 
+        /* of that type and name; "" of one that SQLite made itself */
+        sqlite3_reset(find);
+        if (sql_bind(find, "tt", type, name) == SQLITE_OK &&
+            sqlite3_step(find) == SQLITE_ROW)
+            other = sql_text(find, 0);
         (void)text_clean(name, shown, sizeof shown); /* cut where longer */
         if (other == NULL && !strangers)
             return damaged(db, error, size, "its %s %s is missing", type, shown);
@@ -275,10 +245,9 @@ static enum schema_result compare(sqlite3 *db, sqlite3_stmt *list, sqlite3_stmt 
             return damaged(db, error, size, "its %s %s is not as rblmilter makes it",
                            type, shown);
     }
-    return rc == SQLITE_DONE
-               ? SCHEMA_OK
-               : schema_failed(sqlite3_db_handle(list), sqlite3_db_filename(db, "main"),
-                               error, size);
+    return rc == SQLITE_DONE ? SCHEMA_OK
+                             : failed(sqlite3_db_handle(list),
+                                      sqlite3_db_filename(db, "main"), error, size);
 }
 
 #define LIST_SQL "SELECT type, name, sql FROM sqlite_schema"
@@ -293,15 +262,15 @@ static enum schema_result check_definitions(sqlite3 *db, int version, char *erro
     sqlite3 *own = NULL;
 
     if (sqlite3_open(":memory:", &own) != SQLITE_OK ||
-        schema_make(own, version) != SQLITE_OK ||
+        schema_migrate(own, migrations, 0, version) != SQLITE_OK ||
         sql_query(own, &list[0], LIST_SQL, "") != SQLITE_OK ||
         sql_query(own, &find[0], FIND_SQL, "") != SQLITE_OK) {
-        result = schema_failed(own, sqlite3_db_filename(db, "main"), error, size);
+        result = failed(own, sqlite3_db_filename(db, "main"), error, size);
         goto out;
     }
     if (sql_query(db, &list[1], LIST_SQL, "") != SQLITE_OK ||
         sql_query(db, &find[1], FIND_SQL, "") != SQLITE_OK) {
-        result = schema_failed(db, sqlite3_db_filename(db, "main"), error, size);
+        result = failed(db, sqlite3_db_filename(db, "main"), error, size);
         goto out;
     }
     result = compare(db, list[0], find[1], false, error, size);
@@ -316,7 +285,10 @@ out:
     return result;
 }
 
-enum schema_result schema_inspect(sqlite3 *db, int *version, char *error,
+/* Whose file is it, of which version (0: an empty one), and is what is defined in it ours,
+ * by name and text? DAMAGED where it is not: triggers, views and indexes of others, tables
+ * of ours that read otherwise. Tables of others are let be. */
+static enum schema_result inspect(sqlite3 *db, int *version, char *error,
                                   size_t error_size)
 {
     const char *path = sqlite3_db_filename(db, "main");
@@ -326,7 +298,7 @@ enum schema_result schema_inspect(sqlite3 *db, int *version, char *error,
     if (sql_number(db, &id, "PRAGMA application_id", "") != SQLITE_OK ||
         sql_number(db, &number, "PRAGMA user_version", "") != SQLITE_OK ||
         sql_number(db, &tables, "SELECT count(*) FROM sqlite_schema", "") != SQLITE_OK)
-        return schema_failed(db, path, error, error_size);
+        return failed(db, path, error, error_size);
     if (tables > 0 && id != SCHEMA_APPLICATION_ID) {
         text_sentence(error, error_size, "%s: this is the database of another program",
                       path);
@@ -350,6 +322,27 @@ enum schema_result schema_inspect(sqlite3 *db, int *version, char *error,
     return check_definitions(db, *version, error, error_size);
 }
 
+enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size)
+{
+    const char *path = sqlite3_db_filename(db, "main");
+    enum schema_result result;
+    int version;
+
+    if (sql_exec(db, "BEGIN IMMEDIATE") != SQLITE_OK)
+        return failed(db, path, error, error_size);
+    /* Nothing is run on tables that are not as we made them: a trigger in them would run
+     * with it. */
+    result = inspect(db, &version, error, error_size);
+    if (result == SCHEMA_OK && version < SCHEMA_VERSION &&
+        schema_migrate(db, migrations, version, SCHEMA_VERSION) != SQLITE_OK)
+        result = failed(db, path, error, error_size);
+    if (result == SCHEMA_OK && sql_exec(db, "COMMIT") != SQLITE_OK)
+        result = failed(db, path, error, error_size);
+    if (!sqlite3_get_autocommit(db))
+        (void)sql_exec(db, "ROLLBACK"); /* what failed is told already */
+    return result;
+}
+
 static enum schema_result check_pages(sqlite3 *db, char *error, size_t size)
 {
     enum schema_result result = SCHEMA_OK;
@@ -362,7 +355,7 @@ static enum schema_result check_pages(sqlite3 *db, char *error, size_t size)
         if (strcmp(text, "ok") != 0)
             result = damaged(db, error, size, "%s", *text != '\0' ? text : "no memory");
     } else {
-        result = schema_failed(db, sqlite3_db_filename(db, "main"), error, size);
+        result = failed(db, sqlite3_db_filename(db, "main"), error, size);
     }
     sqlite3_finalize(stmt);
     return result;
@@ -458,7 +451,7 @@ static enum schema_result check_values(sqlite3 *db, const char *sql, char *error
         (void)text_clean(sql_text(stmt, 1), wrong, sizeof wrong);
         result = damaged(db, error, size, "%s has %s", shown, wrong);
     } else if (rc != SQLITE_DONE) {
-        result = schema_failed(db, sqlite3_db_filename(db, "main"), error, size);
+        result = failed(db, sqlite3_db_filename(db, "main"), error, size);
     }
     sqlite3_finalize(stmt);
     return result;
@@ -467,7 +460,7 @@ static enum schema_result check_values(sqlite3 *db, const char *sql, char *error
 enum schema_result schema_check(sqlite3 *db, char *error, size_t error_size)
 {
     int version;
-    enum schema_result result = schema_inspect(db, &version, error, error_size);
+    enum schema_result result = inspect(db, &version, error, error_size);
 
     if (result == SCHEMA_OK)
         result = check_pages(db, error, error_size);

@@ -25,30 +25,18 @@ enum schema_mode { SCHEMA_WRITE, SCHEMA_READ };
 enum schema_result schema_connect(const char *path, enum schema_mode mode, sqlite3 **out,
                                   char *error, size_t error_size);
 
-/* Checks that the file is ours (schema_inspect) and makes the tables or migrates them, in one
- * transaction. */
+/* Checks that the file is ours, and what is defined in it, by name and text: triggers, views
+ * and indexes of others, and tables of ours that read otherwise, are damage; tables of others
+ * are let be. Then makes the tables or migrates them, in one transaction. */
 enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size);
 
 /* Runs steps[from] to steps[to - 1] and notes the version to. Within the caller's
  * transaction. Returns SQLite's code. */
 int schema_migrate(sqlite3 *db, const char *const *steps, int from, int to);
 
-/* Makes the tables as they are in that version, in an empty database, as schema_migrate.
- */
-int schema_make(sqlite3 *db, int version);
-
-/* Whose file is it, of which version (0: an empty one), and is what is defined in it ours,
- * by name and text? DAMAGED where it is not: triggers, views and indexes of others, tables
- * of ours that read otherwise. Tables of others are let be. */
-enum schema_result schema_inspect(sqlite3 *db, int *version, char *error,
-                                  size_t error_size);
-
-/* Reads the whole file and checks it: schema_inspect, PRAGMA quick_check, and that no
+/* Reads the whole file and checks it: as schema_prepare does, PRAGMA quick_check, and that no
  * value is out of its range. OK, DAMAGED, or REFUSED when it was interrupted. */
 enum schema_result schema_check(sqlite3 *db, char *error, size_t error_size);
-
-/* Writes what SQLite says of its last call into error: DAMAGED or REFUSED. */
-enum schema_result schema_failed(sqlite3 *db, const char *path, char *error, size_t size);
 
 /* What becomes of a row that the same source has already: it is changed, and keeps its
  * since. */

@@ -230,18 +230,21 @@ enum blocklist_result shared_outbox_sent(struct blocklist *blocklist, const int6
     return result;
 }
 
-enum blocklist_result shared_outbox_again(struct blocklist *blocklist,
-                                          char error[static BLOCKLIST_ERROR_SIZE])
+static enum blocklist_result run_alone(struct blocklist *blocklist, const char *sql,
+                                       char error[static BLOCKLIST_ERROR_SIZE])
 {
     enum blocklist_result result = shared_begin(blocklist, error);
 
-    if (result != BLOCKLIST_OK)
-        return result;
-    return shared_end(
-        blocklist,
-        sql_exec(blocklist->sharing.db,
-                 "UPDATE outbox SET answered = NULL WHERE answered NOTNULL"),
-        error);
+    return result == BLOCKLIST_OK
+               ? shared_end(blocklist, sql_exec(blocklist->sharing.db, sql), error)
+               : result;
+}
+
+enum blocklist_result shared_outbox_again(struct blocklist *blocklist,
+                                          char error[static BLOCKLIST_ERROR_SIZE])
+{
+    return run_alone(blocklist,
+                     "UPDATE outbox SET answered = NULL WHERE answered NOTNULL", error);
 }
 
 enum blocklist_result shared_outbox_redate(struct blocklist *blocklist, int64_t now_ms,
@@ -327,10 +330,5 @@ enum blocklist_result shared_forget(struct blocklist *blocklist, int64_t before_
 enum blocklist_result shared_refused_clear(struct blocklist *blocklist,
                                            char error[static BLOCKLIST_ERROR_SIZE])
 {
-    enum blocklist_result result = shared_begin(blocklist, error);
-
-    if (result != BLOCKLIST_OK)
-        return result;
-    return shared_end(blocklist, sql_exec(blocklist->sharing.db, "DELETE FROM refused"),
-                      error);
+    return run_alone(blocklist, "DELETE FROM refused", error);
 }

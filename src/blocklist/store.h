@@ -14,8 +14,8 @@
  *   versions.c   versions of rows and what waits for the farm; shared.c and shared_look.c
  *              the farm's side, merge.c what it has
  *   transaction.c   the connection that writes
- *   store.c    opening the file, and mending it; the connections that read, and what else
- *              all of them share
+ *   store.c    opening the file, and mending it; the connections that read; the time; and
+ *              what else all of them share
  *
  * All writing goes through struct transaction, which one thread takes at a time.
  * No lock is ever taken on a message's way that is held while something is written. */
@@ -38,7 +38,6 @@
 #include "blocklist/blocklist.h"
 #include "blocklist/bloom.h"
 #include "blocklist/versions.h"
-#include "blocklist/walltime.h"
 
 #define STORE_READERS 8
 
@@ -96,12 +95,37 @@ void hits_destroy(struct hits *hits);
 
 void hits_add(struct hits *hits, const char *entry, uint64_t count, time_t last);
 
-/* Takes all out; the caller owns them (hits_free). */
+/* Takes all out; the caller owns them. */
 struct hit *hits_take(struct hits *hits);
 void hits_give_back(struct hits *hits, struct hit *taken); /* they could not be written */
-void hits_free(struct hit *taken);
 
 void hits_count(struct hits *hits, uint64_t *pending, uint64_t *dropped);
+
+/* The time that ends are reckoned from. It is the wall clock, but a jump of that clock
+ * beyond WALLTIME_JUMP_S (a dead battery, a wrong time server) does not move it: it then
+ * counts on by the steady clock, so that nobody is unlisted by mistake, until the new
+ * time has stood for WALLTIME_HOLD_S or walltime_trust says that it is right. Any thread
+ * may read it. */
+
+#define WALLTIME_JUMP_S (10 * 60)
+#define WALLTIME_HOLD_S (24 * 3600)
+/* At the start there is no steady clock to compare with, only when the database was last
+ * in use: a longer rest than this counts as a jump too. */
+#define WALLTIME_REST_S (30 * 24 * 3600)
+
+/* Where the time comes from; tests bring their own. Nanoseconds. */
+struct blocklist_clock {
+    int64_t (*wall_ns)(void *context);
+    int64_t (*steady_ns)(void *context); /* never jumps; counts while asleep */
+    void *context;
+};
+
+struct walltime {
+    const struct blocklist_clock *clock;
+    _Atomic int64_t offset_ns;    /* our time is steady + offset */
+    _Atomic int64_t jump_ns;      /* what the wall clock is ahead of us; 0: in step */
+    _Atomic int64_t jumped_at_ns; /* steady */
+};
 
 struct blocklist {
     char *path;
@@ -160,6 +184,24 @@ enum blocklist_result store_look_failed(struct blocklist *blocklist, sqlite3 *db
 bool store_wait(struct blocklist *blocklist, int timeout_ms, bool for_rebuild);
 bool store_is_stopping(struct blocklist *blocklist);
 void store_rebuild(struct blocklist *blocklist); /* asks for a new filter */
+
+/* last_seen: wall clock of the last use, 0 unknown. clock NULL: the system's. */
+void walltime_init(struct walltime *walltime, const struct blocklist_clock *clock,
+                   time_t last_seen);
+
+/* Seconds. Where the wall clock jumped, nobody knows which of the two times is right: what
+ * begins now begins by the later (blocklist_now), and what has an end at or before the
+ * earlier (blocklist_ended) is over. */
+time_t walltime_now(const struct walltime *walltime);
+
+/* Compares the clocks; called about once a second, by one thread. */
+void walltime_tick(struct walltime *walltime);
+
+/* Takes the wall clock's time as right. */
+void walltime_trust(struct walltime *walltime);
+
+/* Writes a sentence for `status`; "" when the clocks are in step. */
+void walltime_warning(const struct walltime *walltime, char *out, size_t size);
 
 /* Opens the file, or mends it as on_damage says, and notes which file it is. The caller
  * closes *db, also after a failure (it may be NULL then). Returns 0, or -1 with a

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/sql.h"
+#include "blocklist/store.h"
 
 int version_compare(struct version a, struct version b)
 {
@@ -60,11 +61,6 @@ int versions_open(struct versions *versions, sqlite3 *db,
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-int64_t versions_clock_ms(const struct versions *versions)
-{
-    return versions->clock->wall_ns(versions->clock->context) / 1000000;
-}
-
 void versions_begin(struct versions *versions)
 {
     versions->at = 0;
@@ -83,7 +79,7 @@ static void version_at(sqlite3_context *context, int argc, sqlite3_value **argv)
     /* All of a transaction is one moment: nobody sees what was between its begin and its
      * end, and an import of millions does not run ahead of the clock. */
     if (versions->at == 0) {
-        now = versions_clock_ms(versions);
+        now = versions->clock->wall_ns(versions->clock->context) / 1000000;
         versions->at = now > versions->last_at ? now : versions->last_at + 1;
         versions->last_at = versions->at;
         versions->noted = false;

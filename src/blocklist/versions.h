@@ -13,9 +13,10 @@
 
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "blocklist/walltime.h"
+struct blocklist_clock;
 
 struct version {
     int64_t at; /* ms; the clock of the host that made the change */
@@ -68,8 +69,6 @@ int versions_mark(struct versions *versions, sqlite3 *db, const char *entry,
                   const char *reason, const char *who);
 
 bool versions_is_local(const struct versions *versions, const char *source);
-
-int64_t versions_clock_ms(const struct versions *versions); /* wall clock */
 
 /* Of the entry, source and side: what the table refused keeps a row under. */
 int64_t versions_key(const char *entry, int allow, const char *source);

@@ -234,7 +234,8 @@ static enum key_kind kind_of(const char *key)
                : KEY_NAME;
 }
 
-bool postfix_is_cidr(const struct format_reader *reader)
+/* Whether the lines are a cidr: table (or a piece of one), not an indexed one. */
+static bool is_cidr(const struct format_reader *reader)
 {
     size_t cidr = 0, indexed = 0;
 
@@ -359,7 +360,7 @@ static void read_indexed(struct format_reader *reader)
 
 static void postfix_end(struct format_reader *reader)
 {
-    bool cidr = postfix_is_cidr(reader);
+    bool cidr = is_cidr(reader);
     struct lookup_rules rules = {.first_match = cidr};
 
     if (cidr)

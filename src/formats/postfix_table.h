@@ -17,9 +17,6 @@ struct postfix_rule {
 void postfix_rule_read(struct format_reader *reader, const struct logical_line *line,
                        char *key, char *rest, struct postfix_rule *out);
 
-/* Whether the lines are a cidr: table (or a piece of one), not an indexed one. */
-bool postfix_is_cidr(const struct format_reader *reader);
-
 /* Takes all lines of a cidr: table. */
 void postfix_cidr_read(struct format_reader *reader);
 

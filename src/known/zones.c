@@ -98,21 +98,13 @@ static const char *const living_zones[] = {
     "pbl.spamhaus.org", "sbl-xbl.spamhaus.org", "dbl.spamhaus.org",
 };
 
-static bool is_living(const char *zone)
-{
-    for (size_t i = 0; i < COUNT(living_zones); i++) {
-        if (domain_is_below(zone, living_zones[i]))
-            return true;
-    }
-    return false;
-}
-
 const struct dead_zone *dead_zone_find(const char *zone)
 {
     const struct dead_zone *found = NULL;
 
-    if (is_living(zone))
-        return NULL;
+    for (size_t i = 0; i < COUNT(living_zones); i++)
+        if (domain_is_below(zone, living_zones[i]))
+            return NULL;
     for (size_t i = 0; i < COUNT(dead_zones); i++) {
         const struct dead_zone *d = &dead_zones[i];
 

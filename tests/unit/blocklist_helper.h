@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "blocklist/admin.h"
-#include "blocklist/walltime.h"
+#include "blocklist/store.h"
 
 #define START_TIME ((time_t)1800000000)
 

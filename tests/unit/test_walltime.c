@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "blocklist/walltime.h"
+#include "blocklist/store.h"
 
 #define START 1800000000LL
 #define YEAR  (365LL * 24 * 3600)
