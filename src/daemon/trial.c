@@ -13,8 +13,8 @@
 #include "daemon/commands.h"
 #include "daemon/daemon.h"
 #include "daemon/user_queries.h"
-#include "dnsbl/look.h"
 #include "dnsbl/list_stats.h"
+#include "dnsbl/look.h"
 #include "dnsbl/query_name.h"
 #include "known/zones.h"
 
