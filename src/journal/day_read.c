@@ -8,6 +8,12 @@
 #include "base/text.h"
 #include "journal/tokens.h"
 
+void day_hold(struct day *day, bool hold)
+{
+    if (hold == (sqlite3_get_autocommit(day->db) != 0)) /* else it is as it should be */
+        (void)sql_exec(day->db, hold ? "BEGIN" : "COMMIT"); /* without it, it is slower */
+}
+
 unsigned day_load(struct day *day, journal_id id, struct octets *out)
 {
     sqlite3_stmt *stmt = day->statements[LOAD];

@@ -39,6 +39,7 @@ struct journal *journal_new(const struct journal_settings *settings)
         return NULL;
     }
     journal->lock_fd = -1;
+    journal->oldest_written = INT64_MAX;
     journal->directory = strdup(settings->directory);
     journal->ids = journal_ids_new();
     journal->reader = journal_reader_new();

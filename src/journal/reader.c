@@ -69,6 +69,10 @@ struct day *reader_day_of(struct journal_reader *reader, struct reader_file *fil
         day_path(reader->directory, file->number, file->kind, path) &&
         day_open(path, NULL, &file->day, error) != DAY_OK)
         log_debug("journal: %s", error);
+    /* not one that is written: its log would grow as long as it is held */
+    if (file->day != NULL && file->number != INT64_MIN &&
+        file->number < day_of((int64_t)time(NULL)) - 1)
+        day_hold(file->day, true);
     return file->day;
 }
 
@@ -162,9 +166,19 @@ static void refresh(struct journal_reader *reader)
 
 void reader_begin(struct journal *journal)
 {
+    struct journal_reader *reader = journal->reader;
+    int64_t written;
+
     pthread_mutex_lock(&journal->reader_lock);
-    journal->reader->directory = journal->directory;
-    refresh(journal->reader);
+    reader->directory = journal->directory;
+    refresh(reader);
+    pthread_mutex_lock(&journal->lock);
+    written = journal->oldest_written;
+    journal->oldest_written = INT64_MAX;
+    pthread_mutex_unlock(&journal->lock);
+    for (size_t i = 0; i < reader->count; i++)
+        if (reader->files[i].day != NULL && reader->files[i].number >= written)
+            day_hold(reader->files[i].day, false);
 }
 
 /* A year's would take the daemon's descriptors. */

@@ -208,9 +208,15 @@ static struct pending *gather(const struct octets *batch, struct pending **table
     return all;
 }
 
-/* Notes what of a batch is in a file that was committed, so that it is not written again. */
-static void note_done(struct pending *table, const struct open_day *day)
+/* Notes what of a batch is in a file that was committed, so that it is not written again,
+ * and that searches have to read the file anew. */
+static void note_done(struct journal *journal, struct pending *table,
+                      const struct open_day *day)
 {
+    pthread_mutex_lock(&journal->lock);
+    if (day->number < journal->oldest_written)
+        journal->oldest_written = day->number;
+    pthread_mutex_unlock(&journal->lock);
     for (struct pending *p = table; p != NULL; p = p->hh.next)
         if (p->written && p->key.refused == (day->kind == DAY_REFUSED) &&
             day_of(journal_id_time(p->key.id)) == day->number)
@@ -232,7 +238,7 @@ static enum day_result commit(struct journal *journal, struct pending *table,
         if (result == DAY_DAMAGED)
             journal->damaged = day;
         if (result == DAY_OK)
-            note_done(table, day);
+            note_done(journal, table, day);
     }
     return result;
 }

@@ -45,7 +45,7 @@ def test_id_in_reply_log_and_file(lab):
         reply,
     )
     assert found, reply
-    assert f" id={found.group(1)} " in daemon.log.text()
+    daemon.log.wait_for(f" id={found.group(1)} ")
     lab.send(addr="192.0.2.99")
     daemon.terminate()
     accepted = re.findall(rf"accept: .* id=({ID}) ", daemon.log.text())

@@ -212,6 +212,28 @@ static void test_a_year(void **state)
 }
 
 /* Ids of several days in one batch: midnight in a burst, a clock that jumps. */
+/* As by a clock that jumped: what a search has read already may be added to. */
+static void test_an_old_day_that_is_written(void **state)
+{
+    struct box box;
+    journal_id id = id_at(time(NULL) - 5 * DAY_S, 1);
+
+    (void)state;
+    box_start(&box);
+    for (unsigned n = 0; n < 3; n++) {
+        char queue_id[16];
+
+        (void)snprintf(queue_id, sizeof queue_id, "OLD%u", n);
+        box_put(&box, id + n, true, &full_sample);
+        box_put_more(&box, id + n, true, &(struct sample){.queue_id = queue_id});
+        assert_int_equal(box_find(&box, TOKEN_CLIENT, "192.0.2.1", 9), n + 1);
+        assert_int_equal(box_find(&box, TOKEN_QUEUE_ID, queue_id, 9), 1);
+        assert_true(box_find_id(&box, id + n));
+        assert_string_equal(box.found[0].queue_id, queue_id);
+    }
+    box_end(&box);
+}
+
 static void test_days_in_one_batch(void **state)
 {
     struct sample one = full_sample;
@@ -451,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_near),
         cmocka_unit_test(test_many_recipients),
         cmocka_unit_test(test_a_year),
+        cmocka_unit_test(test_an_old_day_that_is_written),
         cmocka_unit_test(test_days_in_one_batch),
         cmocka_unit_test(test_two_nodes),
         cmocka_unit_test(test_local_parts),
