@@ -190,7 +190,7 @@ static void act(struct farm *farm, char what)
 
     switch (what) {
     case 'r':
-        (void)read_all(farm);
+        (void)pull_changes(farm);
         check(farm->state.seq >= seq);
         break;
     case 'c':
@@ -199,7 +199,7 @@ static void act(struct farm *farm, char what)
             check(utf8_is_clean(comparison.rows[i]));
         break;
     case 'p':
-        (void)publish_all(farm);
+        (void)push_changes(farm);
         break;
     case 'h':
         (void)hosts_look(farm);
