@@ -29,7 +29,7 @@
 enum blocklist_result {
     BLOCKLIST_OK,
     BLOCKLIST_NO_SUCH_ENTRY,
-    BLOCKLIST_REFUSED, /* too wide, a bad source or reason, an end in the past */
+    BLOCKLIST_REFUSED, /* too wide, a bad source or reason, an expiry in the past */
     BLOCKLIST_BUSY,    /* others write: try again */
     BLOCKLIST_FAILED   /* the database: full, read-only, gone, damaged */
 };

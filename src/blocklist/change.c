@@ -30,7 +30,7 @@ static bool row_is_fine(struct blocklist *blocklist, const struct blocklist_row_
                                     error))
         return false;
     if (row->expires != 0 && row->expires <= blocklist_ended(blocklist)) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its end is not in the future",
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its expiry is in the past",
                       row->entry->text);
         return false;
     }
