@@ -169,7 +169,7 @@ static void begin(struct farm *farm)
     check(transaction_begin(farm->blocklist, TRANSACTION_LAZY, "", &blocklist_self, "",
                             10000, error) == BLOCKLIST_OK);
     farm->blocklist->versions.last_at = 9;
-    check(sql_exec(farm->blocklist->writing.db, sql) == SQLITE_OK);
+    check(sql_exec(farm->blocklist->writer.db, sql) == SQLITE_OK);
     check(transaction_commit(farm->blocklist, error) == BLOCKLIST_OK);
     check(shared_state(farm->blocklist, &farm->state, error) == BLOCKLIST_OK);
     farm->compare_now = farm->answers = false;
