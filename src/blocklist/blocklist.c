@@ -214,8 +214,7 @@ void blocklist_status(struct blocklist *blocklist, struct blocklist_status *out)
     (void)snprintf(out->database, sizeof out->database, "%s", blocklist->path);
     out->database_bytes = store_file_size(blocklist->path, "");
     out->wal_bytes = store_file_size(blocklist->path, "-wal");
-    bloom_size(&blocklist->bloom, &out->filter_bytes, &out->filter_keys,
-               &out->filter_ready);
+    bloom_size(&blocklist->bloom, &out->bloom_bytes, &out->bloom_keys, &out->bloom_ready);
     hits_count(&blocklist->hits, &out->hits_pending, &out->hits_dropped);
     walltime_warning(&blocklist->walltime, out->clock, sizeof out->clock);
     pthread_mutex_lock(&blocklist->state_lock);

@@ -309,14 +309,14 @@ static int read_kinds(const json_t *request, unsigned *kinds, json_t **answer)
     return 0;
 }
 
-static int read_filter(const struct control_session *session, const json_t *request,
-                       struct blocklist_filter *out, json_t **answer)
+static int read_criteria(const struct control_session *session, const json_t *request,
+                         struct blocklist_criteria *out, json_t **answer)
 {
     time_t now = blocklist_now(command_daemon(session)->blocklist);
     int64_t since_s = 0, expiring_s = 0;
     const char *sort = NULL;
 
-    *out = (struct blocklist_filter){0};
+    *out = (struct blocklist_criteria){0};
     if (request_optional_text(request, "pattern", &out->pattern, answer) != 0 ||
         request_optional_text(request, "source", &out->source, answer) != 0 ||
         request_optional_text(request, "reason", &out->reason, answer) != 0 ||
@@ -364,18 +364,18 @@ static int read_cursor(const json_t *request, struct blocklist_cursor *out,
 json_t *cmd_list(struct control_session *session, const json_t *request)
 {
     char error[BLOCKLIST_ERROR_SIZE];
-    struct blocklist_filter filter;
+    struct blocklist_criteria criteria;
     struct blocklist_cursor cursor;
     enum blocklist_result result;
     json_t *answer, *rows;
     size_t limit;
 
-    if (read_filter(session, request, &filter, &answer) != 0 ||
+    if (read_criteria(session, request, &criteria, &answer) != 0 ||
         read_limit(request, &limit, &answer) != 0 ||
         read_cursor(request, &cursor, &answer) != 0)
         return answer;
     rows = json_array();
-    result = blocklist_list(command_daemon(session)->blocklist, &filter, &cursor, limit,
+    result = blocklist_list(command_daemon(session)->blocklist, &criteria, &cursor, limit,
                             add_row, &rows, error);
     answer = page_answer(rows, "rows", result, error);
     if (result == BLOCKLIST_OK && !cursor.done)

@@ -306,12 +306,12 @@ static bool keep(void *context, const struct blocklist_row *row)
 /* What stands; returns how many. */
 static size_t list(struct farm *farm)
 {
-    const struct blocklist_filter filter = {.sort = BLOCKLIST_SORT_ENTRY};
+    const struct blocklist_criteria criteria = {.sort = BLOCKLIST_SORT_ENTRY};
     struct blocklist_cursor cursor = {0};
     char error[BLOCKLIST_ERROR_SIZE];
 
     stand_count = 0;
-    check(blocklist_list(farm->blocklist, &filter, &cursor, STAND_MAX, keep, NULL,
+    check(blocklist_list(farm->blocklist, &criteria, &cursor, STAND_MAX, keep, NULL,
                          error) == BLOCKLIST_OK);
     return stand_count;
 }
