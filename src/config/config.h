@@ -154,9 +154,9 @@ struct list {
     unsigned checks;  /* 1u << CHECK_… */
     bool ipv6;
     int weight;
-    char *where; /* FILE:LINE of the weight, or of the section */
-    struct code_rule *rules;
-    size_t rule_count;
+    char *where;             /* FILE:LINE of the weight, or of the section */
+    struct code_rule *codes; /* its codes sections */
+    size_t code_count;
     struct network *error_codes;
     size_t error_code_count;
     enum list_when when;
