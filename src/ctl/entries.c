@@ -350,7 +350,7 @@ static void print_findings(const json_t *findings)
     }
 }
 
-static int print_people(const struct ctl *ctl, const json_t *document)
+static int print_entry_text(const struct ctl *ctl, const json_t *document)
 {
     const json_t *rows = json_object_get(document, "rows");
     const json_t *history = json_object_get(document, "history");
@@ -419,7 +419,7 @@ enum outcome ctl_show(struct ctl *ctl, const struct arguments *arguments)
         json_is_true(json_object_get(document, "listed")) ? OUTCOME_DONE : OUTCOME_NO;
     if (ctl->json)
         shown_json(document, ctl->terminal);
-    else if (print_people(ctl, document) != 0)
+    else if (print_entry_text(ctl, document) != 0)
         outcome = OUTCOME_REFUSED;
     json_decref(document);
     return outcome;
