@@ -64,7 +64,7 @@ struct blocklist_beside {
     bool replaced; /* the source's own row had the other one of block and tempfail */
 };
 
-/* Blocks, puts off or allows entries, all or none. A row that the same source has already
+/* Blocks, defers or allows entries, all or none. A row that the same source has already
  * is changed (block or tempfail, reason, end) and keeps its since. Unless limits is NULL
  * (--force), an entry that is too wide refuses the whole. On disk when it returns. beside
  * (may be NULL) has one for each row, filled where the result is OK; all false of an

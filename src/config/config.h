@@ -64,7 +64,7 @@ enum rule_count {
     COUNT_UNKNOWN,    /* recipients that do not exist */
     COUNT_RELAYING,   /* recipients that the MTA does not relay to */
     COUNT_TRAPS,      /* recipients that nobody should write to */
-    COUNT_REFUSED,    /* messages that the DNS lists refused or put off */
+    COUNT_REFUSED,    /* messages that the DNS lists refused or deferred */
     COUNT_NETWORKS,   /* different networks of clients */
     COUNT_SENDERS,    /* different senders */
     COUNT_BOUNCES,    /* reported by other programs, as the following */

@@ -127,12 +127,12 @@ static enum outcome add(struct ctl *ctl, const struct arguments *arguments,
 
 enum outcome ctl_add(struct ctl *ctl, const struct arguments *arguments)
 {
-    return add(ctl, arguments, "add", "listed", " (it was put off)");
+    return add(ctl, arguments, "add", "listed", " (was deferred)");
 }
 
 enum outcome ctl_tempfail(struct ctl *ctl, const struct arguments *arguments)
 {
-    return add(ctl, arguments, "tempfail", "put off", " (it was blocked)");
+    return add(ctl, arguments, "tempfail", "deferred", " (was blocked)");
 }
 
 enum outcome ctl_allow(struct ctl *ctl, const struct arguments *arguments)
@@ -294,7 +294,7 @@ static void print_time(const char *name, const json_t *value, const char *none)
 static const char *done_by(const char *action, const char *block)
 {
     return strcmp(action, "allow") == 0      ? "allowed"
-           : strcmp(action, "tempfail") == 0 ? "put off"
+           : strcmp(action, "tempfail") == 0 ? "deferred"
                                              : block;
 }
 

@@ -133,14 +133,14 @@ static json_t *add(struct control_session *session, const json_t *request, bool 
 
 /* {"command":"add","entries":[…],"reason","source","expires_s","force","sudo"}
  * -> {"ok":true,"entries":[as they are kept],"shadowed":an allow entry lets one pass all
- *  the same,"blocked":another source's block refuses one that is to be put off,
- *  "replaced":[entries that the same source put off, or blocked, before]} */
+ *  the same,"blocked":another source's block refuses one that is to be deferred,
+ *  "replaced":[entries that the same source deferred, or blocked, before]} */
 json_t *cmd_add(struct control_session *session, const json_t *request)
 {
     return add(session, request, false, false);
 }
 
-/* The same for an entry that puts off: 451. */
+/* The same for an entry that defers: 451. */
 json_t *cmd_tempfail(struct control_session *session, const json_t *request)
 {
     return add(session, request, false, true);
@@ -156,7 +156,7 @@ json_t *cmd_allow(struct control_session *session, const json_t *request)
 static json_t *no_such_entry(struct blocklist *blocklist, const struct entry *entry,
                              const char *error)
 {
-    static const char *const done[] = {[BLOCKLIST_TEMPFAIL] = "put off",
+    static const char *const done[] = {[BLOCKLIST_TEMPFAIL] = "deferred",
                                        [BLOCKLIST_BLOCK] = "blocked",
                                        [BLOCKLIST_ALLOW] = "allowed"};
     struct blocklist_match match;
