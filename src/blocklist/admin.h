@@ -29,7 +29,7 @@
 enum blocklist_result {
     BLOCKLIST_OK,
     BLOCKLIST_NO_SUCH_ENTRY,
-    BLOCKLIST_REFUSED, /* too wide, a bad source or reason, an end in the past */
+    BLOCKLIST_REFUSED, /* too wide, a bad source or reason, an expiry in the past */
     BLOCKLIST_BUSY,    /* others write: try again */
     BLOCKLIST_FAILED   /* the database: full, read-only, gone, damaged */
 };
@@ -64,7 +64,7 @@ struct blocklist_beside {
     bool replaced; /* the source's own row had the other one of block and tempfail */
 };
 
-/* Blocks, puts off or allows entries, all or none. A row that the same source has already
+/* Blocks, defers or allows entries, all or none. A row that the same source has already
  * is changed (block or tempfail, reason, end) and keeps its since. Unless limits is NULL
  * (--force), an entry that is too wide refuses the whole. On disk when it returns. beside
  * (may be NULL) has one for each row, filled where the result is OK; all false of an
@@ -123,7 +123,7 @@ enum blocklist_sort {
 int blocklist_sort_parse(const char *name, enum blocklist_sort *out);
 
 /* What to list. Zero-initialised it is all rows. Borrowed for the call. */
-struct blocklist_filter {
+struct blocklist_criteria {
     const char
         *pattern;       /* NULL all; glob (* ? [a-z]) over the canonical text, any case */
     unsigned kinds;     /* 1u << ENTRY_…; 0 all */
@@ -147,7 +147,7 @@ struct blocklist_cursor {
  * transaction: it also ends, perhaps without a row, after some 100 ms of searching, so
  * call until cursor->done. Rows past their end are left out. */
 enum blocklist_result blocklist_list(struct blocklist *blocklist,
-                                     const struct blocklist_filter *filter,
+                                     const struct blocklist_criteria *criteria,
                                      struct blocklist_cursor *cursor, size_t limit,
                                      blocklist_each_row *each, void *context,
                                      char error[static BLOCKLIST_ERROR_SIZE]);
@@ -236,8 +236,8 @@ struct blocklist_status {
     uint64_t allow;                     /* of them, allow rows */
     bool counted;                       /* false: the first count is still under way */
     uint64_t database_bytes, wal_bytes;
-    bool filter_ready; /* false: lookups go to the database */
-    uint64_t filter_bytes, filter_keys;
+    bool bloom_ready; /* false: lookups go to the database */
+    uint64_t bloom_bytes, bloom_keys;
     uint64_t hits_pending, hits_dropped;
     time_t last_backup;               /* 0: none */
     bool checked;                     /* the whole file was read and found sound */

@@ -92,8 +92,8 @@ static struct blocklist *allocate(const struct blocklist_options *options)
     }
     blocklist->lock_fd = -1;
     blocklist_configure(blocklist, options->backups, options->strip);
-    pthread_mutex_init(&blocklist->writing.lock, NULL);
-    pthread_cond_init(&blocklist->writing.released, NULL);
+    pthread_mutex_init(&blocklist->writer.lock, NULL);
+    pthread_cond_init(&blocklist->writer.released, NULL);
     pthread_mutex_init(&blocklist->import_lock, NULL);
     pthread_mutex_init(&blocklist->looker.lock, NULL);
     pthread_mutex_init(&blocklist->wake_lock, NULL);
@@ -163,8 +163,8 @@ void blocklist_close(struct blocklist *blocklist)
     reader_close(&blocklist->looker);
     sqlite3_close(blocklist->maintenance_db);
     shared_close(blocklist);
-    if (blocklist->writing.db != NULL)
-        transaction_close(&blocklist->writing);
+    if (blocklist->writer.db != NULL)
+        transaction_close(&blocklist->writer);
     if (blocklist->lock_fd >= 0)
         close(blocklist->lock_fd);
     versions_destroy(&blocklist->versions);
@@ -173,8 +173,8 @@ void blocklist_close(struct blocklist *blocklist)
     bloom_destroy(&blocklist->bloom);
     pthread_mutex_destroy(&blocklist->import_lock);
     pthread_mutex_destroy(&blocklist->looker.lock);
-    pthread_mutex_destroy(&blocklist->writing.lock);
-    pthread_cond_destroy(&blocklist->writing.released);
+    pthread_mutex_destroy(&blocklist->writer.lock);
+    pthread_cond_destroy(&blocklist->writer.released);
     pthread_mutex_destroy(&blocklist->wake_lock);
     pthread_mutex_destroy(&blocklist->state_lock);
     pthread_cond_destroy(&blocklist->wake);
@@ -214,8 +214,7 @@ void blocklist_status(struct blocklist *blocklist, struct blocklist_status *out)
     (void)snprintf(out->database, sizeof out->database, "%s", blocklist->path);
     out->database_bytes = store_file_size(blocklist->path, "");
     out->wal_bytes = store_file_size(blocklist->path, "-wal");
-    bloom_size(&blocklist->bloom, &out->filter_bytes, &out->filter_keys,
-               &out->filter_ready);
+    bloom_size(&blocklist->bloom, &out->bloom_bytes, &out->bloom_keys, &out->bloom_ready);
     hits_count(&blocklist->hits, &out->hits_pending, &out->hits_dropped);
     walltime_warning(&blocklist->walltime, out->clock, sizeof out->clock);
     pthread_mutex_lock(&blocklist->state_lock);

@@ -80,7 +80,7 @@ enum blocklist_verdict {
     BLOCKLIST_NONE,
     BLOCKLIST_ALLOW,
     BLOCKLIST_BLOCK,
-    BLOCKLIST_TEMPFAIL /* put it off: 451 */
+    BLOCKLIST_TEMPFAIL /* defer it: 451 */
 };
 
 /* What a subject matched. */

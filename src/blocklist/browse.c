@@ -36,7 +36,7 @@ int blocklist_sort_parse(const char *name, enum blocklist_sort *out)
 
 /* One search: what is wanted, the pattern in the canonical form, and its fixed start. */
 struct search {
-    const struct blocklist_filter *filter;
+    const struct blocklist_criteria *criteria;
     char pattern[PATTERN_SIZE], prefix[PATTERN_SIZE];
     int64_t now;
 };
@@ -91,15 +91,16 @@ static bool read_row(sqlite3_stmt *stmt, struct blocklist_row *out)
 
 static bool is_wanted(const struct search *search, const struct blocklist_row *row)
 {
-    const struct blocklist_filter *f = search->filter;
+    const struct blocklist_criteria *want = search->criteria;
 
     return (row->expires == 0 || row->expires > search->now) &&
-           (f->kinds == 0 || (f->kinds & 1u << row->kind) != 0) &&
-           (f->source == NULL || strcmp(row->source, f->source) == 0) &&
-           (f->since == 0 || row->since >= f->since) &&
-           (f->expiring == 0 || (row->expires != 0 && row->expires <= f->expiring)) &&
-           (f->pattern == NULL || sqlite3_strglob(search->pattern, row->entry) == 0) &&
-           (f->reason == NULL || strcasestr(row->reason, f->reason) != NULL);
+           (want->kinds == 0 || (want->kinds & 1u << row->kind) != 0) &&
+           (want->source == NULL || strcmp(row->source, want->source) == 0) &&
+           (want->since == 0 || row->since >= want->since) &&
+           (want->expiring == 0 ||
+            (row->expires != 0 && row->expires <= want->expiring)) &&
+           (want->pattern == NULL || sqlite3_strglob(search->pattern, row->entry) == 0) &&
+           (want->reason == NULL || strcasestr(row->reason, want->reason) != NULL);
 }
 
 /* The ways through the table. Each is one index walked from the cursor on; what it does
@@ -130,7 +131,7 @@ static const char *const path_sql[] = {
 /* The one kind that is asked for, or -1. */
 static int only_kind(const struct search *search)
 {
-    unsigned kinds = search->filter->kinds;
+    unsigned kinds = search->criteria->kinds;
 
     return kinds != 0 && (kinds & (kinds - 1)) == 0 ? __builtin_ctz(kinds) : -1;
 }
@@ -142,7 +143,7 @@ static enum path by_entry(const struct search *search)
 
 static enum path choose_path(const struct search *search)
 {
-    switch (search->filter->sort) {
+    switch (search->criteria->sort) {
     case BLOCKLIST_SORT_ENTRY:
         return by_entry(search);
     case BLOCKLIST_SORT_SINCE:
@@ -156,11 +157,11 @@ static enum path choose_path(const struct search *search)
     }
     if (search->prefix[0] != '\0')
         return PATH_ENTRY;
-    if (search->filter->expiring != 0)
+    if (search->criteria->expiring != 0)
         return PATH_EXPIRES;
-    if (search->filter->source != NULL)
+    if (search->criteria->source != NULL)
         return PATH_SOURCE;
-    return search->filter->since != 0 ? PATH_SINCE : by_entry(search);
+    return search->criteria->since != 0 ? PATH_SINCE : by_entry(search);
 }
 
 /* Puts the cursor before the first row of a path. */
@@ -192,7 +193,7 @@ static void begin(struct blocklist_cursor *cursor, enum path path, const char *p
 static int bind_cursor(sqlite3_stmt *stmt, enum path path, const struct search *search,
                        const struct blocklist_cursor *cursor, const char *behind)
 {
-    const struct blocklist_filter *f = search->filter;
+    const struct blocklist_criteria *want = search->criteria;
 
     switch (path) {
     case PATH_ENTRY:
@@ -202,12 +203,12 @@ static int bind_cursor(sqlite3_stmt *stmt, enum path path, const struct search *
         return sql_bind(stmt, "itit", (int64_t)only_kind(search), cursor->entry,
                         cursor->number, cursor->source);
     case PATH_SOURCE:
-        return sql_bind(stmt, "ti", f->source, cursor->id);
+        return sql_bind(stmt, "ti", want->source, cursor->id);
     case PATH_SINCE:
-        return sql_bind(stmt, "iii", cursor->number, cursor->id, (int64_t)f->since);
+        return sql_bind(stmt, "iii", cursor->number, cursor->id, (int64_t)want->since);
     case PATH_EXPIRES:
         return sql_bind(stmt, "iii", cursor->number, cursor->id,
-                        f->expiring != 0 ? (int64_t)f->expiring : INT64_MAX);
+                        want->expiring != 0 ? (int64_t)want->expiring : INT64_MAX);
     case PATH_HITS:
         return sql_bind(stmt, "iti", cursor->number, cursor->entry, cursor->id);
     }
@@ -334,23 +335,23 @@ static enum blocklist_result read_page(struct blocklist *blocklist,
 }
 
 enum blocklist_result blocklist_list(struct blocklist *blocklist,
-                                     const struct blocklist_filter *filter,
+                                     const struct blocklist_criteria *criteria,
                                      struct blocklist_cursor *cursor, size_t limit,
                                      blocklist_each_row *each, void *context,
                                      char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct search search = {.filter = filter, .now = blocklist_ended(blocklist)};
+    struct search search = {.criteria = criteria, .now = blocklist_ended(blocklist)};
     struct audience audience = {.each = each, .context = context};
 
     error[0] = '\0';
-    if (!read_pattern(filter->pattern, search.pattern, search.prefix)) {
+    if (!read_pattern(criteria->pattern, search.pattern, search.prefix)) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE, "the pattern is too long");
         return BLOCKLIST_REFUSED;
     }
     /* hosts and logins stand together, by their prefix */
-    if (search.prefix[0] == '\0' && filter->kinds == 1u << ENTRY_HOST)
+    if (search.prefix[0] == '\0' && criteria->kinds == 1u << ENTRY_HOST)
         (void)text_copy("host:", search.prefix, PATTERN_SIZE); /* fits */
-    else if (search.prefix[0] == '\0' && filter->kinds == 1u << ENTRY_USER)
+    else if (search.prefix[0] == '\0' && criteria->kinds == 1u << ENTRY_USER)
         (void)text_copy("user:", search.prefix, PATTERN_SIZE);
     return read_page(blocklist, &search, cursor, limit > 0 ? limit : 1, &audience, error);
 }

@@ -30,7 +30,7 @@ static bool row_is_fine(struct blocklist *blocklist, const struct blocklist_row_
                                     error))
         return false;
     if (row->expires != 0 && row->expires <= blocklist_ended(blocklist)) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its end is not in the future",
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its expiry is in the past",
                       row->entry->text);
         return false;
     }
@@ -48,24 +48,24 @@ static int end_old(struct blocklist *blocklist, const struct entry *entry,
                    const struct blocklist_actor *actor, const char *action,
                    const char *reason)
 {
-    struct transaction *writing = &blocklist->writing;
+    struct transaction *writer = &blocklist->writer;
     int64_t now = blocklist_now(blocklist);
-    int rc = audit_actor(&writing->audit, "expire", &blocklist_self, "", now);
+    int rc = audit_actor(&writer->audit, "expire", &blocklist_self, "", now);
 
     if (rc == SQLITE_OK)
-        rc = sql_run_with(writing->end_one, "ti", entry->text,
+        rc = sql_run_with(writer->end_one, "ti", entry->text,
                           (int64_t)blocklist_ended(blocklist));
     if (rc == SQLITE_OK)
-        rc = audit_actor(&writing->audit, action, actor, reason, now);
+        rc = audit_actor(&writer->audit, action, actor, reason, now);
     return rc;
 }
 
 /* Finds out what stands of the same text, once what has run out is gone. Returns SQLite's
  * code. */
-static int look_beside(struct transaction *writing, const struct blocklist_row_in *row,
+static int look_beside(struct transaction *writer, const struct blocklist_row_in *row,
                        struct blocklist_beside *out)
 {
-    sqlite3_stmt *standing = writing->standing;
+    sqlite3_stmt *standing = writer->standing;
     int rc = sql_bind(standing, "t", row->entry->text);
 
     *out = (struct blocklist_beside){0};
@@ -88,23 +88,23 @@ static int look_beside(struct transaction *writing, const struct blocklist_row_i
 static int put(struct blocklist *blocklist, const struct blocklist_row_in *row,
                const struct blocklist_actor *actor, struct blocklist_beside *beside)
 {
-    struct transaction *writing = &blocklist->writing;
+    struct transaction *writer = &blocklist->writer;
     int rc = end_old(blocklist, row->entry, actor, "add", or_empty(row->reason));
     uint64_t changes;
 
     if (rc == SQLITE_OK)
-        rc = look_beside(writing, row, beside);
-    changes = writing->audit.added + writing->audit.changed;
+        rc = look_beside(writer, row, beside);
+    changes = writer->audit.added + writer->audit.changed;
     if (rc == SQLITE_OK)
-        rc = sql_run_with(writing->put, "tiiitttiz", row->entry->text,
+        rc = sql_run_with(writer->put, "tiiitttiz", row->entry->text,
                           (int64_t)row->entry->kind, (int64_t)row->allow,
                           (int64_t)row->tempfail, or_default(row->source),
                           or_empty(row->reason), actor->login,
                           (int64_t)blocklist_now(blocklist), (int64_t)row->expires);
     /* "already listed" must beat a removal that is on its way from another host, too */
     if (rc == SQLITE_OK && blocklist->versions.on &&
-        changes == writing->audit.added + writing->audit.changed)
-        rc = sql_run_with(writing->touch, "tit", row->entry->text, (int64_t)row->allow,
+        changes == writer->audit.added + writer->audit.changed)
+        rc = sql_run_with(writer->touch, "tit", row->entry->text, (int64_t)row->allow,
                           or_default(row->source));
     return rc;
 }
@@ -130,7 +130,7 @@ enum blocklist_result blocklist_add(struct blocklist *blocklist,
     for (size_t i = 0; i < count; i++) {
         if (put(blocklist, &rows[i], actor, beside != NULL ? &beside[i] : &unwanted) !=
             SQLITE_OK) {
-            result = transaction_failed(blocklist, blocklist->writing.db, error);
+            result = transaction_failed(blocklist, blocklist->writer.db, error);
             transaction_cancel(blocklist);
             return result;
         }
@@ -138,28 +138,29 @@ enum blocklist_result blocklist_add(struct blocklist *blocklist,
     return transaction_commit(blocklist, error);
 }
 
-/* Takes one entry off. Returns OK, NO_SUCH_ENTRY or FAILED. */
-static enum blocklist_result take(struct blocklist *blocklist, const struct entry *entry,
-                                  const char *source, const struct blocklist_actor *actor,
-                                  const char *reason, size_t *removed,
-                                  char error[static BLOCKLIST_ERROR_SIZE])
+/* Removes one entry. Returns OK, NO_SUCH_ENTRY or FAILED. */
+static enum blocklist_result remove_entry(struct blocklist *blocklist,
+                                          const struct entry *entry, const char *source,
+                                          const struct blocklist_actor *actor,
+                                          const char *reason, size_t *removed,
+                                          char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct transaction *writing = &blocklist->writing;
-    sqlite3_stmt *stmt = source != NULL ? writing->take_from : writing->take;
+    struct transaction *writer = &blocklist->writer;
+    sqlite3_stmt *stmt = source != NULL ? writer->remove_from : writer->remove;
     int rc = end_old(blocklist, entry, actor, "remove", reason);
-    uint64_t before = writing->audit.removed;
+    uint64_t before = writer->audit.removed;
 
     blocklist->versions.marking = source == NULL; /* one mark for all of its rows */
     if (rc == SQLITE_OK)
         rc = sql_run_with(stmt, source != NULL ? "tt" : "t", entry->text, source);
     blocklist->versions.marking = false;
-    if (rc == SQLITE_OK && source == NULL && writing->audit.removed > before)
-        rc = versions_mark(&blocklist->versions, writing->db, entry->text, reason,
+    if (rc == SQLITE_OK && source == NULL && writer->audit.removed > before)
+        rc = versions_mark(&blocklist->versions, writer->db, entry->text, reason,
                            actor->login);
     if (rc != SQLITE_OK)
-        return transaction_failed(blocklist, writing->db, error);
-    *removed += writing->audit.removed - before;
-    if (writing->audit.removed > before)
+        return transaction_failed(blocklist, writer->db, error);
+    *removed += writer->audit.removed - before;
+    if (writer->audit.removed > before)
         return BLOCKLIST_OK;
     text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s is not in the list%s%s", entry->text,
                   source != NULL ? " from source " : "", source != NULL ? source : "");
@@ -184,8 +185,8 @@ enum blocklist_result blocklist_remove(struct blocklist *blocklist,
     if (result != BLOCKLIST_OK)
         return result;
     for (size_t i = 0; i < count && result == BLOCKLIST_OK; i++)
-        result =
-            take(blocklist, &entries[i], source, actor, or_empty(reason), removed, error);
+        result = remove_entry(blocklist, &entries[i], source, actor, or_empty(reason),
+                              removed, error);
     if (result != BLOCKLIST_OK || dry_run) {
         transaction_cancel(blocklist);
         return result;
@@ -200,7 +201,7 @@ enum blocklist_result blocklist_remove_since(struct blocklist *blocklist,
                                              size_t *removed,
                                              char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct transaction *writing = &blocklist->writing;
+    struct transaction *writer = &blocklist->writer;
     enum blocklist_result result;
 
     *removed = 0;
@@ -212,13 +213,13 @@ enum blocklist_result blocklist_remove_since(struct blocklist *blocklist,
     if (result != BLOCKLIST_OK)
         return result;
     /* what is past its end is no entry any more: the flusher records that */
-    if (sql_run_once(writing->db,
+    if (sql_run_once(writer->db,
                      "DELETE FROM listing WHERE source = ? AND since >= ?"
                      " AND (expires IS NULL OR expires > ?)",
                      "tii", source, (int64_t)since,
                      (int64_t)blocklist_ended(blocklist)) != SQLITE_OK) {
-        result = transaction_failed(blocklist, writing->db, error);
-    } else if ((*removed = writing->audit.removed) == 0) {
+        result = transaction_failed(blocklist, writer->db, error);
+    } else if ((*removed = writer->audit.removed) == 0) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE,
                       "source %s has listed nothing since then", source);
         result = BLOCKLIST_NO_SUCH_ENTRY;

@@ -57,7 +57,7 @@ int entry_kind_parse(const char *name, enum entry_kind *out);
 uint64_t entry_hash(const struct entry *entry);
 uint64_t entry_hash_network(const struct network *network); /* as of its entry */
 
-/* "allow", "tempfail" or "block": what is done by an entry that allows, puts off or does
+/* "allow", "tempfail" or "block": what is done by an entry that allows, defers or does
  * neither. */
 const char *entry_action_name(bool allow, bool tempfail);
 

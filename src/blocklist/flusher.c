@@ -117,7 +117,7 @@ static bool begin(struct blocklist *blocklist, const char *action)
 
 static void write_hits(struct blocklist *blocklist)
 {
-    struct transaction *writing = &blocklist->writing;
+    struct transaction *writer = &blocklist->writer;
     struct hit *taken = hits_take(&blocklist->hits);
     char error[BLOCKLIST_ERROR_SIZE];
     int rc = SQLITE_OK;
@@ -129,10 +129,10 @@ static void write_hits(struct blocklist *blocklist)
         return;
     }
     for (struct hit *hit = taken; hit != NULL && rc == SQLITE_OK; hit = hit->hh.next)
-        rc = sql_run_with(writing->put_hit, "tii", hit->entry, (int64_t)hit->count,
+        rc = sql_run_with(writer->put_hit, "tii", hit->entry, (int64_t)hit->count,
                           (int64_t)hit->last);
     if (rc != SQLITE_OK) {
-        (void)transaction_failed(blocklist, writing->db, error);
+        (void)transaction_failed(blocklist, writer->db, error);
         transaction_cancel(blocklist);
     } else if (transaction_commit(blocklist, error) != BLOCKLIST_OK) {
         rc = SQLITE_ERROR;
@@ -148,19 +148,19 @@ static void write_hits(struct blocklist *blocklist)
 /* Takes off some of what has run out. Returns how many rows, 0 when there are none. */
 static uint64_t end_some(struct blocklist *blocklist)
 {
-    struct transaction *writing = &blocklist->writing;
+    struct transaction *writer = &blocklist->writer;
     char error[BLOCKLIST_ERROR_SIZE];
     uint64_t ended;
 
     if (!begin(blocklist, "expire"))
         return 0;
-    if (sql_run_with(writing->end_many, "ii", (int64_t)blocklist_ended(blocklist),
+    if (sql_run_with(writer->end_many, "ii", (int64_t)blocklist_ended(blocklist),
                      (int64_t)ENDS_PER_COMMIT) != SQLITE_OK) {
-        (void)transaction_failed(blocklist, writing->db, error);
+        (void)transaction_failed(blocklist, writer->db, error);
         transaction_cancel(blocklist);
         return 0;
     }
-    ended = writing->audit.removed;
+    ended = writer->audit.removed;
     if (ended == 0) {
         transaction_cancel(blocklist);
         return 0;
@@ -179,14 +179,14 @@ void flusher_work(struct blocklist *blocklist)
  * somebody else was writing, or it failed: to be tried again. */
 static bool note_last_seen(struct blocklist *blocklist)
 {
-    struct transaction *writing = &blocklist->writing;
+    struct transaction *writer = &blocklist->writer;
     char error[BLOCKLIST_ERROR_SIZE];
 
     if (!begin(blocklist, "meta"))
         return false;
-    if (sql_run_with(writing->put_meta, "ti", "last_seen",
+    if (sql_run_with(writer->put_meta, "ti", "last_seen",
                      (int64_t)walltime_now(&blocklist->walltime)) != SQLITE_OK) {
-        (void)transaction_failed(blocklist, writing->db, error);
+        (void)transaction_failed(blocklist, writer->db, error);
         transaction_cancel(blocklist);
         return false;
     }

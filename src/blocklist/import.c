@@ -118,7 +118,7 @@ static bool row_is_fine(struct blocklist_import *import,
         return false;
     }
     if (row->expires != 0 && row->expires <= blocklist_ended(import->blocklist)) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its end is past",
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its expiry is in the past",
                       row->entry->text);
         return false;
     }

@@ -67,7 +67,7 @@ static const char *const migrations[SCHEMA_VERSION] = {
     ") STRICT, WITHOUT ROWID;",
     /* 2: rblctl list --kind, without a walk past millions of another kind */
     "CREATE INDEX listing_kind ON listing (kind, entry, allow, source);",
-    /* 3: entries that put off (451). An entry of one source refuses or puts off, so this is
+    /* 3: entries that defer (451). An entry of one source refuses or defers, so this is
      * no part of its key. */
     ("ALTER TABLE listing ADD COLUMN tempfail INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE audit ADD COLUMN tempfail INTEGER NOT NULL DEFAULT 0;"),

@@ -58,7 +58,7 @@ struct transaction {
     sqlite3 *db;
     bool lazy; /* commits do not wait for the disk at present */
     struct audit audit;
-    sqlite3_stmt *put, *end_one, *end_many, *take, *take_from, *standing, *put_hit,
+    sqlite3_stmt *put, *end_one, *end_many, *remove, *remove_from, *standing, *put_hit,
         *put_meta, *touch;
 };
 
@@ -141,9 +141,9 @@ struct blocklist {
     struct reader readers[STORE_READERS];
     atomic_uint next_reader;
     struct reader looker; /* list and log, which may take long; find is not used */
-    struct transaction writing;
+    struct transaction writer;
     struct sharing sharing;      /* its db NULL where there is no farm */
-    struct versions versions;    /* of whoever has taken writing */
+    struct versions versions;    /* of whoever has locked the writer */
     pthread_mutex_t import_lock; /* of the file that many rows are moved from */
     struct hits hits;
     struct hits farm_hits;  /* written, but not given by shared_hits_lately yet */

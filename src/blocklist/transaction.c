@@ -16,32 +16,32 @@ const struct blocklist_actor blocklist_self = {"rblmilter", 0};
 
 int transaction_open(sqlite3 *db, struct blocklist *blocklist)
 {
-    struct transaction *writing = &blocklist->writing;
+    struct transaction *writer = &blocklist->writer;
     const struct {
         sqlite3_stmt **stmt;
         const char *sql;
     } statements[] = {
-        {&writing->put,
+        {&writer->put,
          "INSERT INTO listing (entry, kind, allow, tempfail, source, reason, who, since,"
          " expires, at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
          "version_at(),"
          " version_id())" SCHEMA_ON_CONFLICT},
-        {&writing->touch, "UPDATE listing SET at = version_at(), version = version_id()"
-                          " WHERE entry = ? AND allow = ? AND source = ?"},
-        {&writing->end_one, "DELETE FROM listing WHERE entry = ? AND expires <= ?"},
-        {&writing->end_many, "DELETE FROM listing WHERE id IN"
-                             " (SELECT id FROM listing WHERE expires <= ? LIMIT ?)"},
-        {&writing->take, "DELETE FROM listing WHERE entry = ?"},
-        {&writing->take_from, "DELETE FROM listing WHERE entry = ? AND source = ?"},
-        {&writing->standing,
+        {&writer->touch, "UPDATE listing SET at = version_at(), version = version_id()"
+                         " WHERE entry = ? AND allow = ? AND source = ?"},
+        {&writer->end_one, "DELETE FROM listing WHERE entry = ? AND expires <= ?"},
+        {&writer->end_many, "DELETE FROM listing WHERE id IN"
+                            " (SELECT id FROM listing WHERE expires <= ? LIMIT ?)"},
+        {&writer->remove, "DELETE FROM listing WHERE entry = ?"},
+        {&writer->remove_from, "DELETE FROM listing WHERE entry = ? AND source = ?"},
+        {&writer->standing,
          "SELECT allow, tempfail, source FROM listing WHERE entry = ?"},
-        {&writing->put_hit, "INSERT INTO hit VALUES (?1, ?2, ?3) ON CONFLICT (entry)"
-                            " DO UPDATE SET hits = hits + ?2, last = max(last, ?3)"},
-        {&writing->put_meta, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},
+        {&writer->put_hit, "INSERT INTO hit VALUES (?1, ?2, ?3) ON CONFLICT (entry)"
+                           " DO UPDATE SET hits = hits + ?2, last = max(last, ?3)"},
+        {&writer->put_meta, "INSERT OR REPLACE INTO meta VALUES (?, ?)"},
     };
-    int rc = audit_attach(&writing->audit, db, &blocklist->bloom, AUDIT_ALL);
+    int rc = audit_attach(&writer->audit, db, &blocklist->bloom, AUDIT_ALL);
 
-    writing->db = db;
+    writer->db = db;
     if (rc == SQLITE_OK)
         rc = versions_open(&blocklist->versions, db, blocklist->walltime.clock);
     if (rc == SQLITE_OK)
@@ -52,15 +52,15 @@ int transaction_open(sqlite3 *db, struct blocklist *blocklist)
     return rc;
 }
 
-void transaction_close(struct transaction *writing)
+void transaction_close(struct transaction *writer)
 {
     sqlite3_stmt *stmt;
 
-    audit_detach(&writing->audit);
-    while ((stmt = sqlite3_next_stmt(writing->db, NULL)) != NULL)
+    audit_detach(&writer->audit);
+    while ((stmt = sqlite3_next_stmt(writer->db, NULL)) != NULL)
         sqlite3_finalize(stmt);
-    sqlite3_close(writing->db);
-    writing->db = NULL;
+    sqlite3_close(writer->db);
+    writer->db = NULL;
 }
 
 enum blocklist_result transaction_failed(struct blocklist *blocklist, sqlite3 *db,
@@ -108,28 +108,28 @@ enum blocklist_result transaction_check_file(struct blocklist *blocklist,
 
 /* A flag and a condition rather than a mutex held so long: waiting has a limit, by the
  * steady clock. */
-static bool take(struct transaction *writing, int wait_ms, bool behind)
+static bool lock_writer(struct transaction *writer, int wait_ms, bool behind)
 {
     struct timespec until = clock_timespec(clock_ms() + wait_ms);
     bool taken;
     int rc = 0;
 
-    pthread_mutex_lock(&writing->lock);
-    writing->waiting += !behind;
-    while ((writing->taken || (behind && writing->waiting > 0)) && wait_ms > 0 && rc == 0)
-        rc = pthread_cond_clockwait(&writing->released, &writing->lock, CLOCK_MONOTONIC,
+    pthread_mutex_lock(&writer->lock);
+    writer->waiting += !behind;
+    while ((writer->taken || (behind && writer->waiting > 0)) && wait_ms > 0 && rc == 0)
+        rc = pthread_cond_clockwait(&writer->released, &writer->lock, CLOCK_MONOTONIC,
                                     &until);
-    writing->waiting -= !behind;
-    taken = !writing->taken;
-    writing->taken = true;
-    pthread_mutex_unlock(&writing->lock);
+    writer->waiting -= !behind;
+    taken = !writer->taken;
+    writer->taken = true;
+    pthread_mutex_unlock(&writer->lock);
     return taken;
 }
 
 enum blocklist_result transaction_lock(struct blocklist *blocklist, int wait_ms,
                                        char error[static BLOCKLIST_ERROR_SIZE])
 {
-    if (take(&blocklist->writing, wait_ms, false))
+    if (lock_writer(&blocklist->writer, wait_ms, false))
         return BLOCKLIST_OK;
     text_sentence(
         error, BLOCKLIST_ERROR_SIZE,
@@ -141,32 +141,32 @@ enum blocklist_result transaction_lock(struct blocklist *blocklist, int wait_ms,
 enum blocklist_result transaction_lock_behind(struct blocklist *blocklist, int wait_ms,
                                               char error[static BLOCKLIST_ERROR_SIZE])
 {
-    return take(&blocklist->writing, BEHIND_MS, true)
+    return lock_writer(&blocklist->writer, BEHIND_MS, true)
                ? BLOCKLIST_OK
                : transaction_lock(blocklist, wait_ms, error);
 }
 
 void transaction_unlock(struct blocklist *blocklist)
 {
-    struct transaction *writing = &blocklist->writing;
+    struct transaction *writer = &blocklist->writer;
 
-    pthread_mutex_lock(&writing->lock);
-    writing->taken = false;
-    pthread_cond_broadcast(&writing->released);
-    pthread_mutex_unlock(&writing->lock);
+    pthread_mutex_lock(&writer->lock);
+    writer->taken = false;
+    pthread_cond_broadcast(&writer->released);
+    pthread_mutex_unlock(&writer->lock);
 }
 
 /* SQLite takes the setting only outside of a transaction. */
-static int set_sync(struct transaction *writing, enum transaction_sync sync)
+static int set_sync(struct transaction *writer, enum transaction_sync sync)
 {
     int rc;
 
-    if (writing->lazy == (sync == TRANSACTION_LAZY))
+    if (writer->lazy == (sync == TRANSACTION_LAZY))
         return SQLITE_OK;
-    rc = sql_exec(writing->db, sync == TRANSACTION_LAZY ? "PRAGMA synchronous = NORMAL"
-                                                        : "PRAGMA synchronous = FULL");
+    rc = sql_exec(writer->db, sync == TRANSACTION_LAZY ? "PRAGMA synchronous = NORMAL"
+                                                       : "PRAGMA synchronous = FULL");
     if (rc == SQLITE_OK)
-        writing->lazy = sync == TRANSACTION_LAZY;
+        writer->lazy = sync == TRANSACTION_LAZY;
     return rc;
 }
 
@@ -176,18 +176,18 @@ enum blocklist_result transaction_begin(struct blocklist *blocklist,
                                         const char *reason, int wait_ms,
                                         char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct transaction *writing = &blocklist->writing;
+    struct transaction *writer = &blocklist->writer;
     enum blocklist_result result = transaction_lock(blocklist, wait_ms, error);
 
     if (result != BLOCKLIST_OK)
         return result;
     result = transaction_check_file(blocklist, error);
     /* temp.actor is no part of the transaction: a row of it may be set before */
-    if (result == BLOCKLIST_OK && (set_sync(writing, sync) != SQLITE_OK ||
-                                   audit_begin(&writing->audit, action, actor, reason,
+    if (result == BLOCKLIST_OK && (set_sync(writer, sync) != SQLITE_OK ||
+                                   audit_begin(&writer->audit, action, actor, reason,
                                                blocklist_now(blocklist)) != SQLITE_OK ||
-                                   sql_exec(writing->db, "BEGIN IMMEDIATE") != SQLITE_OK))
-        result = transaction_failed(blocklist, writing->db, error);
+                                   sql_exec(writer->db, "BEGIN IMMEDIATE") != SQLITE_OK))
+        result = transaction_failed(blocklist, writer->db, error);
     if (result != BLOCKLIST_OK)
         transaction_unlock(blocklist);
     else
@@ -198,8 +198,8 @@ enum blocklist_result transaction_begin(struct blocklist *blocklist,
 void transaction_cancel(struct blocklist *blocklist)
 {
     /* SQLITE_FULL and its like may have rolled back already (pitfalls, D5) */
-    if (!sqlite3_get_autocommit(blocklist->writing.db))
-        (void)sql_exec(blocklist->writing.db, "ROLLBACK");
+    if (!sqlite3_get_autocommit(blocklist->writer.db))
+        (void)sql_exec(blocklist->writer.db, "ROLLBACK");
     transaction_unlock(blocklist);
 }
 
@@ -218,17 +218,17 @@ void transaction_count(struct blocklist *blocklist, const struct audit *audit)
 enum blocklist_result transaction_commit(struct blocklist *blocklist,
                                          char error[static BLOCKLIST_ERROR_SIZE])
 {
-    struct transaction *writing = &blocklist->writing;
+    struct transaction *writer = &blocklist->writer;
 
-    if (versions_note(&blocklist->versions, writing->db) != SQLITE_OK ||
-        sql_exec(writing->db, "COMMIT") != SQLITE_OK) {
-        enum blocklist_result result = transaction_failed(blocklist, writing->db, error);
+    if (versions_note(&blocklist->versions, writer->db) != SQLITE_OK ||
+        sql_exec(writer->db, "COMMIT") != SQLITE_OK) {
+        enum blocklist_result result = transaction_failed(blocklist, writer->db, error);
 
         transaction_cancel(blocklist);
         return result;
     }
     store_trouble(blocklist, NULL, false);
-    transaction_count(blocklist, &writing->audit);
+    transaction_count(blocklist, &writer->audit);
     transaction_unlock(blocklist);
     return BLOCKLIST_OK;
 }

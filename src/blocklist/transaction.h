@@ -17,7 +17,7 @@ extern const struct blocklist_actor blocklist_self;
 /* Takes db over as the connection that writes, with its triggers and statements. Returns
  * SQLite's code; transaction_close is to be called in either case. */
 int transaction_open(sqlite3 *db, struct blocklist *blocklist);
-void transaction_close(struct transaction *writing);
+void transaction_close(struct transaction *writer);
 
 /* Waits for the lock for wait_ms. Returns OK, BUSY, or FAILED (gone, read-only, …). */
 enum blocklist_result transaction_begin(struct blocklist *blocklist,

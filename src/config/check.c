@@ -14,12 +14,12 @@
 /* The most that a list can give: the largest weight, or the sum where bits add up. */
 static int most_of(const struct list *list)
 {
-    int most = list->rule_count == 0 && list->weight > 0 ? list->weight : 0;
+    int most = list->code_count == 0 && list->weight > 0 ? list->weight : 0;
 
-    for (size_t i = 0; i < list->rule_count; i++) {
-        int weight = list->rules[i].weight;
+    for (size_t i = 0; i < list->code_count; i++) {
+        int weight = list->codes[i].weight;
 
-        if (weight > 0 && codes_have_bits(&list->rules[i].codes))
+        if (weight > 0 && codes_have_bits(&list->codes[i].codes))
             most += weight;
         else if (weight > most)
             most = weight;
@@ -88,10 +88,10 @@ static void check_servers(struct build *b, const char *servers, cfg_t *sec)
 
 static bool all_weights_are_0(const struct list *list)
 {
-    for (size_t i = 0; i < list->rule_count; i++)
-        if (list->rules[i].weight != 0)
+    for (size_t i = 0; i < list->code_count; i++)
+        if (list->codes[i].weight != 0)
             return false;
-    return list->rule_count > 0 || list->weight == 0;
+    return list->code_count > 0 || list->weight == 0;
 }
 
 static void check_twins(struct build *b, size_t index, cfg_t *sec)
@@ -116,7 +116,7 @@ static bool has_risk(const struct list *list, enum risk risk)
     case RISK_POSITIVE:
         return most_of(list) > 0;
     case RISK_NO_CODES:
-        return list->rule_count == 0;
+        return list->code_count == 0;
     case RISK_ADDRESSES:
         return (list->checks & 1u << CHECK_CLIENT) != 0;
     case RISK_NAMES:
@@ -157,15 +157,15 @@ static bool is_all_error(const struct list *list, const struct code_pattern *pat
 
 static void check_codes(struct build *b, const struct list *list, cfg_t *sec)
 {
-    for (size_t i = 0; i < list->rule_count; i++)
-        for (size_t k = 0; k < list->rules[i].codes.count; k++) {
-            if (!is_all_error(list, &list->rules[i].codes.patterns[k]))
+    for (size_t i = 0; i < list->code_count; i++)
+        for (size_t k = 0; k < list->codes[i].codes.count; k++) {
+            if (!is_all_error(list, &list->codes[i].codes.patterns[k]))
                 continue;
             option_warning(
                 b, sec, "error-codes",
                 "list \"%s\": codes \"%s\" names what is in error-codes, which "
                 "count: that is never a listing",
-                list->name, list->rules[i].text);
+                list->name, list->codes[i].text);
             return;
         }
 }

@@ -170,9 +170,9 @@ static void print_list(const struct config *config, const struct list *list, FIL
         /* a key that came from a file is named by the file alone: both at once is an error */
         if (list_section.options[i].kind != KIND_SECRET || list->key_file == NULL)
             print_option(config, &list_section.options[i], list, "  ", out);
-    for (size_t i = 0; i < list->rule_count; i++) {
-        print_title("  ", codes_section.name, list->rules[i].text, out);
-        print_options(config, &codes_section, &list->rules[i], "    ", out);
+    for (size_t i = 0; i < list->code_count; i++) {
+        print_title("  ", codes_section.name, list->codes[i].text, out);
+        print_options(config, &codes_section, &list->codes[i], "    ", out);
         fputs("  }\n", out);
     }
     fputs("}\n", out);

@@ -64,7 +64,7 @@ enum rule_count {
     COUNT_UNKNOWN,    /* recipients that do not exist */
     COUNT_RELAYING,   /* recipients that the MTA does not relay to */
     COUNT_TRAPS,      /* recipients that nobody should write to */
-    COUNT_REFUSED,    /* messages that the DNS lists refused or put off */
+    COUNT_REFUSED,    /* messages that the DNS lists refused or deferred */
     COUNT_NETWORKS,   /* different networks of clients */
     COUNT_SENDERS,    /* different senders */
     COUNT_BOUNCES,    /* reported by other programs, as the following */
@@ -154,9 +154,9 @@ struct list {
     unsigned checks;  /* 1u << CHECK_… */
     bool ipv6;
     int weight;
-    char *where; /* FILE:LINE of the weight, or of the section */
-    struct code_rule *rules;
-    size_t rule_count;
+    char *where;             /* FILE:LINE of the weight, or of the section */
+    struct code_rule *codes; /* its codes sections */
+    size_t code_count;
     struct network *error_codes;
     size_t error_code_count;
     enum list_when when;

@@ -374,12 +374,12 @@ static int build_list(struct build *b, cfg_t *sec, struct list *list)
             name, NAME_MAX_LENGTH);
     build_options(b, sec, &list_section, list);
     list->where = where_is_weight(b, sec);
-    list->rules = calloc(count > 0 ? count : 1, sizeof *list->rules);
-    if (list->rules == NULL)
+    list->codes = calloc(count > 0 ? count : 1, sizeof *list->codes);
+    if (list->codes == NULL)
         option_error(b, sec, NULL, "out of memory");
-    for (unsigned i = 0; list->rules != NULL && i < count; i++)
+    for (unsigned i = 0; list->codes != NULL && i < count; i++)
         build_rule(b, cfg_getnsec(sec, codes_section.name, i), list,
-                   &list->rules[list->rule_count++]);
+                   &list->codes[list->code_count++]);
     return 0;
 }
 
@@ -484,14 +484,14 @@ void list_clear(struct list *list)
 {
     for (size_t i = 0; i < list_section.option_count; i++)
         value_free(&list_section.options[i], list);
-    for (size_t i = 0; i < list->rule_count; i++) {
+    for (size_t i = 0; i < list->code_count; i++) {
         for (size_t k = 0; k < codes_section.option_count; k++)
-            value_free(&codes_section.options[k], &list->rules[i]);
-        codes_free(&list->rules[i].codes);
-        free(list->rules[i].text);
-        free(list->rules[i].where);
+            value_free(&codes_section.options[k], &list->codes[i]);
+        codes_free(&list->codes[i].codes);
+        free(list->codes[i].text);
+        free(list->codes[i].where);
     }
-    free(list->rules);
+    free(list->codes);
     free(list->name);
     free(list->where);
     free(list->zone);

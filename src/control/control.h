@@ -16,12 +16,21 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "control/listener.h"
-
 /* The commands of the control socket, as the server sees them: rows of a table that it is
  * handed (src/daemon/commands.c). Knows nothing of sockets. */
 
 struct command_table;
+
+/* What a command needs; each includes those before it. */
+enum right { RIGHT_NONE, RIGHT_READ, RIGHT_WRITE };
+
+#define PEER_NAME_SIZE 80
+
+struct peer {
+    uid_t uid;
+    enum right right;
+    char name[PEER_NAME_SIZE]; /* login, or "uid 1234" */
+};
 
 /* What lives as long as a connection. One thread. */
 struct control_session {

@@ -3,7 +3,8 @@
 #define CONTROL_CONTROL_PARTS_H
 
 /* What the files of the server share: control.c lets clients in and shows them out,
- * connection.c serves one. Private to them. */
+ * rights.c says who they are and what they may do, connection.c serves one. Private to
+ * them. */
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -70,5 +71,21 @@ void *connection_main(void *argument);
 
 /* Lock held. */
 void connection_enter(struct connection *c, enum connection_state state);
+
+/* Who is at the other end of a control connection, by the kernel's word alone, and what
+ * they may do (design.md, 7). */
+
+/* The right of a process of user uid with these groups towards a daemon of owner and
+ * group: root and the owner may write, the group's members may read, others nothing. */
+enum right peer_right(uid_t uid, const gid_t *groups, size_t group_count, uid_t owner,
+                      gid_t group);
+
+/* Asks the kernel about the socket's peer (SO_PEERCRED, SO_PEERGROUPS: as they were when
+ * it connected). Returns 0, or -1 with errno set; the peer then has no right. The name is
+ * left empty: see peer_name. */
+int peer_of(int fd, uid_t owner, gid_t group, struct peer *out);
+
+/* Finds the login name. Apart, because it may ask a directory server: it blocks. */
+void peer_name(struct peer *peer);
 
 #endif

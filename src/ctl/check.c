@@ -15,7 +15,7 @@ const char *decision_verdict(const char *verdict)
 {
     static const char *const words[][2] = {{"accept", "accepted"},
                                            {"tag", "tagged"},
-                                           {"tempfail", "put off"},
+                                           {"tempfail", "deferred"},
                                            {"reject", "rejected"}};
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)

@@ -20,7 +20,7 @@ enum outcome ctl_check(struct ctl *ctl, const struct arguments *arguments);
 
 /* How a decision is shown, of the journal (why) or of now (check). */
 
-/* "refused", "put off" … for the verdict's name. */
+/* "refused", "deferred" … for the verdict's name. */
 const char *decision_verdict(const char *verdict);
 
 /* Prints what each list said, as a table: rows as daemon/decisions.h has them, or those

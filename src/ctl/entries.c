@@ -127,12 +127,12 @@ static enum outcome add(struct ctl *ctl, const struct arguments *arguments,
 
 enum outcome ctl_add(struct ctl *ctl, const struct arguments *arguments)
 {
-    return add(ctl, arguments, "add", "listed", " (it was put off)");
+    return add(ctl, arguments, "add", "listed", " (was deferred)");
 }
 
 enum outcome ctl_tempfail(struct ctl *ctl, const struct arguments *arguments)
 {
-    return add(ctl, arguments, "tempfail", "put off", " (it was blocked)");
+    return add(ctl, arguments, "tempfail", "deferred", " (was blocked)");
 }
 
 enum outcome ctl_allow(struct ctl *ctl, const struct arguments *arguments)
@@ -294,7 +294,7 @@ static void print_time(const char *name, const json_t *value, const char *none)
 static const char *done_by(const char *action, const char *block)
 {
     return strcmp(action, "allow") == 0      ? "allowed"
-           : strcmp(action, "tempfail") == 0 ? "put off"
+           : strcmp(action, "tempfail") == 0 ? "deferred"
                                              : block;
 }
 
@@ -350,7 +350,7 @@ static void print_findings(const json_t *findings)
     }
 }
 
-static int print_people(const struct ctl *ctl, const json_t *document)
+static int print_entry_text(const struct ctl *ctl, const json_t *document)
 {
     const json_t *rows = json_object_get(document, "rows");
     const json_t *history = json_object_get(document, "history");
@@ -419,7 +419,7 @@ enum outcome ctl_show(struct ctl *ctl, const struct arguments *arguments)
         json_is_true(json_object_get(document, "listed")) ? OUTCOME_DONE : OUTCOME_NO;
     if (ctl->json)
         shown_json(document, ctl->terminal);
-    else if (print_people(ctl, document) != 0)
+    else if (print_entry_text(ctl, document) != 0)
         outcome = OUTCOME_REFUSED;
     json_decref(document);
     return outcome;

@@ -221,8 +221,8 @@ static json_t *blocklist_section(struct daemon *daemon)
     protocol_set(&out, "allow", json_integer((json_int_t)b.allow));
     protocol_set(&out, "database_bytes", json_integer((json_int_t)b.database_bytes));
     protocol_set(&out, "wal_bytes", json_integer((json_int_t)b.wal_bytes));
-    protocol_set(&out, "filter", json_string(b.filter_ready ? "ready" : "building"));
-    protocol_set(&out, "filter_bytes", json_integer((json_int_t)b.filter_bytes));
+    protocol_set(&out, "filter", json_string(b.bloom_ready ? "ready" : "building"));
+    protocol_set(&out, "filter_bytes", json_integer((json_int_t)b.bloom_bytes));
     protocol_set(&out, "hits_dropped", json_integer((json_int_t)b.hits_dropped));
     protocol_set(&out, "last_backup_at", json_integer((json_int_t)b.last_backup));
     protocol_set(&out, "checked", json_boolean(b.checked));

@@ -148,9 +148,9 @@ static json_t *proposal(const struct alone *alone, int reject)
         return json_null();
     changes = json_array();
     add_change(&changes, list->where, "", list->weight, reject);
-    for (size_t i = 0; i < list->rule_count; i++)
-        add_change(&changes, list->rules[i].where, list->rules[i].text,
-                   list->rules[i].weight, reject);
+    for (size_t i = 0; i < list->code_count; i++)
+        add_change(&changes, list->codes[i].where, list->codes[i].text,
+                   list->codes[i].weight, reject);
     if (json_array_size(changes) > 0)
         return json_pack("{s:o, s:O}", "changes", changes, "ids", alone->ids);
     json_decref(changes);

@@ -133,14 +133,14 @@ static json_t *add(struct control_session *session, const json_t *request, bool 
 
 /* {"command":"add","entries":[…],"reason","source","expires_s","force","sudo"}
  * -> {"ok":true,"entries":[as they are kept],"shadowed":an allow entry lets one pass all
- *  the same,"blocked":another source's block refuses one that is to be put off,
- *  "replaced":[entries that the same source put off, or blocked, before]} */
+ *  the same,"blocked":another source's block refuses one that is to be deferred,
+ *  "replaced":[entries that the same source deferred, or blocked, before]} */
 json_t *cmd_add(struct control_session *session, const json_t *request)
 {
     return add(session, request, false, false);
 }
 
-/* The same for an entry that puts off: 451. */
+/* The same for an entry that defers: 451. */
 json_t *cmd_tempfail(struct control_session *session, const json_t *request)
 {
     return add(session, request, false, true);
@@ -156,7 +156,7 @@ json_t *cmd_allow(struct control_session *session, const json_t *request)
 static json_t *no_such_entry(struct blocklist *blocklist, const struct entry *entry,
                              const char *error)
 {
-    static const char *const done[] = {[BLOCKLIST_TEMPFAIL] = "put off",
+    static const char *const done[] = {[BLOCKLIST_TEMPFAIL] = "deferred",
                                        [BLOCKLIST_BLOCK] = "blocked",
                                        [BLOCKLIST_ALLOW] = "allowed"};
     struct blocklist_match match;
@@ -309,14 +309,14 @@ static int read_kinds(const json_t *request, unsigned *kinds, json_t **answer)
     return 0;
 }
 
-static int read_filter(const struct control_session *session, const json_t *request,
-                       struct blocklist_filter *out, json_t **answer)
+static int read_criteria(const struct control_session *session, const json_t *request,
+                         struct blocklist_criteria *out, json_t **answer)
 {
     time_t now = blocklist_now(command_daemon(session)->blocklist);
     int64_t since_s = 0, expiring_s = 0;
     const char *sort = NULL;
 
-    *out = (struct blocklist_filter){0};
+    *out = (struct blocklist_criteria){0};
     if (request_optional_text(request, "pattern", &out->pattern, answer) != 0 ||
         request_optional_text(request, "source", &out->source, answer) != 0 ||
         request_optional_text(request, "reason", &out->reason, answer) != 0 ||
@@ -364,18 +364,18 @@ static int read_cursor(const json_t *request, struct blocklist_cursor *out,
 json_t *cmd_list(struct control_session *session, const json_t *request)
 {
     char error[BLOCKLIST_ERROR_SIZE];
-    struct blocklist_filter filter;
+    struct blocklist_criteria criteria;
     struct blocklist_cursor cursor;
     enum blocklist_result result;
     json_t *answer, *rows;
     size_t limit;
 
-    if (read_filter(session, request, &filter, &answer) != 0 ||
+    if (read_criteria(session, request, &criteria, &answer) != 0 ||
         read_limit(request, &limit, &answer) != 0 ||
         read_cursor(request, &cursor, &answer) != 0)
         return answer;
     rows = json_array();
-    result = blocklist_list(command_daemon(session)->blocklist, &filter, &cursor, limit,
+    result = blocklist_list(command_daemon(session)->blocklist, &criteria, &cursor, limit,
                             add_row, &rows, error);
     answer = page_answer(rows, "rows", result, error);
     if (result == BLOCKLIST_OK && !cursor.done)

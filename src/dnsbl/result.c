@@ -13,8 +13,8 @@ static bool is_foreign(struct in_addr code)
 
 static bool is_named(const struct list *list, struct in_addr code)
 {
-    for (size_t i = 0; i < list->rule_count; i++)
-        if (codes_match(&list->rules[i].codes, code))
+    for (size_t i = 0; i < list->code_count; i++)
+        if (codes_match(&list->codes[i].codes, code))
             return true;
     return false;
 }
@@ -51,13 +51,13 @@ static bool weigh(const struct list *list, struct in_addr code, struct dnsbl_res
     int bits = 0;
 
     out->code = code;
-    if (list->rule_count == 0) {
+    if (list->code_count == 0) {
         out->weight = list->weight;
         return true;
     }
     bool named = false;
-    for (size_t i = 0; i < list->rule_count; i++) {
-        const struct code_rule *rule = &list->rules[i];
+    for (size_t i = 0; i < list->code_count; i++) {
+        const struct code_rule *rule = &list->codes[i];
         bool has_bits = codes_have_bits(&rule->codes);
 
         if (!codes_match(&rule->codes, code))
@@ -137,14 +137,14 @@ void result_bounds(const struct list *list, int *least, int *most)
     int minus = 0, plus = 0; /* of bits: all that may come together */
 
     *least = *most = 0;
-    if (list->rule_count == 0) {
+    if (list->code_count == 0) {
         *least = list->weight < 0 ? list->weight : 0;
         *most = list->weight > 0 ? list->weight : 0;
     }
-    for (size_t i = 0; i < list->rule_count; i++) {
-        int weight = list->rules[i].weight;
+    for (size_t i = 0; i < list->code_count; i++) {
+        int weight = list->codes[i].weight;
 
-        if (codes_have_bits(&list->rules[i].codes)) {
+        if (codes_have_bits(&list->codes[i].codes)) {
             minus += weight < 0 ? weight : 0;
             plus += weight > 0 ? weight : 0;
         }

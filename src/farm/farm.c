@@ -160,7 +160,7 @@ static int begin_session(struct farm *farm)
     farm->published_seq = 0; /* its numbers may begin again */
     /* nothing is sent before it is known whether it is to be compared first: what waits since
      * longer than removals are remembered is dropped then */
-    return farm->compare_now ? 0 : read_all(farm);
+    return farm->compare_now ? 0 : pull_changes(farm);
 }
 
 /* Returns 1 where it has to wait for another host. */
@@ -181,9 +181,9 @@ static int compare_if_asked(struct farm *farm)
         return rc;
     rc = reconcile(farm, full, &comparison);
     if (rc == 0)
-        rc = publish_all(farm);
+        rc = push_changes(farm);
     if (rc == 0)
-        rc = read_all(farm);
+        rc = pull_changes(farm);
     if (rc == 0 &&
         connection_do(&farm->connection, "SELECT pg_advisory_unlock_all()") != 0)
         rc = farm_failed(farm, NULL);
@@ -207,7 +207,7 @@ static int exchange(struct farm *farm)
     pthread_mutex_lock(&farm->lock);
     round = farm->asked;
     pthread_mutex_unlock(&farm->lock);
-    if (!farm->compare_now && (publish_all(farm) != 0 || read_all(farm) != 0))
+    if (!farm->compare_now && (push_changes(farm) != 0 || pull_changes(farm) != 0))
         return -1;
     if ((rc = compare_if_asked(farm)) < 0 || hosts_forget(farm) != 0 ||
         counts_answer(farm) != 0)

@@ -1,14 +1,14 @@
 librblmilter_a_SOURCES += src/farm/farm.h
 if FARM
 librblmilter_a_SOURCES += \
-	src/farm/changes.c \
 	src/farm/connection.c src/farm/connection.h \
 	src/farm/counts.c \
 	src/farm/database.c \
 	src/farm/farm.c src/farm/parts.h \
 	src/farm/init.c \
 	src/farm/reconcile.c \
-	src/farm/status.c
+	src/farm/status.c \
+	src/farm/sync.c
 
 # The script is a part of rblctl, so that it need not be looked for.
 nodist_librblmilter_a_SOURCES = farm_sql.h

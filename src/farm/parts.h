@@ -3,7 +3,7 @@
 #define FARM_PARTS_H
 
 /* The inside of struct farm, for this folder only. farm.c has the thread; database.c looks at
- * the database as a whole, changes.c sends and takes changes, reconcile.c compares all; status.c
+ * the database as a whole, sync.c pushes and pulls changes, reconcile.c compares all; status.c
  * knows how far each host is, counts.c what they have counted and found. */
 
 #include <pthread.h>
@@ -71,8 +71,8 @@ struct farm {
 
 /* Each returns 0, or -1: then the connection has failed, or the database, and
  * farm_failed was called. All but farm_failed are for the thread alone. */
-int publish_all(struct farm *farm); /* what is in the outbox */
-int read_all(struct farm *farm);    /* sets compare_now where the cursor is not there */
+int push_changes(struct farm *farm); /* what is in the outbox */
+int pull_changes(struct farm *farm); /* sets compare_now where the cursor is not there */
 /* shared_merge; those refused are added. */
 int merge_rows(struct farm *farm, const struct shared_row *rows, size_t count,
                const struct shared_state *state, bool quiet, int64_t *refused);

@@ -84,11 +84,11 @@ void reader_keep(struct format_reader *reader, char *line);
 void reader_entry(struct format_reader *reader, const char *text, bool allow,
                   bool tempfail);
 
-/* What a row that does not say it is good, or that blocks or puts off, is told where the
+/* What a row that does not say it is good, or that blocks or defers, is told where the
  * file is one of good senders. */
 #define READER_NOT_GOOD "it blocks, but the file is one of good senders (--allow)"
 #define READER_NOT_GOOD_TEMPFAIL                                                         \
-    "it puts mail off, but the file is one of good senders (--allow)"
+    "it defers mail, but the file is one of good senders (--allow)"
 
 /* What a row says it does: action "block", "tempfail", "allow", or "" (nothing); and
  * whether it is said to allow, or not to. Sets allow and tempfail of the row, or returns

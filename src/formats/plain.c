@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* plain: one ENTRY a line, "!" before one that allows, "~" before one that puts off, "#"
+/* plain: one ENTRY a line, "!" before one that allows, "~" before one that defers, "#"
  * or ";" starts a comment. rspamd: much the same, below. */
 
 #include <stdlib.h>

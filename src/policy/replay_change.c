@@ -218,26 +218,26 @@ static void describe_codes(const struct list *a, const struct list *b, char *tex
     size_t different = 0, index = 0;
 
     text[0] = '\0';
-    if (a->rule_count != b->rule_count) {
+    if (a->code_count != b->code_count) {
         snprintf(text, size, "codes");
         return;
     }
-    for (size_t i = 0; i < a->rule_count; i++) {
-        if (strcmp(a->rules[i].text, b->rules[i].text) != 0) {
+    for (size_t i = 0; i < a->code_count; i++) {
+        if (strcmp(a->codes[i].text, b->codes[i].text) != 0) {
             snprintf(text, size, "codes");
             return;
         }
-        if (a->rules[i].weight != b->rules[i].weight) {
+        if (a->codes[i].weight != b->codes[i].weight) {
             different++;
             index = i;
         }
     }
     if (different == 1)
-        snprintf(text, size, "%s %d -> %d", a->rules[index].text, a->rules[index].weight,
-                 b->rules[index].weight);
+        snprintf(text, size, "%s %d -> %d", a->codes[index].text, a->codes[index].weight,
+                 b->codes[index].weight);
     else if (different > 1)
         snprintf(text, size, "codes");
-    else if (a->rule_count == 0 && a->weight != b->weight)
+    else if (a->code_count == 0 && a->weight != b->weight)
         snprintf(text, size, "%d -> %d", a->weight, b->weight);
 }
 

@@ -170,12 +170,12 @@ static int measure_start(const char *path, uint64_t count)
     do {
         usleep(1000);
         blocklist_status(blocklist, &status);
-    } while (!status.filter_ready);
+    } while (!status.bloom_ready);
     filter = clock_ns(CLOCK_MONOTONIC);
     printf("start first_verdict_ms=%.1f filter_ms=%.1f filter_bytes=%" PRIu64
            " database_bytes=%" PRIu64 " memory_kb=%ld\n",
            (double)(verdict - start) / 1e6, (double)(filter - start) / 1e6,
-           status.filter_bytes, status.database_bytes, memory_kb("VmRSS:"));
+           status.bloom_bytes, status.database_bytes, memory_kb("VmRSS:"));
     blocklist_close(blocklist);
     return 0;
 }
@@ -223,7 +223,7 @@ static int measure_lookups(const char *path, uint64_t count, unsigned threads)
     do {
         usleep(1000);
         blocklist_status(blocklist, &status);
-    } while (!status.filter_ready);
+    } while (!status.bloom_ready);
     for (int round = 0; round < 4; round++) {
         uint32_t *took = calloc((size_t)threads * ASKS, sizeof *took);
         struct asker askers[64];
@@ -357,7 +357,7 @@ static int measure_busy(const char *path, uint64_t count, unsigned threads)
     do {
         usleep(1000);
         blocklist_status(load.blocklist, &status);
-    } while (!status.filter_ready);
+    } while (!status.bloom_ready);
     for (unsigned t = 0; t < threads; t++)
         pthread_create(&ids[t], NULL, ask_until_done, &load);
     measure_changes(load.blocklist);
@@ -386,7 +386,7 @@ static int measure_lists(const char *path)
 {
     static const struct {
         const char *label;
-        struct blocklist_filter filter;
+        struct blocklist_criteria criteria;
     } lists[] = {
         {"all", {.pattern = NULL}},
         {"prefix", {.pattern = "user:u12*"}},
@@ -410,7 +410,7 @@ static int measure_lists(const char *path)
         unsigned rows = 0, pages = 0;
 
         while (!cursor.done && rows < 500) {
-            if (blocklist_list(blocklist, &lists[i].filter, &cursor, 500, count_row,
+            if (blocklist_list(blocklist, &lists[i].criteria, &cursor, 500, count_row,
                                &rows, error) != BLOCKLIST_OK)
                 printf("%s\n", error);
             if (pages++ == 0)

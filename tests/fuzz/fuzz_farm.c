@@ -169,7 +169,7 @@ static void begin(struct farm *farm)
     check(transaction_begin(farm->blocklist, TRANSACTION_LAZY, "", &blocklist_self, "",
                             10000, error) == BLOCKLIST_OK);
     farm->blocklist->versions.last_at = 9;
-    check(sql_exec(farm->blocklist->writing.db, sql) == SQLITE_OK);
+    check(sql_exec(farm->blocklist->writer.db, sql) == SQLITE_OK);
     check(transaction_commit(farm->blocklist, error) == BLOCKLIST_OK);
     check(shared_state(farm->blocklist, &farm->state, error) == BLOCKLIST_OK);
     farm->compare_now = farm->answers = false;
@@ -190,7 +190,7 @@ static void act(struct farm *farm, char what)
 
     switch (what) {
     case 'r':
-        (void)read_all(farm);
+        (void)pull_changes(farm);
         check(farm->state.seq >= seq);
         break;
     case 'c':
@@ -199,7 +199,7 @@ static void act(struct farm *farm, char what)
             check(utf8_is_clean(comparison.rows[i]));
         break;
     case 'p':
-        (void)publish_all(farm);
+        (void)push_changes(farm);
         break;
     case 'h':
         (void)hosts_look(farm);
@@ -306,12 +306,12 @@ static bool keep(void *context, const struct blocklist_row *row)
 /* What stands; returns how many. */
 static size_t list(struct farm *farm)
 {
-    const struct blocklist_filter filter = {.sort = BLOCKLIST_SORT_ENTRY};
+    const struct blocklist_criteria criteria = {.sort = BLOCKLIST_SORT_ENTRY};
     struct blocklist_cursor cursor = {0};
     char error[BLOCKLIST_ERROR_SIZE];
 
     stand_count = 0;
-    check(blocklist_list(farm->blocklist, &filter, &cursor, STAND_MAX, keep, NULL,
+    check(blocklist_list(farm->blocklist, &criteria, &cursor, STAND_MAX, keep, NULL,
                          error) == BLOCKLIST_OK);
     return stand_count;
 }

@@ -40,7 +40,7 @@ def test_from_one_message_to_the_next(lab):
 
 
 def test_put_off(lab):
-    """From refused to put off and back, by one source; what the log and the counters say."""
+    """From refused to deferred and back, by one source; what the log and the counters say."""
     daemon = lab.daemon()
     rblctl = Rblctl(lab.dir)
     put_off = REFUSED.replace("554 5.7.1", "451 4.7.1")
@@ -50,7 +50,7 @@ def test_put_off(lab):
 
     assert rblctl("add", "new.example").out == "new.example: listed\n"
     assert reply() == REFUSED
-    assert rblctl("tempfail", "new.example", "-r", "slow").out == "new.example: put off (it was blocked)\n"
+    assert rblctl("tempfail", "new.example", "-r", "slow").out == "new.example: deferred (was blocked)\n"
     assert reply() == put_off
     line = daemon.log.wait_for("tempfail: .* from=<x@new.example>")
     assert ' blocklist=<new.example> reason="slow" ' in line
@@ -68,7 +68,7 @@ def test_put_off(lab):
     daemon.terminate()
     lab.daemon()
     assert reply() == put_off
-    assert rblctl("add", "new.example").out == "new.example: listed (it was put off)\n"
+    assert rblctl("add", "new.example").out == "new.example: listed (was deferred)\n"
     assert reply() == REFUSED
     rblctl("tempfail", "new.example", "-e", "2s")
     assert reply() == put_off

@@ -76,7 +76,7 @@ void box_wait_filter(struct box *box)
 
     for (int i = 0; i < 5000; i++) {
         blocklist_status(box->blocklist, &status);
-        if (status.filter_ready && status.counted)
+        if (status.bloom_ready && status.counted)
             return;
         usleep(1000);
     }

@@ -31,7 +31,7 @@ static bool take(void *context, const struct blocklist_row *row)
 
 static const struct {
     const char *label;
-    struct blocklist_filter filter;
+    struct blocklist_criteria criteria;
     const char *want;
 } cases[] = {
     {"all",
@@ -129,8 +129,8 @@ static void test_list(void **state)
             while (!cursor.done && pages++ < 30) {
                 unsigned before = words.rows;
 
-                assert_int_equal(blocklist_list(box.blocklist, &cases[i].filter, &cursor,
-                                                limit, take, &words, box.error),
+                assert_int_equal(blocklist_list(box.blocklist, &cases[i].criteria,
+                                                &cursor, limit, take, &words, box.error),
                                  BLOCKLIST_OK);
                 assert_true(words.rows - before <= limit);
             }
@@ -145,7 +145,7 @@ static void test_list(void **state)
 /* What is removed or added between two pages neither repeats nor hides the others. */
 static void test_changes_between_pages(void **state)
 {
-    struct blocklist_filter filter = {.pattern = NULL};
+    struct blocklist_criteria criteria = {.pattern = NULL};
     struct blocklist_cursor cursor = {.done = false};
     struct words words = {"", 0};
     struct box box;
@@ -157,13 +157,13 @@ static void test_changes_between_pages(void **state)
     assert_int_equal(box_add(&box, "c.example", false, NULL, 0), BLOCKLIST_OK);
     assert_int_equal(box_add(&box, "d.example", false, NULL, 0), BLOCKLIST_OK);
     assert_int_equal(
-        blocklist_list(box.blocklist, &filter, &cursor, 2, take, &words, box.error),
+        blocklist_list(box.blocklist, &criteria, &cursor, 2, take, &words, box.error),
         BLOCKLIST_OK);
     assert_int_equal(box_remove(&box, "c.example", NULL), BLOCKLIST_OK);
     assert_int_equal(box_add(&box, "a.example", false, NULL, 0), BLOCKLIST_OK);
     while (!cursor.done)
         assert_int_equal(
-            blocklist_list(box.blocklist, &filter, &cursor, 2, take, &words, box.error),
+            blocklist_list(box.blocklist, &criteria, &cursor, 2, take, &words, box.error),
             BLOCKLIST_OK);
     assert_string_equal(words.text, "b.example c.example d.example ");
     box_end(&box);

@@ -71,7 +71,7 @@ static void test_list_defaults(void **state)
     assert_int_equal(l->checks, 1u << CHECK_CLIENT);
     assert_true(l->ipv6);
     assert_int_equal(l->weight, 8);
-    assert_int_equal(l->rule_count, 0);
+    assert_int_equal(l->code_count, 0);
     assert_int_equal(l->error_code_count, 2);
     assert_int_equal(l->error_codes[0].prefix, 24);
     assert_int_equal(l->when, WHEN_ANY);
@@ -151,10 +151,10 @@ static void test_rules_and_servers(void **state)
 
     (void)state;
     assert_string_equal(c->lists[0].servers, "127.0.0.1:5300,[::1]:53,[::1]:54");
-    assert_int_equal(c->lists[0].rule_count, 2);
-    assert_int_equal(c->lists[0].rules[0].weight, 3);
-    assert_string_equal(c->lists[0].rules[0].label, "L");
-    assert_int_equal(c->lists[0].rules[1].weight, -5);
+    assert_int_equal(c->lists[0].code_count, 2);
+    assert_int_equal(c->lists[0].codes[0].weight, 3);
+    assert_string_equal(c->lists[0].codes[0].label, "L");
+    assert_int_equal(c->lists[0].codes[1].weight, -5);
     assert_int_equal(c->lists[1].after_count, 1);
     assert_int_equal(c->lists[1].after[0], 0);
     assert_int_equal(c->exempt.network_count, 3);

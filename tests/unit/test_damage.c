@@ -217,7 +217,7 @@ static void test_full(void **state)
     assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
     snprintf(sql, sizeof sql, "PRAGMA max_page_count = %d",
              (int)box_number(&box, "PRAGMA page_count") + 1);
-    assert_int_equal(sql_exec(box.blocklist->writing.db, sql), SQLITE_OK);
+    assert_int_equal(sql_exec(box.blocklist->writer.db, sql), SQLITE_OK);
     for (int i = 0; i < 2000 && !failed; i++) {
         snprintf(text, sizeof text, "d%d.example", i);
         failed = box_add(&box, text, false, NULL, 0) == BLOCKLIST_FAILED;
@@ -240,8 +240,7 @@ static void test_full(void **state)
     }
     assert_non_null(strstr(status.error, "full"));
     assert_int_equal(
-        sql_exec(box.blocklist->writing.db, "PRAGMA max_page_count = 1000000"),
-        SQLITE_OK);
+        sql_exec(box.blocklist->writer.db, "PRAGMA max_page_count = 1000000"), SQLITE_OK);
     assert_int_equal(box_add(&box, text, false, NULL, 0), BLOCKLIST_OK);
     blocklist_status(box.blocklist, &status);
     assert_string_equal(status.error, "");
@@ -258,7 +257,7 @@ static void test_read_only(void **state)
     box_start(&box);
     box_open(&box, false);
     assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
-    assert_int_equal(sql_exec(box.blocklist->writing.db, "PRAGMA query_only = 1"),
+    assert_int_equal(sql_exec(box.blocklist->writer.db, "PRAGMA query_only = 1"),
                      SQLITE_OK);
     assert_int_equal(box_add(&box, "b.example", false, NULL, 0), BLOCKLIST_FAILED);
     assert_int_equal(box_remove(&box, "domain.xyz", NULL), BLOCKLIST_FAILED);
@@ -267,7 +266,7 @@ static void test_read_only(void **state)
     flusher_work(box.blocklist);
     blocklist_status(box.blocklist, &status);
     assert_true(status.error[0] != '\0');
-    assert_int_equal(sql_exec(box.blocklist->writing.db, "PRAGMA query_only = 0"),
+    assert_int_equal(sql_exec(box.blocklist->writer.db, "PRAGMA query_only = 0"),
                      SQLITE_OK);
     box_close(&box); /* the hit was kept */
     assert_int_equal(box_number(&box, "SELECT hits FROM hit"), 1);

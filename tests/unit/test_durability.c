@@ -88,7 +88,7 @@ static void change_until_stopped(struct box *box, int fd, unsigned first,
         if (i % 7 == 6) {
             flusher_work(box->blocklist);
             (void)transaction_lock(box->blocklist, 10000, box->error);
-            sqlite3_wal_checkpoint_v2(box->blocklist->writing.db, "main",
+            sqlite3_wal_checkpoint_v2(box->blocklist->writer.db, "main",
                                       SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
             transaction_unlock(box->blocklist);
         }

@@ -281,7 +281,7 @@ static bool is_there(struct world *world, struct host *host, struct shared_state
            (state->seq == 0 || world->engine.changes[state->seq].stamp == state->stamp);
 }
 
-/* Reads some, as changes.c does: the first row must be the one that was read last. */
+/* Reads some, as sync.c does: the first row must be the one that was read last. */
 static bool host_read(struct world *world, struct host *host)
 {
     struct engine *engine = &world->engine;

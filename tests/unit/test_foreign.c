@@ -168,7 +168,7 @@ static bool count_row(void *context, const struct blocklist_row *row)
 static void test_hostile_later(void **state)
 {
     struct blocklist_cursor cursor = {0};
-    struct blocklist_filter filter = {0};
+    struct blocklist_criteria criteria = {0};
     struct blocklist_status status;
     struct entry entry = box_entry("domain.xyz");
     unsigned rows = 0;
@@ -178,13 +178,13 @@ static void test_hostile_later(void **state)
     box_make(&box, false);
     box_open(&box, false);
     assert_int_equal(
-        blocklist_list(box.blocklist, &filter, &cursor, 9, count_row, &rows, box.error),
+        blocklist_list(box.blocklist, &criteria, &cursor, 9, count_row, &rows, box.error),
         BLOCKLIST_OK);
     assert_int_equal(rows, 2);
     box_sql(&box, "UPDATE listing SET kind = 77, allow = 2 WHERE entry = 'domain.xyz'");
     cursor = (struct blocklist_cursor){0};
     assert_int_equal(
-        blocklist_list(box.blocklist, &filter, &cursor, 9, count_row, &rows, box.error),
+        blocklist_list(box.blocklist, &criteria, &cursor, 9, count_row, &rows, box.error),
         BLOCKLIST_FAILED);
     assert_non_null(strstr(box.error, "out of range"));
     assert_int_equal(blocklist_show(box.blocklist, &entry, count_row, &rows, box.error),
@@ -204,7 +204,7 @@ static void test_hostile_later(void **state)
 static void test_no_text_later(void **state)
 {
     struct blocklist_cursor cursor = {0};
-    struct blocklist_filter filter = {0};
+    struct blocklist_criteria criteria = {0};
     unsigned rows = 0;
     struct box box;
 
@@ -214,7 +214,7 @@ static void test_no_text_later(void **state)
     box_sql(&box, "UPDATE listing SET entry = CAST(x'61FF' AS TEXT)"
                   " WHERE entry = 'domain.xyz'");
     assert_int_equal(
-        blocklist_list(box.blocklist, &filter, &cursor, 9, count_row, &rows, box.error),
+        blocklist_list(box.blocklist, &criteria, &cursor, 9, count_row, &rows, box.error),
         BLOCKLIST_FAILED);
     box_end(&box);
 }

@@ -42,10 +42,10 @@ static void test_many(void **state)
                 fail_msg("%s is not listed", text);
         }
         blocklist_status(box.blocklist, &status);
-        if (status.filter_bytes > 200000 && i > 5)
+        if (status.bloom_bytes > 200000 && i > 5)
             break;
     }
-    assert_true(status.filter_bytes > 200000);
+    assert_true(status.bloom_bytes > 200000);
     assert_int_equal(status.entries[ENTRY_ADDRESS], 100000);
     box_end(&box);
 }

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "control/control.h"
-#include "control/listener.h"
+#include "control/control_parts.h"
 #include "control/protocol.h"
 #include "daemon/commands.h"
 

@@ -26,17 +26,17 @@ static struct list *make_list(const struct section *sections, int weight,
     struct list *list = calloc(1, sizeof *list);
 
     list->weight = weight;
-    list->rules = calloc(4, sizeof *list->rules);
+    list->codes = calloc(4, sizeof *list->codes);
     list->error_codes = calloc(4, sizeof *list->error_codes);
-    for (; sections[list->rule_count].codes != NULL; list->rule_count++) {
-        struct code_rule *rule = &list->rules[list->rule_count];
+    for (; sections[list->code_count].codes != NULL; list->code_count++) {
+        struct code_rule *rule = &list->codes[list->code_count];
         char error[256];
 
-        assert_int_equal(codes_parse(sections[list->rule_count].codes, &rule->codes,
+        assert_int_equal(codes_parse(sections[list->code_count].codes, &rule->codes,
                                      error, sizeof error),
                          0);
-        rule->label = (char *)sections[list->rule_count].label;
-        rule->weight = sections[list->rule_count].weight;
+        rule->label = (char *)sections[list->code_count].label;
+        rule->weight = sections[list->code_count].weight;
     }
     for (size_t i = 0; error_codes[i] != NULL; i++)
         assert_int_equal(
@@ -47,9 +47,9 @@ static struct list *make_list(const struct section *sections, int weight,
 
 static void free_list(struct list *list)
 {
-    for (size_t i = 0; i < list->rule_count; i++)
-        codes_free(&list->rules[i].codes);
-    free(list->rules);
+    for (size_t i = 0; i < list->code_count; i++)
+        codes_free(&list->codes[i].codes);
+    free(list->codes);
     free(list->error_codes);
     free(list);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Changes, there and back. What this host has changed is sent: the rows whose keys are in the
- * outbox, persons' first, some hundred at a call. The others' changes are taken: in the order of
+/* Changes, there and back. Push: what this host has changed, the rows whose keys are in the
+ * outbox, persons' first, some hundred at a call. Pull: the others' changes, in the order of
  * their numbers, some thousand at a time, each batch with its cursor in one transaction of the
  * blocklist. */
 
@@ -19,7 +19,7 @@
 #define READ_ROWS   10000 /* one more is asked for: the last one known */
 #define SORTED_ROWS 500   /* so many are merged by their keys, whose pages lie together */
 
-/* --- sent --- */
+/* --- push --- */
 
 /* What one call sends. */
 struct call {
@@ -142,7 +142,7 @@ static int send_call(struct farm *farm, const struct call *call)
     return 0;
 }
 
-int publish_all(struct farm *farm)
+int push_changes(struct farm *farm)
 {
     char error[BLOCKLIST_ERROR_SIZE];
     size_t found;
@@ -170,7 +170,7 @@ int publish_all(struct farm *farm)
     return 0;
 }
 
-/* --- taken --- */
+/* --- pull --- */
 
 struct shared_row row_of_result(const PGresult *result, int row, int first)
 {
@@ -287,7 +287,7 @@ static int ask(struct farm *farm, int64_t seq)
                : farm_failed(farm, NULL);
 }
 
-int read_all(struct farm *farm)
+int pull_changes(struct farm *farm)
 {
     bool more;
 
