@@ -372,7 +372,7 @@ def test_an_allow_list_that_failed(lab):
 def test_what_was_not_awaited(lab):
     """The verdict was given before all had answered: what they say is not known."""
     dns = lab.dns([{"suffix": "spam.test", "silent": True}, *RULES])
-    slow = {"resolver": {"deadline": "500ms", "timeout": "400ms"}}
+    slow = {"resolver": {"deadline": "500ms", "timeout": "2s"}}
     sessions = [(BL, {}), (PBL, {}), (CLEAN, {})]
     replay = Replay(lab, {**OLD, **slow}, {**changed(lists=lists(spam=spam(weight=5))), **slow},
                     sessions, dns)  # fmt: skip
