@@ -40,7 +40,7 @@ struct resolver_settings {
 enum {
     DNS_AGAIN = 1,   /* not from the cache: for answers that are not believed any more */
     DNS_PRIVATE = 2, /* neither reads nor writes the cache, joins nothing, waits for no
-                        place: for looks and for what an admin wants to see */
+                        place: for health checks and for what an admin wants to see */
     DNS_ONCE = 4,    /* an error is final once all servers were asked */
     DNS_CACHE_ONLY = 8, /* sends nothing: what is cached, or stale, or DNS_NOT_ASKED */
 };

@@ -4,12 +4,12 @@
 #include "base/clock.h"
 
 #define FAILURES_MOST  3
-#define RUN_FIRST      10  /* listed in a row: a look costs little, a liar's mails much */
-#define RUN_MORE       30  /* and at the latest after so many more */
-#define WINDOW         50  /* answers */
-#define WINDOW_LEAST   10  /* listed ones: fewer are no jump */
-#define WINDOW_MORE    10  /* than usual: a jump of a list that has many */
-#define KNOWN_FROM     200 /* answers: a history to compare with */
+#define RUN_FIRST      10 /* listed in a row: a check costs little, a liar's mails much */
+#define RUN_MORE       30 /* and at the latest after so many more */
+#define WINDOW         50 /* answers */
+#define WINDOW_LEAST   10 /* listed ones: fewer are no jump */
+#define WINDOW_MORE    10 /* than usual: a jump of a list that has many */
+#define KNOWN_FROM     200   /* answers: a history to compare with */
 #define MEMORY         5000  /* answers, about, that the history remembers */
 #define SHARE_FLOOR    0.005 /* "ten times never" would be a single listing */
 #define SLOW_MS        1000

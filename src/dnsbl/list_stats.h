@@ -3,8 +3,8 @@
 #define DNSBL_LIST_STATS_H
 
 /* What the answers to mail's lookups say about a list: counters, latency, and whether
- * something raises a question that a look has to answer (prober.h). Nothing here changes
- * a list's state. Any thread. */
+ * something raises a question that a health check has to answer (prober.h). Nothing here
+ * changes a list's state. Any thread. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -42,7 +42,7 @@ struct share {
 };
 
 /* Notes one answer. factor is health.surge: how many times its own history is a jump; 0:
- * only runs. Returns whether the list should be looked at. Not thread-safe. */
+ * only runs. Returns whether the list should be checked. Not thread-safe. */
 bool share_note(struct share *share, bool listed, int factor);
 
 enum list_event {

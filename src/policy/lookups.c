@@ -121,7 +121,7 @@ static bool ends_wait(struct lookups *lookups, const struct dnsbl_lookup *l)
     bool turn;
 
     return l->batch->is_reason || tally_is_settled(lookups, lookups->waiting, &turn) ||
-           turn || dnsbl_is_held(l->dnsbl, l->ipv6); /* it waits for the look, then */
+           turn || dnsbl_is_held(l->dnsbl, l->ipv6); /* the health check decides then */
 }
 
 /* The resolver's call: on its thread, under no lock. */

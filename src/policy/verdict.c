@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "policy/lookups_parts.h"
 
-#define HELD_MS 10  /* a look that may void a listing takes a few ms as a rule */
+#define HELD_MS 10  /* a health check that may void a listing takes a few ms as a rule */
 #define DOWN_MS 200 /* a list may be found to be down, or slow, meanwhile */
 
 /* --- the thresholds --- */
@@ -297,8 +297,8 @@ uint64_t lookups_listed_bits(const struct lookups *lookups)
 
 /* --- waiting --- */
 
-/* When to see again what changes without an answer: a lookup that is given up, a look
- * that ends; lock held. */
+/* When to see again what changes without an answer: a lookup that is given up, a
+ * health check that ends; lock held. */
 static int64_t next_change_ms(const struct lookups *lookups, int64_t now_ms)
 {
     int64_t next_ms = INT64_MAX;
