@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "policy/exempt.h"
 #include "policy/reply.h"
 
 #define ALLOW_LISTS_MS 500
