@@ -359,7 +359,7 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     return leave(answer_refuse(ctx, d));
 }
 
-/* See negotiate in milter.c. */
+/* See negotiate in negotiate.c. */
 sfsistat milter_data(SMFICTX *ctx)
 {
     (void)ctx;
