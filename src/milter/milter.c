@@ -20,8 +20,8 @@
 
 struct milter milter;
 
-/* As many descriptors as we may have; two a session are reckoned, as a wakeup needs one.
- */
+/* How many sessions fit: raises the descriptor limit, then two descriptors per session, as
+ * a wakeup needs one, too. */
 static unsigned most_sessions(void)
 {
     struct rlimit limit;
