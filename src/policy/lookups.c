@@ -88,11 +88,11 @@ static void take_answer(struct dnsbl_lookup *l, struct dns_answer *answer, bool 
     l->status = answer->status;
     l->came_ms = answer->came_ms;
     l->result = result_judge(l->dnsbl->list, answer);
-    dns_answer_unref(l->answer); /* remembered for an earlier stage's verdict */
+    dns_answer_unref(l->answer); /* from the cache, for an earlier stage's verdict */
     l->answer = dns_answer_ref(answer);
 }
 
-/* For the list's statistics; a failure that is the name's own is remembered. */
+/* For the list's statistics; a failure that is the name's own is cached. */
 static void note_answer(struct dnsbl_lookup *l, const struct dns_answer *answer,
                         const struct dnsbl_result *result, bool cached, int took_ms)
 {
@@ -109,7 +109,7 @@ static void note_answer(struct dnsbl_lookup *l, const struct dns_answer *answer,
         (answer->status == DNS_TIMEOUT || answer->status == DNS_SERVFAIL ||
          answer->status == DNS_FORMERR || answer->status == DNS_NOTIMP) &&
         list_stats_answers_others(l->dnsbl->stats, took_ms))
-        dns_lookup_remember_failure(&l->dns, answer, NAME_FAILED_MS);
+        dns_lookup_cache_failure(&l->dns, answer, NAME_FAILED_MS);
     dnsbl_heard(l->dnsbl, &heard);
 }
 
@@ -144,7 +144,7 @@ static void on_answer(struct dns_lookup *dns, struct dns_answer *answer)
     l->open = false;
     if (batch->is_reason) {
         l->answer = dns_answer_ref(answer);
-    } else if (!l->counted) { /* what is remembered of it may have counted already */
+    } else if (!l->counted) { /* what is cached of it may have counted already */
         l->took_ms = took_ms;
         take_answer(l, answer, false);
     }
@@ -169,7 +169,7 @@ static bool is_usable(const struct dnsbl_lookup *l, const struct dns_answer *ans
            state != RESULT_ERROR && state != RESULT_FOREIGN;
 }
 
-bool lookup_remember(struct dnsbl_lookup *l, const struct envelope *envelope)
+bool lookup_from_cache(struct dnsbl_lookup *l, const struct envelope *envelope)
 {
     const struct policy *policy = l->batch->lookups->policy;
     struct dns_answer *answer;
@@ -248,7 +248,7 @@ static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
         }
         dns_answer_unref(answer);
     } else if (type == DNS_TXT || access == ACCESS_SKIP ||
-               !lookup_remember(l, envelope)) {
+               !lookup_from_cache(l, envelope)) {
         skip(l);
     }
     l->open = false;

@@ -89,7 +89,7 @@ void lookups_fetch_reason(struct lookups *lookups, const struct dnsbl_lookup *li
                           const struct wait *wait);
 
 /* Fixes what has a result now, and marks as late what was waited for without one; what is
- * not answered takes what is remembered of it. Returns the tally of just those. */
+ * not answered takes what is cached of it. Returns the tally of just those. */
 struct tally lookups_settle(struct lookups *lookups, const struct wait *wait);
 
 /* Whether a lookup is answered now, also after the verdict. */

@@ -62,8 +62,8 @@ void tally_account_alone(struct lookups *lookups);
 void wait_while_open(struct lookups *lookups, const struct wait *wait,
                      const struct dnsbl_lookup *lookup, int64_t until_ms);
 
-/* What is remembered of a lookup, without a query: cached or stale, and believed. Fills
+/* What is cached of a lookup, without a query: fresh or stale, and believed. Fills
  * it in and returns true, or returns false. Lock held. */
-bool lookup_remember(struct dnsbl_lookup *lookup, const struct envelope *envelope);
+bool lookup_from_cache(struct dnsbl_lookup *lookup, const struct envelope *envelope);
 
 #endif

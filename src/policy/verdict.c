@@ -212,8 +212,8 @@ static void settle_lookup(struct dnsbl_lookup *l, const struct wait *wait, int64
 {
     if (l->open) {
         l->late = now_ms >= wait->deadline_ms || now_ms >= tally_overdue_ms(l);
-        l->counted =
-            l->late && !l->batch->lookups->is_admin && lookup_remember(l, wait->envelope);
+        l->counted = l->late && !l->batch->lookups->is_admin &&
+                     lookup_from_cache(l, wait->envelope);
     } else {
         l->counted = true;
     }
