@@ -72,8 +72,8 @@ bool session_recheck(struct session *session)
     return true;
 }
 
-/* New envelope are there: asks the blocklist, and, where it has not decided and nothing
- * exempts, the lists. */
+/* The envelope has grown: queries the blocklist, and, unless that decides or the mail is
+ * exempt, the DNS lists. */
 static int ask_lists(struct session *session, enum stage stage)
 {
     if (stage == STAGE_CONNECT || session->stage >= STAGE_MAIL)
