@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libmilter's callbacks: fetch the session, hand over the fact, ask for the decision,
+/* libmilter's callbacks: fetch the session, add to its envelope, ask for the decision,
  * reply. What decides is in policy/. */
 
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #define NAME_FAILED_MS 30000 /* so long a name that failed is not waited for again */
 #define TXT_MS         500   /* a refusal waits no longer for its reason */
 
-struct lookups *lookups_new(struct policy *policy, bool is_admin)
+struct lookups *lookups_new(struct policy *policy, bool is_dry_run)
 {
     size_t size = sizeof(struct lookups) + policy->lists.count * sizeof(struct list_sum);
     struct lookups *lookups = calloc(1, size);
@@ -24,7 +24,7 @@ struct lookups *lookups_new(struct policy *policy, bool is_admin)
         return NULL;
     }
     lookups->refs = 1;
-    lookups->is_admin = is_admin;
+    lookups->is_dry_run = is_dry_run;
     lookups->policy = policy_ref(policy);
     return lookups;
 }
@@ -103,7 +103,7 @@ static void note_answer(struct dnsbl_lookup *l, const struct dns_answer *answer,
                           .servers_failed = l->dns.servers_failed,
                           .took_ms = took_ms};
 
-    if (l->batch->lookups->is_admin)
+    if (l->batch->lookups->is_dry_run)
         return;
     if (!cached && !heard.servers_failed &&
         (answer->status == DNS_TIMEOUT || answer->status == DNS_SERVFAIL ||
@@ -136,7 +136,7 @@ static void on_answer(struct dns_lookup *dns, struct dns_answer *answer)
     if (!batch->is_reason) {
         result = result_judge(l->dnsbl->list, answer);
         note_answer(l, answer, &result, false, took_ms);
-    } else if (!lookups->is_admin && !dns->servers_failed) {
+    } else if (!lookups->is_dry_run && !dns->servers_failed) {
         list_stats_txt(l->dnsbl->stats,
                        answer->status == DNS_FOUND || answer->status == DNS_NONE);
     }
@@ -204,7 +204,7 @@ static struct dns_answer *query(struct dnsbl_lookup *l, enum dns_type type,
         l->dns.priority = 0;
         l->dns.timeout_ms = TXT_MS;
     }
-    if (lookups->is_admin) {
+    if (lookups->is_dry_run) {
         l->dns.budget = NULL;
         return resolver_query(resolver, l->dnsbl->upstream, type, name, DNS_PRIVATE,
                               &l->dns);
@@ -233,7 +233,7 @@ static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
                   const struct envelope *envelope)
 {
     enum access access =
-        l->batch->lookups->is_admin ? ACCESS_QUERY : dnsbl_admit(l->dnsbl, l->ipv6);
+        l->batch->lookups->is_dry_run ? ACCESS_QUERY : dnsbl_admit(l->dnsbl, l->ipv6);
     struct dns_answer *answer;
 
     if (access == ACCESS_QUERY) {
@@ -411,7 +411,7 @@ void lookups_fetch_reason(struct lookups *lookups, const struct dnsbl_lookup *li
     struct batch *batch;
     int64_t until_ms;
 
-    if (lookups->is_admin || list_stats_wants_txt(listed->dnsbl->stats)) {
+    if (lookups->is_dry_run || list_stats_wants_txt(listed->dnsbl->stats)) {
         batch = batch_open(lookups, STAGE_EOM, 1);
         if (batch == NULL)
             return;

@@ -42,9 +42,9 @@ struct dnsbl_lookup {
     struct dns_answer *answer; /* a reference; NULL while there is none */
 };
 
-/* is_admin: somebody looks, no mail: past statistics, events, quota and cache, whatever
- * state the lists are in, and nothing is changed by it. NULL: no memory. */
-struct lookups *lookups_new(struct policy *policy, bool is_admin);
+/* is_dry_run: rblctl check, no mail. It queries lists whatever their state, past cache,
+ * statistics and quota, and changes nothing. NULL: no memory. */
+struct lookups *lookups_new(struct policy *policy, bool is_dry_run);
 
 /* Forgets all; open lookups end by themselves. NULL is fine. */
 void lookups_free(struct lookups *lookups);

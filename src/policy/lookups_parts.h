@@ -38,7 +38,7 @@ struct lookups {
     pthread_mutex_t lock; /* of refs, waiting, the chain of batches and their answers */
     pthread_cond_t answered;
     unsigned refs; /* the session, and each batch with open lookups */
-    bool is_admin;
+    bool is_dry_run;
     bool judged;                /* the message has its verdict, by the score */
     const struct wait *waiting; /* while the session sleeps: what for; else NULL */
     struct policy *policy;      /* a reference */

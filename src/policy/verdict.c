@@ -82,7 +82,7 @@ static int64_t lookup_sent_ms(const struct dnsbl_lookup *l)
 /* When a lookup is given up. */
 static int64_t tally_overdue_ms(const struct dnsbl_lookup *l)
 {
-    if (l->batch->lookups->is_admin)
+    if (l->batch->lookups->is_dry_run)
         return INT64_MAX;
     if (dnsbl_is_hopeless(l->dnsbl, l->ipv6))
         return 0;
@@ -212,7 +212,7 @@ static void settle_lookup(struct dnsbl_lookup *l, const struct wait *wait, int64
 {
     if (l->open) {
         l->late = now_ms >= wait->deadline_ms || now_ms >= tally_overdue_ms(l);
-        l->counted = l->late && !l->batch->lookups->is_admin &&
+        l->counted = l->late && !l->batch->lookups->is_dry_run &&
                      lookup_from_cache(l, wait->envelope);
     } else {
         l->counted = true;
@@ -250,7 +250,7 @@ void lookups_account(struct lookups *lookups, const struct tally *tally)
 {
     int reject = lookups->policy->config->verdict.reject;
 
-    if (lookups->is_admin)
+    if (lookups->is_dry_run)
         return;
     lookups->judged = true;
     for (const struct dnsbl_lookup *l = lookups_next(lookups, NULL); l != NULL;
@@ -381,7 +381,7 @@ void lookups_wait(struct lookups *lookups, const struct wait *wait)
     while (!tally_is_settled(lookups, wait, &turn) && clock_ms() < wait->deadline_ms) {
         if (!turn) {
             wait_once(lookups, wait, wait->deadline_ms, &call_ms);
-            if (!lookups->is_admin)
+            if (!lookups->is_dry_run)
                 question_silent_lists(lookups);
             continue;
         }
