@@ -11,5 +11,6 @@ librblmilter_a_SOURCES += \
 	src/policy/replay_rules.c src/policy/replay_rules.h \
 	src/policy/reply.c src/policy/reply.h \
 	src/policy/session.c src/policy/session.h \
+	src/policy/tally.c src/policy/tally.h \
 	src/policy/verdict.c src/policy/verdict.h \
 	src/policy/verdict_log.c src/policy/verdict_log.h

@@ -2,8 +2,8 @@
 #ifndef POLICY_LOOKUPS_PARTS_H
 #define POLICY_LOOKUPS_PARTS_H
 
-/* What lookups.c (their life, and the queries) and verdict.c (counting, and waiting on top of
- * it) share. Private to them. */
+/* What lookups.c (their life, and the queries) and tally.c (counting, and waiting on top
+ * of it) share. Private to them. */
 
 #include <pthread.h>
 

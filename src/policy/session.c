@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "policy/exempt.h"
 #include "policy/reply.h"
+#include "policy/tally.h"
 
 #define ALLOW_LISTS_MS 500
 #define DAY_S          86400

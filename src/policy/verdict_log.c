@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "policy/tally.h"
 
 void verdict_log_lists(const struct session *session, const char *separator,
                        char out[static VERDICT_LISTS_SIZE])

@@ -162,7 +162,7 @@ static void note_named(const struct mail *m)
         }
 }
 
-/* The verdict, as verdict.c has it: what is held may or may not count, and is waited for.
+/* The verdict, as tally.c has it: what is held may or may not count, and is waited for.
  * Returns false while it is. */
 static bool decide(const struct mail *m)
 {

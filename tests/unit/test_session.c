@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "nameserver.h"
 #include "policy/session.h"
+#include "policy/tally.h"
 
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
