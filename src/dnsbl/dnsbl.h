@@ -57,7 +57,7 @@ bool dnsbl_believes(const struct dnsbl *dnsbl, bool ipv6, enum result_state said
                     int64_t came_ms);
 
 /* Whether there is no point in waiting for its answer: it is disabled, or too slow. */
-bool dnsbl_is_hopeless(const struct dnsbl *dnsbl, bool ipv6);
+bool dnsbl_is_not_awaited(const struct dnsbl *dnsbl, bool ipv6);
 
 /* Whether a health check is under way that may void what it lists. */
 bool dnsbl_is_held(const struct dnsbl *dnsbl, bool ipv6);

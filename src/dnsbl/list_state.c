@@ -97,7 +97,7 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
     snprintf(half->why, sizeof half->why, "%s", why);
 }
 
-void list_state_question(struct list_state *state, bool ipv6, enum list_event event)
+void list_state_suspect(struct list_state *state, bool ipv6, enum list_event event)
 {
     struct list_half *half = list_state_half(state, ipv6);
     unsigned bit = 1u << event;

@@ -95,7 +95,7 @@ void list_state_clear(struct list_state *state);
 struct list_half *list_state_half(struct list_state *state, bool ipv6);
 
 /* Something was seen that a health check has to answer. */
-void list_state_question(struct list_state *state, bool ipv6, enum list_event event);
+void list_state_suspect(struct list_state *state, bool ipv6, enum list_event event);
 
 /* What a health check found of a half, with a sentence why. The first that is not well
  * only holds the list; the second one in a row disables it. Returns whether all is well. */

@@ -42,7 +42,7 @@ static int64_t tally_overdue_ms(const struct dnsbl_lookup *l)
 {
     if (l->batch->lookups->is_dry_run)
         return INT64_MAX;
-    if (dnsbl_is_hopeless(l->dnsbl, l->ipv6))
+    if (dnsbl_is_not_awaited(l->dnsbl, l->ipv6))
         return 0;
     if (resolver_is_away(l->dnsbl->upstream)) /* it is not late: its servers are */
         return INT64_MAX;
@@ -316,7 +316,7 @@ void wait_while_open(struct lookups *lookups, const struct wait *wait,
 
 /* A list that has made mail wait for a second, and answered nobody meanwhile: is it down?
  */
-static void question_silent_lists(const struct lookups *lookups)
+static void suspect_silent_lists(const struct lookups *lookups)
 {
     int64_t now_ms = clock_ms();
 
@@ -326,7 +326,7 @@ static void question_silent_lists(const struct lookups *lookups)
 
         if (l->open && waited_ms >= 1000 && !resolver_is_away(l->dnsbl->upstream) &&
             !list_stats_answers_others(l->dnsbl->stats, (int)waited_ms))
-            list_state_question(l->dnsbl->state, l->ipv6, EVENT_FAILED);
+            list_state_suspect(l->dnsbl->state, l->ipv6, EVENT_FAILED);
     }
 }
 
@@ -340,7 +340,7 @@ void lookups_wait(struct lookups *lookups, const struct wait *wait)
         if (!turn) {
             wait_once(lookups, wait, wait->deadline_ms, &call_ms);
             if (!lookups->is_dry_run)
-                question_silent_lists(lookups);
+                suspect_silent_lists(lookups);
             continue;
         }
         pthread_mutex_unlock(&lookups->lock);

@@ -191,15 +191,14 @@ struct dns_answer *__wrap_resolver_query(struct resolver *resolver,
     return NULL;
 }
 
-void __real_list_state_question(struct list_state *state, bool ipv6,
-                                enum list_event event);
-void __wrap_list_state_question(struct list_state *state, bool ipv6,
-                                enum list_event event);
-void __wrap_list_state_question(struct list_state *state, bool ipv6,
-                                enum list_event event)
+void __real_list_state_suspect(struct list_state *state, bool ipv6,
+                               enum list_event event);
+void __wrap_list_state_suspect(struct list_state *state, bool ipv6,
+                               enum list_event event);
+void __wrap_list_state_suspect(struct list_state *state, bool ipv6, enum list_event event)
 {
     host->questions++;
-    __real_list_state_question(state, ipv6, event);
+    __real_list_state_suspect(state, ipv6, event);
 }
 
 static struct bell *bell_of(const struct host *h)

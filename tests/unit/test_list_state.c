@@ -66,10 +66,10 @@ static void test_events_change_no_state(void **state)
 {
     (void)state;
     list_state_checked(list, false, HEALTH_HEALTHY, "well");
-    list_state_question(list, false, EVENT_FAILED);
+    list_state_suspect(list, false, EVENT_FAILED);
     assert_false(list->halves[0].held);
     assert_int_equal(list->events, 1u << EVENT_FAILED);
-    list_state_question(list, false, EVENT_SHARE);
+    list_state_suspect(list, false, EVENT_SHARE);
     assert_true(list->halves[0].held);
     assert_int_equal(list->events, 1u << EVENT_FAILED | 1u << EVENT_SHARE);
     assert_int_equal(health(0), HEALTH_HEALTHY);
@@ -82,9 +82,9 @@ static void test_a_health_check_just_answered_it(void **state)
     (void)state;
     list_state_checked(list, false, HEALTH_HEALTHY, "well");
     atomic_store(&list->quiet_until_ms, clock_ms() + 60000);
-    list_state_question(list, false, EVENT_SHARE);
+    list_state_suspect(list, false, EVENT_SHARE);
     assert_false(list->halves[0].held);
-    list_state_question(list, false, EVENT_FOREIGN);
+    list_state_suspect(list, false, EVENT_FOREIGN);
     assert_true(list->halves[0].held);
 }
 
