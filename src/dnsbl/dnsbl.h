@@ -69,7 +69,7 @@ bool dnsbl_is_absent(const struct dnsbl *dnsbl);
 /* Prepares a lookup for mail: its retry, its quota, its priority. */
 void dnsbl_prepare(const struct dnsbl *dnsbl, struct dns_lookup *lookup);
 
-/* Notes the outcome of one, and raises the question that it may raise. */
+/* Notes the outcome of one, and raises the suspicion that it may raise. */
 void dnsbl_heard(const struct dnsbl *dnsbl, struct heard *heard);
 
 #endif

@@ -3,9 +3,9 @@
 #define DNSBL_LIST_STATE_H
 
 /* The state of a list, why, and its quota. It outlives reloads, by the list's name. Only
- * a health check (prober.h) or an admin changes a state; what mail sees raises a question
- * at most. Any thread; no lock is held for more than a few instructions, and none is
- * taken within another. */
+ * a health check (prober.h) or an admin changes a state; what mail sees raises a
+ * suspicion at most. Any thread; no lock is held for more than a few instructions, and
+ * none is taken within another. */
 
 #include <jansson.h>
 #include <pthread.h>
@@ -94,7 +94,7 @@ void list_state_clear(struct list_state *state);
 /* The half that is about IPv6 clients, or about all else. */
 struct list_half *list_state_half(struct list_state *state, bool ipv6);
 
-/* Something was seen that a health check has to answer. */
+/* Something was seen that a health check has to settle. */
 void list_state_suspect(struct list_state *state, bool ipv6, enum list_event event);
 
 /* What a health check found of a half, with a sentence why. The first that is not well

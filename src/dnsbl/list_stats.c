@@ -101,7 +101,7 @@ bool list_stats_is_too_slow(const struct list_stats *stats)
 }
 
 /* A failure is a lost packet, or the name's own; several in a row, with no answer to
- * others since they were sent, are a question about the list. */
+ * others since they were sent, make it suspect. */
 static enum list_event note_failure(struct list_stats *stats, const struct heard *h)
 {
     if (h->servers_failed || h->answer->status == DNS_UNREACHABLE ||

@@ -3,7 +3,7 @@
 #define DNSBL_LIST_STATS_H
 
 /* What the answers to mail's lookups say about a list: counters, latency, and whether
- * something raises a question that a health check has to answer (prober.h). Nothing here
+ * something raises a suspicion that a health check has to settle (prober.h). Nothing here
  * changes a list's state. Any thread. */
 
 #include <pthread.h>
@@ -35,7 +35,7 @@ int latency_percentile(const struct latency *latency, int percent);
 /* The share of clients (or names) that a list has, of fresh answers. */
 struct share {
     uint32_t run;    /* listed ones in a row */
-    uint32_t ask_at; /* the run that raises the next question */
+    uint32_t ask_at; /* the run that raises the next suspicion */
     uint32_t window, window_listed;
     double history; /* the share of listed ones over a long time */
     uint64_t count; /* answers that it rests on */

@@ -3,11 +3,11 @@
 #define DNSBL_PROBER_H
 
 /* The lists ever configured, and the thread that checks their health: at the start, every
- * health.interval, and when a question was raised. Events raise a question, a health
- * check answers it, and only the answer changes a state:
+ * health.interval, and when a suspicion was raised. Events raise a suspicion, a
+ * health check settles it, and only its result changes a state:
  *
- *   healthy --question--> held --check: well--> healthy
- *                          |------not well------> disabled --check: well--> healthy
+ *   healthy --suspicion--> held --check: well--> healthy
+ *                           |------not well------> disabled --check: well--> healthy
  *
  * A health check that is not well is repeated half a second later before it disables; one
  * that no server answered is the servers' fault and changes nothing. */

@@ -127,7 +127,7 @@ static struct tally tally_make(struct lookups *lookups, bool settled)
 
         sum->weight = 0;
         sum->open = sum->unheard = sum->absent = false;
-        /* a question that another session raised since the wait ended changes nothing */
+        /* a suspicion that another session raised since the wait ended changes nothing */
         sum->held = settled && sum->held;
     }
     for (const struct dnsbl_lookup *l = lookups_next(lookups, NULL); l != NULL;

@@ -197,7 +197,7 @@ void __wrap_list_state_suspect(struct list_state *state, bool ipv6,
                                enum list_event event);
 void __wrap_list_state_suspect(struct list_state *state, bool ipv6, enum list_event event)
 {
-    host->questions++;
+    host->suspicions++;
     __real_list_state_suspect(state, ipv6, event);
 }
 
