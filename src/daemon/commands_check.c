@@ -12,6 +12,7 @@
 #include "control/protocol.h"
 #include "daemon/decisions.h"
 #include "policy/session.h"
+#include "policy/tally.h"
 
 /* A message as it would come. NULL what is not known; texts as the MTA would hand them
  * over. */

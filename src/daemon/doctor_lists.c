@@ -97,9 +97,9 @@ static void look_for_ipv6(struct doctor *doctor)
         return;
     for (size_t i = 0; i < lists->count; i++) {
         askings[i].upstream = lists->items[i].upstream;
-        if (!look_tries_ipv6(lists->items[i].list) ||
+        if (!health_check_tries_ipv6(lists->items[i].list) ||
             !health_counts(atomic_load(&lists->items[i].state->halves[0].health)) ||
-            health_test_name(lists->items[i].list, LISTED6, askings[i].name) != 0)
+            health_check_point_name(lists->items[i].list, LISTED6, askings[i].name) != 0)
             askings[i].name[0] = '\0';
     }
     asking_all(doctor->daemon->resolver, askings, lists->count);

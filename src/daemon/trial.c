@@ -13,8 +13,8 @@
 #include "daemon/commands.h"
 #include "daemon/daemon.h"
 #include "daemon/user_queries.h"
+#include "dnsbl/health_check.h"
 #include "dnsbl/list_stats.h"
-#include "dnsbl/look.h"
 #include "dnsbl/query_name.h"
 #include "known/zones.h"
 
@@ -58,20 +58,22 @@ static void ask_points(struct trial *t)
 {
     static const char *const points[] = {"127.0.0.2", "127.0.0.1", "::FFFF:7F00:2",
                                          "::FFFF:7F00:1"};
-    struct health_point said[4];
+    struct test_point said[4];
     struct asking askings[4];
     char why[sizeof t->why];
 
     memset(askings, 0, sizeof askings);
     for (int i = 0; i < 4; i++) {
         askings[i].upstream = t->upstream;
-        (void)health_test_name(&t->list, points[i], askings[i].name); /* "": not asked */
+        (void)health_check_point_name(&t->list, points[i],
+                                      askings[i].name); /* "": not asked */
     }
     asking_all(t->daemon->resolver, askings, 4);
     for (int i = 0; i < 4; i++)
-        said[i] = (struct health_point){points[i], askings[i].answer};
-    t->health = health_judge(&t->list, &said[0], &said[1], t->why, sizeof t->why);
-    t->health6 = health_judge(&t->list, &said[2], &said[3], why, sizeof why);
+        said[i] = (struct test_point){points[i], askings[i].answer};
+    t->health =
+        health_check_judge_points(&t->list, &said[0], &said[1], t->why, sizeof t->why);
+    t->health6 = health_check_judge_points(&t->list, &said[2], &said[3], why, sizeof why);
     asking_clear(askings, 4);
 }
 

@@ -33,7 +33,7 @@ struct dns_answer {
     enum dns_status status;
     bool stale;         /* served past its end, because a new query failed */
     int64_t expires_ms; /* CLOCK_MONOTONIC */
-    int64_t came_ms;    /* likewise; 0 of a failure that is not remembered */
+    int64_t came_ms;    /* likewise; 0 of a failure that is not cached */
     char *text; /* DNS_TXT, found: the first record, its strings joined, as it came
                    (to be cleaned before it is shown), without NUL, cut to DNS_TEXT_MAX;
                    else NULL */

@@ -81,8 +81,8 @@ static void call_waiters(struct dns_query *q, struct dns_lookup *first,
     }
 }
 
-void dns_lookup_remember_failure(struct dns_lookup *lookup,
-                                 const struct dns_answer *failure, int ms)
+void dns_lookup_cache_failure(struct dns_lookup *lookup, const struct dns_answer *failure,
+                              int ms)
 {
     const struct dns_query *q = lookup->query;
     struct dns_answer *known, *answer = NULL;

@@ -40,7 +40,7 @@ struct resolver_settings {
 enum {
     DNS_AGAIN = 1,   /* not from the cache: for answers that are not believed any more */
     DNS_PRIVATE = 2, /* neither reads nor writes the cache, joins nothing, waits for no
-                        place: for looks and for what an admin wants to see */
+                        place: for health checks and for what an admin wants to see */
     DNS_ONCE = 4,    /* an error is final once all servers were asked */
     DNS_CACHE_ONLY = 8, /* sends nothing: what is cached, or stale, or DNS_NOT_ASKED */
 };
@@ -101,11 +101,11 @@ struct dns_answer *resolver_query(struct resolver *resolver, struct upstream *up
                                   enum dns_type type, const char *name, unsigned flags,
                                   struct dns_lookup *lookup);
 
-/* Within done, of a failure that is the name's own: the second in a row is remembered for
+/* Within done, of a failure that is the name's own: the second in a row is cached for
  * so long, ms, so that nobody waits for it meanwhile. (One alone may be the end of what
  * all names suffered from.) */
-void dns_lookup_remember_failure(struct dns_lookup *lookup,
-                                 const struct dns_answer *failure, int ms);
+void dns_lookup_cache_failure(struct dns_lookup *lookup, const struct dns_answer *failure,
+                              int ms);
 
 /* How many lookups are under way, those included that wait for their place. Any thread;
  * cheap. */

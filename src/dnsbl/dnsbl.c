@@ -143,7 +143,7 @@ bool dnsbl_believes(const struct dnsbl *dnsbl, bool ipv6, enum result_state said
            came_ms >= atomic_load_explicit(from_ms, memory_order_relaxed);
 }
 
-bool dnsbl_is_hopeless(const struct dnsbl *dnsbl, bool ipv6)
+bool dnsbl_is_not_awaited(const struct dnsbl *dnsbl, bool ipv6)
 {
     enum health health = health_of(dnsbl, ipv6);
 
@@ -178,5 +178,5 @@ void dnsbl_heard(const struct dnsbl *dnsbl, struct heard *heard)
     heard->surge = dnsbl->surge;
     event = list_stats_heard(dnsbl->stats, heard);
     if (event != EVENT_NONE)
-        list_state_question(dnsbl->state, heard->ipv6, event);
+        list_state_suspect(dnsbl->state, heard->ipv6, event);
 }

@@ -28,7 +28,7 @@ struct dnsbl_set {
     size_t count;
 };
 
-/* Makes the lists of config ready and has them looked at. config and prober are borrowed
+/* Makes the lists of config ready and has them checked. config and prober are borrowed
  * and must outlive the set. Returns 0, or -1 without memory (nothing is held then). One
  * thread at a time. */
 int dnsbl_set_init(struct dnsbl_set *set, struct config *config,
@@ -57,19 +57,19 @@ bool dnsbl_believes(const struct dnsbl *dnsbl, bool ipv6, enum result_state said
                     int64_t came_ms);
 
 /* Whether there is no point in waiting for its answer: it is disabled, or too slow. */
-bool dnsbl_is_hopeless(const struct dnsbl *dnsbl, bool ipv6);
+bool dnsbl_is_not_awaited(const struct dnsbl *dnsbl, bool ipv6);
 
-/* Whether a look is under way that may void what it lists. */
+/* Whether a health check is under way that may void what it lists. */
 bool dnsbl_is_held(const struct dnsbl *dnsbl, bool ipv6);
 
 /* Whether it is as if it were not configured: suspended by an admin, or taken out before
- * it was looked at. */
+ * it was checked. */
 bool dnsbl_is_absent(const struct dnsbl *dnsbl);
 
 /* Prepares a lookup for mail: its retry, its quota, its priority. */
 void dnsbl_prepare(const struct dnsbl *dnsbl, struct dns_lookup *lookup);
 
-/* Notes the outcome of one, and raises the question that it may raise. */
+/* Notes the outcome of one, and raises the suspicion that it may raise. */
 void dnsbl_heard(const struct dnsbl *dnsbl, struct heard *heard);
 
 #endif

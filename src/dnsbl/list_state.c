@@ -97,7 +97,7 @@ static void enter(struct list_state *state, struct list_half *half, enum health 
     snprintf(half->why, sizeof half->why, "%s", why);
 }
 
-void list_state_question(struct list_state *state, bool ipv6, enum list_event event)
+void list_state_suspect(struct list_state *state, bool ipv6, enum list_event event)
 {
     struct list_half *half = list_state_half(state, ipv6);
     unsigned bit = 1u << event;
@@ -111,8 +111,8 @@ void list_state_question(struct list_state *state, bool ipv6, enum list_event ev
         bell_ring(state->bell);
 }
 
-bool list_state_looked(struct list_state *state, bool ipv6, enum health found,
-                       const char *why)
+bool list_state_checked(struct list_state *state, bool ipv6, enum health found,
+                        const char *why)
 {
     struct list_half *half = &state->halves[ipv6];
     bool well = health_counts(found);
@@ -128,8 +128,8 @@ bool list_state_looked(struct list_state *state, bool ipv6, enum health found,
     return well;
 }
 
-/* Both halves enter a state, if they are suspended, or if they are not. What is not
- * checked is looked at next. */
+/* Both halves enter a state, if they are suspended, or if they are not. What is
+ * unchecked then is checked next. */
 static void turn(struct list_state *state, bool if_suspended, enum health to,
                  const char *why)
 {

@@ -3,9 +3,9 @@
 #define DNSBL_LIST_STATE_H
 
 /* The state of a list, why, and its quota. It outlives reloads, by the list's name. Only
- * a look (prober.h) or an admin changes a state; what mail sees raises a question at
- * most. Any thread; no lock is held for more than a few instructions, and none is taken
- * within another. */
+ * a health check (prober.h) or an admin changes a state; what mail sees raises a
+ * suspicion at most. Any thread; no lock is held for more than a few instructions, and
+ * none is taken within another. */
 
 #include <jansson.h>
 #include <pthread.h>
@@ -56,16 +56,16 @@ void bell_ring(struct bell *bell);
 struct list_half {
     _Atomic enum health health;
     atomic_bool held; /* it may list too much: verdicts that it would decide wait for a
-                         look */
+                         health check */
     /* CLOCK_MONOTONIC: older answers that say "listed", or "not listed", do not count */
     atomic_int_fast64_t listed_from_ms, unlisted_from_ms;
     /* under the state's lock: */
     time_t since; /* wall clock */
     char why[WHY_SIZE];
-    /* CLOCK_MONOTONIC: the first of the looks in a row that were not well; 0: the last
+    /* CLOCK_MONOTONIC: the first of the checks in a row that were not well; 0: the last
      * one was. The second disables. */
     atomic_int_fast64_t unwell_ms;
-    enum health before; /* at the last stop; UNCHECKED once it was looked at since */
+    enum health before; /* at the last stop; UNCHECKED once it was checked since */
 };
 
 struct list_state {
@@ -74,10 +74,10 @@ struct list_state {
     struct list_half halves[2]; /* [1]: IPv6, in use when ipv6_known */
     atomic_bool ipv6_known;     /* it has IPv6 test points, or lists what it must not */
     atomic_bool configured;     /* in the configuration in force */
-    atomic_bool lied;   /* and no look has asked witnesses since: over a start, too */
-    atomic_uint events; /* 1u << EVENT_…, since the last look began */
-    atomic_int_fast64_t quiet_until_ms; /* a look just found that it lists no more than it
-                                           should */
+    atomic_bool lied;   /* and no check has asked witnesses since: over a start, too */
+    atomic_uint events; /* 1u << EVENT_…, since the last health check began */
+    /* a health check just found that it lists no more than it should */
+    atomic_int_fast64_t quiet_until_ms;
     /* The quota: packets that may leave today (UTC). */
     atomic_int_fast64_t quota_left;  /* of daily-limit */
     atomic_int_fast64_t quota_saved; /* quota_left as the state file has it */
@@ -94,15 +94,15 @@ void list_state_clear(struct list_state *state);
 /* The half that is about IPv6 clients, or about all else. */
 struct list_half *list_state_half(struct list_state *state, bool ipv6);
 
-/* Something was seen that a look has to answer. */
-void list_state_question(struct list_state *state, bool ipv6, enum list_event event);
+/* Something was seen that a health check has to settle. */
+void list_state_suspect(struct list_state *state, bool ipv6, enum list_event event);
 
-/* What a look found of a half, with a sentence why. A first look that is not well only
- * holds the list; the second one in a row disables it. Returns whether all is well. */
-bool list_state_looked(struct list_state *state, bool ipv6, enum health found,
-                       const char *why);
+/* What a health check found of a half, with a sentence why. The first that is not well
+ * only holds the list; the second one in a row disables it. Returns whether all is well. */
+bool list_state_checked(struct list_state *state, bool ipv6, enum health found,
+                        const char *why);
 
-/* The list is new in the configuration, or under another zone: looked at first. */
+/* The list is new in the configuration, or under another zone: checked first. */
 void list_state_begin(struct list_state *state, const struct list *list, bool other_zone);
 
 /* An admin's word; of what is suspended already, or is not, nothing changes. */

@@ -4,12 +4,12 @@
 #include "base/clock.h"
 
 #define FAILURES_MOST  3
-#define RUN_FIRST      10  /* listed in a row: a look costs little, a liar's mails much */
-#define RUN_MORE       30  /* and at the latest after so many more */
-#define WINDOW         50  /* answers */
-#define WINDOW_LEAST   10  /* listed ones: fewer are no jump */
-#define WINDOW_MORE    10  /* than usual: a jump of a list that has many */
-#define KNOWN_FROM     200 /* answers: a history to compare with */
+#define RUN_FIRST      10 /* listed in a row: a check costs little, a liar's mails much */
+#define RUN_MORE       30 /* and at the latest after so many more */
+#define WINDOW         50 /* answers */
+#define WINDOW_LEAST   10 /* listed ones: fewer are no jump */
+#define WINDOW_MORE    10 /* than usual: a jump of a list that has many */
+#define KNOWN_FROM     200   /* answers: a history to compare with */
 #define MEMORY         5000  /* answers, about, that the history remembers */
 #define SHARE_FLOOR    0.005 /* "ten times never" would be a single listing */
 #define SLOW_MS        1000
@@ -101,7 +101,7 @@ bool list_stats_is_too_slow(const struct list_stats *stats)
 }
 
 /* A failure is a lost packet, or the name's own; several in a row, with no answer to
- * others since they were sent, are a question about the list. */
+ * others since they were sent, make it suspect. */
 static enum list_event note_failure(struct list_stats *stats, const struct heard *h)
 {
     if (h->servers_failed || h->answer->status == DNS_UNREACHABLE ||

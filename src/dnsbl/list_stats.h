@@ -3,8 +3,8 @@
 #define DNSBL_LIST_STATS_H
 
 /* What the answers to mail's lookups say about a list: counters, latency, and whether
- * something raises a question that a look has to answer (prober.h). Nothing here changes
- * a list's state. Any thread. */
+ * something raises a suspicion that a health check has to settle (prober.h). Nothing here
+ * changes a list's state. Any thread. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -35,14 +35,14 @@ int latency_percentile(const struct latency *latency, int percent);
 /* The share of clients (or names) that a list has, of fresh answers. */
 struct share {
     uint32_t run;    /* listed ones in a row */
-    uint32_t ask_at; /* the run that raises the next question */
+    uint32_t ask_at; /* the run that raises the next suspicion */
     uint32_t window, window_listed;
     double history; /* the share of listed ones over a long time */
     uint64_t count; /* answers that it rests on */
 };
 
 /* Notes one answer. factor is health.surge: how many times its own history is a jump; 0:
- * only runs. Returns whether the list should be looked at. Not thread-safe. */
+ * only runs. Returns whether the list should be checked. Not thread-safe. */
 bool share_note(struct share *share, bool listed, int factor);
 
 enum list_event {

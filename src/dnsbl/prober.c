@@ -12,8 +12,8 @@
 #include "base/text.h"
 #include "dnsbl/result.h"
 
-#define SOON_MS 500 /* before a second look, or while no server answers */
-/* a disabled list is looked at again after a quarter of the time that it has been so */
+#define SOON_MS 500 /* before a second health check, or while no server answers */
+/* a disabled list is checked again after a quarter of the time that it has been so */
 #define BACK_OFF       4
 #define QUIET_MS       500 /* a list that was found to list what it should */
 #define SLOW_P95_MS    1000
@@ -96,7 +96,7 @@ void prober_free(struct prober *prober)
         return;
     for (struct watched *w = prober->first, *next; w != NULL; w = next) {
         next = w->next;
-        look_clear(&w->look);
+        health_check_clear(&w->check);
         list_stats_clear(&w->stats);
         list_state_clear(&w->state);
         free(w);
@@ -137,7 +137,7 @@ static struct watched *find(struct prober *prober, const char *name)
     list_state_init(&w->state, w->name, &prober->bell);
     list_state_load(&w->state, json_object_get(prober->saved, name));
     list_stats_init(&w->stats);
-    w->look.bell = &prober->bell;
+    w->check.bell = &prober->bell;
     w->due_ms = NEVER_MS;
     w->next = prober->first;
     prober->first = w;
@@ -163,7 +163,7 @@ struct watched *prober_watch(struct prober *prober, struct config *config,
     if (w != NULL) {
         int64_t next_ms = clock_ms() + (int64_t)config->health.interval_s * 1000;
 
-        /* the same one: a look under way goes on, and its state stays */
+        /* the same one: a health check under way goes on, and its state stays */
         other = w->config == NULL || !is_same(w->list, w->upstream, list, upstream);
         config_unref(w->config);
         w->config = config_ref(config);
@@ -201,30 +201,31 @@ static enum health health_of(const struct watched *w, bool ipv6)
     return atomic_load(&w->state.halves[ipv6].health);
 }
 
-/* Begins a look; the bell's lock is held, and released meanwhile. */
-static void begin_look(struct prober *prober, struct watched *w)
+/* Begins a health check; the bell's lock is held, and released meanwhile. */
+static void begin_check(struct prober *prober, struct watched *w)
 {
     unsigned events = atomic_exchange(&w->state.events, 0);
     enum health health = health_of(w, false);
-    struct look *look = &w->look;
+    struct health_check *check = &w->check;
 
-    look->resolver = prober->resolver;
-    look->witnesses = prober->witnesses;
-    look->config = config_ref(w->config);
-    look->list = w->list;
-    look->upstream = w->upstream;
-    look->lying[0] = health == HEALTH_LYING;
-    look->lying[1] = health_of(w, true) == HEALTH_LYING;
+    check->resolver = prober->resolver;
+    check->witnesses = prober->witnesses;
+    check->config = config_ref(w->config);
+    check->list = w->list;
+    check->upstream = w->upstream;
+    check->lying[0] = health == HEALTH_LYING;
+    check->lying[1] = health_of(w, true) == HEALTH_LYING;
     /* what was found to list too much is to be shown not to */
-    look->too_much = events >= 1u << EVENT_FOREIGN || look->lying[0] || look->lying[1] ||
-                     atomic_load(&w->state.lied) || (look->again && look->too_much);
-    look->any_name = health != HEALTH_UNCHECKED && !health_counts(health);
-    look->timeout_ms = list_stats_patience_ms(&w->stats, w->config);
-    look->retry_ms = list_stats_retry_ms(&w->stats);
-    w->looking = true;
+    check->too_much = events >= 1u << EVENT_FOREIGN || check->lying[0] ||
+                      check->lying[1] || atomic_load(&w->state.lied) ||
+                      (check->again && check->too_much);
+    check->any_name = health != HEALTH_UNCHECKED && !health_counts(health);
+    check->timeout_ms = list_stats_patience_ms(&w->stats, w->config);
+    check->retry_ms = list_stats_retry_ms(&w->stats);
+    w->checking = true;
     w->due_ms = NEVER_MS;
     pthread_mutex_unlock(&prober->bell.lock);
-    look_begin(look);
+    health_check_begin(check);
     pthread_mutex_lock(&prober->bell.lock);
 }
 
@@ -247,18 +248,19 @@ static enum health slow_or_healthy(struct watched *w, char *why, size_t size)
     return HEALTH_SLOW;
 }
 
-/* Takes over what a look found of a half. Returns false if it is to be repeated soon. */
+/* Takes over what a health check found of a half. Returns false if it is to be repeated
+ * soon. */
 static bool take_half(struct prober *prober, struct watched *w, bool ipv6, bool *answered)
 {
     enum health was = health_of(w, ipv6), found;
     char why[WHY_SIZE];
 
-    if (!look_judge(&w->look, ipv6, &found, why, sizeof why))
+    if (!health_check_judge(&w->check, ipv6, &found, why, sizeof why))
         return true;
     *answered = true;
     if (ipv6 && found == HEALTH_EMPTY && was == HEALTH_LYING) {
         atomic_store(&w->state.ipv6_known, false);
-        list_state_looked(&w->state, ipv6, HEALTH_UNCHECKED, "no IPv6 test points");
+        list_state_checked(&w->state, ipv6, HEALTH_UNCHECKED, "no IPv6 test points");
     }
     if (ipv6 && !atomic_load(&w->state.ipv6_known)) {
         /* what it lacks, or does not answer, is no fault */
@@ -273,11 +275,11 @@ static bool take_half(struct prober *prober, struct watched *w, bool ipv6, bool 
             list_stats_forget_slow(&w->stats);
         found = slow_or_healthy(w, why, sizeof why);
     }
-    return list_state_looked(&w->state, ipv6, found, why);
+    return list_state_checked(&w->state, ipv6, found, why);
 }
 
-/* When to look again, ms from now. */
-static int64_t next_look_ms(const struct watched *w, bool answered)
+/* When to check again, ms from now. */
+static int64_t next_check_ms(const struct watched *w, bool answered)
 {
     int64_t interval_ms = (int64_t)w->config->health.interval_s * 1000, wait_ms;
     int64_t unwell_ms = w->state.halves[0].unwell_ms;
@@ -294,43 +296,45 @@ static int64_t next_look_ms(const struct watched *w, bool answered)
     return wait_ms < interval_ms ? wait_ms : interval_ms;
 }
 
-/* What the answers of a look mean. Returns whether a server gave any. */
-static bool take_look(struct prober *prober, struct watched *w)
+/* What the answers of a health check mean. Returns whether a server gave any. */
+static bool take_check(struct prober *prober, struct watched *w)
 {
     bool answered = false, well = take_half(prober, w, false, &answered);
 
     if (answered && (well || atomic_load(&w->state.ipv6_known)))
         well &= take_half(prober, w, true, &answered);
-    if (answered && well && w->look.too_much) {
+    if (answered && well && w->check.too_much) {
         atomic_store(&w->state.quiet_until_ms, clock_ms() + QUIET_MS);
         atomic_store(&w->state.lied, false);
     }
-    w->look.again = !well;
-    atomic_store(&w->looked_at, time(NULL));
+    w->check.again = !well;
+    atomic_store(&w->checked_at, time(NULL));
     return answered;
 }
 
-/* Ends a look whose answers are there; the bell's lock is held, but not throughout. */
-static void end_look(struct prober *prober, struct watched *w)
+/* Ends a health check whose answers are there; the bell's lock is held, but not
+ * throughout. */
+static void end_check(struct prober *prober, struct watched *w)
 {
-    const struct look *look = &w->look;
+    const struct health_check *check = &w->check;
     int64_t now_ms, next_ms;
     bool answered;
 
     /* it says nothing of a list that is another one by now */
-    if (w->config != NULL && is_same(look->list, look->upstream, w->list, w->upstream)) {
+    if (w->config != NULL &&
+        is_same(check->list, check->upstream, w->list, w->upstream)) {
         pthread_mutex_unlock(&prober->bell.lock);
-        answered = take_look(prober, w);
+        answered = take_check(prober, w);
         pthread_mutex_lock(&prober->bell.lock);
         now_ms = clock_ms();
-        next_ms = w->config != NULL ? now_ms + next_look_ms(w, answered) : NEVER_MS;
+        next_ms = w->config != NULL ? now_ms + next_check_ms(w, answered) : NEVER_MS;
         if (next_ms < w->due_ms)
             w->due_ms = next_ms;
         if (prober->save_ms > now_ms + SAVE_SOON_MS)
             prober->save_ms = now_ms + SAVE_SOON_MS;
     }
-    look_clear(&w->look);
-    w->looking = false;
+    health_check_clear(&w->check);
+    w->checking = false;
     ring(prober);
 }
 
@@ -338,13 +342,13 @@ static void end_look(struct prober *prober, struct watched *w)
  * and released meanwhile. */
 static int64_t see_to(struct prober *prober, struct watched *w)
 {
-    if (w->looking && atomic_load(&w->look.open) == 0)
-        end_look(prober, w);
-    if (w->looking || w->config == NULL || health_of(w, false) == HEALTH_SUSPENDED)
+    if (w->checking && atomic_load(&w->check.open) == 0)
+        end_check(prober, w);
+    if (w->checking || w->config == NULL || health_of(w, false) == HEALTH_SUSPENDED)
         return NEVER_MS;
     if (w->due_ms > clock_ms() && atomic_load(&w->state.events) == 0)
         return w->due_ms;
-    begin_look(prober, w);
+    begin_check(prober, w);
     return NEVER_MS;
 }
 
@@ -441,19 +445,19 @@ void prober_stop(struct prober *prober)
     prober_forget_others(prober, NULL);
 }
 
-void prober_wait(struct prober *prober, struct watched *w, bool look_now,
+void prober_wait(struct prober *prober, struct watched *w, bool check_now,
                  int64_t deadline_ms)
 {
     struct timespec until = clock_timespec(deadline_ms);
 
     pthread_mutex_lock(&prober->bell.lock);
-    if (look_now && w->config != NULL && health_of(w, false) != HEALTH_SUSPENDED) {
+    if (check_now && w->config != NULL && health_of(w, false) != HEALTH_SUSPENDED) {
         w->due_ms = clock_ms();
         ring(prober);
     }
     while (w->config != NULL && clock_ms() < deadline_ms &&
            (health_of(w, false) == HEALTH_UNCHECKED ||
-            (look_now && (w->looking || w->due_ms <= clock_ms()))))
+            (check_now && (w->checking || w->due_ms <= clock_ms()))))
         pthread_cond_timedwait(&prober->bell.cond, &prober->bell.lock, &until);
     pthread_mutex_unlock(&prober->bell.lock);
 }

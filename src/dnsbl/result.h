@@ -43,8 +43,7 @@ struct dnsbl_result result_of_addresses(const struct list *list,
  * address is no answer. */
 bool result_is_refusal(const struct dns_lookup *lookup, const struct dns_answer *answer);
 
-/* The more telling of two listings of one list (for two subjects): errors do not replace
- * listings; of two listings the one whose weight counts. */
+/* Of two weights the one that counts: the larger positive one, else the most negative. */
 int result_heavier(int a, int b);
 
 /* The least and the most that an answer of this list can add. */

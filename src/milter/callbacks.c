@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libmilter's callbacks: fetch the session, hand over the fact, ask for the decision,
+/* libmilter's callbacks: fetch the session, add to its envelope, ask for the decision,
  * reply. What decides is in policy/. */
 
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "milter/state.h"
 #include "policy/decision_record.h"
+#include "policy/exempt.h"
 #include "policy/verdict_log.h"
 
 /* The session, which leave is to be called for; NULL where there is none, and during a
@@ -132,9 +133,9 @@ static void account(struct connection *c, const struct decision *d)
 {
     const struct envelope *envelope = &c->session->envelope;
 
-    if (c->counted)
+    if (c->verdict_counted)
         return;
-    c->counted = true;
+    c->verdict_counted = true;
     atomic_fetch_add(&milter.verdicts[d->verdict], 1);
     if (d->listed == BLOCKLIST_BLOCK)
         atomic_fetch_add(&milter.blocklisted, 1);
@@ -166,7 +167,7 @@ static sfsistat early_verdict(SMFICTX *ctx, struct connection *c, enum stage sta
     verdict_log_write(c->session, NULL, false);
     decision_record_verdict(c->session, stage);
     session_count_refused(c->session);
-    return answer_refuse(ctx, d);
+    return response_refuse(ctx, d);
 }
 
 /* The client's name where the MTA says that it leads back to the address: Postfix by
@@ -197,8 +198,8 @@ sfsistat milter_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
                               : no_session(ctx, SMFIP_NR_CONN, true);
     begin(STAGE_CONNECT);
     atomic_fetch_add(&milter.connections, 1);
-    if (!c->accounted) {
-        c->accounted = true;
+    if (!c->open_counted) {
+        c->open_counted = true;
         if (atomic_fetch_add(&milter.open, 1) >= milter.max_open)
             return leave(
                 turn_away(c, "too many sessions for the descriptors we may have"));
@@ -234,7 +235,7 @@ static void begin_message(struct connection *c)
     c->forged[FORGED_SCORE] = c->forged[FORGED_LISTS] = 0;
     c->recipient_exempt = false;
     c->accept_logged = false;
-    c->counted = false;
+    c->verdict_counted = false;
 }
 
 /* The sender as the MTA has read it: clients may write one address in many ways, with
@@ -343,7 +344,7 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
         return leave(go_on(c, SMFIP_NR_RCPT));
     }
     if (session_recheck(c->session))
-        c->counted = c->accept_logged = false;
+        c->verdict_counted = c->accept_logged = false;
     d = decide(c);
     decision_record_verdict(c->session, STAGE_RCPT);
     if (d->verdict < VERDICT_TEMPFAIL) {
@@ -355,10 +356,10 @@ sfsistat milter_rcpt(SMFICTX *ctx, char **argv)
     verdict_log_write(c->session, argv[0], false);
     decision_record_recipient(c->session, argv[0], RECIPIENT_REFUSED, "");
     session_count_refused(c->session);
-    return leave(answer_refuse(ctx, d));
+    return leave(response_refuse(ctx, d));
 }
 
-/* See negotiate in milter.c. */
+/* See negotiate in negotiate.c. */
 sfsistat milter_data(SMFICTX *ctx)
 {
     (void)ctx;
@@ -402,7 +403,7 @@ sfsistat milter_eom(SMFICTX *ctx)
             verdict_log_write(c->session, NULL, false);
             session_count_refused(c->session);
             end_message(c, END_REFUSED);
-            return leave(answer_refuse(ctx, d));
+            return leave(response_refuse(ctx, d));
         }
         log_accept(c, NULL);
         account(c, d);
@@ -411,7 +412,7 @@ sfsistat milter_eom(SMFICTX *ctx)
     if (c->session->decided && c->session->decision.exempt == NULL)
         session_await_allow_lists(c->session, pool_wakeup_on_wait, &wait);
     end(); /* what now waits, waits for the MTA to read */
-    answer_headers(ctx, c);
+    response_headers(ctx, c);
     end_message(c, END_MESSAGE);
     return leave(SMFIS_CONTINUE);
 }
@@ -440,7 +441,7 @@ sfsistat milter_close(SMFICTX *ctx)
     }
     /* during a stop, too: nobody else has it, and what it uses outlives the stop */
     smfi_setpriv(ctx, NULL);
-    if (c->accounted)
+    if (c->open_counted)
         atomic_fetch_sub(&milter.open, 1);
     end_message(c, END_CONNECTION);
     session_free(c->session);

@@ -31,7 +31,7 @@ static void double_percent(const char *text, char out[static SETREPLY_SIZE])
     out[used] = '\0';
 }
 
-sfsistat answer_refuse(SMFICTX *ctx, const struct decision *decision)
+sfsistat response_refuse(SMFICTX *ctx, const struct decision *decision)
 {
     bool for_good = decision->verdict == VERDICT_REJECT;
     char text[SETREPLY_SIZE];
@@ -66,7 +66,7 @@ static void remove_forged(SMFICTX *ctx, const char *name, unsigned count)
             log_warning("milter: a forged header %s was not removed", name);
 }
 
-void answer_headers(SMFICTX *ctx, const struct connection *connection)
+void response_headers(SMFICTX *ctx, const struct connection *connection)
 {
     const struct session *session = connection->session;
     const char *host = smfi_getsymval(ctx, "j");

@@ -35,9 +35,9 @@ struct connection {
     bool hears_refused;    /* RCPT comes for what the MTA itself has refused, too */
     bool recipient_exempt; /* one of the message's is */
     bool accept_logged;    /* of the message at hand */
-    bool counted;          /* its verdict was counted */
+    bool verdict_counted;  /* its verdict was counted */
     bool turned_away;      /* not judged: see on-error */
-    bool accounted;        /* counted in milter.open */
+    bool open_counted;     /* counted in milter.open */
 };
 
 /* A callback touches what is ours only between these two, so that a stop can wait for it.
@@ -64,9 +64,9 @@ sfsistat milter_abort(SMFICTX *ctx);
 sfsistat milter_close(SMFICTX *ctx);
 
 /* Refuses with the decision's text; the MTA's code for it. */
-sfsistat answer_refuse(SMFICTX *ctx, const struct decision *decision);
+sfsistat response_refuse(SMFICTX *ctx, const struct decision *decision);
 
 /* At the end of a message: takes forged headers out, puts ours in. */
-void answer_headers(SMFICTX *ctx, const struct connection *connection);
+void response_headers(SMFICTX *ctx, const struct connection *connection);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "journal/journal.h"
+#include "policy/tally.h"
 
 /* So much of recipients is kept in the session before it is handed over. */
 #define OCTETS_MAX 4096

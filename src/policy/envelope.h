@@ -3,8 +3,8 @@
 #define POLICY_ENVELOPE_H
 
 /* What the MTA told of a session and its message so far; which list is queried about what
- * of it, and when; and whom the exempt section spares. Plain values; an envelope belongs to
- * one session, which only one thread works on at a time. */
+ * of it, and when. Plain values; an envelope belongs to one session, which only one thread
+ * works on at a time. */
 
 #include <stdbool.h>
 
@@ -79,14 +79,5 @@ const char *subject_text(enum check check, unsigned index,
 
 /* "Client host", "Sender domain" …: the class in a reply. */
 const char *subject_class(enum check check);
-
-/* --- who is exempt: any thread --- */
-
-/* Whether the recipient, as in RCPT TO, is one that is never refused. */
-bool exempt_recipient(const struct config *config, const char *recipient);
-
-/* Why the DNS lists do not count for this session: "network", "authenticated", "sender";
- * NULL if they do. What is not known yet is no reason. */
-const char *exempt_reason(const struct config *config, const struct envelope *envelope);
 
 #endif

@@ -1,6 +1,7 @@
 librblmilter_a_SOURCES += \
 	src/policy/decision_record.c src/policy/decision_record.h \
 	src/policy/envelope.c src/policy/envelope.h \
+	src/policy/exempt.c src/policy/exempt.h \
 	src/policy/header_address.c src/policy/header_address.h \
 	src/policy/lookups.c src/policy/lookups.h src/policy/lookups_parts.h \
 	src/policy/policy.c src/policy/policy.h \
@@ -10,5 +11,6 @@ librblmilter_a_SOURCES += \
 	src/policy/replay_rules.c src/policy/replay_rules.h \
 	src/policy/reply.c src/policy/reply.h \
 	src/policy/session.c src/policy/session.h \
+	src/policy/tally.c src/policy/tally.h \
 	src/policy/verdict.c src/policy/verdict.h \
 	src/policy/verdict_log.c src/policy/verdict_log.h

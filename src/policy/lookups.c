@@ -11,7 +11,7 @@
 #define NAME_FAILED_MS 30000 /* so long a name that failed is not waited for again */
 #define TXT_MS         500   /* a refusal waits no longer for its reason */
 
-struct lookups *lookups_new(struct policy *policy, bool is_admin)
+struct lookups *lookups_new(struct policy *policy, bool is_dry_run)
 {
     size_t size = sizeof(struct lookups) + policy->lists.count * sizeof(struct list_sum);
     struct lookups *lookups = calloc(1, size);
@@ -24,7 +24,7 @@ struct lookups *lookups_new(struct policy *policy, bool is_admin)
         return NULL;
     }
     lookups->refs = 1;
-    lookups->is_admin = is_admin;
+    lookups->is_dry_run = is_dry_run;
     lookups->policy = policy_ref(policy);
     return lookups;
 }
@@ -88,11 +88,11 @@ static void take_answer(struct dnsbl_lookup *l, struct dns_answer *answer, bool 
     l->status = answer->status;
     l->came_ms = answer->came_ms;
     l->result = result_judge(l->dnsbl->list, answer);
-    dns_answer_unref(l->answer); /* remembered for an earlier stage's verdict */
+    dns_answer_unref(l->answer); /* from the cache, for an earlier stage's verdict */
     l->answer = dns_answer_ref(answer);
 }
 
-/* For the list's statistics; a failure that is the name's own is remembered. */
+/* For the list's statistics; a failure that is the name's own is cached. */
 static void note_answer(struct dnsbl_lookup *l, const struct dns_answer *answer,
                         const struct dnsbl_result *result, bool cached, int took_ms)
 {
@@ -103,13 +103,13 @@ static void note_answer(struct dnsbl_lookup *l, const struct dns_answer *answer,
                           .servers_failed = l->dns.servers_failed,
                           .took_ms = took_ms};
 
-    if (l->batch->lookups->is_admin)
+    if (l->batch->lookups->is_dry_run)
         return;
     if (!cached && !heard.servers_failed &&
         (answer->status == DNS_TIMEOUT || answer->status == DNS_SERVFAIL ||
          answer->status == DNS_FORMERR || answer->status == DNS_NOTIMP) &&
         list_stats_answers_others(l->dnsbl->stats, took_ms))
-        dns_lookup_remember_failure(&l->dns, answer, NAME_FAILED_MS);
+        dns_lookup_cache_failure(&l->dns, answer, NAME_FAILED_MS);
     dnsbl_heard(l->dnsbl, &heard);
 }
 
@@ -121,7 +121,7 @@ static bool ends_wait(struct lookups *lookups, const struct dnsbl_lookup *l)
     bool turn;
 
     return l->batch->is_reason || tally_is_settled(lookups, lookups->waiting, &turn) ||
-           turn || dnsbl_is_held(l->dnsbl, l->ipv6); /* it waits for the look, then */
+           turn || dnsbl_is_held(l->dnsbl, l->ipv6); /* the health check decides then */
 }
 
 /* The resolver's call: on its thread, under no lock. */
@@ -136,7 +136,7 @@ static void on_answer(struct dns_lookup *dns, struct dns_answer *answer)
     if (!batch->is_reason) {
         result = result_judge(l->dnsbl->list, answer);
         note_answer(l, answer, &result, false, took_ms);
-    } else if (!lookups->is_admin && !dns->servers_failed) {
+    } else if (!lookups->is_dry_run && !dns->servers_failed) {
         list_stats_txt(l->dnsbl->stats,
                        answer->status == DNS_FOUND || answer->status == DNS_NONE);
     }
@@ -144,7 +144,7 @@ static void on_answer(struct dns_lookup *dns, struct dns_answer *answer)
     l->open = false;
     if (batch->is_reason) {
         l->answer = dns_answer_ref(answer);
-    } else if (!l->counted) { /* what is remembered of it may have counted already */
+    } else if (!l->counted) { /* what is cached of it may have counted already */
         l->took_ms = took_ms;
         take_answer(l, answer, false);
     }
@@ -169,7 +169,7 @@ static bool is_usable(const struct dnsbl_lookup *l, const struct dns_answer *ans
            state != RESULT_ERROR && state != RESULT_FOREIGN;
 }
 
-bool lookup_remember(struct dnsbl_lookup *l, const struct envelope *envelope)
+bool lookup_from_cache(struct dnsbl_lookup *l, const struct envelope *envelope)
 {
     const struct policy *policy = l->batch->lookups->policy;
     struct dns_answer *answer;
@@ -204,7 +204,7 @@ static struct dns_answer *query(struct dnsbl_lookup *l, enum dns_type type,
         l->dns.priority = 0;
         l->dns.timeout_ms = TXT_MS;
     }
-    if (lookups->is_admin) {
+    if (lookups->is_dry_run) {
         l->dns.budget = NULL;
         return resolver_query(resolver, l->dnsbl->upstream, type, name, DNS_PRIVATE,
                               &l->dns);
@@ -233,7 +233,7 @@ static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
                   const struct envelope *envelope)
 {
     enum access access =
-        l->batch->lookups->is_admin ? ACCESS_QUERY : dnsbl_admit(l->dnsbl, l->ipv6);
+        l->batch->lookups->is_dry_run ? ACCESS_QUERY : dnsbl_admit(l->dnsbl, l->ipv6);
     struct dns_answer *answer;
 
     if (access == ACCESS_QUERY) {
@@ -248,7 +248,7 @@ static bool start(struct dnsbl_lookup *l, enum dns_type type, const char *name,
         }
         dns_answer_unref(answer);
     } else if (type == DNS_TXT || access == ACCESS_SKIP ||
-               !lookup_remember(l, envelope)) {
+               !lookup_from_cache(l, envelope)) {
         skip(l);
     }
     l->open = false;
@@ -411,7 +411,7 @@ void lookups_fetch_reason(struct lookups *lookups, const struct dnsbl_lookup *li
     struct batch *batch;
     int64_t until_ms;
 
-    if (lookups->is_admin || list_stats_wants_txt(listed->dnsbl->stats)) {
+    if (lookups->is_dry_run || list_stats_wants_txt(listed->dnsbl->stats)) {
         batch = batch_open(lookups, STAGE_EOM, 1);
         if (batch == NULL)
             return;

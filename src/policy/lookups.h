@@ -14,7 +14,6 @@
 #include "dnsbl/dnsbl.h"
 #include "policy/envelope.h"
 #include "policy/policy.h"
-#include "policy/verdict.h"
 
 struct lookups;
 struct batch;
@@ -42,9 +41,9 @@ struct dnsbl_lookup {
     struct dns_answer *answer; /* a reference; NULL while there is none */
 };
 
-/* is_admin: somebody looks, no mail: past statistics, events, quota and cache, whatever
- * state the lists are in, and nothing is changed by it. NULL: no memory. */
-struct lookups *lookups_new(struct policy *policy, bool is_admin);
+/* is_dry_run: rblctl check, no mail. It queries lists whatever their state, past cache,
+ * statistics and quota, and changes nothing. NULL: no memory. */
+struct lookups *lookups_new(struct policy *policy, bool is_dry_run);
 
 /* Forgets all; open lookups end by themselves. NULL is fine. */
 void lookups_free(struct lookups *lookups);
@@ -80,17 +79,10 @@ struct wait {
     void *context;
 };
 
-/* Waits until what was wanted is there, all is answered, or the deadline has passed. */
-void lookups_wait(struct lookups *lookups, const struct wait *wait);
-
 /* Looks up a list's reason (TXT) for what a lookup found, and waits until it is answered:
  * half a second at most. */
 void lookups_fetch_reason(struct lookups *lookups, const struct dnsbl_lookup *listed,
                           const struct wait *wait);
-
-/* Fixes what has a result now, and marks as late what was waited for without one; what is
- * not answered takes what is remembered of it. Returns the tally of just those. */
-struct tally lookups_settle(struct lookups *lookups, const struct wait *wait);
 
 /* Whether a lookup is answered now, also after the verdict. */
 bool lookups_is_answered(struct lookups *lookups, const struct dnsbl_lookup *lookup);
@@ -98,17 +90,5 @@ bool lookups_is_answered(struct lookups *lookups, const struct dnsbl_lookup *loo
 /* Walks the lookups in their order, TXT lookups left out: NULL begins, NULL ends. */
 const struct dnsbl_lookup *lookups_next(const struct lookups *lookups,
                                         const struct dnsbl_lookup *previous);
-
-/* What a lookup adds to the score: 0 unless listed, in monitor, and where the list's
- * state does not let it count. */
-int lookup_weight(const struct dnsbl_lookup *lookup);
-
-/* After lookups_settle: counts for each list what it alone decided, and, once the message
- * is forgotten, what it alone had. */
-void lookups_account(struct lookups *lookups, const struct tally *tally);
-
-/* The bits (witnesses_list_bit) of the lists that have the client, or a name of the
- * sender's domain. */
-uint64_t lookups_listed_bits(const struct lookups *lookups);
 
 #endif

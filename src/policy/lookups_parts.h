@@ -2,8 +2,8 @@
 #ifndef POLICY_LOOKUPS_PARTS_H
 #define POLICY_LOOKUPS_PARTS_H
 
-/* What lookups.c (their life, and the queries) and verdict.c (counting, and waiting on top of
- * it) share. Private to them. */
+/* What lookups.c (their life, and the queries) and tally.c (counting, and waiting on top
+ * of it) share. Private to them. */
 
 #include <pthread.h>
 
@@ -27,7 +27,7 @@ struct batch {
 struct list_sum {
     int weight;
     bool open;     /* an answer worth waiting for */
-    bool held;     /* a look decides whether what it lists counts */
+    bool held;     /* a health check decides whether what it lists counts */
     bool unheard;  /* it was to be asked, and has not said anything that counts */
     bool absent;   /* nothing of it counts: it is lying, or suspended */
     bool had_turn; /* it waits for others (after), and was queried or had nothing to be */
@@ -38,7 +38,7 @@ struct lookups {
     pthread_mutex_t lock; /* of refs, waiting, the chain of batches and their answers */
     pthread_cond_t answered;
     unsigned refs; /* the session, and each batch with open lookups */
-    bool is_admin;
+    bool is_dry_run;
     bool judged;                /* the message has its verdict, by the score */
     const struct wait *waiting; /* while the session sleeps: what for; else NULL */
     struct policy *policy;      /* a reference */
@@ -62,8 +62,8 @@ void tally_account_alone(struct lookups *lookups);
 void wait_while_open(struct lookups *lookups, const struct wait *wait,
                      const struct dnsbl_lookup *lookup, int64_t until_ms);
 
-/* What is remembered of a lookup, without a query: cached or stale, and believed. Fills
+/* What is cached of a lookup, without a query: fresh or stale, and believed. Fills
  * it in and returns true, or returns false. Lock held. */
-bool lookup_remember(struct dnsbl_lookup *lookup, const struct envelope *envelope);
+bool lookup_from_cache(struct dnsbl_lookup *lookup, const struct envelope *envelope);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "blocklist/blocklist.h"
 #include "dnsbl/result.h"
+#include "policy/exempt.h"
 
 static bool texts_equal(const char *a, const char *b)
 {
@@ -322,7 +323,7 @@ static bool is_due(const struct config *config, const struct record *r, enum sta
 }
 
 /* What becomes of a message that an exempt recipient saves at its end: it is tagged, where
- * there is a threshold for that at all (answer_headers). */
+ * there is a threshold for that at all (response_headers). */
 static enum verdict saved_at_end(const struct record *r, int tag, enum verdict verdict)
 {
     if (verdict < VERDICT_TEMPFAIL)

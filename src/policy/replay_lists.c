@@ -136,7 +136,7 @@ struct widest {
     const struct list *list;
 };
 
-/* As add_sum in verdict.c has it, for what has no answer any more. */
+/* As add_sum in tally.c has it, for what has no answer any more. */
 static void add_sum(struct tally *tally, int *silent_missing, const struct sum *sum,
                     const struct replay_list *l)
 {

@@ -82,23 +82,23 @@ static void expand(const struct values *v, const struct reply_template *template
 
 void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
 {
-    const struct dnsbl_lookup *q = session->decision.deciding;
+    const struct dnsbl_lookup *l = session->decision.deciding;
     const struct config *config = session->policy->config;
-    const struct reply_template *template = q->dnsbl->list->reply;
+    const struct reply_template *template = l->dnsbl->list->reply;
     struct values v = {0};
     char code[INET_ADDRSTRLEN] = "";
 
     if (template == NULL)
-        template = config->reply.by_check[q->check];
+        template = config->reply.by_check[l->check];
     if (template == NULL)
         template = config->reply.list;
-    inet_ntop(AF_INET, &q->result.code, code, sizeof code);
+    inet_ntop(AF_INET, &l->result.code, code, sizeof code);
     set_session_values(&v, session);
-    set_value(&v, REPLY_CLASS, subject_class(q->check));
-    set_value(&v, REPLY_WHAT, subject_text(q->check, q->index, &session->envelope));
-    set_value(&v, REPLY_LIST, q->dnsbl->list->name);
+    set_value(&v, REPLY_CLASS, subject_class(l->check));
+    set_value(&v, REPLY_WHAT, subject_text(l->check, l->index, &session->envelope));
+    set_value(&v, REPLY_LIST, l->dnsbl->list->name);
     set_value(&v, REPLY_CODE, code);
-    set_value(&v, REPLY_LABEL, q->result.label);
+    set_value(&v, REPLY_LABEL, l->result.label);
     lookups_reason(session->lookups, v.reason, sizeof v.reason);
     v.pointers[REPLY_REASON] = v.reason;
     set_url(&v, config->reply.url);

@@ -6,24 +6,26 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "policy/exempt.h"
 #include "policy/reply.h"
+#include "policy/tally.h"
 
 #define ALLOW_LISTS_MS 500
 #define DAY_S          86400
 #define LATER_PART     5 /* of the deadline: kept for MAIL, and for headers */
 
-struct session *session_new(struct policy *policy, bool is_admin)
+struct session *session_new(struct policy *policy, bool is_dry_run)
 {
     struct session *session = calloc(1, sizeof *session);
 
     if (session == NULL)
         return NULL;
-    session->lookups = lookups_new(policy, is_admin);
+    session->lookups = lookups_new(policy, is_dry_run);
     if (session->lookups == NULL) {
         free(session);
         return NULL;
     }
-    session->is_admin = is_admin;
+    session->is_dry_run = is_dry_run;
     session->policy = policy_ref(policy);
     return session;
 }
@@ -42,13 +44,13 @@ void session_free(struct session *session)
 /* Asks the sender blocklist about all that is known. */
 static void ask_blocklist(struct session *session)
 {
-    const struct envelope *f = &session->envelope;
+    const struct envelope *e = &session->envelope;
     struct blocklist_subjects subjects = {
-        .client = f->has_client ? &f->client : NULL,
-        .client_name = f->client_name,
-        .helo = f->helo,
-        .sender = f->has_sender ? &f->sender : NULL,
-        .login = f->login,
+        .client = e->has_client ? &e->client : NULL,
+        .client_name = e->client_name,
+        .helo = e->helo,
+        .sender = e->has_sender ? &e->sender : NULL,
+        .login = e->login,
     };
 
     session->listed = BLOCKLIST_NONE;
@@ -71,8 +73,8 @@ bool session_recheck(struct session *session)
     return true;
 }
 
-/* New envelope are there: asks the blocklist, and, where it has not decided and nothing
- * exempts, the lists. */
+/* The envelope has grown: queries the blocklist, and, unless that decides or the mail is
+ * exempt, the DNS lists. */
 static int ask_lists(struct session *session, enum stage stage)
 {
     if (stage == STAGE_CONNECT || session->stage >= STAGE_MAIL)
@@ -80,7 +82,7 @@ static int ask_lists(struct session *session, enum stage stage)
     session->stage = stage;
     session->decided = false;
     ask_blocklist(session);
-    if (!session->is_admin &&
+    if (!session->is_dry_run &&
         (session->listed != BLOCKLIST_NONE ||
          exempt_reason(session->policy->config, &session->envelope) != NULL))
         return 0;
@@ -210,7 +212,7 @@ static void note_named(const struct session *session)
 {
     const struct dnsbl_lookup *l = session->decision.deciding;
 
-    if (!session->is_admin && l != NULL && l->check == CHECK_CLIENT && !l->cached &&
+    if (!session->is_dry_run && l != NULL && l->check == CHECK_CLIENT && !l->cached &&
         !is_spoken_for(session))
         witnesses_named(prober_witnesses(session->policy->prober),
                         &session->envelope.client,
@@ -220,11 +222,11 @@ static void note_named(const struct session *session)
 /* Who is refused now, and was accepted days ago, bears no witness any more. */
 static void note_judged(const struct session *session, bool accepted)
 {
-    const struct envelope *f = &session->envelope;
-    bool is_named = f->has_client && (!accepted || f->client_name[0] != '\0');
+    const struct envelope *e = &session->envelope;
+    bool is_named = e->has_client && (!accepted || e->client_name[0] != '\0');
 
     witnesses_judged(prober_witnesses(session->policy->prober), accepted,
-                     is_named ? &f->client : NULL, f->has_sender ? &f->sender : NULL,
+                     is_named ? &e->client : NULL, e->has_sender ? &e->sender : NULL,
                      lookups_listed_bits(session->lookups), (int)(time(NULL) / DAY_S));
 }
 
@@ -244,7 +246,7 @@ static void decide_by_score(struct session *session, const struct wait *wait)
         return;
     d->deciding = heaviest(session->lookups);
     note_named(session);
-    if (!session->is_admin)
+    if (!session->is_dry_run)
         note_judged(session, false);
     lookups_fetch_reason(session->lookups, d->deciding, wait);
     reply_for_list(session, d->reply);
@@ -257,7 +259,7 @@ static int patience_ms(const struct session *session)
     int later = (session->stage < STAGE_MAIL) +
                 (session->policy->judges_headers && session->stage < STAGE_EOM);
 
-    if (!session->is_admin)
+    if (!session->is_dry_run)
         most_ms -= later * most_ms / LATER_PART;
     return most_ms > session->waited_ms ? most_ms - session->waited_ms : 0;
 }
@@ -268,7 +270,7 @@ const struct decision *session_decide(struct session *session,
     const struct config *config = session->policy->config;
     struct decision *d = &session->decision;
     int64_t began_ms = clock_ms();
-    struct wait wait = {.what = session->is_admin ? WAIT_ALL : WAIT_VERDICT,
+    struct wait wait = {.what = session->is_dry_run ? WAIT_ALL : WAIT_VERDICT,
                         .envelope = &session->envelope,
                         .on_wait = on_wait,
                         .context = context};
@@ -277,7 +279,7 @@ const struct decision *session_decide(struct session *session,
         return d;
     wait.deadline_ms = began_ms + patience_ms(session);
     *d = (struct decision){.verdict = VERDICT_ACCEPT, .listed = session->listed};
-    if (session->id == 0 && !session->is_admin && session->policy->journal != NULL)
+    if (session->id == 0 && !session->is_dry_run && session->policy->journal != NULL)
         session->id = journal_draw(session->policy->journal);
     if (session->listed == BLOCKLIST_NONE) {
         d->exempt = exempt_reason(config, &session->envelope);
@@ -310,12 +312,12 @@ bool session_lists_are_due(const struct session *session, enum stage stage)
 
 void session_accepted(const struct session *session)
 {
-    const struct envelope *f = &session->envelope;
+    const struct envelope *e = &session->envelope;
 
     if (session->decision.exempt == NULL)
         note_judged(session, true);
-    else if (f->has_sender && f->login[0] != '\0')
-        witnesses_own_sender(prober_witnesses(session->policy->prober), &f->sender,
+    else if (e->has_sender && e->login[0] != '\0')
+        witnesses_own_sender(prober_witnesses(session->policy->prober), &e->sender,
                              (int)(time(NULL) / DAY_S));
 }
 
@@ -355,12 +357,12 @@ static bool is_allow_listed(const struct session *session)
 static struct usage_message *message_of(struct session *session,
                                         const struct usage *usage)
 {
-    const struct envelope *f = &session->envelope;
+    const struct envelope *e = &session->envelope;
     struct usage_envelope envelope = {
-        .client = f->has_client ? &f->client : NULL,
-        .client_name = f->client_name,
-        .sender = f->has_sender ? &f->sender : NULL,
-        .login = f->login,
+        .client = e->has_client ? &e->client : NULL,
+        .client_name = e->client_name,
+        .sender = e->has_sender ? &e->sender : NULL,
+        .login = e->login,
         .has_entry = session->listed != BLOCKLIST_NONE,
     };
 

@@ -2,7 +2,7 @@
 #ifndef POLICY_SESSION_H
 #define POLICY_SESSION_H
 
-/* One SMTP session as it is judged: its envelope, its questions, and the decision about
+/* One SMTP session as it is judged: its envelope, its lookups, and the decision about
  * the message at hand. Belongs to one thread at a time; knows nothing of libmilter. */
 
 #include <stdbool.h>
@@ -44,7 +44,7 @@ struct session {
     struct policy *policy; /* a reference */
     struct envelope envelope;
     struct lookups *lookups;
-    bool is_admin;                 /* nobody sends: see lookups_new */
+    bool is_dry_run;               /* no mail: see lookups_new */
     enum blocklist_verdict listed; /* by the subjects known so far */
     struct blocklist_match match;
     struct message_headers *headers; /* owned; NULL: there were none */
@@ -59,14 +59,14 @@ struct session {
     struct usage_message usage; /* what of the message is counted */
 };
 
-/* Takes a reference to policy of its own. is_admin: see lookups_new; every list is then
+/* Takes a reference to policy of its own. is_dry_run: see lookups_new; every list is then
  * queried, exempt or not. NULL: no memory. */
-struct session *session_new(struct policy *policy, bool is_admin);
+struct session *session_new(struct policy *policy, bool is_dry_run);
 void session_free(struct session *session); /* NULL is fine */
 
-/* Facts come in; what they allow to be asked is asked at once, and nothing is waited for.
- * The arguments are those of envelope.h. Return 0, or -1 without memory: the questions of
- * that stage are not asked then. */
+/* The envelope grows; the lookups that it then allows begin at once, and nothing is
+ * waited for. The arguments are those of envelope.h. Return 0, or -1 without memory:
+ * nothing of that stage is looked up then. */
 int session_connect(struct session *session, const struct ipaddr *client,
                     const char *name);
 int session_helo(struct session *session, const char *helo);
@@ -85,7 +85,7 @@ int session_headers_end(struct session *session);
 /* Decides with what is known at this stage, waiting for what is open. All stages of a
  * message together wait no longer than the configured deadline; those before MAIL leave a
  * fifth of it, those before headers that are judged another. on_wait and context: see
- * struct wait. The decision stands until the next fact comes; calling again repeats it. */
+ * struct wait. The decision holds until the next SMTP command; calling again repeats it. */
 const struct decision *session_decide(struct session *session,
                                       int (*on_wait)(void *context), void *context);
 

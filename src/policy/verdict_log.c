@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "policy/tally.h"
 
 void verdict_log_lists(const struct session *session, const char *separator,
                        char out[static VERDICT_LISTS_SIZE])
@@ -14,14 +15,14 @@ void verdict_log_lists(const struct session *session, const char *separator,
     struct buffer line = buffer_over(out, VERDICT_LISTS_SIZE);
     char code[INET_ADDRSTRLEN];
 
-    for (const struct dnsbl_lookup *q = lookups_next(session->lookups, NULL); q != NULL;
-         q = lookups_next(session->lookups, q)) {
-        if (!q->counted || q->result.state != RESULT_LISTED ||
-            inet_ntop(AF_INET, &q->result.code, code, sizeof code) == NULL)
+    for (const struct dnsbl_lookup *l = lookups_next(session->lookups, NULL); l != NULL;
+         l = lookups_next(session->lookups, l)) {
+        if (!l->counted || l->result.state != RESULT_LISTED ||
+            inet_ntop(AF_INET, &l->result.code, code, sizeof code) == NULL)
             continue;
         buffer_add(&line, "%s%s(%s:%d%s)", line.used > 0 ? separator : "",
-                   q->dnsbl->list->name, code, lookup_weight(q),
-                   q->stale ? ":stale" : "");
+                   l->dnsbl->list->name, code, lookup_weight(l),
+                   l->stale ? ":stale" : "");
     }
 }
 
@@ -30,21 +31,21 @@ static void add_failures(struct buffer *line, const struct session *session)
 {
     const char *lead = " failed=";
 
-    for (const struct dnsbl_lookup *q = lookups_next(session->lookups, NULL); q != NULL;
-         q = lookups_next(session->lookups, q)) {
+    for (const struct dnsbl_lookup *l = lookups_next(session->lookups, NULL); l != NULL;
+         l = lookups_next(session->lookups, l)) {
         const char *why = NULL;
 
-        if (!q->counted)
-            why = q->late ? "no-answer" : "not-awaited";
-        else if (q->skip != NULL)
-            why = q->skip;
-        else if (q->result.state == RESULT_FAILED)
-            why = dns_status_name(q->status);
-        else if (q->result.state == RESULT_ERROR || q->result.state == RESULT_FOREIGN)
-            why = result_state_name(q->result.state);
+        if (!l->counted)
+            why = l->late ? "no-answer" : "not-awaited";
+        else if (l->skip != NULL)
+            why = l->skip;
+        else if (l->result.state == RESULT_FAILED)
+            why = dns_status_name(l->status);
+        else if (l->result.state == RESULT_ERROR || l->result.state == RESULT_FOREIGN)
+            why = result_state_name(l->result.state);
         if (why == NULL)
             continue;
-        buffer_add(line, "%s%s(%s)", lead, q->dnsbl->list->name, why);
+        buffer_add(line, "%s%s(%s)", lead, l->dnsbl->list->name, why);
         lead = ",";
     }
 }
@@ -91,7 +92,7 @@ static void add_decision(struct buffer *line, const struct session *session)
 void verdict_log_write(const struct session *session, const char *recipient,
                        bool exempt_recipient)
 {
-    const struct envelope *f = &session->envelope;
+    const struct envelope *e = &session->envelope;
     const struct decision *d = &session->decision;
     enum verdict verdict = exempt_recipient ? VERDICT_ACCEPT : d->verdict;
     enum log_level level = verdict == VERDICT_ACCEPT ? LOG_LEVEL_INFO : LOG_LEVEL_NOTICE;
@@ -100,19 +101,19 @@ void verdict_log_write(const struct session *session, const char *recipient,
 
     if (!log_wants(level))
         return;
-    if (f->queue_id[0] != '\0')
-        buffer_add(&line, "%s: ", f->queue_id);
+    if (e->queue_id[0] != '\0')
+        buffer_add(&line, "%s: ", e->queue_id);
     buffer_add(&line, "%s: client=%s[%s]", verdict_name(verdict),
-               f->client_name[0] != '\0' ? f->client_name : "unknown", f->client_text);
-    if (f->has_sender || f->sender_text[0] != '\0')
-        add_stranger(&line, "from", f->sender_text);
+               e->client_name[0] != '\0' ? e->client_name : "unknown", e->client_text);
+    if (e->has_sender || e->sender_text[0] != '\0')
+        add_stranger(&line, "from", e->sender_text);
     if (recipient != NULL) {
         envelope_address_text(recipient, to);
         add_stranger(&line, "to", to);
     }
-    add_stranger(&line, "helo", f->helo_text);
-    if (f->login[0] != '\0')
-        add_stranger(&line, "login", f->login);
+    add_stranger(&line, "helo", e->helo_text);
+    if (e->login[0] != '\0')
+        add_stranger(&line, "login", e->login);
     if (exempt_recipient)
         buffer_add(&line, " exempt=recipient");
     else
@@ -127,11 +128,11 @@ void verdict_log_write(const struct session *session, const char *recipient,
 
 /* Of an allow list that is well and counts (in monitor it changes no message); it may
  * have answered after the verdict. */
-static bool is_listed_well(const struct dnsbl_lookup *q)
+static bool is_listed_well(const struct dnsbl_lookup *l)
 {
-    return q->result.state == RESULT_LISTED && q->result.weight < 0 &&
-           q->dnsbl->least < 0 &&
-           dnsbl_believes(q->dnsbl, q->ipv6, q->result.state, q->came_ms);
+    return l->result.state == RESULT_LISTED && l->result.weight < 0 &&
+           l->dnsbl->least < 0 &&
+           dnsbl_believes(l->dnsbl, l->ipv6, l->result.state, l->came_ms);
 }
 
 bool verdict_log_dnswl(const struct session *session, const char *host,
@@ -142,14 +143,14 @@ bool verdict_log_dnswl(const struct session *session, const char *host,
     bool any = false;
 
     buffer_add(&line, "%s", host);
-    for (const struct dnsbl_lookup *q = lookups_next(session->lookups, NULL); q != NULL;
-         q = lookups_next(session->lookups, q)) {
-        if (q->check != CHECK_CLIENT || q->skip != NULL ||
-            !lookups_is_answered(session->lookups, q) || !is_listed_well(q) ||
-            inet_ntop(AF_INET, &q->result.code, code, sizeof code) == NULL)
+    for (const struct dnsbl_lookup *l = lookups_next(session->lookups, NULL); l != NULL;
+         l = lookups_next(session->lookups, l)) {
+        if (l->check != CHECK_CLIENT || l->skip != NULL ||
+            !lookups_is_answered(session->lookups, l) || !is_listed_well(l) ||
+            inet_ntop(AF_INET, &l->result.code, code, sizeof code) == NULL)
             continue;
         buffer_add(&line, ";\n\tdnswl=pass dns.zone=%s policy.ip=%s",
-                   q->dnsbl->list->zone_shown, code);
+                   l->dnsbl->list->zone_shown, code);
         any = true;
     }
     return any && !line.cut;

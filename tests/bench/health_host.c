@@ -17,7 +17,7 @@
 #define MAILS      4096 /* that wait at a time */
 #define REJECT     8
 #define REGULARS   1000 /* at the beginning */
-#define GRACE_S    10   /* what a look saw just before a fault ended */
+#define GRACE_S    10   /* what a health check saw just before a fault ended */
 
 struct mail {
     struct client client;
@@ -162,7 +162,7 @@ static void note_named(const struct mail *m)
         }
 }
 
-/* The verdict, as verdict.c has it: what is held may or may not count, and is waited for.
+/* The verdict, as tally.c has it: what is held may or may not count, and is waited for.
  * Returns false while it is. */
 static bool decide(const struct mail *m)
 {
@@ -177,8 +177,8 @@ static bool decide(const struct mail *m)
         if (!(m->said & 1u << k) ||
             !dnsbl_believes(d, ipv6, RESULT_LISTED, m->came_ms[k]))
             continue;
-        /* what fell silent while a look was under way is in doubt at the deadline, and
-         * refuses nobody then (docs/health.md) */
+        /* what fell silent while a health check was under way is in doubt at the
+         * deadline, and refuses nobody then (docs/health.md) */
         silent |= held && host->fates[k].is == FATE_DOWN;
         least += held && weight > 0 ? 0 : weight;
         most += held && weight < 0 ? 0 : weight;

@@ -28,7 +28,7 @@ struct host {
     struct prober *prober;
     enum health was[LISTS][2];
     /* what happened */
-    uint64_t questions, looks, queries;
+    uint64_t suspicions, checks, queries;
     uint64_t disabled;  /* honest lists */
     uint64_t refused;   /* clean mails, and no list lied */
     uint64_t passed;    /* listed ones, in spite of a list that counts, and none lied */

@@ -5,9 +5,9 @@
  *
  *     tests/bench/health_sim [CLIENTS [SEED]]     # of each site; 20000 by default
  *
- * Each site's row: days, questions, looks, their queries, honest lists disabled; then
- * liars found of those planted, and the mails that they cost, median and most: who list
- * all on a host with regulars, on a fresh one, who list half of all on the one and the
+ * Each site's row: days, suspicions, health checks, their queries, honest lists disabled;
+ * then liars found of those planted, and the mails that they cost, median and most: who
+ * list all on a host with regulars, on a fresh one, who list half of all on the one and the
  * other.
  */
 
@@ -250,8 +250,8 @@ static void test_site(void **state)
     days = host;
     run_fresh(site);
     printf("| %s | %.0f | %llu | %llu | %llu | %llu |", site->name,
-           days.world.now_s / DAY, (unsigned long long)days.questions,
-           (unsigned long long)days.looks, (unsigned long long)days.queries,
+           days.world.now_s / DAY, (unsigned long long)days.suspicions,
+           (unsigned long long)days.checks, (unsigned long long)days.queries,
            (unsigned long long)days.disabled);
     print_costs(&costs[1][0]);
     print_costs(&costs[0][0]);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "dnsbl/look.h"
+#include "dnsbl/health_check.h"
 
 #define BEGIN_S     (20000 * (int64_t)DAY) /* wall clock */
 #define MONOTONIC_S 1000                   /* at the begin */
@@ -25,7 +25,7 @@ int64_t turns_now_ms;
 static struct host *host;
 static int64_t wake_ms; /* the prober's thread */
 static sem_t go, parked;
-static struct pending pending[LISTS * LOOK_QUERIES];
+static struct pending pending[LISTS * HEALTH_CHECK_QUERIES];
 static size_t pending_count;
 static struct dns_answer *listed_answer, *clean_answer;
 
@@ -132,7 +132,7 @@ void turns_domain(uint32_t id, char out[static WITNESS_NAME])
     snprintf(out, WITNESS_NAME, "d%u.example", (unsigned)id);
 }
 
-/* What the list says to a query of a look. */
+/* What the list says to a query of a health check. */
 static bool says(const struct probe *probe, int k)
 {
     struct ipaddr ip;
@@ -184,22 +184,21 @@ struct dns_answer *__wrap_resolver_query(struct resolver *resolver,
 
     (void)resolver, (void)upstream, (void)type, (void)name, (void)flags;
     host->queries++;
-    host->looks += probe->kind == PROBE_LISTED;
+    host->checks += probe->kind == PROBE_LISTED;
     p->lookup = lookup;
     p->due_ms = turns_now_ms + (down ? lookup->timeout_ms : 2 + (int64_t)(chance() * 60));
     p->answer = answer_to(probe, k);
     return NULL;
 }
 
-void __real_list_state_question(struct list_state *state, bool ipv6,
-                                enum list_event event);
-void __wrap_list_state_question(struct list_state *state, bool ipv6,
-                                enum list_event event);
-void __wrap_list_state_question(struct list_state *state, bool ipv6,
-                                enum list_event event)
+void __real_list_state_suspect(struct list_state *state, bool ipv6,
+                               enum list_event event);
+void __wrap_list_state_suspect(struct list_state *state, bool ipv6,
+                               enum list_event event);
+void __wrap_list_state_suspect(struct list_state *state, bool ipv6, enum list_event event)
 {
-    host->questions++;
-    __real_list_state_question(state, ipv6, event);
+    host->suspicions++;
+    __real_list_state_suspect(state, ipv6, event);
 }
 
 static struct bell *bell_of(const struct host *h)

@@ -2,9 +2,10 @@
 #ifndef BENCH_HEALTH_TURNS_H
 #define BENCH_HEALTH_TURNS_H
 
-/* The simulated clock, the prober's thread, and the answers to its looks. The linker
- * hands over what asks for the time, waits for it, or sends a query (local.mk: --wrap).
- * The prober's thread and the caller's run in turns, so that each run is the same. */
+/* The simulated clock, the prober's thread, and the answers to its health checks. The
+ * linker hands over what asks for the time, waits for it, or sends a query (local.mk:
+ * --wrap). The prober's thread and the caller's run in turns, so that each run is the
+ * same. */
 
 #include "health_host.h"
 

@@ -69,7 +69,7 @@ class Oracle:
                 and f.lies_until() >= start]
 
     def well_again(self, fault, name):
-        """When a list must be heard again: looked at, and quick for so many queries that
+        """When a list must be heard again: checked, and quick for so many queries that
         it is waited for."""
         for when, queries in reversed(self.queries[name]):
             if queries < fault.queries + w.QUICK_AFTER:

@@ -11,11 +11,11 @@ DEADLINE = 2
 MAX_TTL = 20
 STALE_TTL = 3
 # A list that begins to list everybody is found by its test point at the next interval
-# (a tenth of jitter), and looked at a second time half a second later.
+# (a tenth of jitter), and checked a second time half a second later.
 FOUND_WITHIN = INTERVAL * 1.1 + 0.5 + DEADLINE + 1
-# A list is back: a look that failed ends, the next one comes within the interval.
+# A list is back: a check that failed ends, the next one comes within the interval.
 BACK_WITHIN = DEADLINE + INTERVAL * 1.1 + DEADLINE + 1
-QUICK_AFTER = 40  # queries, looks among them: twenty quick answers, and it is waited for
+QUICK_AFTER = 40  # queries, checks among them: twenty quick answers, and it is waited for
 REJECT = 8
 VICTIMS = 100  # of one lie: sixty (docs/health.md), and what 16 sessions have under way
 

@@ -58,7 +58,7 @@ def lost_packet(world):
 
 
 def odd_answer(world):
-    """One wrong answer of the list in question; the look is asked for, so that it is met."""
+    """One wrong answer of the list in question; the check is asked for, so that it is met."""
     world.dns.rules([world.kind.odd_answer()] + world.kind.rules())
     world.rblctl("dnsbl", "test", world.kind.own)
     time.sleep(0.2)

@@ -197,9 +197,9 @@ def test_a_code_more_is_no_change(lab):
     dns = lab.dns([new] + client_rules("bl.test"))
     daemon = lab.daemon(dns, lists=[codes_list()], resolver=QUICK, health={"interval": "1s"})
     mails = [({"addr": (listed if n % 2 else clean)(n)}, n % 2 == 1) for n in range(60)]
-    looks = len(dns.names("2.0.0.127.bl.test"))
+    checks = len(dns.names("2.0.0.127.bl.test"))
     assert [m.refused for m in send_all(lab, mails)] == [m[1] for m in mails]
-    until(lambda: len(dns.names("2.0.0.127.bl.test")) > looks)
+    until(lambda: len(dns.names("2.0.0.127.bl.test")) > checks)
     assert not daemon.log.matching("list=bl state=(?!healthy)")
     assert "list bl gave 30 answers" in doctor(lab, "no codes section names")[0]["what"]
 

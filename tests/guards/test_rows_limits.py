@@ -56,16 +56,16 @@ def test_a_list_that_takes_half_a_second_is_waited_for(lab):
     assert all(m.refused for m in send_all(lab, mails, threads=20))
 
 
-def test_a_look_that_loses_packets(lab):
+def test_a_health_check_that_loses_packets(lab):
     """Row 10: a quick list is not down for two lost ones, but for its silence."""
     dns = lab.dns(client_rules("bl.test"))
     daemon = lab.daemon(dns, lists=[bl()], resolver={**QUICK, "timeout": "1s", "deadline": "9s"})
     send_all(lab, clients(0, 200))
     point = "2.0.0.127.bl.test"
-    looked = len(dns.names(point))
+    checked = len(dns.names(point))
     dns.rules([{"name": point, "silent": True, "times": 2}] + client_rules("bl.test"))
     Rblctl(lab.dir)("dnsbl", "test", "bl")
-    until(lambda: len(dns.names(point)) >= looked + 3)
+    until(lambda: len(dns.names(point)) >= checked + 3)
     assert is_refused(deliver(lab, addr=listed(1)))
     assert not daemon.log.matching("list=bl state=(?!healthy)")
     dns.rules([{"suffix": "bl.test", "silent": True}])
@@ -164,7 +164,7 @@ def test_txt_that_fails_now_and_then(lab):
 
 
 def asked(dns):
-    """Queries about clients, not those of looks."""
+    """Queries about clients, not those of health checks."""
     return [n for n in dns.names("bl.test") if not n.endswith((".127.bl.test", "f.f.f.f.0.0.0.0"
             ".0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.bl.test"))]  # fmt: skip
 
@@ -211,8 +211,8 @@ def test_a_limit_survives_kill(lab):
     assert 200 <= len(asked(dns)) <= 250
 
 
-def test_reload_each_second_with_a_slow_look(lab):
-    """Row 18: the look under way goes on; a mail waits for one look at most."""
+def test_reload_each_second_with_a_slow_health_check(lab):
+    """Row 18: the health check under way goes on; a mail waits for one at most."""
     points = slow([r for r in client_rules("bl.test") if "name" in r]
                   + [{"name": "1.0.0.127.bl.test", "rcode": "NXDOMAIN"}])  # fmt: skip
     dns = lab.dns(points + client_rules("bl.test")[2:])
@@ -225,12 +225,12 @@ def test_reload_each_second_with_a_slow_look(lab):
             mails += send_all(lab, [({"addr": next(fresh_listed)}, True)] + some)
         daemon.reload()
     assert [m.refused for m in mails] == [m.listed for m in mails]
-    assert len(dns.names("2.0.0.127.bl.test")) == 1, "one look, from the start on"
+    assert len(dns.names("2.0.0.127.bl.test")) == 1, "one check, from the start on"
     assert max(waits([m for m in mails if m.began > began + 2])) < SLOW_S, "none waited for another"
 
 
 def test_a_list_taken_out_untested_is_not_waited_for(lab):
-    """Row 18: who waits for its look goes on without it, and with the others."""
+    """Row 18: who waits for its health check goes on without it, and with the others."""
     silent = [{"suffix": "127.bl.test", "silent": True}, {"suffix": "f.f.f.f" + ".0" * 20 + ".bl.test", "silent": True}]
     dns = lab.dns(silent + client_rules("bl.test")[2:] + client_rules("two.test"))
     lists = [bl(), bl("two", "two.test")]

@@ -136,7 +136,7 @@ def test_dies_and_comes_back(lab):
     assert max(waits) < 10 * DEADLINE
     later = [deliver(lab, f"198.51.100.{n}")[1] for n in range(10, 20)]
     assert statistics.median(later) < DEADLINE, "nobody waits"
-    time.sleep(1.5)  # looked at meanwhile, without result
+    time.sleep(1.5)  # checked meanwhile, without result
     others = [f"198.51.101.{n}" for n in range(200)]  # none is remembered
     dns.rules(well("bl.test", *others))
     wait_refused(lab, others)
@@ -235,7 +235,7 @@ def test_lists_the_world_but_its_test_point(lab):
 
 
 def test_a_wave_of_listed_clients_disables_nobody(lab):
-    """Nothing but listed clients for a while: each question is answered by a look."""
+    """Nothing but listed clients for a while: each suspicion is settled by a check."""
     wave = [f"198.19.{n // 200}.{n % 200}" for n in range(400)]
     dns = lab.dns(well("bl.test", *wave))
     daemon = lab.daemon(dns, lists=[bl()], resolver=QUICK)

@@ -23,7 +23,7 @@ static int set_up(void **state)
     bell_init(&bell);
     list_state_init(list, "bl", &bell);
     list_state_begin(list, &plain, true);
-    assert_int_equal(atomic_exchange(&list->events, 0), 1u << EVENT_NONE); /* the look */
+    assert_int_equal(atomic_exchange(&list->events, 0), 1u << EVENT_NONE); /* the check */
     return 0;
 }
 
@@ -40,62 +40,62 @@ static enum health health(int half)
     return atomic_load(&list->halves[half].health);
 }
 
-static void test_the_first_look(void **state)
+static void test_the_first_health_check(void **state)
 {
     (void)state;
     assert_int_equal(health(0), HEALTH_UNCHECKED);
-    assert_true(list_state_looked(list, false, HEALTH_HEALTHY, "well"));
+    assert_true(list_state_checked(list, false, HEALTH_HEALTHY, "well"));
     assert_int_equal(health(0), HEALTH_HEALTHY);
 }
 
-static void test_only_the_second_look_disables(void **state)
+static void test_only_the_second_health_check_disables(void **state)
 {
     (void)state;
-    list_state_looked(list, false, HEALTH_HEALTHY, "well");
-    assert_false(list_state_looked(list, false, HEALTH_EMPTY, "one odd answer"));
+    list_state_checked(list, false, HEALTH_HEALTHY, "well");
+    assert_false(list_state_checked(list, false, HEALTH_EMPTY, "one odd answer"));
     assert_int_equal(health(0), HEALTH_HEALTHY);
-    assert_true(list_state_looked(list, false, HEALTH_HEALTHY, "well"));
+    assert_true(list_state_checked(list, false, HEALTH_HEALTHY, "well"));
     for (int i = 0; i < 2; i++)
-        assert_false(list_state_looked(list, false, HEALTH_DOWN, "does not answer"));
+        assert_false(list_state_checked(list, false, HEALTH_DOWN, "does not answer"));
     assert_int_equal(health(0), HEALTH_DOWN);
-    assert_true(list_state_looked(list, false, HEALTH_HEALTHY, "well"));
+    assert_true(list_state_checked(list, false, HEALTH_HEALTHY, "well"));
     assert_int_equal(health(0), HEALTH_HEALTHY);
 }
 
 static void test_events_change_no_state(void **state)
 {
     (void)state;
-    list_state_looked(list, false, HEALTH_HEALTHY, "well");
-    list_state_question(list, false, EVENT_FAILED);
+    list_state_checked(list, false, HEALTH_HEALTHY, "well");
+    list_state_suspect(list, false, EVENT_FAILED);
     assert_false(list->halves[0].held);
     assert_int_equal(list->events, 1u << EVENT_FAILED);
-    list_state_question(list, false, EVENT_SHARE);
+    list_state_suspect(list, false, EVENT_SHARE);
     assert_true(list->halves[0].held);
     assert_int_equal(list->events, 1u << EVENT_FAILED | 1u << EVENT_SHARE);
     assert_int_equal(health(0), HEALTH_HEALTHY);
-    list_state_looked(list, false, HEALTH_HEALTHY, "well");
+    list_state_checked(list, false, HEALTH_HEALTHY, "well");
     assert_false(list->halves[0].held);
 }
 
-static void test_a_look_just_answered_it(void **state)
+static void test_a_health_check_just_answered_it(void **state)
 {
     (void)state;
-    list_state_looked(list, false, HEALTH_HEALTHY, "well");
+    list_state_checked(list, false, HEALTH_HEALTHY, "well");
     atomic_store(&list->quiet_until_ms, clock_ms() + 60000);
-    list_state_question(list, false, EVENT_SHARE);
+    list_state_suspect(list, false, EVENT_SHARE);
     assert_false(list->halves[0].held);
-    list_state_question(list, false, EVENT_FOREIGN);
+    list_state_suspect(list, false, EVENT_FOREIGN);
     assert_true(list->halves[0].held);
 }
 
 static void test_the_ipv6_half_has_its_own(void **state)
 {
     (void)state;
-    list_state_looked(list, false, HEALTH_HEALTHY, "well");
+    list_state_checked(list, false, HEALTH_HEALTHY, "well");
     assert_ptr_equal(list_state_half(list, true), &list->halves[0]);
     atomic_store(&list->ipv6_known, true);
     for (int i = 0; i < 2; i++)
-        list_state_looked(list, true, HEALTH_LYING, "lists ::FFFF:7F00:1");
+        list_state_checked(list, true, HEALTH_LYING, "lists ::FFFF:7F00:1");
     assert_int_equal(health(1), HEALTH_LYING);
     assert_int_equal(health(0), HEALTH_HEALTHY);
 }
@@ -113,9 +113,9 @@ static void test_what_voids_what_came(void **state)
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         half = &list->halves[0];
-        list_state_looked(list, false, HEALTH_HEALTHY, "well");
+        list_state_checked(list, false, HEALTH_HEALTHY, "well");
         for (int k = 0; k < 2; k++)
-            list_state_looked(list, false, rows[i].found, "why");
+            list_state_checked(list, false, rows[i].found, "why");
         assert_int_equal(half->listed_from_ms != 0, rows[i].listed);
         assert_int_equal(half->unlisted_from_ms != 0, rows[i].unlisted);
         tear_down(state);
@@ -126,13 +126,13 @@ static void test_what_voids_what_came(void **state)
 static void test_suspended_until_resumed(void **state)
 {
     (void)state;
-    list_state_looked(list, false, HEALTH_HEALTHY, "well");
+    list_state_checked(list, false, HEALTH_HEALTHY, "well");
     list_state_resume(list); /* it is not suspended */
     assert_int_equal(health(0), HEALTH_HEALTHY);
     list_state_suspend(list, "anna");
     list_state_suspend(list, "bert");
     assert_string_equal(list->halves[0].why, "suspended by anna");
-    list_state_looked(list, false, HEALTH_HEALTHY, "well");
+    list_state_checked(list, false, HEALTH_HEALTHY, "well");
     assert_int_equal(health(0), HEALTH_SUSPENDED);
     list_state_begin(list, &plain, true);
     assert_int_equal(health(0), HEALTH_SUSPENDED);
@@ -182,10 +182,10 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_the_first_look),
-        TEST(test_only_the_second_look_disables),
+        TEST(test_the_first_health_check),
+        TEST(test_only_the_second_health_check_disables),
         TEST(test_events_change_no_state),
-        TEST(test_a_look_just_answered_it),
+        TEST(test_a_health_check_just_answered_it),
         TEST(test_the_ipv6_half_has_its_own),
         TEST(test_what_voids_what_came),
         TEST(test_suspended_until_resumed),

@@ -13,8 +13,9 @@
 
 #define FACTOR 10
 
-/* How many questions a stream raises: 'l' listed, 'n' not, a number before it repeats. */
-static int questions(struct share *share, int listed, int clean, int times)
+/* How many suspicions a stream raises: 'l' listed, 'n' not, a number before it
+ * repeats. */
+static int suspicions(struct share *share, int listed, int clean, int times)
 {
     int raised = 0;
 
@@ -37,7 +38,7 @@ static void test_a_run_raises_a_question_soon(void **state)
         at++;
     assert_in_range(at, 5, 20);
     /* and again, but not with each mail: a look costs queries */
-    assert_in_range(questions(&share, 300, 0, 1), 5, 20);
+    assert_in_range(suspicions(&share, 300, 0, 1), 5, 20);
 }
 
 static void test_an_ordinary_list_raises_none(void **state)
@@ -45,9 +46,9 @@ static void test_an_ordinary_list_raises_none(void **state)
     struct share share = {0};
 
     (void)state;
-    assert_int_equal(questions(&share, 1, 1, 1000), 0);
+    assert_int_equal(suspicions(&share, 1, 1, 1000), 0);
     share = (struct share){0}; /* the one as the other: from 1 of 2 to 4 of 5 is a jump */
-    assert_int_equal(questions(&share, 4, 1, 1000), 0);
+    assert_int_equal(suspicions(&share, 4, 1, 1000), 0);
 }
 
 static void test_a_jump_of_a_rare_list(void **state)
@@ -55,8 +56,8 @@ static void test_a_jump_of_a_rare_list(void **state)
     struct share share = {0};
 
     (void)state;
-    assert_int_equal(questions(&share, 1, 199, 20), 0);
-    assert_true(questions(&share, 3, 4, 20) > 0);
+    assert_int_equal(suspicions(&share, 1, 199, 20), 0);
+    assert_true(suspicions(&share, 3, 4, 20) > 0);
 }
 
 /* A list that has a third of all, and begins to list half of the others: not ten times as
@@ -66,8 +67,8 @@ static void test_a_jump_of_a_list_that_has_many(void **state)
     struct share share = {0};
 
     (void)state;
-    assert_int_equal(questions(&share, 1, 2, 200), 0);
-    assert_in_range(questions(&share, 2, 1, 400), 10, 24);
+    assert_int_equal(suspicions(&share, 1, 2, 200), 0);
+    assert_in_range(suspicions(&share, 2, 1, 400), 10, 24);
 }
 
 static void test_without_a_factor_only_runs(void **state)
@@ -101,7 +102,7 @@ static enum list_event hear(struct list_stats *stats, enum dns_status status,
     return event;
 }
 
-static void test_three_failures_are_a_question(void **state)
+static void test_three_failures_are_suspect(void **state)
 {
     static const enum dns_status failures[] = {DNS_TIMEOUT, DNS_SERVFAIL, DNS_REFUSED,
                                                DNS_INVALID};
@@ -118,7 +119,7 @@ static void test_three_failures_are_a_question(void **state)
     }
 }
 
-static void test_a_servers_failure_is_no_question(void **state)
+static void test_a_servers_failure_is_not_suspect(void **state)
 {
     struct list_stats stats = {0};
 
@@ -296,8 +297,8 @@ int main(void)
         cmocka_unit_test(test_a_jump_of_a_rare_list),
         cmocka_unit_test(test_a_jump_of_a_list_that_has_many),
         cmocka_unit_test(test_without_a_factor_only_runs),
-        cmocka_unit_test(test_three_failures_are_a_question),
-        cmocka_unit_test(test_a_servers_failure_is_no_question),
+        cmocka_unit_test(test_three_failures_are_suspect),
+        cmocka_unit_test(test_a_servers_failure_is_not_suspect),
         cmocka_unit_test(test_an_answer_between_ends_the_row),
         cmocka_unit_test(test_too_slow_and_quick_again),
         cmocka_unit_test(test_slow_before_it_came_back_is_forgotten),

@@ -195,12 +195,12 @@ static bool refuses(const struct dns_lookup *lookup, const struct dns_answer *an
 
 static void on_failure(struct dns_lookup *lookup, struct dns_answer *answer)
 {
-    dns_lookup_remember_failure(lookup, answer, 60000);
+    dns_lookup_cache_failure(lookup, answer, 60000);
     atomic_fetch_add(&((struct asker *)lookup)->calls, 1);
 }
 
-/* Two that wait for one query are one failure: only the second query's is remembered. */
-static void test_a_name_that_fails_twice_is_remembered(void **state)
+/* Two that wait for one query are one failure: only the second query's is cached. */
+static void test_a_name_that_fails_twice_is_cached(void **state)
 {
     (void)state;
     for (int round = 0; round < 2; round++) {
@@ -433,7 +433,7 @@ int main(void)
         RESOLVER_TEST(test_huge_text_is_cut),
         RESOLVER_TEST(test_cached),
         RESOLVER_TEST(test_failures_are_not_cached),
-        RESOLVER_TEST(test_a_name_that_fails_twice_is_remembered),
+        RESOLVER_TEST(test_a_name_that_fails_twice_is_cached),
         RESOLVER_TEST(test_refusal),
         RESOLVER_TEST(test_budget),
         RESOLVER_TEST(test_ttls),

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "nameserver.h"
 #include "policy/session.h"
+#include "policy/tally.h"
 
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
@@ -236,10 +237,10 @@ static void decided_before_all_is_answered(void **state)
 
     d = session_decide(s, NULL, NULL);
     assert_int_equal(d->verdict, VERDICT_REJECT);
-    for (const struct dnsbl_lookup *q = lookups_next(s->lookups, NULL); q != NULL;
-         q = lookups_next(s->lookups, q)) {
-        two_open |= !q->counted && strcmp(q->dnsbl->list->name, "two") == 0;
-        white_counted |= q->counted && strcmp(q->dnsbl->list->name, "white") == 0;
+    for (const struct dnsbl_lookup *l = lookups_next(s->lookups, NULL); l != NULL;
+         l = lookups_next(s->lookups, l)) {
+        two_open |= !l->counted && strcmp(l->dnsbl->list->name, "two") == 0;
+        white_counted |= l->counted && strcmp(l->dnsbl->list->name, "white") == 0;
     }
     assert_true(two_open);
     assert_true(white_counted); /* it could have saved the message */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dnsbl/look.h"
+#include "dnsbl/health_check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,7 +35,7 @@ static void test_names(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char got[DOMAIN_SIZE];
-        int rc = health_test_name(&list, cases[i].point, got);
+        int rc = health_check_point_name(&list, cases[i].point, got);
 
         if (cases[i].want == NULL ? rc == 0 || got[0] != '\0'
                                   : rc != 0 || strcmp(got, cases[i].want) != 0)
@@ -51,7 +51,7 @@ static void test_too_long(void **state)
     (void)state;
     memset(zone, 'a', sizeof zone);
     zone[sizeof zone - 1] = '\0';
-    assert_int_equal(health_test_name(&list, "test", got), -1);
+    assert_int_equal(health_check_point_name(&list, "test", got), -1);
     assert_string_equal(got, "");
 }
 
@@ -133,9 +133,9 @@ static void test_judges(void **state)
         struct dns_answer *listed = answer_of(cases[i].listed),
                           *unlisted = answer_of(cases[i].unlisted);
         char why[200] = "";
-        const struct health_point l = {list.test_listed, listed},
-                                  u = {list.test_unlisted, unlisted};
-        enum health got = health_judge(&list, &l, &u, why, sizeof why);
+        const struct test_point l = {list.test_listed, listed},
+                                u = {list.test_unlisted, unlisted};
+        enum health got = health_check_judge_points(&list, &l, &u, why, sizeof why);
 
         if (got != cases[i].want || strstr(why, cases[i].why) == NULL)
             fail_msg("%s: %s, \"%s\"", cases[i].label, health_name(got), why);
@@ -164,13 +164,14 @@ static void test_without_points(void **state)
         .zone = "bl.test", .weight = 8, .test_listed = "", .test_unlisted = ""};
 
     (void)state;
-    assert_false(health_has_points(&list));
+    assert_false(health_check_has_points(&list));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct dns_answer *answer = answer_of(cases[i].answer);
-        const struct health_point point = {"", answer}, none = {"", NULL};
+        const struct test_point point = {"", answer}, none = {"", NULL};
         char why[200];
 
-        if (health_judge(&list, &point, &none, why, sizeof why) != cases[i].want)
+        if (health_check_judge_points(&list, &point, &none, why, sizeof why) !=
+            cases[i].want)
             fail_msg("%s: %s", cases[i].answer, why);
         dns_answer_unref(answer);
     }
@@ -184,10 +185,10 @@ static const struct list list = {.name = name,
                                  .test_listed = empty,
                                  .test_unlisted = empty};
 
-/* What a look finds that asked so many witnesses, some of them listed. */
+/* What a health check finds that asked so many witnesses, some of them listed. */
 static enum health find(size_t asked, size_t listed, bool lying)
 {
-    static struct look look;
+    static struct health_check check;
     struct dns_answer *yes = dns_answer_new(DNS_FOUND, 1, NULL);
     struct dns_answer *no = dns_answer_new(DNS_NONE, 0, NULL);
     enum health found = HEALTH_UNCHECKED;
@@ -196,18 +197,18 @@ static enum health find(size_t asked, size_t listed, bool lying)
     assert_non_null(yes);
     assert_non_null(no);
     yes->addresses[0].s_addr = htonl(0x7f000002);
-    memset(&look, 0, sizeof look);
-    look.list = &list;
-    look.lying[0] = lying;
-    look.count = PROBE_WITNESS;
+    memset(&check, 0, sizeof check);
+    check.list = &list;
+    check.lying[0] = lying;
+    check.count = PROBE_WITNESS;
     for (size_t i = 0; i < asked; i++) {
-        struct probe *probe = &look.probes[look.count++];
+        struct probe *probe = &check.probes[check.count++];
 
         probe->kind = PROBE_WITNESS;
         probe->answer = dns_answer_ref(i < listed ? yes : no);
     }
-    assert_true(look_judge(&look, false, &found, why, sizeof why));
-    look_clear(&look);
+    assert_true(health_check_judge(&check, false, &found, why, sizeof why));
+    health_check_clear(&check);
     dns_answer_unref(yes);
     dns_answer_unref(no);
     return found;

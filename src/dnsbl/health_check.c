@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dnsbl/look.h"
+#include "dnsbl/health_check.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -15,13 +15,13 @@
 
 /* --- test points --- */
 
-bool health_has_points(const struct list *list)
+bool health_check_has_points(const struct list *list)
 {
     return list->test_listed[0] != '\0' || list->test_unlisted[0] != '\0';
 }
 
-int health_test_name(const struct list *list, const char *point,
-                     char out[static DOMAIN_SIZE])
+int health_check_point_name(const struct list *list, const char *point,
+                            char out[static DOMAIN_SIZE])
 {
     struct ipaddr ip = {.family = 6};
 
@@ -36,7 +36,7 @@ int health_test_name(const struct list *list, const char *point,
 }
 
 /* What a list says of a point; of one that is not queried what it must say. */
-static struct dnsbl_result said(const struct list *list, const struct health_point *point,
+static struct dnsbl_result said(const struct list *list, const struct test_point *point,
                                 enum result_state must)
 {
     if (point->answer == NULL)
@@ -60,14 +60,16 @@ static enum health judge_errors(const struct dnsbl_result *result, char *why, si
     return HEALTH_BLOCKED;
 }
 
-enum health health_judge(const struct list *list, const struct health_point *listed,
-                         const struct health_point *unlisted, char *why, size_t size)
+enum health health_check_judge_points(const struct list *list,
+                                      const struct test_point *listed,
+                                      const struct test_point *unlisted, char *why,
+                                      size_t size)
 {
     struct dnsbl_result l = said(list, listed, RESULT_LISTED);
     struct dnsbl_result u = said(list, unlisted, RESULT_NOT_LISTED);
-    const struct health_point *silent = l.state == RESULT_FAILED   ? listed
-                                        : u.state == RESULT_FAILED ? unlisted
-                                                                   : NULL;
+    const struct test_point *silent = l.state == RESULT_FAILED   ? listed
+                                      : u.state == RESULT_FAILED ? unlisted
+                                                                 : NULL;
     char code[INET_ADDRSTRLEN];
 
     for (enum result_state s = RESULT_FOREIGN; s >= RESULT_ERROR; s--)
@@ -84,8 +86,8 @@ enum health health_judge(const struct list *list, const struct health_point *lis
     }
     if (l.state == RESULT_LISTED || listed->text[0] == '\0') {
         snprintf(why, size,
-                 health_has_points(list) ? "test points answer as they must"
-                                         : "has no test points");
+                 health_check_has_points(list) ? "test points answer as they must"
+                                               : "has no test points");
         return HEALTH_HEALTHY;
     }
     if (listed->answer->address_count > 0)
@@ -103,11 +105,11 @@ enum health health_judge(const struct list *list, const struct health_point *lis
 static void on_answer(struct dns_lookup *lookup, struct dns_answer *answer)
 {
     struct probe *probe = (struct probe *)lookup;
-    struct look *look = probe->look;
-    struct bell *bell = look->bell;
+    struct health_check *check = probe->check;
+    struct bell *bell = check->bell;
 
     probe->answer = dns_answer_ref(answer);
-    if (atomic_fetch_sub(&look->open, 1) == 1)
+    if (atomic_fetch_sub(&check->open, 1) == 1)
         bell_ring(bell);
 }
 
@@ -130,38 +132,38 @@ static int name_of_domain(const struct list *list, const char *domain,
 }
 
 /* Sends one query, if the subject can be asked about. */
-static void ask(struct look *look, enum probe_kind kind, const char *subject,
+static void ask(struct health_check *check, enum probe_kind kind, const char *subject,
                 bool reserved)
 {
-    const struct list *list = look->list;
-    struct probe *probe = &look->probes[kind < PROBE_WITNESS ? kind : look->count];
+    const struct list *list = check->list;
+    struct probe *probe = &check->probes[kind < PROBE_WITNESS ? kind : check->count];
     char name[DOMAIN_SIZE];
     struct dns_answer *answer;
     int rc = kind < PROBE_WITNESS || is_about_clients(list)
-                 ? health_test_name(list, subject, name)
+                 ? health_check_point_name(list, subject, name)
                  : name_of_domain(list, subject, name);
 
     if (rc != 0)
         return;
-    look->count += kind >= PROBE_WITNESS;
+    check->count += kind >= PROBE_WITNESS;
     *probe = (struct probe){.lookup = {.done = on_answer,
                                        .is_refusal = result_is_refusal,
-                                       .timeout_ms = look->timeout_ms,
-                                       .retry_ms = look->retry_ms,
+                                       .timeout_ms = check->timeout_ms,
+                                       .retry_ms = check->retry_ms,
                                        .context = list},
-                            .look = look,
+                            .check = check,
                             .kind = kind,
                             .reserved = reserved};
     text_clean(subject, probe->subject, sizeof probe->subject);
-    atomic_fetch_add(&look->open, 1);
-    answer = resolver_query(look->resolver, look->upstream, DNS_A, name,
+    atomic_fetch_add(&check->open, 1);
+    answer = resolver_query(check->resolver, check->upstream, DNS_A, name,
                             DNS_PRIVATE | DNS_ONCE, &probe->lookup);
     if (answer != NULL)
         on_answer(&probe->lookup, answer);
     dns_answer_unref(answer);
 }
 
-bool look_tries_ipv6(const struct list *list)
+bool health_check_tries_ipv6(const struct list *list)
 {
     struct ipaddr point;
 
@@ -209,53 +211,54 @@ static size_t draw_exempt(const struct config *config, int family,
 }
 
 /* Asks about witnesses, of clients of the family or (0) of domains. */
-static void ask_witnesses(struct look *look, int family, size_t most)
+static void ask_witnesses(struct health_check *check, int family, size_t most)
 {
     enum probe_kind kind = family == 6 ? PROBE_WITNESS6 : PROBE_WITNESS;
-    char drawn[LOOK_WITNESSES][WITNESS_NAME];
+    char drawn[HEALTH_CHECK_WITNESSES][WITNESS_NAME];
     size_t count = 0, real;
 
-    if (!is_allow_list(look->list)) {
-        count =
-            witnesses_draw(look->witnesses, family, witnesses_list_bit(look->list->name),
-                           (int)(time(NULL) / DAY_S), drawn, most);
-        count += draw_exempt(look->config, family, drawn + count, most - count);
-    } else if (!look->reserved) {
-        count = witnesses_draw_named(look->witnesses, family, drawn, most);
+    if (!is_allow_list(check->list)) {
+        count = witnesses_draw(check->witnesses, family,
+                               witnesses_list_bit(check->list->name),
+                               (int)(time(NULL) / DAY_S), drawn, most);
+        count += draw_exempt(check->config, family, drawn + count, most - count);
+    } else if (!check->reserved) {
+        count = witnesses_draw_named(check->witnesses, family, drawn, most);
     }
     real = count;
-    for (; count < LOOK_LEAST && look->list->test_reserved; count++)
+    for (; count < HEALTH_CHECK_LEAST && check->list->test_reserved; count++)
         reserved_name(family, drawn[count]);
     for (size_t i = 0; i < count; i++)
-        ask(look, kind, drawn[i], i >= real);
+        ask(check, kind, drawn[i], i >= real);
 }
 
-void look_begin(struct look *look)
+void health_check_begin(struct health_check *check)
 {
-    const struct list *list = look->list;
-    bool ipv6 = look_tries_ipv6(list), clients = is_about_clients(list);
+    const struct list *list = check->list;
+    bool ipv6 = health_check_tries_ipv6(list), clients = is_about_clients(list);
     const char *listed = list->test_listed;
 
-    atomic_store(&look->open, 1); /* until all is sent */
-    look->count = PROBE_WITNESS;
+    atomic_store(&check->open, 1); /* until all is sent */
+    check->count = PROBE_WITNESS;
     /* Who is named was not on the allow list: of one that lists half of the world those
      * are the other half. What it was found lying with it has to be cleared with. */
-    if (!look->again && !look->lying[0] && !look->lying[1])
-        look->reserved = is_allow_list(list) && list->test_reserved && !look->reserved;
-    if (look->any_name && !health_has_points(list))
+    if (!check->again && !check->lying[0] && !check->lying[1])
+        check->reserved = is_allow_list(list) && list->test_reserved && !check->reserved;
+    if (check->any_name && !health_check_has_points(list))
         listed = clients ? "127.0.0.2" : "test"; /* any says whether it answers at all */
-    ask(look, PROBE_LISTED, listed, false);
-    ask(look, PROBE_UNLISTED, list->test_unlisted, false);
+    ask(check, PROBE_LISTED, listed, false);
+    ask(check, PROBE_UNLISTED, list->test_unlisted, false);
     if (ipv6) {
-        ask(look, PROBE_LISTED6, LISTED6, false);
-        ask(look, PROBE_UNLISTED6, UNLISTED6, false);
+        ask(check, PROBE_LISTED6, LISTED6, false);
+        ask(check, PROBE_UNLISTED6, UNLISTED6, false);
     }
-    if (look->too_much)
-        ask_witnesses(look, clients ? 4 : 0, ipv6 ? LOOK_LEAST : LOOK_WITNESSES);
-    if (look->too_much && ipv6)
-        ask_witnesses(look, 6, LOOK_LEAST);
-    if (atomic_fetch_sub(&look->open, 1) == 1)
-        bell_ring(look->bell);
+    if (check->too_much)
+        ask_witnesses(check, clients ? 4 : 0,
+                      ipv6 ? HEALTH_CHECK_LEAST : HEALTH_CHECK_WITNESSES);
+    if (check->too_much && ipv6)
+        ask_witnesses(check, 6, HEALTH_CHECK_LEAST);
+    if (atomic_fetch_sub(&check->open, 1) == 1)
+        bell_ring(check->bell);
 }
 
 /* --- what the answers mean --- */
@@ -272,14 +275,15 @@ static bool is_servers_fault(const struct probe *probe)
 
 /* Whether half of eight or more witnesses are listed; more than an eighth of a list that
  * is lying: one that lists about half would come and go. */
-static bool lists_witnesses(const struct look *look, bool ipv6, char *why, size_t size)
+static bool lists_witnesses(const struct health_check *check, bool ipv6, char *why,
+                            size_t size)
 {
-    const struct list *list = look->list;
+    const struct list *list = check->list;
     size_t asked = 0, listed = 0, reserved = 0;
     const char *example = "";
 
-    for (size_t i = PROBE_WITNESS; i < look->count; i++) {
-        const struct probe *probe = &look->probes[i];
+    for (size_t i = PROBE_WITNESS; i < check->count; i++) {
+        const struct probe *probe = &check->probes[i];
         struct dnsbl_result result;
 
         if (probe->kind != (ipv6 ? PROBE_WITNESS6 : PROBE_WITNESS) ||
@@ -293,8 +297,8 @@ static bool lists_witnesses(const struct look *look, bool ipv6, char *why, size_
         if (result.state == RESULT_LISTED && listed++ == 0)
             example = probe->subject;
     }
-    if (asked < LOOK_LEAST ||
-        (look->lying[ipv6] ? listed * 8 <= asked : listed * 2 < asked))
+    if (asked < HEALTH_CHECK_LEAST ||
+        (check->lying[ipv6] ? listed * 8 <= asked : listed * 2 < asked))
         return false;
     snprintf(why, size, "lists %zu of %zu %s, such as %s", listed, asked,
              reserved * 2 > asked     ? "reserved addresses and names"
@@ -305,31 +309,31 @@ static bool lists_witnesses(const struct look *look, bool ipv6, char *why, size_
     return true;
 }
 
-bool look_judge(const struct look *look, bool ipv6, enum health *found, char *why,
-                size_t size)
+bool health_check_judge(const struct health_check *check, bool ipv6, enum health *found,
+                        char *why, size_t size)
 {
-    const struct list *list = look->list;
-    const struct probe *listed = &look->probes[ipv6 ? PROBE_LISTED6 : PROBE_LISTED];
+    const struct list *list = check->list;
+    const struct probe *listed = &check->probes[ipv6 ? PROBE_LISTED6 : PROBE_LISTED];
     const struct probe *unlisted = listed + 1;
-    struct health_point l = {ipv6 ? LISTED6 : list->test_listed, listed->answer};
-    struct health_point u = {ipv6 ? UNLISTED6 : list->test_unlisted, unlisted->answer};
+    struct test_point l = {ipv6 ? LISTED6 : list->test_listed, listed->answer};
+    struct test_point u = {ipv6 ? UNLISTED6 : list->test_unlisted, unlisted->answer};
 
     if ((ipv6 && (l.answer == NULL || u.answer == NULL)) || is_servers_fault(listed) ||
         is_servers_fault(unlisted))
         return false;
-    *found = health_judge(list, &l, &u, why, size);
+    *found = health_check_judge_points(list, &l, &u, why, size);
     if ((*found == HEALTH_HEALTHY || *found == HEALTH_EMPTY) &&
-        lists_witnesses(look, ipv6, why, size))
+        lists_witnesses(check, ipv6, why, size))
         *found = HEALTH_LYING;
     return true;
 }
 
-void look_clear(struct look *look)
+void health_check_clear(struct health_check *check)
 {
-    for (size_t i = 0; i < LOOK_QUERIES; i++) {
-        dns_answer_unref(look->probes[i].answer);
-        look->probes[i].answer = NULL;
+    for (size_t i = 0; i < HEALTH_CHECK_QUERIES; i++) {
+        dns_answer_unref(check->probes[i].answer);
+        check->probes[i].answer = NULL;
     }
-    config_unref(look->config);
-    look->config = NULL;
+    config_unref(check->config);
+    check->config = NULL;
 }
