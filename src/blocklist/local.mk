@@ -16,7 +16,7 @@ librblmilter_a_SOURCES += \
 	src/blocklist/merge.c \
 	src/blocklist/shared.c src/blocklist/shared.h \
 	src/blocklist/shared_parts.h \
-	src/blocklist/shared_look.c \
+	src/blocklist/shared_read.c \
 	src/blocklist/store.c src/blocklist/store.h \
 	src/blocklist/transaction.c src/blocklist/transaction.h \
 	src/blocklist/versions.c src/blocklist/versions.h

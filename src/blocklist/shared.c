@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the farm changes in the blocklist: rows merged, keys of the outbox answered. */
+/* What the farm changes in the blocklist beside rows (merge.c): transactions, keys of the
+ * outbox that are answered, the state that it keeps. */
 
 #include <stdio.h>
 #include <string.h>

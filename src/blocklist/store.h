@@ -11,8 +11,8 @@
  *   flusher.c  what matched, and the thread that writes hits and ends, and does the
  *              checkpoints
  *   maintenance.c   the thread that builds the filter, checks the file, makes backups
- *   versions.c   versions of rows and what waits for the farm; shared.c and shared_look.c
- *              the farm's side, merge.c what it has
+ *   versions.c   which of two changes counts, and what waits for the farm; merge.c puts its
+ *              rows into the list; shared.c and shared_read.c are what else it does here
  *   transaction.c   the connection that writes
  *   store.c    opening the file, and mending it; the connections that read; the time; and
  *              what else all of them share

@@ -9,4 +9,4 @@ librblmilter_a_SOURCES += \
 	src/config/rule.c \
 	src/config/parse.c src/config/parse.h \
 	src/config/value_read.c \
-	src/config/values.c src/config/values.h
+	src/config/value_write.c src/config/values.h

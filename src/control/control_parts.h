@@ -73,7 +73,7 @@ void *connection_main(void *argument);
 void connection_enter(struct connection *c, enum connection_state state);
 
 /* Who is at the other end of a control connection, by the kernel's word alone, and what
- * they may do (design.md, 7). */
+ * they may do. */
 
 /* The right of a process of user uid with these groups towards a daemon of owner and
  * group: root and the owner may write, the group's members may read, others nothing. */

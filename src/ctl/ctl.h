@@ -81,7 +81,7 @@ int arguments_number(const struct arguments *arguments, enum option_id option,
 
 /* --- asking the daemon --- */
 
-/* Exit status (design.md, 7). */
+/* Exit status (rblctl(8)). */
 enum outcome {
     OUTCOME_DONE = 0,
     OUTCOME_NO = 1, /* check: listed; show: not listed now; remove: no such entry */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The packets of a query: to which server each goes, and what each answer means. */
+/* The packets of a query: to which server each goes, when it is sent again, what an answer
+ * means, and how long it holds. */
 
 #include <string.h>
 

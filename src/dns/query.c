@@ -302,7 +302,7 @@ static struct dns_answer *overdue_answer(struct dns_query *q)
 }
 
 /* Ends the lookups whose time is over, and the query with the last of them. */
-static void expire(struct dns_query *q, int64_t now_ms)
+static void end_overdue(struct dns_query *q, int64_t now_ms)
 {
     struct dns_lookup *over = NULL, **over_end = &over, **at = &q->first;
     struct dns_answer *answer;
@@ -343,7 +343,7 @@ static void tick_list(struct query_list *list, int64_t now_ms)
         if (next != NULL)
             query_hold(next);
         if (now_ms >= q->deadline_ms)
-            expire(q, now_ms);
+            end_overdue(q, now_ms);
         if (!q->closed && q->sent_ms != 0)
             query_send_when_due(q, now_ms);
         query_release(q);
