@@ -5,7 +5,7 @@
 /* What the postmaster does with the blocklist: change, look, import, read the audit log.
  * All functions may be called by any thread but those of a message's way: they wait for
  * the disk, and changes wait for one another (at most BLOCKLIST_WAIT_S; an import of many
- * rows lets them go before it). None blocks blocklist_ask.
+ * rows lets them go before it). None blocks blocklist_lookup.
  *
  * They return a blocklist_result. Unless it is BLOCKLIST_OK, error holds one sentence
  * for the postmaster. */
@@ -161,10 +161,10 @@ enum blocklist_result blocklist_show(struct blocklist *blocklist,
 
 /* What a message would meet of which only this is known: an address or a domain as its
  * sender's, an IP address as its client's, a host as its client's name, a login. A
- * network of more than one address meets nothing. As blocklist_ask. */
-enum blocklist_verdict blocklist_ask_entry(struct blocklist *blocklist,
-                                           const struct entry *entry,
-                                           struct blocklist_match *match);
+ * network of more than one address meets nothing. As blocklist_lookup. */
+enum blocklist_verdict blocklist_lookup_entry(struct blocklist *blocklist,
+                                              const struct entry *entry,
+                                              struct blocklist_match *match);
 
 /* One line of the audit log. Texts live for the callback. */
 struct blocklist_event {

@@ -105,12 +105,12 @@ struct blocklist_match {
  * allow wins, then a block. Returns the verdict, with the deciding entry in *match unless
  * NONE. An error of the database is logged and counts as NONE. Any thread; waits for no
  * writer. */
-enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
-                                     const struct blocklist_subjects *subjects,
-                                     struct blocklist_match *match);
+enum blocklist_verdict blocklist_lookup(struct blocklist *blocklist,
+                                        const struct blocklist_subjects *subjects,
+                                        struct blocklist_match *match);
 
 /* How many changes were made since the start: where it is the same as before, so is what
- * blocklist_ask says, but for ends. Any thread. */
+ * blocklist_lookup says, but for ends. Any thread. */
 uint64_t blocklist_changes(const struct blocklist *blocklist);
 
 /* Notes that an entry decided a message: counted and written later, in batches. Any

@@ -205,9 +205,9 @@ static enum blocklist_verdict look_family(struct blocklist *blocklist,
 }
 
 /* The strongest verdict of the families of subjects counts, the first of equals. */
-enum blocklist_verdict blocklist_ask(struct blocklist *blocklist,
-                                     const struct blocklist_subjects *subjects,
-                                     struct blocklist_match *match)
+enum blocklist_verdict blocklist_lookup(struct blocklist *blocklist,
+                                        const struct blocklist_subjects *subjects,
+                                        struct blocklist_match *match)
 {
     static const int strength[] = {[BLOCKLIST_NONE] = 0,
                                    [BLOCKLIST_TEMPFAIL] = 1,
@@ -240,9 +240,9 @@ void blocklist_hit(struct blocklist *blocklist, const struct blocklist_match *ma
 
 /* As the subject of a message: the network that an address is in, the domain above a
  * sender. */
-enum blocklist_verdict blocklist_ask_entry(struct blocklist *blocklist,
-                                           const struct entry *entry,
-                                           struct blocklist_match *match)
+enum blocklist_verdict blocklist_lookup_entry(struct blocklist *blocklist,
+                                              const struct entry *entry,
+                                              struct blocklist_match *match)
 {
     struct blocklist_subjects subjects = {0};
     struct mail_address sender = {0};
@@ -272,5 +272,5 @@ enum blocklist_verdict blocklist_ask_entry(struct blocklist *blocklist,
         subjects.login = entry->text + strlen("user:");
         break;
     }
-    return blocklist_ask(blocklist, &subjects, match);
+    return blocklist_lookup(blocklist, &subjects, match);
 }

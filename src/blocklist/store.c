@@ -306,7 +306,7 @@ uint64_t store_file_size(const char *path, const char *suffix)
 
 /* A file whose damage was found while it was in use is checked whatever its size, until
  * it is sound or moved out of the way. */
-static bool check_is_asked(const char *path, bool forget)
+static bool check_is_wanted(const char *path, bool forget)
 {
     char marker[PATH_MAX];
     int n = snprintf(marker, sizeof marker, "%s" STORE_CHECK_SUFFIX, path);
@@ -351,12 +351,12 @@ static enum schema_result try_open(struct blocklist *blocklist, sqlite3 **db, ch
     result = open_file(blocklist, db, error);
     if (result == SCHEMA_OK &&
         (store_file_size(blocklist->path, "") <= START_CHECK_BYTES ||
-         check_is_asked(blocklist->path, false))) {
+         check_is_wanted(blocklist->path, false))) {
         result = schema_check(*db, error, BLOCKLIST_OPEN_ERROR_SIZE);
         blocklist->checked = result == SCHEMA_OK;
     }
     if (blocklist->checked)
-        (void)check_is_asked(blocklist->path, true);
+        (void)check_is_wanted(blocklist->path, true);
     if (result != SCHEMA_OK) {
         sqlite3_close(*db);
         *db = NULL;
@@ -375,7 +375,7 @@ static int mend(const char *path, enum blocklist_on_damage on_damage, char *erro
     if (backup_set_aside(path, kept, sizeof kept, error, BLOCKLIST_OPEN_ERROR_SIZE) != 0)
         return -1;
     log_warning("blocklist: damaged database kept=%s", kept);
-    (void)check_is_asked(path, true);
+    (void)check_is_wanted(path, true);
     if (on_damage == BLOCKLIST_DAMAGE_EMPTY)
         return 0;
     if (backup_restore(path, used, sizeof used, error, BLOCKLIST_OPEN_ERROR_SIZE) != 0)

@@ -5,7 +5,7 @@
 /* The inside of struct blocklist, for the files of this folder only:
  *
  *   blocklist.c  starting and stopping all that follows, status
- *   lookup.c   blocklist_ask
+ *   lookup.c   blocklist_lookup
  *   change.c   add and remove; import.c, import_move.c an import
  *   browse.c   list and show; audit.c log
  *   flusher.c  what matched, and the thread that writes hits and ends, and does the

@@ -253,7 +253,7 @@ static json_t *ask(struct ctl *ctl, const char *subject,
     ctl_set_text(&request, "sender", arguments->option[OPTION_SENDER]);
     ctl_set_text(&request, "helo", arguments->option[OPTION_HELO]);
     ctl_set_text(&request, "name", arguments->option[OPTION_NAME]);
-    answer = ctl_ask(ctl, request, outcome);
+    answer = ctl_send(ctl, request, outcome);
     check = json_incref(json_object_get(answer, "check"));
     if (answer != NULL && check == NULL)
         *outcome = ctl_error(OUTCOME_REFUSED, "the daemon's answer has no check");

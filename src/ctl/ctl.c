@@ -244,7 +244,7 @@ static int send_all(int fd, const char *data, size_t length)
 /* Sends a request and waits for the answer; connects first. Returns a new reference; or NULL with errno
  * set: ECONNRESET where the daemon closed before it took the request or answered, EPROTO
  * where what came is no answer. */
-static json_t *ask_once(struct ctl *ctl, const json_t *request)
+static json_t *send_once(struct ctl *ctl, const json_t *request)
 {
     char error[256];
     json_t *answer;
@@ -333,10 +333,10 @@ static json_t *ask(struct ctl *ctl, json_t *request, bool repeatable,
         *outcome = ctl_error(OUTCOME_USAGE, "an argument is not valid UTF-8");
         return NULL;
     }
-    answer = ask_once(ctl, request);
+    answer = send_once(ctl, request);
     if (answer == NULL && errno == ECONNRESET && again) {
         ctl_end(ctl);
-        answer = ask_once(ctl, request);
+        answer = send_once(ctl, request);
     }
     if (answer == NULL)
         *outcome = not_reached(ctl);
@@ -353,17 +353,17 @@ static json_t *only_ok(json_t *answer, enum outcome *outcome)
     return NULL;
 }
 
-json_t *ctl_ask_any(struct ctl *ctl, json_t *request, enum outcome *outcome)
+json_t *ctl_send_any(struct ctl *ctl, json_t *request, enum outcome *outcome)
 {
     return ask(ctl, request, false, outcome);
 }
 
-json_t *ctl_ask(struct ctl *ctl, json_t *request, enum outcome *outcome)
+json_t *ctl_send(struct ctl *ctl, json_t *request, enum outcome *outcome)
 {
     return only_ok(ask(ctl, request, false, outcome), outcome);
 }
 
-json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome)
+json_t *ctl_send_page(struct ctl *ctl, json_t *request, enum outcome *outcome)
 {
     return only_ok(ask(ctl, request, true, outcome), outcome);
 }
@@ -371,7 +371,7 @@ json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome)
 enum outcome ctl_show_member(struct ctl *ctl, json_t *request, const char *name)
 {
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, request, &outcome);
+    json_t *answer = ctl_send(ctl, request, &outcome);
     const json_t *member = json_object_get(answer, name);
 
     if (answer == NULL)
@@ -387,7 +387,7 @@ enum outcome ctl_show_member(struct ctl *ctl, json_t *request, const char *name)
 enum outcome ctl_do(struct ctl *ctl, json_t *request)
 {
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, request, &outcome);
+    json_t *answer = ctl_send(ctl, request, &outcome);
 
     if (answer != NULL && ctl->json)
         shown_json(answer, ctl->terminal);
@@ -433,8 +433,9 @@ long long number_of(const json_t *object, const char *name)
 
 /* --- long answers, page by page --- */
 
-enum outcome pages_ask(struct ctl *ctl, json_t *request, const char *rows,
-                       const char *cursor, int64_t limit, pages_each *each, void *context)
+enum outcome ctl_send_pages(struct ctl *ctl, json_t *request, const char *rows,
+                            const char *cursor, int64_t limit, pages_each *each,
+                            void *context)
 {
     enum outcome outcome = OUTCOME_DONE;
     const json_t *next = NULL;
@@ -446,7 +447,7 @@ enum outcome pages_ask(struct ctl *ctl, json_t *request, const char *rows,
                                 json_integer(limit < PROTOCOL_PAGE_ROWS
                                                  ? (json_int_t)limit
                                                  : PROTOCOL_PAGE_ROWS));
-        answer = ctl_ask_page(ctl, json_incref(request), &outcome);
+        answer = ctl_send_page(ctl, json_incref(request), &outcome);
         if (answer == NULL)
             break;
         outcome = each(context, json_object_get(answer, rows));

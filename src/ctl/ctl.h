@@ -103,27 +103,27 @@ struct ctl {
 /* Sends request (whose reference it takes) and waits for its answer. Returns a new
  * reference to an answer of "ok":true; or NULL after an error was printed, with the exit
  * status in *outcome. Connects at the first call. */
-json_t *ctl_ask(struct ctl *ctl, json_t *request, enum outcome *outcome);
+json_t *ctl_send(struct ctl *ctl, json_t *request, enum outcome *outcome);
 
 /* As above, but hands out answers of "ok":false too, for errors that are an outcome. */
-json_t *ctl_ask_any(struct ctl *ctl, json_t *request, enum outcome *outcome);
+json_t *ctl_send_any(struct ctl *ctl, json_t *request, enum outcome *outcome);
 
-/* As ctl_ask, for requests that change nothing: asks again where the daemon has closed
+/* As ctl_send, for requests that change nothing: asks again where the daemon has closed
  * the connection meanwhile (it does after a minute without a request). */
-json_t *ctl_ask_page(struct ctl *ctl, json_t *request, enum outcome *outcome);
+json_t *ctl_send_page(struct ctl *ctl, json_t *request, enum outcome *outcome);
 
-/* As ctl_ask, and prints the member of that name of the answer. Returns the exit status.
+/* As ctl_send, and prints the member of that name of the answer. Returns the exit status.
  */
 enum outcome ctl_show_member(struct ctl *ctl, json_t *request, const char *name);
 
-/* As ctl_ask, where there is nothing to show: prints the answer with --json only. */
+/* As ctl_send, where there is nothing to show: prints the answer with --json only. */
 enum outcome ctl_do(struct ctl *ctl, json_t *request);
 
 /* The request for command, an object to be filled. */
 json_t *ctl_request(const char *command);
 
 /* Sets a member of a request; a NULL text and a number of -1 are left out. Where a text
- * is not UTF-8, the request is spoilt and ctl_ask says so. */
+ * is not UTF-8, the request is spoilt and ctl_send says so. */
 void ctl_set_text(json_t **request, const char *name, const char *text);
 void ctl_set_number(json_t **request, const char *name, json_int_t number);
 
@@ -153,8 +153,8 @@ typedef enum outcome pages_each(void *context, const json_t *rows);
 /* Asks with request (whose reference it takes) until there is no more or limit rows were
  * given (-1: no limit): rows is the name of the answer's array, cursor that of the member
  * that is handed back to get the next page. */
-enum outcome pages_ask(struct ctl *ctl, json_t *request, const char *rows,
-                       const char *cursor, int64_t limit, pages_each *each,
-                       void *context);
+enum outcome ctl_send_pages(struct ctl *ctl, json_t *request, const char *rows,
+                            const char *cursor, int64_t limit, pages_each *each,
+                            void *context);
 
 #endif

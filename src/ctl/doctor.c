@@ -314,7 +314,7 @@ static const struct coloring level_coloring = {"level", "ok", "", "warning"};
 static enum outcome add_mta(struct ctl *ctl, json_t *findings)
 {
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask_page(ctl, ctl_request("status"), &outcome);
+    json_t *answer = ctl_send_page(ctl, ctl_request("status"), &outcome);
     const char *socket = text_of(json_object_get(answer, "status"), "socket");
 
     if (socket[0] != '\0' && !postfix_findings(socket, findings))
@@ -326,7 +326,7 @@ static enum outcome add_mta(struct ctl *ctl, json_t *findings)
 enum outcome ctl_doctor(struct ctl *ctl, const struct arguments *arguments)
 {
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, ctl_request("doctor"), &outcome);
+    json_t *answer = ctl_send(ctl, ctl_request("doctor"), &outcome);
     json_t *findings = json_object_get(answer, "findings"), *finding;
     size_t i;
 

@@ -22,7 +22,7 @@ static json_t *entries_request(const char *command, const struct arguments *argu
     for (int i = 0; i < arguments->word_count; i++)
         if (json_array_append_new(entries, json_string(arguments->words[i])) != 0) {
             json_decref(request);
-            request = NULL; /* not UTF-8: ctl_ask says so */
+            request = NULL; /* not UTF-8: ctl_send says so */
         }
     json_object_set_new(request, "entries", entries);
     ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
@@ -89,7 +89,7 @@ static enum outcome change(struct ctl *ctl, json_t *request, const char *what,
 {
     bool wait = json_is_true(json_object_get(request, "wait"));
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, request, &outcome);
+    json_t *answer = ctl_send(ctl, request, &outcome);
 
     if (answer == NULL)
         return outcome;
@@ -262,7 +262,7 @@ static json_t *history_of(struct ctl *ctl, const char *entry, enum outcome *outc
                                  strchr("*?[", *entry) != NULL ? "[%c]" : "%c", *entry);
     pattern[used] = '\0';
     ctl_set_text(&request, "pattern", pattern);
-    *outcome = pages_ask(ctl, request, "events", "before_id", -1, gather, history);
+    *outcome = ctl_send_pages(ctl, request, "events", "before_id", -1, gather, history);
     if (*outcome == OUTCOME_DONE)
         return history;
     json_decref(history);
@@ -388,7 +388,7 @@ static json_t *ask_all(struct ctl *ctl, const char *text, enum outcome *outcome)
     const char *entry;
 
     ctl_set_text(&request, "entry", text);
-    answer = ctl_ask(ctl, request, outcome);
+    answer = ctl_send(ctl, request, outcome);
     if (answer == NULL)
         return NULL;
     rows = json_object_get(answer, "rows");

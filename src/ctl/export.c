@@ -130,7 +130,7 @@ enum outcome ctl_export(struct ctl *ctl, const struct arguments *arguments)
         return ctl_error(OUTCOME_REFUSED, "%s", strerror(errno));
     request = ctl_request("list");
     ctl_set_text(&request, "sort", "entry"); /* what write_once rests on */
-    outcome = pages_ask(ctl, request, "rows", "cursor", -1, write_page, &ex);
+    outcome = ctl_send_pages(ctl, request, "rows", "cursor", -1, write_page, &ex);
     if (outcome == OUTCOME_DONE && ex.held != NULL)
         outcome = write_one(&ex, ex.held);
     json_decref(ex.held);

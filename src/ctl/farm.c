@@ -70,7 +70,7 @@ static void print_head(const json_t *farm)
 static enum outcome show_farm(struct ctl *ctl, const struct arguments *arguments)
 {
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, ctl_request("farm"), &outcome);
+    json_t *answer = ctl_send(ctl, ctl_request("farm"), &outcome);
 
     if (answer == NULL)
         return outcome;
@@ -123,7 +123,7 @@ static enum outcome compare(struct ctl *ctl, const struct arguments *arguments)
     const json_t *found;
 
     ctl_set_flag(&request, "full", arguments, OPTION_FULL);
-    answer = ctl_ask(ctl, request, &outcome);
+    answer = ctl_send(ctl, request, &outcome);
     if (answer == NULL)
         return outcome;
     found = json_object_get(answer, "comparison");
@@ -143,7 +143,7 @@ static enum outcome forget(struct ctl *ctl, const char *node)
     enum outcome outcome = OUTCOME_DONE;
 
     ctl_set_text(&request, "node", node);
-    answer = ctl_ask(ctl, request, &outcome);
+    answer = ctl_send(ctl, request, &outcome);
     if (answer == NULL)
         return outcome;
     if (!ctl->json)

@@ -93,7 +93,7 @@ struct importing {
     enum outcome outcome;
 };
 
-static void tell_bad(void *context, unsigned long line, const char *text)
+static void report_bad(void *context, unsigned long line, const char *text)
 {
     struct importing *im = context;
     char clean[1024];
@@ -120,7 +120,7 @@ static bool begin(struct importing *im)
     ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
     ctl_set_flag(&request, "replace", arguments, OPTION_REPLACE);
     ctl_set_flag(&request, "force", arguments, OPTION_FORCE);
-    answer = ctl_ask(im->ctl, request, &im->outcome);
+    answer = ctl_send(im->ctl, request, &im->outcome);
     json_decref(answer);
     im->begun = answer != NULL;
     return im->begun;
@@ -139,7 +139,7 @@ static bool send_batch(struct importing *im)
     json_object_set_new(request, "rows", im->rows);
     im->rows = json_array();
     im->batch_bytes = 0;
-    answer = ctl_ask(im->ctl, request, &im->outcome);
+    answer = ctl_send(im->ctl, request, &im->outcome);
     if (answer == NULL)
         return false;
     refused = json_object_get(answer, "refused");
@@ -148,8 +148,8 @@ static bool send_batch(struct importing *im)
         const char *text = text_of(one, "text");
 
         im->good--;
-        tell_bad(im, row < PROTOCOL_IMPORT_ROWS ? im->lines[row] : 0,
-                 text[0] != '\0' ? text : "refused");
+        report_bad(im, row < PROTOCOL_IMPORT_ROWS ? im->lines[row] : 0,
+                   text[0] != '\0' ? text : "refused");
     }
     json_decref(answer);
     return true;
@@ -189,7 +189,7 @@ static bool take_row(void *context, unsigned long line, const struct format_row 
     json_t *value;
 
     if (bytes > PROTOCOL_REQUEST_MAX / 2) {
-        tell_bad(im, line, "the reason is too long");
+        report_bad(im, line, "the reason is too long");
         return true;
     }
     if ((json_array_size(im->rows) == PROTOCOL_IMPORT_ROWS ||
@@ -198,12 +198,12 @@ static bool take_row(void *context, unsigned long line, const struct format_row 
         return false;
     value = row_value(row);
     if (value == NULL) {
-        tell_bad(im, line, "not valid UTF-8");
+        report_bad(im, line, "not valid UTF-8");
         return true;
     }
     im->lines[json_array_size(im->rows)] = line;
     if (json_array_append_new(im->rows, value) != 0) {
-        tell_bad(im, line, "no memory");
+        report_bad(im, line, "no memory");
         return true;
     }
     im->batch_bytes += bytes;
@@ -242,7 +242,7 @@ static enum outcome commit(struct importing *im, bool dry_run)
         fputs("\rmaking the change …", stderr);
         im->progress.shown = true;
     }
-    answer = ctl_ask(im->ctl, request, &im->outcome);
+    answer = ctl_send(im->ctl, request, &im->outcome);
     progress_clear(&im->progress);
     if (answer == NULL)
         return im->outcome;
@@ -258,7 +258,8 @@ static enum outcome commit(struct importing *im, bool dry_run)
 }
 
 /* Where most lines were bad: perhaps the file is in another format. */
-static void tell_format(const struct importing *im, FILE *in, const struct format *named)
+static void report_format(const struct importing *im, FILE *in,
+                          const struct format *named)
 {
     const struct format *format;
 
@@ -275,7 +276,7 @@ static enum outcome read_file(struct importing *im, struct format_reader *reader
                               FILE *in, const struct format *format)
 {
     const struct arguments *arguments = im->arguments;
-    struct format_sink sink = {take_row, tell_bad, im};
+    struct format_sink sink = {take_row, report_bad, im};
     int rc;
 
     rc = format_read(reader, in, &sink);
@@ -290,7 +291,7 @@ static enum outcome read_file(struct importing *im, struct format_reader *reader
                    ? im->outcome
                    : ctl_error(OUTCOME_REFUSED, "%s: %s; nothing was changed", im->name,
                                strerror(errno));
-    tell_format(im, in, format);
+    report_format(im, in, format);
     /* A download that failed, or another format: it must not empty a source. */
     if (im->good == 0 && arguments->option[OPTION_FORCE] == NULL)
         return ctl_error(OUTCOME_REFUSED,

@@ -481,7 +481,7 @@ enum outcome pages_print(struct ctl *ctl, json_t *request, const char *rows,
             return OUTCOME_USAGE;
         }
     }
-    outcome = pages_ask(ctl, request, rows, cursor, limit, print_page, &printing);
+    outcome = ctl_send_pages(ctl, request, rows, cursor, limit, print_page, &printing);
     if (ctl->json && outcome == OUTCOME_DONE)
         fputs("\n]}\n", stdout);
     table_free(printing.table);

@@ -81,7 +81,7 @@ struct pages_output {
     const struct coloring *coloring;
 };
 
-/* As pages_ask, and prints them page by page, so that a list of millions needs no more
+/* As ctl_send_pages, and prints them page by page, so that a list of millions needs no more
  * memory than a page. */
 enum outcome pages_print(struct ctl *ctl, json_t *request, const char *rows,
                          const char *cursor, int64_t limit,

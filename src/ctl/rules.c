@@ -23,7 +23,7 @@ static enum outcome print_rows(struct ctl *ctl, json_t *request, const char *nam
                                json_t *(*shown)(const json_t *row), const char *none)
 {
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, request, &outcome), *rows;
+    json_t *answer = ctl_send(ctl, request, &outcome), *rows;
     const json_t *all = json_object_get(answer, name), *row;
     size_t i;
 
@@ -235,7 +235,7 @@ enum outcome ctl_usage(struct ctl *ctl, const struct arguments *arguments)
     }
     ctl_set_text(&request, "entry", entry);
     ctl_set_number(&request, "top", top);
-    answer = ctl_ask(ctl, request, &outcome);
+    answer = ctl_send(ctl, request, &outcome);
     if (answer == NULL)
         return outcome;
     if (ctl->json)
@@ -261,7 +261,7 @@ enum outcome ctl_event(struct ctl *ctl, const struct arguments *arguments)
     ctl_set_text(&request, "kind", arguments->words[0]);
     ctl_set_text(&request, "entry", arguments->words[1]);
     ctl_set_number(&request, "n", n);
-    answer = ctl_ask(ctl, request, &outcome);
+    answer = ctl_send(ctl, request, &outcome);
     if (answer != NULL && ctl->json)
         shown_json(answer, ctl->terminal);
     else if (answer != NULL && !json_is_true(json_object_get(answer, "counted")))
@@ -358,7 +358,7 @@ enum outcome ctl_watch(struct ctl *ctl, const struct arguments *arguments)
 
         protocol_set(&request, "after", json_integer(after));
         ctl_set_number(&request, "wait_s", WATCH_WAIT_S);
-        answer = ctl_ask_page(ctl, request, &outcome);
+        answer = ctl_send_page(ctl, request, &outcome);
         if (answer == NULL)
             return outcome;
         json_array_foreach (json_object_get(answer, "events"), i, event)

@@ -22,7 +22,7 @@ enum outcome ctl_stats(struct ctl *ctl, const struct arguments *arguments)
 enum outcome ctl_reload(struct ctl *ctl, const struct arguments *arguments)
 {
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask_any(ctl, ctl_request("reload"), &outcome);
+    json_t *answer = ctl_send_any(ctl, ctl_request("reload"), &outcome);
     const json_t *message;
     size_t i;
 
@@ -115,7 +115,7 @@ static void print_proposal(const json_t *list, const json_t *proposal)
 static enum outcome show_lists(struct ctl *ctl, const struct arguments *arguments)
 {
     enum outcome outcome = OUTCOME_DONE;
-    json_t *answer = ctl_ask(ctl, ctl_request("dnsbl"), &outcome);
+    json_t *answer = ctl_send(ctl, ctl_request("dnsbl"), &outcome);
     const json_t *lists = json_object_get(answer, "lists"), *list, *proposal;
     size_t i;
 

@@ -334,7 +334,7 @@ enum outcome ctl_whatif(struct ctl *ctl, const struct arguments *arguments)
     ctl_set_text(&request, "configuration", text);
     ctl_set_number(&request, "since_s", since_s);
     free(text);
-    answer = ctl_ask(ctl, request, &outcome);
+    answer = ctl_send(ctl, request, &outcome);
     if (answer == NULL)
         return outcome;
     whatif = json_object_get(answer, "whatif");

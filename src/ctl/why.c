@@ -187,7 +187,7 @@ static json_t *check_now(struct ctl *ctl, const json_t *d)
         ctl_set_text(&request, "name", text_of(d, "client_name"));
     if (has_sender)
         ctl_set_text(&request, "sender", sender[0] != '\0' ? sender : "<>");
-    answer = ctl_ask_any(ctl, request, &outcome);
+    answer = ctl_send_any(ctl, request, &outcome);
     check = json_incref(json_object_get(answer, "check"));
     json_decref(answer);
     return check;
@@ -321,7 +321,7 @@ static json_t *ask(struct ctl *ctl, const char *what, const struct arguments *ar
     ctl_set_text(&request, "list", arguments->option[OPTION_LIST]);
     ctl_set_number(&request, "since_s", since);
     ctl_set_number(&request, "limit", limit);
-    return ctl_ask(ctl, request, outcome);
+    return ctl_send(ctl, request, outcome);
 }
 
 /* One word's answer. The decisions are added to document's where it is JSON. */
@@ -396,7 +396,7 @@ enum outcome ctl_false(struct ctl *ctl, const struct arguments *arguments)
     ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
     ctl_set_number(&request, "allow_s", allow);
     ctl_set_flag(&request, "undo", arguments, OPTION_UNDO);
-    answer = ctl_ask(ctl, request, &outcome);
+    answer = ctl_send(ctl, request, &outcome);
     if (answer == NULL)
         return outcome;
     if (ctl->json)

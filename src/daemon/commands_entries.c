@@ -160,7 +160,7 @@ static json_t *no_such_entry(struct blocklist *blocklist, const struct entry *en
                                        [BLOCKLIST_BLOCK] = "blocked",
                                        [BLOCKLIST_ALLOW] = "allowed"};
     struct blocklist_match match;
-    enum blocklist_verdict verdict = blocklist_ask_entry(blocklist, entry, &match);
+    enum blocklist_verdict verdict = blocklist_lookup_entry(blocklist, entry, &match);
 
     if (verdict == BLOCKLIST_NONE)
         return protocol_error_answer(PROTOCOL_NO_ENTRY, "%s", error);
@@ -416,7 +416,7 @@ json_t *cmd_show(struct control_session *session, const json_t *request)
                                     json_integer_value(json_object_get(row, "hits")),
                                     json_integer_value(json_object_get(row, "last_hit")));
     else
-        verdict = blocklist_ask_entry(daemon->blocklist, &entry, &match);
+        verdict = blocklist_lookup_entry(daemon->blocklist, &entry, &match);
     answer = command_answer("rows", rows);
     protocol_set(&answer, "entry", json_string(entry.text));
     protocol_set(&answer, "kind", json_string(entry_kind_name(entry.kind)));

@@ -164,7 +164,7 @@ static int open_milter(void *config)
 }
 
 /* What hears strangers: not before root is given up permanently. */
-static int start_asking(struct daemon *daemon)
+static int start_dns(struct daemon *daemon)
 {
     if (prober_start(daemon->prober, daemon->resolver) != 0) {
         log_error("the prober cannot be started: %s", strerror(errno));
@@ -276,7 +276,7 @@ int daemon_start(struct daemon *daemon, struct config *config)
         return -1;
     if (start_farm(daemon, config) != 0)
         return -1;
-    return start_asking(daemon);
+    return start_dns(daemon);
 }
 
 void daemon_stop(struct daemon *daemon)

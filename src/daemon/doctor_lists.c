@@ -91,28 +91,28 @@ static bool look_at_health(struct doctor *doctor, const struct dnsbl *dnsbl)
 static void look_for_ipv6(struct doctor *doctor)
 {
     const struct dnsbl_set *lists = &doctor->policy->lists;
-    struct asking *askings = calloc(lists->count + 1, sizeof *askings);
+    struct user_query *queries = calloc(lists->count + 1, sizeof *queries);
 
-    if (askings == NULL)
+    if (queries == NULL)
         return;
     for (size_t i = 0; i < lists->count; i++) {
-        askings[i].upstream = lists->items[i].upstream;
+        queries[i].upstream = lists->items[i].upstream;
         if (!health_check_tries_ipv6(lists->items[i].list) ||
             !health_counts(atomic_load(&lists->items[i].state->halves[0].health)) ||
-            health_check_point_name(lists->items[i].list, LISTED6, askings[i].name) != 0)
-            askings[i].name[0] = '\0';
+            health_check_point_name(lists->items[i].list, LISTED6, queries[i].name) != 0)
+            queries[i].name[0] = '\0';
     }
-    asking_all(doctor->daemon->resolver, askings, lists->count);
+    user_queries_all(doctor->daemon->resolver, queries, lists->count);
     for (size_t i = 0; i < lists->count; i++)
-        if (askings[i].answer != NULL && askings[i].answer->status == DNS_NONE)
+        if (queries[i].answer != NULL && queries[i].answer->status == DNS_NONE)
             doctor_say(doctor, LEVEL_WARNING,
                        "set ipv6 = false in it, unless its operator says that it knows "
                        "IPv6 and has no such test point",
                        "list %s is queried for IPv6 clients, but does not list "
                        "the test point " LISTED6,
                        lists->items[i].list->name);
-    asking_clear(askings, lists->count);
-    free(askings);
+    user_queries_clear(queries, lists->count);
+    free(queries);
 }
 
 /* A list that changed its codes counts for nothing, and nobody notices. */
@@ -130,7 +130,7 @@ static void look_for_unnamed(struct doctor *doctor, const struct dnsbl *dnsbl)
                    dnsbl->list->name, (unsigned long long)unnamed, text);
 }
 
-static void look_for_unasked(struct doctor *doctor, const struct dnsbl *dnsbl)
+static void find_unqueried(struct doctor *doctor, const struct dnsbl *dnsbl)
 {
     const struct list *list = dnsbl->list;
     struct milter_stats stats;
@@ -159,7 +159,7 @@ void doctor_lists(struct doctor *doctor)
                    "no DNS list is configured");
     for (size_t i = 0; i < lists->count; i++) {
         well += look_at_health(doctor, &lists->items[i]);
-        look_for_unasked(doctor, &lists->items[i]);
+        find_unqueried(doctor, &lists->items[i]);
         look_for_unnamed(doctor, &lists->items[i]);
     }
     if (well > 0)
@@ -249,17 +249,17 @@ static void random_name(const char *end, char out[static DOMAIN_SIZE])
              end);
 }
 
-static void look_at_answer(struct doctor *doctor, const struct asking *asking)
+static void look_at_answer(struct doctor *doctor, const struct user_query *query)
 {
     char address[INET_ADDRSTRLEN] = "";
 
-    if (asking->answer->status != DNS_FOUND || asking->answer->address_count == 0)
+    if (query->answer->status != DNS_FOUND || query->answer->address_count == 0)
         return;
-    inet_ntop(AF_INET, &asking->answer->addresses[0], address, sizeof address);
+    inet_ntop(AF_INET, &query->answer->addresses[0], address, sizeof address);
     doctor_say(doctor, LEVEL_ERROR, OWN_RESOLVER,
                "the resolver invents answers: %s for %s, which does not exist. To lists "
                "that is a listing of everybody, or an answer from outside 127.0.0.0/8",
-               address, asking->name);
+               address, query->name);
 }
 
 /* Asks the resolver and each list's own for names that do not exist. */
@@ -272,35 +272,35 @@ static void look_for_rewriting(struct doctor *doctor)
     struct upstream *own =
         resolver_upstream(resolver, doctor->policy->config->resolver.servers);
     size_t count = (lists->count + 1) * end_count;
-    struct asking *askings = calloc(count, sizeof *askings);
+    struct user_query *queries = calloc(count, sizeof *queries);
     bool answered = false;
 
-    if (own == NULL || askings == NULL)
+    if (own == NULL || queries == NULL)
         goto out;
     for (size_t i = 0; i < count; i++) {
         size_t list = i / end_count;
 
-        askings[i].upstream = list == 0 ? own : lists->items[list - 1].upstream;
+        queries[i].upstream = list == 0 ? own : lists->items[list - 1].upstream;
         if (list == 0 || lists->items[list - 1].list->servers != NULL)
-            random_name(ends[i % end_count], askings[i].name);
+            random_name(ends[i % end_count], queries[i].name);
     }
-    asking_all(resolver, askings, count);
+    user_queries_all(resolver, queries, count);
     for (size_t i = 0; i < count; i++) {
-        if (askings[i].answer != NULL)
-            look_at_answer(doctor, &askings[i]);
+        if (queries[i].answer != NULL)
+            look_at_answer(doctor, &queries[i]);
         if (i < end_count)
-            answered |= askings[i].answer->status == DNS_FOUND ||
-                        askings[i].answer->status == DNS_NONE;
+            answered |= queries[i].answer->status == DNS_FOUND ||
+                        queries[i].answer->status == DNS_NONE;
     }
     if (!answered)
         doctor_say(doctor, LEVEL_ERROR,
                    "see whether it runs, and whether a firewall is between "
                    "(dig @SERVER example.com)",
                    "the resolver does not answer: %s",
-                   dns_status_name(askings[0].answer->status));
-    asking_clear(askings, count);
+                   dns_status_name(queries[0].answer->status));
+    user_queries_clear(queries, count);
 out:
-    free(askings);
+    free(queries);
 }
 
 #define STRAYS_MANY 20 /* one or two may be an old answer to a port that is used again */

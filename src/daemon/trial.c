@@ -54,27 +54,27 @@ struct trial {
 };
 
 /* Asks for the test points. */
-static void ask_points(struct trial *t)
+static void query_points(struct trial *t)
 {
     static const char *const points[] = {"127.0.0.2", "127.0.0.1", "::FFFF:7F00:2",
                                          "::FFFF:7F00:1"};
     struct test_point said[4];
-    struct asking askings[4];
+    struct user_query queries[4];
     char why[sizeof t->why];
 
-    memset(askings, 0, sizeof askings);
+    memset(queries, 0, sizeof queries);
     for (int i = 0; i < 4; i++) {
-        askings[i].upstream = t->upstream;
+        queries[i].upstream = t->upstream;
         (void)health_check_point_name(&t->list, points[i],
-                                      askings[i].name); /* "": not asked */
+                                      queries[i].name); /* "": not asked */
     }
-    asking_all(t->daemon->resolver, askings, 4);
+    user_queries_all(t->daemon->resolver, queries, 4);
     for (int i = 0; i < 4; i++)
-        said[i] = (struct test_point){points[i], askings[i].answer};
+        said[i] = (struct test_point){points[i], queries[i].answer};
     t->health =
         health_check_judge_points(&t->list, &said[0], &said[1], t->why, sizeof t->why);
     t->health6 = health_check_judge_points(&t->list, &said[2], &said[3], why, sizeof why);
-    asking_clear(askings, 4);
+    user_queries_clear(queries, 4);
 }
 
 static void note_code(struct trial *t, struct in_addr code)
@@ -90,9 +90,9 @@ static void note_code(struct trial *t, struct in_addr code)
 }
 
 static void note_answer(struct trial *t, const struct recent_client *client,
-                        const struct asking *asking)
+                        const struct user_query *query)
 {
-    struct dnsbl_result result = result_judge(&t->list, asking->answer);
+    struct dnsbl_result result = result_judge(&t->list, query->answer);
     char text[IPADDR_TEXT_SIZE];
 
     t->asked++;
@@ -101,8 +101,8 @@ static void note_answer(struct trial *t, const struct recent_client *client,
     case RESULT_LISTED:
         t->listed++;
         t->listed_by[client->verdict]++;
-        for (unsigned i = 0; i < asking->answer->address_count; i++)
-            note_code(t, asking->answer->addresses[i]);
+        for (unsigned i = 0; i < query->answer->address_count; i++)
+            note_code(t, query->answer->addresses[i]);
         /* some of those that we did not refuse are shown */
         if (client->verdict < VERDICT_TEMPFAIL && t->example_count < TRIAL_EXAMPLES) {
             ipaddr_text(&client->ip, text);
@@ -119,22 +119,23 @@ static void note_answer(struct trial *t, const struct recent_client *client,
         t->unanswered++;
         return; /* how long we waited says nothing of it */
     }
-    latency_note(&t->latency, asking->took_ms);
+    latency_note(&t->latency, query->took_ms);
 }
 
-static void ask_round(struct trial *t, const struct recent_client *clients, size_t count)
+static void query_round(struct trial *t, const struct recent_client *clients,
+                        size_t count)
 {
-    struct asking askings[ROUND];
+    struct user_query queries[ROUND];
 
     for (size_t i = 0; i < count; i++) {
-        askings[i].upstream = t->upstream;
-        (void)query_name_address(&clients[i].ip, t->list.zone, askings[i].name);
+        queries[i].upstream = t->upstream;
+        (void)query_name_address(&clients[i].ip, t->list.zone, queries[i].name);
     }
-    asking_all(t->daemon->resolver, askings, count);
+    user_queries_all(t->daemon->resolver, queries, count);
     for (size_t i = 0; i < count; i++)
-        if (askings[i].answer != NULL)
-            note_answer(t, &clients[i], &askings[i]);
-    asking_clear(askings, count);
+        if (queries[i].answer != NULL)
+            note_answer(t, &clients[i], &queries[i]);
+    user_queries_clear(queries, count);
 }
 
 static void ask_clients(struct trial *t)
@@ -147,7 +148,7 @@ static void ask_clients(struct trial *t)
         size_t count = t->clients - at < ROUND ? t->clients - at : ROUND;
         int64_t next_ms = clock_ms() + ROUND_MS;
 
-        ask_round(t, &clients[at], count);
+        query_round(t, &clients[at], count);
         at += count;
         if (at == t->clients)
             break;
@@ -331,7 +332,7 @@ json_t *cmd_dnsbl_try(struct control_session *session, const json_t *request)
     if (t.upstream == NULL)
         goto out;
     make_list(&t, zone);
-    ask_points(&t);
+    query_points(&t);
     if (t.health == HEALTH_HEALTHY || t.health == HEALTH_EMPTY)
         ask_clients(&t);
     answer = command_answer("trial", trial_report(&t));

@@ -50,7 +50,7 @@ struct round {
 
 struct place {
     struct dns_lookup lookup; /* must be first */
-    struct asking *asking;
+    struct user_query *query;
     struct round *round;
     int64_t asked_ms;
 };
@@ -61,39 +61,39 @@ static void on_answer(struct dns_lookup *lookup, struct dns_answer *answer)
     struct round *round = place->round;
 
     pthread_mutex_lock(&round->lock);
-    place->asking->answer = dns_answer_ref(answer);
-    place->asking->took_ms = (int)(clock_ms() - place->asked_ms);
+    place->query->answer = dns_answer_ref(answer);
+    place->query->took_ms = (int)(clock_ms() - place->asked_ms);
     if (--round->open == 0)
         pthread_cond_signal(&round->done);
     pthread_mutex_unlock(&round->lock);
 }
 
-void asking_all(struct resolver *resolver, struct asking *askings, size_t count)
+void user_queries_all(struct resolver *resolver, struct user_query *queries, size_t count)
 {
     struct round round = {.lock = PTHREAD_MUTEX_INITIALIZER,
                           .done = PTHREAD_COND_INITIALIZER};
     struct place *places = calloc(count + 1, sizeof *places);
 
     for (size_t i = 0; i < count; i++) {
-        struct asking *asking = &askings[i];
+        struct user_query *query = &queries[i];
         struct dns_answer *answer;
 
-        asking->answer = NULL;
-        asking->took_ms = 0;
-        if (asking->name[0] == '\0')
+        query->answer = NULL;
+        query->took_ms = 0;
+        if (query->name[0] == '\0')
             continue;
         if (places == NULL) {
-            asking->answer = dns_answer_failure(DNS_NOT_ASKED);
+            query->answer = dns_answer_failure(DNS_NOT_ASKED);
             continue;
         }
         places[i] = (struct place){.lookup = {.done = on_answer},
-                                   .asking = asking,
+                                   .query = query,
                                    .round = &round,
                                    .asked_ms = clock_ms()};
         pthread_mutex_lock(&round.lock);
         round.open++;
         pthread_mutex_unlock(&round.lock);
-        answer = resolver_query(resolver, asking->upstream, DNS_A, asking->name,
+        answer = resolver_query(resolver, query->upstream, DNS_A, query->name,
                                 DNS_PRIVATE, &places[i].lookup);
         if (answer != NULL)
             on_answer(&places[i].lookup, answer);
@@ -108,10 +108,10 @@ void asking_all(struct resolver *resolver, struct asking *askings, size_t count)
     free(places);
 }
 
-void asking_clear(struct asking *askings, size_t count)
+void user_queries_clear(struct user_query *queries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        dns_answer_unref(askings[i].answer);
-        askings[i].answer = NULL;
+        dns_answer_unref(queries[i].answer);
+        queries[i].answer = NULL;
     }
 }

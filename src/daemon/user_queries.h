@@ -34,7 +34,7 @@ struct dns_budget {
 /* Takes tokens. Returns 0; or, with nothing taken, in how many ms there are enough. */
 int64_t dns_budget_take(struct dns_budget *budget, uid_t uid, int tokens, int64_t now_ms);
 
-struct asking {
+struct user_query {
     char name[DOMAIN_SIZE];    /* canonical; "": nothing is asked */
     struct upstream *upstream; /* borrowed */
     /* what came: */
@@ -45,9 +45,10 @@ struct asking {
 /* Asks all for addresses (A), at once, and waits for all: a resolver's deadline at the
  * longest. What cannot be asked for want of memory is DNS_NOT_ASKED. Any thread but the
  * resolver's. */
-void asking_all(struct resolver *resolver, struct asking *askings, size_t count);
+void user_queries_all(struct resolver *resolver, struct user_query *queries,
+                      size_t count);
 
 /* Gives the answers up. */
-void asking_clear(struct asking *askings, size_t count);
+void user_queries_clear(struct user_query *queries, size_t count);
 
 #endif

@@ -79,7 +79,7 @@ static void send_to(struct dns_query *q, int server, int64_t now_ms)
         q->next_ms = now_ms + (q->sends == 1 ? query_first_retry_ms(q) : s->timeout_ms);
     qs->credit--;
     count(&qs->asked);
-    channel_ask(channel, dns_key_type(&q->key), dns_key_name(&q->key), &a->query);
+    channel_send(channel, dns_key_type(&q->key), dns_key_name(&q->key), &a->query);
 }
 
 static bool has_live_attempt(const struct dns_query *q)

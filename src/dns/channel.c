@@ -304,7 +304,7 @@ void channel_retire(struct channel *channel)
         channel->retired_ms = clock_ms();
 }
 
-unsigned channel_asked(const struct channel *channel)
+unsigned channel_sent(const struct channel *channel)
 {
     return channel->asked;
 }
@@ -347,8 +347,8 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *packet
         query->done(query, failure, NULL, 0);
 }
 
-void channel_ask(struct channel *channel, enum dns_type type, const char *name,
-                 struct channel_query *query)
+void channel_send(struct channel *channel, enum dns_type type, const char *name,
+                  struct channel_query *query)
 {
     channel->asked++;
     channel->open++;

@@ -60,11 +60,11 @@ struct channel *channel_new(struct channel_set *set, const char *server, int lif
 void channel_retire(struct channel *channel);
 
 /* How many queries it has sent. */
-unsigned channel_asked(const struct channel *channel);
+unsigned channel_sent(const struct channel *channel);
 
 /* A query's part in it; embed it in what asks. */
 struct channel_query {
-    /* Called once, also from within channel_ask and the channel's end. packet is
+    /* Called once, also from within channel_send and the channel's end. packet is
      * borrowed, or NULL where there is none: then failure says why: DNS_UNREACHABLE,
      * DNS_TIMEOUT, DNS_NOT_ASKED, DNS_INVALID. May ask again, but not after
      * DNS_NOT_ASKED. */
@@ -73,7 +73,7 @@ struct channel_query {
     struct channel *channel;
 };
 
-void channel_ask(struct channel *channel, enum dns_type type, const char *name,
-                 struct channel_query *query);
+void channel_send(struct channel *channel, enum dns_type type, const char *name,
+                  struct channel_query *query);
 
 #endif

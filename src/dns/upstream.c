@@ -187,7 +187,7 @@ struct channel *upstream_channel(struct upstream *upstream, int index,
 
     if (server->address[0] == '\0')
         return NULL; /* there is no server to be read; it was logged */
-    if (slot->channel != NULL && (channel_asked(slot->channel) >= UPSTREAM_CHANNEL_ASKS ||
+    if (slot->channel != NULL && (channel_sent(slot->channel) >= UPSTREAM_CHANNEL_ASKS ||
                                   now_ms - slot->since_ms >= UPSTREAM_CHANNEL_AGE_MS)) {
         channel_retire(slot->channel);
         slot->channel = NULL;
@@ -258,7 +258,7 @@ static void on_probe(struct channel_query *query, enum dns_status failure,
 static void probe(struct server *server, struct channel_set *set)
 {
     if (server->probe_channel != NULL &&
-        channel_asked(server->probe_channel) >= UPSTREAM_CHANNEL_ASKS) {
+        channel_sent(server->probe_channel) >= UPSTREAM_CHANNEL_ASKS) {
         channel_retire(server->probe_channel);
         server->probe_channel = NULL;
     }
@@ -268,7 +268,7 @@ static void probe(struct server *server, struct channel_set *set)
         return;
     server->probing = true;
     server->probe.done = on_probe;
-    channel_ask(server->probe_channel, DNS_TXT, PROBE_NAME, &server->probe);
+    channel_send(server->probe_channel, DNS_TXT, PROBE_NAME, &server->probe);
 }
 
 void upstream_tick(struct upstream *upstream, struct channel_set *set, int64_t now_ms)

@@ -211,7 +211,7 @@ static size_t draw_exempt(const struct config *config, int family,
 }
 
 /* Asks about witnesses, of clients of the family or (0) of domains. */
-static void ask_witnesses(struct health_check *check, int family, size_t most)
+static void query_witnesses(struct health_check *check, int family, size_t most)
 {
     enum probe_kind kind = family == 6 ? PROBE_WITNESS6 : PROBE_WITNESS;
     char drawn[HEALTH_CHECK_WITNESSES][WITNESS_NAME];
@@ -253,10 +253,10 @@ void health_check_begin(struct health_check *check)
         ask(check, PROBE_UNLISTED6, UNLISTED6, false);
     }
     if (check->too_much)
-        ask_witnesses(check, clients ? 4 : 0,
-                      ipv6 ? HEALTH_CHECK_LEAST : HEALTH_CHECK_WITNESSES);
+        query_witnesses(check, clients ? 4 : 0,
+                        ipv6 ? HEALTH_CHECK_LEAST : HEALTH_CHECK_WITNESSES);
     if (check->too_much && ipv6)
-        ask_witnesses(check, 6, HEALTH_CHECK_LEAST);
+        query_witnesses(check, 6, HEALTH_CHECK_LEAST);
     if (atomic_fetch_sub(&check->open, 1) == 1)
         bell_ring(check->bell);
 }

@@ -164,7 +164,7 @@ static int begin_session(struct farm *farm)
 }
 
 /* Returns 1 where it has to wait for another host. */
-static int compare_if_asked(struct farm *farm)
+static int compare_if_requested(struct farm *farm)
 {
     struct farm_comparison comparison;
     uint64_t asked;
@@ -209,7 +209,7 @@ static int exchange(struct farm *farm)
     pthread_mutex_unlock(&farm->lock);
     if (!farm->compare_now && (push_changes(farm) != 0 || pull_changes(farm) != 0))
         return -1;
-    if ((rc = compare_if_asked(farm)) < 0 || hosts_forget(farm) != 0 ||
+    if ((rc = compare_if_requested(farm)) < 0 || hosts_forget(farm) != 0 ||
         counts_answer(farm) != 0)
         return -1;
     if (rc != 0)

@@ -107,7 +107,7 @@ static sfsistat turned_away_reply(const struct connection *c, unsigned long sile
 }
 
 /* A stage without memory goes on: what is not queried does not count. */
-static void note_asked(int rc, const char *stage)
+static void note_queried(int rc, const char *stage)
 {
     static struct log_limit limit;
     unsigned held_back;
@@ -204,8 +204,8 @@ sfsistat milter_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
             return leave(
                 turn_away(c, "too many sessions for the descriptors we may have"));
     }
-    note_asked(session_connect(c->session, known ? &client : NULL, confirmed_name(ctx)),
-               "connect");
+    note_queried(session_connect(c->session, known ? &client : NULL, confirmed_name(ctx)),
+                 "connect");
     return leave(early_verdict(ctx, c, STAGE_CONNECT, SMFIP_NR_CONN));
 }
 
@@ -218,7 +218,7 @@ sfsistat milter_helo(SMFICTX *ctx, char *helo)
     begin(STAGE_HELO);
     if (c->turned_away)
         return leave(go_on(c, SMFIP_NR_HELO));
-    note_asked(session_helo(c->session, helo), "helo");
+    note_queried(session_helo(c->session, helo), "helo");
     return leave(early_verdict(ctx, c, STAGE_HELO, SMFIP_NR_HELO));
 }
 
@@ -262,9 +262,9 @@ sfsistat milter_mail(SMFICTX *ctx, char **argv)
     end_message(c, END_ABORTED);
     begin_message(c);
     atomic_fetch_add(&milter.messages, 1);
-    note_asked(session_mail(c->session, sender_read(ctx, argv[0]),
-                            smfi_getsymval(ctx, "{auth_authen}")),
-               "mail");
+    note_queried(session_mail(c->session, sender_read(ctx, argv[0]),
+                              smfi_getsymval(ctx, "{auth_authen}")),
+                 "mail");
     return leave(early_verdict(ctx, c, STAGE_MAIL, SMFIP_NR_MAIL));
 }
 
@@ -394,7 +394,7 @@ sfsistat milter_eom(SMFICTX *ctx)
         return leave(turned_away_reply(c, 0));
     take_queue_id(ctx, c);
     if (policy->config->milter.reject_at == STAGE_EOM || policy->judges_headers) {
-        note_asked(session_headers_end(c->session), "the end of the headers");
+        note_queried(session_headers_end(c->session), "the end of the headers");
         d = decide(c);
         decision_record_verdict(c->session, STAGE_EOM);
         /* one reply for all recipients: an exempt one among them saves the message */

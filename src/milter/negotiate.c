@@ -25,7 +25,7 @@ static unsigned long silent_stages(const struct policy *policy)
     unsigned long flags = SMFIP_NR_HDR;
 
     for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
-        if (!policy_asks_at(policy, stages[i].stage) &&
+        if (!policy_queries_at(policy, stages[i].stage) &&
             !policy_is_due_at(policy, stages[i].stage))
             flags |= stages[i].flag;
     return flags;

@@ -348,7 +348,7 @@ int lookups_start(struct lookups *lookups, enum stage stage,
     unsigned pending = 0;
     size_t count;
 
-    if (!policy_asks_at(lookups->policy, stage))
+    if (!policy_queries_at(lookups->policy, stage))
         return 0;
     pthread_mutex_lock(&lookups->lock);
     count = take_turns(lookups, stage, envelope);

@@ -29,7 +29,7 @@ struct policy *policy_new(struct config *config, struct resolver *resolver,
             policy->asks_at |= stage >= 0 ? 1u << stage : 0;
         }
     policy->judges_headers =
-        policy_asks_at(policy, STAGE_EOM) || config->blocklist.header_from;
+        policy_queries_at(policy, STAGE_EOM) || config->blocklist.header_from;
     return policy;
 }
 
@@ -75,7 +75,7 @@ void policy_unref(struct policy *policy)
     free(policy);
 }
 
-bool policy_asks_at(const struct policy *policy, enum stage stage)
+bool policy_queries_at(const struct policy *policy, enum stage stage)
 {
     return (policy->asks_at & 1u << stage) != 0;
 }

@@ -45,7 +45,7 @@ void policy_unref(struct policy *policy); /* NULL is fine */
 
 /* Whether a lookup of some list may start at this stage: for what the milter
  * negotiates. */
-bool policy_asks_at(const struct policy *policy, enum stage stage);
+bool policy_queries_at(const struct policy *policy, enum stage stage);
 
 /* Whether the verdict may be given at this stage; at each one after reject-at up to RCPT,
  * too, as new parts of the envelope have arrived. */

@@ -84,7 +84,7 @@ static struct replay_finding *listed_address(const struct replay_rules *r,
     return entry_of_address(address, &entry) == 0 ? listed(r, entry.text) : NULL;
 }
 
-/* As blocklist_ask looks up senders; rules list no domains. */
+/* As blocklist_lookup looks up senders; rules list no domains. */
 static struct replay_finding *listed_sender(const struct replay_rules *r,
                                             const struct mail_address *sender)
 {
@@ -169,7 +169,7 @@ static enum guard_word judge(struct replay_rules *r, size_t rule,
     if (guard_entry(r->config, &r->limits, entry, why) == GUARD_NEVER)
         return GUARD_NEVER;
     if (r->blocklist != NULL &&
-        blocklist_ask_entry(r->blocklist, entry, &match) == BLOCKLIST_ALLOW) {
+        blocklist_lookup_entry(r->blocklist, entry, &match) == BLOCKLIST_ALLOW) {
         text_sentence(why, GUARD_WHY_SIZE, "it is allowed by %s", match.key);
         return GUARD_NEVER;
     }

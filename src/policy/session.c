@@ -42,7 +42,7 @@ void session_free(struct session *session)
 }
 
 /* Asks the sender blocklist about all that is known. */
-static void ask_blocklist(struct session *session)
+static void query_blocklist(struct session *session)
 {
     const struct envelope *e = &session->envelope;
     struct blocklist_subjects subjects = {
@@ -58,7 +58,7 @@ static void ask_blocklist(struct session *session)
         return;
     session->blocklist_changes = blocklist_changes(session->policy->blocklist);
     session->listed =
-        blocklist_ask(session->policy->blocklist, &subjects, &session->match);
+        blocklist_lookup(session->policy->blocklist, &subjects, &session->match);
 }
 
 bool session_recheck(struct session *session)
@@ -66,7 +66,7 @@ bool session_recheck(struct session *session)
     if (session->policy->blocklist == NULL || session->listed != BLOCKLIST_NONE ||
         session->blocklist_changes == blocklist_changes(session->policy->blocklist))
         return false;
-    ask_blocklist(session);
+    query_blocklist(session);
     if (session->listed == BLOCKLIST_NONE)
         return false;
     session->decided = false;
@@ -75,13 +75,13 @@ bool session_recheck(struct session *session)
 
 /* The envelope has grown: queries the blocklist, and, unless that decides or the mail is
  * exempt, the DNS lists. */
-static int ask_lists(struct session *session, enum stage stage)
+static int query_lists(struct session *session, enum stage stage)
 {
     if (stage == STAGE_CONNECT || session->stage >= STAGE_MAIL)
         session->waited_ms = 0; /* another message */
     session->stage = stage;
     session->decided = false;
-    ask_blocklist(session);
+    query_blocklist(session);
     if (!session->is_dry_run &&
         (session->listed != BLOCKLIST_NONE ||
          exempt_reason(session->policy->config, &session->envelope) != NULL))
@@ -94,14 +94,14 @@ int session_connect(struct session *session, const struct ipaddr *client,
 {
     lookups_forget(session->lookups, STAGE_CONNECT);
     envelope_connect(&session->envelope, client, name);
-    return ask_lists(session, STAGE_CONNECT);
+    return query_lists(session, STAGE_CONNECT);
 }
 
 int session_helo(struct session *session, const char *helo)
 {
     lookups_forget(session->lookups, STAGE_HELO);
     envelope_helo(&session->envelope, helo);
-    return ask_lists(session, STAGE_HELO);
+    return query_lists(session, STAGE_HELO);
 }
 
 int session_mail(struct session *session, const char *sender, const char *login)
@@ -111,7 +111,7 @@ int session_mail(struct session *session, const char *sender, const char *login)
     session->id = 0;
     if (session->headers != NULL)
         session->headers->from_count = session->headers->reply_to_count = 0;
-    return ask_lists(session, STAGE_MAIL);
+    return query_lists(session, STAGE_MAIL);
 }
 
 void session_header(struct session *session, const char *name, const char *value)
@@ -136,7 +136,7 @@ void session_header(struct session *session, const char *name, const char *value
 }
 
 /* Asks the sender blocklist about From:, where no other entry has decided. */
-static void ask_blocklist_about_from(struct session *session)
+static void query_blocklist_about_from(struct session *session)
 {
     const struct message_headers *h = session->headers;
 
@@ -146,7 +146,7 @@ static void ask_blocklist_about_from(struct session *session)
     for (size_t i = 0; i < h->from_count && session->listed == BLOCKLIST_NONE; i++) {
         struct blocklist_subjects subjects = {.sender = &h->from[i].address};
         enum blocklist_verdict verdict =
-            blocklist_ask(session->policy->blocklist, &subjects, &session->match);
+            blocklist_lookup(session->policy->blocklist, &subjects, &session->match);
 
         if (verdict == BLOCKLIST_NONE || verdict == BLOCKLIST_ALLOW)
             continue;
@@ -166,7 +166,7 @@ int session_headers_end(struct session *session)
     session->envelope.headers = h;
     session->stage = STAGE_EOM;
     session->decided = false;
-    ask_blocklist_about_from(session);
+    query_blocklist_about_from(session);
     if (session->listed != BLOCKLIST_NONE ||
         exempt_reason(session->policy->config, &session->envelope) != NULL)
         return 0;

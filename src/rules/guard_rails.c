@@ -98,7 +98,7 @@ static enum guard_word judge_entry(const struct guard *guard, const struct entry
 
     if (guard_entry(guard->config, &guard->limits, entry, why) == GUARD_NEVER)
         return GUARD_NEVER;
-    switch (blocklist_ask_entry(guard->blocklist, entry, &match)) {
+    switch (blocklist_lookup_entry(guard->blocklist, entry, &match)) {
     case BLOCKLIST_ALLOW:
         text_sentence(why, GUARD_WHY_SIZE, "it is allowed by %s", match.key);
         return GUARD_NEVER;

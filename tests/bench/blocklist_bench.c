@@ -153,7 +153,7 @@ static enum blocklist_verdict ask(struct blocklist *blocklist, const char *text)
             subjects.sender = &sender;
         }
     }
-    return blocklist_ask(blocklist, &subjects, &match);
+    return blocklist_lookup(blocklist, &subjects, &match);
 }
 
 static int measure_start(const char *path, uint64_t count)

@@ -224,7 +224,7 @@ enum blocklist_verdict box_ask(struct box *box, const char *subject,
         subjects.client = &client;
     else if (mail_address_parse(subject, &sender) == 0)
         subjects.sender = &sender;
-    return blocklist_ask(box->blocklist, &subjects, match != NULL ? match : &unused);
+    return blocklist_lookup(box->blocklist, &subjects, match != NULL ? match : &unused);
 }
 
 static int take_number(void *context, int columns, char **values, char **names)

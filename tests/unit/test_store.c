@@ -189,26 +189,27 @@ static void test_families(void **state)
     subjects.client_name = "mail.domain.xyz";
     subjects.helo = "";
     assert_int_equal(box_add(&box, "domain.xyz", false, NULL, 0), BLOCKLIST_OK);
-    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_BLOCK);
+    assert_int_equal(blocklist_lookup(box.blocklist, &subjects, &match), BLOCKLIST_BLOCK);
     assert_int_equal(match.subject, BLOCKLIST_BY_SENDER);
     assert_string_equal(match.reason, "test");
     assert_int_equal(match.since, START_TIME);
     assert_int_equal(box_add(&box, "192.0.2.0/24", false, NULL, 0), BLOCKLIST_OK);
     assert_int_equal(box_add(&box, "host:mail.domain.xyz", true, NULL, 0), BLOCKLIST_OK);
-    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_ALLOW);
+    assert_int_equal(blocklist_lookup(box.blocklist, &subjects, &match), BLOCKLIST_ALLOW);
     assert_int_equal(match.subject, BLOCKLIST_BY_CLIENT_NAME);
     assert_int_equal(box_remove(&box, "host:mail.domain.xyz", NULL), BLOCKLIST_OK);
     assert_int_equal(box_remove(&box, "domain.xyz", NULL), BLOCKLIST_OK);
-    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_BLOCK);
+    assert_int_equal(blocklist_lookup(box.blocklist, &subjects, &match), BLOCKLIST_BLOCK);
     assert_int_equal(match.subject, BLOCKLIST_BY_CLIENT);
     assert_int_equal(box_tempfail(&box, "domain.xyz", NULL, 0, NULL), BLOCKLIST_OK);
-    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_BLOCK);
+    assert_int_equal(blocklist_lookup(box.blocklist, &subjects, &match), BLOCKLIST_BLOCK);
     assert_int_equal(match.subject, BLOCKLIST_BY_CLIENT);
     assert_int_equal(box_remove(&box, "192.0.2.0/24", NULL), BLOCKLIST_OK);
-    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_TEMPFAIL);
+    assert_int_equal(blocklist_lookup(box.blocklist, &subjects, &match),
+                     BLOCKLIST_TEMPFAIL);
     assert_int_equal(match.subject, BLOCKLIST_BY_SENDER);
     assert_int_equal(box_add(&box, "host:mail.domain.xyz", true, NULL, 0), BLOCKLIST_OK);
-    assert_int_equal(blocklist_ask(box.blocklist, &subjects, &match), BLOCKLIST_ALLOW);
+    assert_int_equal(blocklist_lookup(box.blocklist, &subjects, &match), BLOCKLIST_ALLOW);
     box_end(&box);
 }
 
