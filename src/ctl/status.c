@@ -69,7 +69,7 @@ static const struct column list_columns[] = {
     {"p50_ms", "P50 MS", COLUMN_NUMBER},
     {"p95_ms", "P95 MS", COLUMN_NUMBER},
     {"p99_ms", "P99 MS", COLUMN_NUMBER},
-    {"looked_at", "LAST LOOK", COLUMN_TIME},
+    {"checked_at", "LAST CHECK", COLUMN_TIME},
     {"why", "WHY", COLUMN_TEXT},
     {"zone", NULL, COLUMN_TEXT},
     {"not_asked", NULL, COLUMN_NUMBER},

@@ -40,7 +40,7 @@ static void add_state(json_t **row, struct watched *watched)
                  atomic_load(&state->ipv6_known)
                      ? json_string(health_name(atomic_load(&state->halves[1].health)))
                      : json_null());
-    protocol_set(row, "looked_at", json_integer(watched->checked_at));
+    protocol_set(row, "checked_at", json_integer(watched->checked_at));
     protocol_set(row, "asked_today", json_integer(list_state_used_today(state)));
 }
 

@@ -15,5 +15,5 @@ librblmilter_a_SOURCES += \
 	src/daemon/doctor.c src/daemon/doctor_parts.h \
 	src/daemon/doctor_lists.c \
 	src/daemon/process.c src/daemon/process.h \
-	src/daemon/trial.c src/daemon/trial.h \
+	src/daemon/trial.c \
 	src/daemon/user_queries.c src/daemon/user_queries.h

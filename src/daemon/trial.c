@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "daemon/trial.h"
-
 #include <arpa/inet.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +15,6 @@
 #include "dnsbl/query_name.h"
 #include "known/zones.h"
 
-#define LOCKS      64 /* a power of 2; each is of every LOCKSth set */
 #define HOUR_MS    3600000
 #define LONGEST_MS 60000
 #define ROUND      50  /* questions at once */
@@ -340,70 +336,4 @@ out:
     policy_unref(t.policy);
     atomic_store(&daemon->trying, false);
     return answer;
-}
-
-struct recent {
-    pthread_mutex_t locks[LOCKS];
-    struct recent_client clients[RECENT_SETS][RECENT_WAYS]; /* family 0: free */
-};
-
-struct recent *recent_new(void)
-{
-    struct recent *recent = calloc(1, sizeof *recent);
-
-    for (int i = 0; recent != NULL && i < LOCKS; i++)
-        pthread_mutex_init(&recent->locks[i], NULL);
-    return recent;
-}
-
-void recent_free(struct recent *recent)
-{
-    for (int i = 0; recent != NULL && i < LOCKS; i++)
-        pthread_mutex_destroy(&recent->locks[i]);
-    free(recent);
-}
-
-void recent_note(struct recent *recent, const struct ipaddr *client, enum verdict verdict,
-                 int64_t now_ms)
-{
-    /* whoever chooses addresses that fall together makes us forget his own */
-    size_t set = octets_hash(client->octets, sizeof client->octets, OCTETS_HASH_START) %
-                 RECENT_SETS;
-    struct recent_client *ways = recent->clients[set], *place = ways;
-
-    if (ipaddr_is_local(client))
-        return;
-    pthread_mutex_lock(&recent->locks[set % LOCKS]);
-    /* its own place; else a free one (its time is 0), or the oldest */
-    for (int i = 0; i < RECENT_WAYS; i++) {
-        if (ipaddr_equal(&ways[i].ip, client)) {
-            place = &ways[i];
-            break;
-        }
-        if (ways[i].at_ms < place->at_ms)
-            place = &ways[i];
-    }
-    *place = (struct recent_client){
-        .at_ms = now_ms, .ip = *client, .verdict = (uint8_t)verdict};
-    pthread_mutex_unlock(&recent->locks[set % LOCKS]);
-}
-
-size_t recent_since(struct recent *recent, int64_t since_ms, struct recent_client **out)
-{
-    size_t count = 0;
-
-    *out = calloc(RECENT_SETS * RECENT_WAYS, sizeof **out);
-    if (*out == NULL)
-        return 0;
-    for (size_t set = 0; set < RECENT_SETS; set++) {
-        pthread_mutex_lock(&recent->locks[set % LOCKS]);
-        for (int i = 0; i < RECENT_WAYS; i++) {
-            const struct recent_client *client = &recent->clients[set][i];
-
-            if (client->ip.family != 0 && client->at_ms >= since_ms)
-                (*out)[count++] = *client;
-        }
-        pthread_mutex_unlock(&recent->locks[set % LOCKS]);
-    }
-    return count;
 }

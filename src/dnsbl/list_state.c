@@ -150,7 +150,7 @@ void list_state_begin(struct list_state *state, const struct list *list, bool ot
     atomic_store(&state->configured, true);
     if (other_zone) {
         atomic_store(&state->ipv6_known, false);
-        turn(state, false, HEALTH_UNCHECKED, "not looked at yet");
+        turn(state, false, HEALTH_UNCHECKED, "not checked yet");
     }
     pthread_mutex_lock(&state->lock);
     used = state->quota_limit - atomic_load(&state->quota_left);

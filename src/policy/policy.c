@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "policy/envelope.h"
 
 struct policy *policy_new(struct config *config, struct resolver *resolver,
@@ -26,7 +27,7 @@ struct policy *policy_new(struct config *config, struct resolver *resolver,
         for (int check = 0; check < CHECK_COUNT; check++) {
             int stage = subject_stage(policy->lists.items[i].list, (enum check)check);
 
-            policy->asks_at |= stage >= 0 ? 1u << stage : 0;
+            policy->queries_at |= stage >= 0 ? 1u << stage : 0;
         }
     policy->judges_headers =
         policy_queries_at(policy, STAGE_EOM) || config->blocklist.header_from;
@@ -77,7 +78,7 @@ void policy_unref(struct policy *policy)
 
 bool policy_queries_at(const struct policy *policy, enum stage stage)
 {
-    return (policy->asks_at & 1u << stage) != 0;
+    return (policy->queries_at & 1u << stage) != 0;
 }
 
 bool policy_is_due_at(const struct policy *policy, enum stage stage)
@@ -119,4 +120,74 @@ void policy_slot_set(struct policy_slot *slot, struct policy *policy)
     slot->policy = policy;
     pthread_mutex_unlock(&slot->lock);
     policy_unref(old);
+}
+
+/* --- recent clients --- */
+
+#define RECENT_LOCKS 64 /* a power of 2; each is of every RECENT_LOCKSth set */
+
+struct recent {
+    pthread_mutex_t locks[RECENT_LOCKS];
+    struct recent_client clients[RECENT_SETS][RECENT_WAYS]; /* family 0: free */
+};
+
+struct recent *recent_new(void)
+{
+    struct recent *recent = calloc(1, sizeof *recent);
+
+    for (int i = 0; recent != NULL && i < RECENT_LOCKS; i++)
+        pthread_mutex_init(&recent->locks[i], NULL);
+    return recent;
+}
+
+void recent_free(struct recent *recent)
+{
+    for (int i = 0; recent != NULL && i < RECENT_LOCKS; i++)
+        pthread_mutex_destroy(&recent->locks[i]);
+    free(recent);
+}
+
+void recent_note(struct recent *recent, const struct ipaddr *client, enum verdict verdict,
+                 int64_t now_ms)
+{
+    /* whoever chooses addresses that fall together makes us forget his own */
+    size_t set = octets_hash(client->octets, sizeof client->octets, OCTETS_HASH_START) %
+                 RECENT_SETS;
+    struct recent_client *ways = recent->clients[set], *place = ways;
+
+    if (ipaddr_is_local(client))
+        return;
+    pthread_mutex_lock(&recent->locks[set % RECENT_LOCKS]);
+    /* its own place; else a free one (its time is 0), or the oldest */
+    for (int i = 0; i < RECENT_WAYS; i++) {
+        if (ipaddr_equal(&ways[i].ip, client)) {
+            place = &ways[i];
+            break;
+        }
+        if (ways[i].at_ms < place->at_ms)
+            place = &ways[i];
+    }
+    *place = (struct recent_client){
+        .at_ms = now_ms, .ip = *client, .verdict = (uint8_t)verdict};
+    pthread_mutex_unlock(&recent->locks[set % RECENT_LOCKS]);
+}
+
+size_t recent_since(struct recent *recent, int64_t since_ms, struct recent_client **out)
+{
+    size_t count = 0;
+
+    *out = calloc(RECENT_SETS * RECENT_WAYS, sizeof **out);
+    if (*out == NULL)
+        return 0;
+    for (size_t set = 0; set < RECENT_SETS; set++) {
+        pthread_mutex_lock(&recent->locks[set % RECENT_LOCKS]);
+        for (int i = 0; i < RECENT_WAYS; i++) {
+            const struct recent_client *client = &recent->clients[set][i];
+
+            if (client->ip.family != 0 && client->at_ms >= since_ms)
+                (*out)[count++] = *client;
+        }
+        pthread_mutex_unlock(&recent->locks[set % RECENT_LOCKS]);
+    }
+    return count;
 }

@@ -11,17 +11,17 @@
 
 #include "blocklist/blocklist.h"
 #include "config/config.h"
-#include "daemon/trial.h"
 #include "dns/resolver.h"
 #include "dnsbl/dnsbl.h"
 #include "journal/journal.h"
+#include "policy/verdict.h"
 #include "rules/rules.h"
 
 struct policy {
     atomic_uint refs;
     struct config *config;
     struct dnsbl_set lists;
-    unsigned asks_at;            /* stages at which a lookup may start: 1u << STAGE_… */
+    unsigned queries_at;            /* stages at which a lookup may start: 1u << STAGE_… */
     bool judges_headers;         /* a list, or the blocklist, looks at them */
     struct resolver *resolver;   /* the daemon's */
     struct blocklist *blocklist; /* the daemon's; NULL: none */
@@ -50,6 +50,36 @@ bool policy_queries_at(const struct policy *policy, enum stage stage);
 /* Whether the verdict may be given at this stage; at each one after reject-at up to RCPT,
  * too, as new parts of the envelope have arrived. */
 bool policy_is_due_at(const struct policy *policy, enum stage stage);
+
+/* --- recent clients --- */
+
+/* The clients that were judged lately, each once with its last verdict: what a new list
+ * can be tried on (rblctl dnsbl try). Bounded: RECENT_SETS * RECENT_WAYS clients of 32
+ * octets; where a set is full, its oldest goes. Any thread; a lock is held for one set only. */
+
+#define RECENT_SETS 1024 /* a power of 2 */
+#define RECENT_WAYS 10
+
+struct recent;
+
+struct recent_client {
+    int64_t at_ms; /* CLOCK_MONOTONIC */
+    struct ipaddr ip;
+    uint8_t verdict; /* enum verdict */
+};
+
+struct recent *recent_new(void);         /* NULL: no memory */
+void recent_free(struct recent *recent); /* NULL is fine */
+
+/* Notes a verdict. Addresses that lists are never asked about are left out. */
+void recent_note(struct recent *recent, const struct ipaddr *client, enum verdict verdict,
+                 int64_t now_ms);
+
+/* Copies those since since_ms, in no order, to *out, which the caller frees. Returns
+ * their number; 0 without memory, too, with *out NULL. */
+size_t recent_since(struct recent *recent, int64_t since_ms, struct recent_client **out);
+
+/* --- the policy in force --- */
 
 /* The policy in force: what a reload swaps; and what outlives it. */
 struct policy_slot {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/trial.h"
+#include "policy/policy.h"
 
 #define PLACES (RECENT_SETS * RECENT_WAYS)
 
