@@ -21,7 +21,7 @@ struct policy {
     atomic_uint refs;
     struct config *config;
     struct dnsbl_set lists;
-    unsigned queries_at;            /* stages at which a lookup may start: 1u << STAGE_… */
+    unsigned queries_at;         /* stages at which a lookup may start: 1u << STAGE_… */
     bool judges_headers;         /* a list, or the blocklist, looks at them */
     struct resolver *resolver;   /* the daemon's */
     struct blocklist *blocklist; /* the daemon's; NULL: none */
