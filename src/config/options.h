@@ -12,7 +12,7 @@
 /* Of traps; where it does not exist, there are none. */
 #define DEFAULT_TRAPS "/etc/rblmilter/traps"
 
-/* How the value is written; values.c has the code of each. */
+/* How the value is written; value_read.c and value_write.c have the code of each. */
 enum kind {
     KIND_TEXT,     /* char * */
     KIND_SECRET,   /* char *, never shown */
