@@ -29,7 +29,7 @@ static const struct command {
     enum outcome (*run)(struct ctl *ctl, const struct arguments *arguments);
 } commands[] = {
     {"add", "ENTRY…", 1, MANY, ADDING, "list senders; on disk when it returns", ctl_add},
-    {"tempfail", "ENTRY…", 1, MANY, ADDING, "put senders off (451): a delay, no loss",
+    {"tempfail", "ENTRY…", 1, MANY, ADDING, "defer senders (451): a delay, no loss",
      ctl_tempfail},
     {"allow", "ENTRY…", 1, MANY, ADDING, "let senders pass, whatever is listed",
      ctl_allow},
@@ -81,7 +81,7 @@ static const struct command {
      ctl_farm},
     {"status", "", 0, 0, 0, "how the daemon is, and what is wrong with it", ctl_status},
     {"stats", "", 0, 0, 0, "what it has counted since its start", ctl_stats},
-    {"doctor", "", 0, 0, 0, "what is wrong around it, and what to do", ctl_doctor},
+    {"doctor", "", 0, 0, 0, "check the setup: resolver, lists, MTA, files", ctl_doctor},
     {"reload", "", 0, 0, 0, "read the conf file again", ctl_reload},
     {"flush-cache", "", 0, 0, 0, "forget all DNS answers", ctl_flush_cache},
 };
