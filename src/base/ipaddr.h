@@ -75,8 +75,8 @@ void network_text(const struct network *net, char out[static NETWORK_TEXT_SIZE])
 
 #define NETWORK_HINT_SIZE 160
 
-/* Writes the networks that text stands for, with commas between: "192.0.2.10-12" ->
- * "192.0.2.10/31, 192.0.2.12". Returns false, with out empty, where it stands for none,
+/* Writes the networks that text means, with commas between: "192.0.2.10-12" ->
+ * "192.0.2.10/31, 192.0.2.12". Returns false, with out empty, where it means none,
  * or for more than there is room for. */
 bool network_hint(const char *text, char out[static NETWORK_HINT_SIZE]);
 

@@ -114,7 +114,7 @@ struct batch {
     uint64_t lines, lost; /* lost: those that came after it was full */
 };
 
-/* What stands before each line in a batch. */
+/* The prefix of each line in a batch. */
 struct head {
     time_t when;
     enum log_level level;

@@ -348,7 +348,7 @@ enum blocklist_result blocklist_list(struct blocklist *blocklist,
         text_sentence(error, BLOCKLIST_ERROR_SIZE, "the pattern is too long");
         return BLOCKLIST_REFUSED;
     }
-    /* hosts and logins stand together, by their prefix */
+    /* hosts and logins are in one column, distinguished by their prefix */
     if (search.prefix[0] == '\0' && criteria->kinds == 1u << ENTRY_HOST)
         (void)text_copy("host:", search.prefix, PATTERN_SIZE); /* fits */
     else if (search.prefix[0] == '\0' && criteria->kinds == 1u << ENTRY_USER)

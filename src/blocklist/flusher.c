@@ -170,7 +170,7 @@ static uint64_t end_some(struct blocklist *blocklist)
 
 void flusher_work(struct blocklist *blocklist)
 {
-    write_hits(blocklist); /* what fails is told by store_trouble, and tried again */
+    write_hits(blocklist); /* store_trouble reports what fails; it is tried again */
     while (end_some(blocklist) == ENDS_PER_COMMIT)
         ;
 }

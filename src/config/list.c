@@ -364,7 +364,7 @@ static int build_list(struct build *b, cfg_t *sec, struct list *list)
     list->name = strdup(name);
     if (list->name == NULL)
         return -1;
-    /* titles stand in log lines and replies */
+    /* titles appear in log lines and replies */
     if (length == 0 || length > NAME_MAX_LENGTH ||
         strspn(name, NAME_CHARACTERS) != length)
         option_error(

@@ -84,7 +84,7 @@ static const uint64_t always =
 /* Fills getopt's two tables with the options in takes. */
 static void getopt_tables(uint64_t takes, struct option *out, char *letters)
 {
-    *letters++ = ':'; /* a missing argument is told apart */
+    *letters++ = ':'; /* a missing argument is an error of its own */
     for (int i = 0; i < OPTION_COUNT; i++) {
         const struct option_row *row = &option_rows[i];
         bool argument = row->argument != NULL;

@@ -56,7 +56,7 @@ enum option_id {
 
 #define TAKES(option) (UINT64_C(1) << (option))
 
-/* What stands on the command line after the command. Borrowed from argv. */
+/* The command line after the command. Borrowed from argv. */
 struct arguments {
     const char *option[OPTION_COUNT]; /* its value; "" of a flag; NULL: not given */
     char **words;

@@ -397,7 +397,7 @@ static int table_print(struct table *table)
         return 0;
     if (scols_print_table(table->scols) != 0)
         return -1;
-    /* later pages stand below the first one's headings, and no column gets narrower */
+    /* later pages come below the first one's headings, and no column gets narrower */
     for (size_t i = 0; i < table->count; i++) {
         struct libscols_column *column = scols_table_get_column(table->scols, i);
         const char *title = scols_cell_get_data(scols_column_get_header(column));

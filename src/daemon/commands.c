@@ -199,7 +199,7 @@ void command_limits_end(struct command_limits *limits)
 
 /* --- status, stats, reload, flush-cache --- */
 
-/* What is wrong, where something is, stands first. */
+/* What is wrong comes first, if anything is. */
 static json_t *blocklist_section(struct daemon *daemon)
 {
     struct blocklist_status b;

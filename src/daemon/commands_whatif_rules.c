@@ -170,7 +170,7 @@ static json_t *report(struct whatif *w)
 {
     json_t *rules = json_array(), *findings = json_array();
 
-    /* an allow entry is named only to whom logins and local parts are shown */
+    /* an allow entry is named only to those who may see logins and local parts */
     for (size_t i = 0; i < w->replay.count && !w->show_local; i++)
         if (strncmp(w->replay.findings[i].why, "it is allowed", 13) == 0)
             text_copy("it is allowed by an entry", w->replay.findings[i].why,

@@ -40,7 +40,7 @@ struct cache {
 
 #define LETTER(upper, lower) [upper] = lower, [lower] = lower
 
-/* What stands in a label, in lower case; 0 for all else. A table, as every question comes
+/* Characters of a label, in lower case; 0 for all else. A table, as every query comes
  * by here. */
 static const uint8_t label_octets[256] = {
     LETTER('A', 'a'), LETTER('B', 'b'), LETTER('C', 'c'), LETTER('D', 'd'),

@@ -12,7 +12,7 @@
 
 #include "dns/answer.h"
 
-/* What tells one query from another, for the cache and for the queries under way: upstream,
+/* What distinguishes one query from another, for the cache and for the queries under way: upstream,
  * type and name in one row of octets, with their hash. */
 
 #define DNS_NAME_MAX   253 /* RFC 1035: 255 octets on the wire */

@@ -40,8 +40,9 @@ static void begin_second(struct journal_ids *ids, time_t now)
 {
     if (ids->count > FEW)
         memset(ids->taken, 0, sizeof ids->taken);
-    for (unsigned i = 0; i < ids->count && ids->count <= FEW; i++)
-        ids->taken[ids->few[i] / 8] = 0;
+    else
+        for (unsigned i = 0; i < ids->count; i++)
+            ids->taken[ids->few[i] / 8] = 0;
     ids->count = 0;
     ids->second = now;
 }

@@ -209,7 +209,7 @@ static struct pending *gather(const struct octets *batch, struct pending **table
 }
 
 /* Notes what of a batch is in a file that was committed, so that it is not written again,
- * and that searches have to read the file anew. */
+ * and that searches have to begin a new read of the file. */
 static void note_done(struct journal *journal, struct pending *table,
                       const struct open_day *day)
 {

@@ -20,7 +20,7 @@
 #define PATIENCE_MS   1    /* most answers of a near resolver are there by then */
 #define LOST_MS       1000 /* a wakeup not answered by then was lost */
 #define WATCH_MS      250  /* between two looks whether the pool takes what comes */
-#define WATCH_WAIT_MS 50   /* in which a pool that is well answers */
+#define WATCH_WAIT_MS 50   /* in which a healthy pool answers */
 #define WATCH_NUDGES  8    /* at a time, each for one stranded session */
 #define WATCH_MOST    4096
 
@@ -32,7 +32,7 @@
 #define LOOK_MS        250
 #define LOOK_SELDOM_MS 1000 /* where counting takes milliseconds */
 #define MANY           2000
-#define ESTABLISHED    1 /* the C library's name for it stands beside an older tcp_info */
+#define ESTABLISHED    1 /* the C library's header with its name has an older tcp_info */
 
 #define STACK_BYTES       (512 * 1024)
 #define USUAL_STACK_BYTES (8 * 1024 * 1024)

@@ -2,7 +2,7 @@
 #ifndef POLICY_ENVELOPE_H
 #define POLICY_ENVELOPE_H
 
-/* What the MTA told of a session and its message so far; which list is queried about what
+/* What the MTA said of a session and its message so far; which list is queried about what
  * of it, and when. Plain values; an envelope belongs to one session, which only one thread
  * works on at a time. */
 

@@ -212,6 +212,33 @@ static void test_a_year(void **state)
 }
 
 /* Ids of several days in one batch: midnight in a burst, a clock that jumps. */
+/* Several decisions are one row of the index: each is found, by itself and with the others. */
+static void test_many_in_one_batch(void **state)
+{
+    struct sample one = full_sample;
+    struct box box;
+    char sender[32];
+    journal_id first = id_at(time(NULL), 0);
+
+    (void)state;
+    one.verdict = 0;
+    one.sender = sender;
+    box_start(&box);
+    for (unsigned n = 0; n < 60; n++) {
+        (void)snprintf(sender, sizeof sender, "u%u@many.example", n);
+        box_put(&box, first + n, false, &one);
+        if (n == 44) /* what follows is another transaction */
+            journal_flush(box.journal, 5000);
+    }
+    for (unsigned n = 0; n < 60; n++) {
+        (void)snprintf(sender, sizeof sender, "u%u@many.example", n);
+        assert_int_equal(box_find(&box, TOKEN_ADDRESS, sender, 9), 1);
+        assert_true(box.found[0].id == first + n);
+    }
+    assert_int_equal(box_find(&box, TOKEN_DOMAIN, "many.example", 100), 60);
+    box_end(&box);
+}
+
 /* As by a clock that jumped: what a search has read already may be added to. */
 static void test_an_old_day_that_is_written(void **state)
 {
@@ -473,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_near),
         cmocka_unit_test(test_many_recipients),
         cmocka_unit_test(test_a_year),
+        cmocka_unit_test(test_many_in_one_batch),
         cmocka_unit_test(test_an_old_day_that_is_written),
         cmocka_unit_test(test_days_in_one_batch),
         cmocka_unit_test(test_two_nodes),

@@ -76,7 +76,6 @@ static void test_many_rows(void **state)
                    "SELECT count(*) FROM audit WHERE login = 'anna@mx3' AND uid = 65534"
                    " AND reason = 'spam' AND at = 1800000000 AND source = 'feed'"),
         count + 1);
-    ;
     assert_int_equal(
         box_number(&box,
                    "SELECT count(*) FROM audit WHERE action = 'change' AND before ="
