@@ -59,8 +59,15 @@ static const char schema[] =
     "  value BLOB NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
+#define ROW    "(?, ?, ?)"
+#define ROWS_4 ROW ", " ROW ", " ROW ", " ROW /* a quarter of GROUP */
+
 static const char *const sql[STATEMENTS] = {
-    [ADD] = "INSERT INTO decision (n, id, parts) VALUES (?, ?, ?)",
+    [ADD] = "INSERT INTO decision (n, id, parts) VALUES " ROW,
+    /* All at once, which costs less than one by one; ROLLBACK, as SQLite would copy pages
+     * to undo this statement alone, which costs more. */
+    [ADD_GROUP] = "INSERT OR ROLLBACK INTO decision (n, id, parts) VALUES " ROWS_4
+                  ", " ROWS_4 ", " ROWS_4 ", " ROWS_4,
     [TOKENS] = "INSERT INTO find (rowid, tokens) VALUES (?, ?)",
     [LOAD] = "SELECT parts FROM decision WHERE id = ? ORDER BY n",
     [LEADER] = "SELECT leader FROM folded WHERE id = ?",
@@ -252,6 +259,7 @@ void day_close(struct day *day)
     for (int i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(day->statements[i]);
     sqlite3_close(day->db);
+    free(day->parts.bytes);
     free(day->tokens.bytes);
     free(day);
 }
@@ -270,6 +278,13 @@ const uint8_t *day_key(const struct day *day)
 
 /* --- writing --- */
 
+static void forget_group(struct day *day)
+{
+    day->count = 0;
+    day->parts.used = day->tokens.used = 0;
+    day->parts.failed = day->tokens.failed = false;
+}
+
 /* The next group begins: each transaction has its own, so that none is added to later. */
 enum day_result day_begin(struct day *day, char error[static DAY_ERROR_SIZE])
 {
@@ -278,34 +293,51 @@ enum day_result day_begin(struct day *day, char error[static DAY_ERROR_SIZE])
 
     if (rc == SQLITE_OK)
         rc = sql_number(day->db, &last, "SELECT ifnull(max(n), 0) FROM decision", "");
-    day->next = (last / GROUP + 1) * GROUP;
+    day->number = last / GROUP + 1;
     return day_result_of(day, rc, error);
 }
 
-/* Writes the tokens of the group that the last decision is of. */
-static int end_group(struct day *day)
+static int add_rows(struct day *day)
+{
+    bool whole = day->count == GROUP;
+    sqlite3_stmt *stmt = day->statements[whole ? ADD_GROUP : ADD];
+    int rc = SQLITE_OK;
+
+    for (int i = 0; i < day->count && rc == SQLITE_OK; i++) {
+        const struct added *added = &day->added[i];
+
+        rc = sql_bind_from(stmt, whole ? 3 * i + 1 : 1, "iib", day->number * GROUP + i,
+                           (int64_t)added->id, day->parts.bytes + added->begin,
+                           added->size);
+        if (rc == SQLITE_OK && !whole)
+            rc = sql_run(stmt);
+    }
+    return rc == SQLITE_OK && whole ? sql_run(stmt) : rc;
+}
+
+/* Writes the group that was gathered, and its tokens. */
+static int add_group(struct day *day)
 {
     struct octets *tokens = &day->tokens;
     sqlite3_stmt *stmt = day->statements[TOKENS];
-    int rc;
+    int rc = day->parts.failed || tokens->failed ? SQLITE_NOMEM : add_rows(day);
 
-    if (tokens->failed)
-        return SQLITE_NOMEM;
-    if (tokens->used == 0)
-        return SQLITE_OK;
-    rc = sqlite3_bind_int64(stmt, 1, (day->next - 1) / GROUP);
-    if (rc == SQLITE_OK) /* with its length: it is no string of C */
-        rc = sqlite3_bind_text(stmt, 2, (const char *)tokens->bytes, (int)tokens->used,
-                               SQLITE_STATIC);
-    if (rc == SQLITE_OK)
-        rc = sql_run(stmt);
-    tokens->used = 0;
+    if (rc == SQLITE_OK && tokens->used > 0) {
+        rc = sqlite3_bind_int64(stmt, 1, day->number);
+        if (rc == SQLITE_OK) /* with its length: it is no string of C */
+            rc = sqlite3_bind_text(stmt, 2, (const char *)tokens->bytes,
+                                   (int)tokens->used, SQLITE_STATIC);
+        if (rc == SQLITE_OK)
+            rc = sql_run(stmt);
+    }
+    day->number++;
+    forget_group(day);
     return rc;
 }
 
 enum day_result day_commit(struct day *day, char error[static DAY_ERROR_SIZE])
 {
-    int rc = end_group(day);
+    int rc = add_group(day);
 
     if (rc == SQLITE_OK)
         rc = sql_exec(day->db, "COMMIT");
@@ -318,24 +350,20 @@ void day_cancel(struct day *day)
         (void)sql_exec(day->db, "ROLLBACK"); /* what failed is reported already */
     day->configuration = 0;
     day->has_masked = false;
-    day->tokens.used = 0;
-    day->tokens.failed = false;
+    forget_group(day);
 }
 
 enum day_result day_add(struct day *day, journal_id id, const uint8_t *bytes, size_t size,
                         const struct record *record, char error[static DAY_ERROR_SIZE])
 {
-    sqlite3_stmt *stmt = day->statements[ADD];
-    int rc = sql_bind(stmt, "iib", day->next, (int64_t)id, bytes, size);
+    int rc = SQLITE_OK;
 
-    if (rc == SQLITE_OK)
-        rc = sql_run(stmt);
-    if (rc == SQLITE_OK) {
-        day->next++;
-        tokens_add(&day->cmac, record, &day->tokens);
-        if (day->next % GROUP == 0)
-            rc = end_group(day);
-    }
+    day->added[day->count++] =
+        (struct added){.id = id, .begin = day->parts.used, .size = size};
+    octets_add(&day->parts, bytes, size);
+    tokens_add(&day->cmac, record, &day->tokens);
+    if (day->count == GROUP)
+        rc = add_group(day);
     return day_result_of(day, rc, error);
 }
 

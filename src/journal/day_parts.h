@@ -12,6 +12,7 @@
 
 enum statement {
     ADD,
+    ADD_GROUP,
     TOKENS,
     LOAD,
     LEADER,
@@ -24,7 +25,14 @@ enum statement {
     STATEMENTS
 };
 
-#define GROUP 16 /* decisions whose tokens are one row of the index */
+#define GROUP                                                                            \
+    16 /* decisions that are added at once, and whose tokens are one row of the index */
+
+/* A decision that is added with the others of its group. */
+struct added {
+    journal_id id;
+    size_t begin, size; /* of its parts, in struct day's */
+};
 
 struct day {
     sqlite3 *db;
@@ -35,8 +43,11 @@ struct day {
     bool has_masked;             /* some of its local parts are hashes */
     dev_t device;
     ino_t inode;
-    int64_t next;         /* decision.n of the one that is added next */
-    struct octets tokens; /* of the group that it is of */
+    /* the group that is being added: */
+    int64_t number; /* decision.n / GROUP */
+    struct added added[GROUP];
+    int count; /* of them */
+    struct octets parts, tokens;
 };
 
 /* day.c: what an answer of SQLite means for the file; error gets a sentence. */

@@ -308,13 +308,11 @@ void journal_flush(struct journal *journal, int wait_ms)
     uint64_t put;
 
     pthread_mutex_lock(&journal->lock);
-    put = journal->put;
-    journal->flushing++;
+    put = journal->wanted = journal->put;
     pthread_cond_signal(&journal->wake);
     while (journal->taken < put && !journal->stopping)
         if (pthread_cond_timedwait(&journal->written, &journal->lock, &until) != 0)
             break;
-    journal->flushing--;
     pthread_mutex_unlock(&journal->lock);
 }
 

@@ -63,7 +63,7 @@ struct journal {
     struct octets queue; /* struct queued, each with its octets */
     size_t queued_count;
     uint64_t put, taken;    /* how many were put, and how many of them are dealt with */
-    unsigned flushing;      /* who wait in journal_flush */
+    uint64_t wanted;        /* so many are waited for in journal_flush */
     int64_t oldest_written; /* the oldest day written since the last search; INT64_MAX */
     bool stopping;
     bool ended; /* the thread has done all */

@@ -35,26 +35,33 @@ void octets_add(struct octets *out, const void *octets, size_t size)
     out->used += size;
 }
 
+#define NUMBER_SIZE 10 /* octets of the largest one */
+
+/* Writes a number; returns where it ends. */
+static uint8_t *write_number(uint8_t *at, uint64_t number)
+{
+    for (; number >= 0x80; number >>= 7)
+        *at++ = (uint8_t)(number | 0x80);
+    *at++ = (uint8_t)number;
+    return at;
+}
+
+static uint64_t unsigned_of(int64_t number)
+{
+    return (uint64_t)number << 1 ^ (uint64_t)(number >> 63);
+}
+
 static void put_number(struct octets *out, uint64_t number)
 {
-    uint8_t *at;
+    uint8_t *at = room(out, NUMBER_SIZE);
 
-    if (number < 0x80 && out->used < out->size && !out->failed) { /* nearly all */
-        out->bytes[out->used++] = (uint8_t)number;
-        return;
-    }
-    at = room(out, 10);
-    if (at == NULL)
-        return;
-    for (; number >= 0x80; number >>= 7, out->used++)
-        *at++ = (uint8_t)(number | 0x80);
-    *at = (uint8_t)number;
-    out->used++;
+    if (at != NULL)
+        out->used = (size_t)(write_number(at, number) - out->bytes);
 }
 
 static void put_signed(struct octets *out, int64_t number)
 {
-    put_number(out, (uint64_t)number << 1 ^ (uint64_t)(number >> 63));
+    put_number(out, unsigned_of(number));
 }
 
 static void put_text(struct octets *out, const char *text)
@@ -87,29 +94,37 @@ static void part_end(struct octets *out, size_t begin)
     out->bytes[begin - 1] = (uint8_t)((size >> 7 & 0x7f) | (size >= 1u << 14 ? 0x80 : 0));
 }
 
+static unsigned answer_flags(const struct record_answer *a)
+{
+    return (unsigned)(a->counted ? ANSWER_COUNTED : 0) |
+           (unsigned)(a->late ? ANSWER_LATE : 0) |
+           (unsigned)(a->cached ? ANSWER_CACHED : 0) |
+           (unsigned)(a->stale ? ANSWER_STALE : 0) |
+           (unsigned)(a->monitor ? ANSWER_MONITOR : 0) |
+           (unsigned)(a->decided ? ANSWER_DECIDED : 0) |
+           (unsigned)(a->skip != NULL && a->skip[0] != '\0' ? ANSWER_SKIPPED : 0) |
+           (unsigned)(a->subject != NULL && a->subject[0] != '\0' ? ANSWER_SUBJECT : 0);
+}
+
 static void put_answer(struct octets *out, const struct record_answer *a)
 {
-    bool skipped = a->skip != NULL && a->skip[0] != '\0';
-    bool subject = a->subject != NULL && a->subject[0] != '\0';
+    unsigned flags = answer_flags(a);
+    uint8_t *at = room(out, 8 * NUMBER_SIZE); /* once: a decision has many of them */
 
-    put_number(out, a->list);
-    put_number(out, a->check);
-    put_number(out, (unsigned)(a->counted ? ANSWER_COUNTED : 0) |
-                        (unsigned)(a->late ? ANSWER_LATE : 0) |
-                        (unsigned)(a->cached ? ANSWER_CACHED : 0) |
-                        (unsigned)(a->stale ? ANSWER_STALE : 0) |
-                        (unsigned)(a->monitor ? ANSWER_MONITOR : 0) |
-                        (unsigned)(a->decided ? ANSWER_DECIDED : 0) |
-                        (unsigned)(skipped ? ANSWER_SKIPPED : 0) |
-                        (unsigned)(subject ? ANSWER_SUBJECT : 0));
-    put_number(out, (unsigned)(a->state | a->status << 3));
-    put_signed(out, a->weight);
-    put_number(out, (uint64_t)(a->ttl_s > 0 ? a->ttl_s : 0));
-    put_number(out, (uint64_t)(a->age_s > 0 ? a->age_s : 0));
-    put_number(out, (uint64_t)(a->ms > 0 ? a->ms : 0));
-    if (skipped)
+    if (at == NULL)
+        return;
+    at = write_number(at, a->list);
+    at = write_number(at, a->check);
+    at = write_number(at, flags);
+    at = write_number(at, (unsigned)(a->state | a->status << 3));
+    at = write_number(at, unsigned_of(a->weight));
+    at = write_number(at, (uint64_t)(a->ttl_s > 0 ? a->ttl_s : 0));
+    at = write_number(at, (uint64_t)(a->age_s > 0 ? a->age_s : 0));
+    at = write_number(at, (uint64_t)(a->ms > 0 ? a->ms : 0));
+    out->used = (size_t)(at - out->bytes);
+    if (flags & ANSWER_SKIPPED)
         put_text(out, a->skip);
-    if (subject)
+    if (flags & ANSWER_SUBJECT)
         put_text(out, a->subject);
     put_number(out, a->address_count);
     octets_add(out, a->addresses, a->address_count * sizeof a->addresses[0]);

@@ -447,8 +447,8 @@ static bool take_batch(struct journal *journal, uint64_t *put,
     bool go_on;
 
     pthread_mutex_lock(&journal->lock);
-    while (rc == 0 && journal->queued_count < BATCH && journal->flushing == 0 &&
-           !journal->stopping)
+    while (rc == 0 && journal->queued_count < BATCH &&
+           journal->wanted <= journal->taken && !journal->stopping)
         rc = pthread_cond_timedwait(&journal->wake, &journal->lock, &until);
     journal->batch = journal->queue;
     journal->queue = empty;
