@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <libpsl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -90,11 +91,17 @@ static const char *find_at(const char *text)
     return at;
 }
 
+/* What may stand in quotes only (RFC 5322, 3.2.3), the "@" but for. */
+static const bool only_quoted[UCHAR_MAX + 1] = {
+    ['('] = true, [')'] = true, ['<'] = true,  ['>'] = true,  [','] = true,  [';'] = true,
+    [':'] = true, [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true,
+};
+
 enum local_part { LOCAL_PART_READ, LOCAL_PART_TOO_LONG, LOCAL_PART_STRANGE };
 
-/* Copies a local part without its quotes and backslashes: "a b" and a\ b are one. What
- * may stand in quotes only (RFC 5322, 3.2.3), the "@" but for, is strange: an MTA that
- * takes it takes it for a comment, or for two addresses. */
+/* Copies a local part without its quotes and backslashes: "a b" and a\ b are one. What has
+ * to be in quotes and is not, is strange: an MTA that takes it takes it for a comment, or
+ * for two addresses. */
 static enum local_part unquote(const char *in, size_t length,
                                char out[static LOCAL_PART_SIZE])
 {
@@ -109,7 +116,7 @@ static enum local_part unquote(const char *in, size_t length,
         }
         if (in[i] == '\\' && i + 1 < length)
             i++;
-        else if (!quoted && strchr("()<>,;: \t\r\n", in[i]) != NULL)
+        else if (!quoted && only_quoted[(unsigned char)in[i]])
             return LOCAL_PART_STRANGE;
         if (used + 1 < LOCAL_PART_SIZE)
             out[used] = in[i];

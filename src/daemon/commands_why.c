@@ -151,22 +151,18 @@ static json_t *why_id(const struct control_session *session, struct why *why,
 static json_t *why_search(struct daemon *daemon, struct why *why, int64_t since_s,
                           int64_t limit)
 {
-    struct wanted_values *values = calloc(1, sizeof *values);
+    struct day_value values[DAY_VALUES];
     int64_t since = since_s > 0 ? (int64_t)time(NULL) - since_s : 0;
-    struct journal_query query = {.since = since,
+    struct journal_query query = {.values = values,
+                                  .count = wanted_values(&why->filter.wanted, values),
+                                  .since = since,
                                   .limit = (unsigned)limit,
                                   .wants = wants,
                                   .found = found,
                                   .context = why};
     bool more = false;
 
-    if (values == NULL)
-        return NULL;
-    wanted_values(values, &why->filter.wanted);
-    query.values = values->value;
-    query.count = values->count;
     (void)journal_find(daemon->journal, &query, &more);
-    free(values);
     return json_pack("{s:b, s:o, s:b, s:o}", "ok", 1, "decisions", why->decisions, "more",
                      more, "gaps", gaps_since(daemon->journal, since));
 }

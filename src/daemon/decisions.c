@@ -31,6 +31,7 @@ int wanted_read(const char *text, struct wanted *out, char *error, size_t size)
         token_address(text + 5, out->value, NULL);
     } else if (network_parse(text, &out->network) == 0) {
         out->kind = WANTED_CLIENT;
+        network_text(&out->network, out->value);
         if (out->network.prefix < (out->network.base.family == 4 ? 16 : 40)) {
             text_sentence(error, size,
                           "%s: expected a network of /16 (IPv6: /40) at most", text);
@@ -47,7 +48,7 @@ int wanted_read(const char *text, struct wanted *out, char *error, size_t size)
                !text_copy(text, out->value, sizeof out->value)) {
         out->value[0] = '\0';
     }
-    if (out->kind == WANTED_CLIENT || out->value[0] != '\0')
+    if (out->value[0] != '\0')
         return 0;
     text_sentence(error, size,
                   "%s: expected an id, an address, a domain, an IP address, a network, "
@@ -56,53 +57,17 @@ int wanted_read(const char *text, struct wanted *out, char *error, size_t size)
     return -1;
 }
 
-static void add_value(struct wanted_values *values, enum token token, const char *value)
+size_t wanted_values(const struct wanted *wanted, struct day_value out[static DAY_VALUES])
 {
-    values->value[values->count++] = (struct day_value){.token = token, .value = value};
-}
+    static const enum token tokens[] = {
+        [WANTED_ADDRESS] = TOKEN_ADDRESS,   [WANTED_DOMAIN] = TOKEN_DOMAIN,
+        [WANTED_CLIENT] = TOKEN_CLIENT,     [WANTED_LOGIN] = TOKEN_ADDRESS,
+        [WANTED_QUEUE_ID] = TOKEN_QUEUE_ID,
+    };
 
-/* Each /24 (/48) that the network has, or the one that it is in. */
-static void add_networks(struct wanted_values *values, const struct network *network)
-{
-    unsigned width = network->base.family == 4 ? 24 : 48;
-    unsigned bits = network->prefix < width ? width - network->prefix : 0;
-    struct network one;
-
-    for (unsigned i = 0; i < 1u << bits; i++) {
-        struct ipaddr base = network->base;
-
-        base.octets[width / 8 - 1] |= (uint8_t)i;
-        network_of(&base, width, &one);
-        network_text(&one, values->networks[i]);
-        add_value(values, TOKEN_NETWORK, values->networks[i]);
-    }
-}
-
-void wanted_values(struct wanted_values *values, const struct wanted *wanted)
-{
-    values->count = 0;
-    switch (wanted->kind) {
-    case WANTED_ADDRESS:
-    case WANTED_LOGIN:
-        add_value(values, TOKEN_ADDRESS, wanted->value);
-        break;
-    case WANTED_DOMAIN:
-        add_value(values, TOKEN_DOMAIN, wanted->value);
-        break;
-    case WANTED_CLIENT:
-        if (wanted->network.prefix == ipaddr_bits(&wanted->network.base)) {
-            network_text(&wanted->network, values->networks[0]);
-            add_value(values, TOKEN_CLIENT, values->networks[0]);
-        } else {
-            add_networks(values, &wanted->network);
-        }
-        break;
-    case WANTED_QUEUE_ID:
-        add_value(values, TOKEN_QUEUE_ID, wanted->value);
-        break;
-    }
-    if (wanted->entry[0] != '\0')
-        add_value(values, TOKEN_ENTRY, wanted->entry);
+    out[0] = (struct day_value){.token = tokens[wanted->kind], .value = wanted->value};
+    out[1] = (struct day_value){.token = TOKEN_ENTRY, .value = wanted->entry};
+    return wanted->entry[0] != '\0' ? 2 : 1;
 }
 
 /* Whether a text of a record is that address, or one of "@domain". */

@@ -21,22 +21,17 @@ enum wanted_kind {
 /* What is looked for, by the form of the word that was given. */
 struct wanted {
     enum wanted_kind kind;
-    char value[TOKEN_ADDRESS_SIZE]; /* but for WANTED_CLIENT */
-    struct network network;
+    char value[TOKEN_ADDRESS_SIZE];
+    struct network network;      /* of WANTED_CLIENT */
     char entry[ENTRY_TEXT_SIZE]; /* as an entry of the blocklist; "" it cannot be one */
 };
 
 /* Returns 0, or -1 with a sentence in error. */
 int wanted_read(const char *text, struct wanted *out, char *error, size_t size);
 
-/* The values of a journal_query for it, and their texts. */
-#define WANTED_NETWORKS 256 /* of /24 or /48, in one network that is asked for */
-struct wanted_values {
-    struct day_value value[WANTED_NETWORKS + 2];
-    size_t count;
-    char networks[WANTED_NETWORKS][NETWORK_TEXT_SIZE];
-};
-void wanted_values(struct wanted_values *values, const struct wanted *wanted);
+/* The values of a journal_query for it, which point into it. Returns how many. */
+size_t wanted_values(const struct wanted *wanted,
+                     struct day_value out[static DAY_VALUES]);
 
 /* Whether a record that the journal proposes is one of them; key is the journal's. */
 bool wanted_finds(const struct wanted *wanted, const struct record *r,

@@ -27,8 +27,10 @@ static const char schema[] =
      * keeps no texts */
     "CREATE VIRTUAL TABLE IF NOT EXISTS find USING fts5 ("
     "  tokens, content = '', detail = none, columnsize = 0, tokenize = 'ascii');"
-    /* segments are merged 16 at once, not 4: each row is written again less often */
-    "INSERT INTO find (find, rank) VALUES ('automerge', 16);"
+    /* Segments are merged 64 at once, not 4, so that each row is written again less often;
+     * and little by little: not all at once when there are 16, as a search may wait for it. */
+    "INSERT INTO find (find, rank) VALUES ('automerge', 64);"
+    "INSERT INTO find (find, rank) VALUES ('crisismerge', 256);"
     "CREATE TABLE IF NOT EXISTS configuration ("
     "  number INTEGER PRIMARY KEY,"
     "  lists TEXT NOT NULL,"
@@ -187,9 +189,10 @@ static enum day_result open_file(struct day *day, const char *path, const uint8_
                                  char error[static DAY_ERROR_SIZE])
 {
     static const char write_settings[] =
-        "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous "
-        "= "
-        "NORMAL; PRAGMA cache_size = -8192;"
+        /* no secure_delete, which Debian's SQLite has on: merges would overwrite all twice */
+        "PRAGMA secure_delete = OFF; PRAGMA auto_vacuum = INCREMENTAL;"
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = "
+        "-8192;"
         "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216;";
     static const char read_settings[] =
         "PRAGMA query_only = 1; PRAGMA cache_size = -256;";

@@ -109,6 +109,7 @@ struct day_value {
     enum token token;
     const char *value;
 };
+#define DAY_VALUES 2 /* at most */
 enum day_result day_find(struct day *day, const struct day_value *values, size_t count,
                          bool (*found)(void *context, journal_id id), void *context);
 

@@ -68,20 +68,6 @@ static enum day_result ended(struct day *day, int rc)
     return result;
 }
 
-static void add_match_of(struct day *day, enum token token, const char *value,
-                         struct octets *match)
-{
-    char text[TOKEN_SIZE];
-
-    if (!token_of(&day->cmac, token, value, text) ||
-        (match->used > 0 &&
-         memmem(match->bytes, match->used, text, TOKEN_SIZE - 1) != NULL))
-        return;
-    if (match->used > 0)
-        octets_add(match, " OR ", 4);
-    octets_add(match, text, strlen(text));
-}
-
 /* Once a file has one masked decision, it has. What cannot be read may have some. */
 static bool has_masked(struct day *day)
 {
@@ -93,13 +79,37 @@ static bool has_masked(struct day *day)
     return day->has_masked;
 }
 
-/* A value as it is, and as it is kept where local parts are not. */
-static void add_match(struct day *day, const struct day_value *value,
-                      struct octets *match)
+/* What is searched for: each value as it is, and as it is kept where local parts are not. */
+struct day_search {
+    struct token_match tokens[2 * DAY_VALUES];
+    size_t count;
+    struct octets match; /* the same for FTS5 */
+};
+
+static void want_token(struct day *day, enum token token, const char *value,
+                       struct day_search *search)
+{
+    struct token_match *match = &search->tokens[search->count];
+    struct octets *text = &search->match;
+
+    if (!token_of(&day->cmac, token, value, match))
+        return;
+    for (size_t i = 0; i < search->count; i++) /* an entry is often the address itself */
+        if (strcmp(search->tokens[i].text, match->text) == 0)
+            return;
+    if (search->count++ > 0)
+        octets_add(text, " OR ", 4);
+    octets_add(text, match->text, strlen(match->text));
+    if (match->is_prefix)
+        octets_add(text, "*", 1);
+}
+
+static void want(struct day *day, const struct day_value *value,
+                 struct day_search *search)
 {
     char masked[TOKEN_MASKED_SIZE] = "";
 
-    add_match_of(day, value->token, value->value, match);
+    want_token(day, value->token, value->value, search);
     if (!day->has_masked)
         return;
     if (value->token == TOKEN_ADDRESS)
@@ -107,15 +117,16 @@ static void add_match(struct day *day, const struct day_value *value,
     else if (value->token == TOKEN_ENTRY)
         token_mask_entry(day->key, value->value, masked);
     if (masked[0] != '\0' && strcmp(masked, value->value) != 0)
-        add_match_of(day, value->token, masked, match);
+        want_token(day, value->token, masked, search);
 }
 
 /* Whether parts of a decision have one of the tokens that are searched for. */
-static bool has_token(struct day *day, const void *parts, size_t size,
-                      const struct octets *match)
+static bool is_wanted(struct day *day, const void *parts, size_t size,
+                      const struct day_search *search)
 {
     struct octets *tokens = &day->tokens; /* a file that is searched is not written */
     struct record record;
+    bool found = false;
 
     tokens->used = 0;
     tokens->failed = false;
@@ -123,22 +134,21 @@ static bool has_token(struct day *day, const void *parts, size_t size,
         return false;
     tokens_add(&day->cmac, &record, tokens);
     record_clear(&record);
-    for (size_t at = 0; at < tokens->used; at += TOKEN_SIZE)
-        if (memmem(match->bytes, match->used, tokens->bytes + at, TOKEN_SIZE - 1) != NULL)
-            return true;
-    return false;
+    for (size_t i = 0; i < search->count && !found; i++)
+        found = tokens_have(tokens, &search->tokens[i]);
+    return found;
 }
 
 /* Reports which of a group it was. Returns SQLITE_ROW when that is enough. */
-static int find_in_group(struct day *day, int64_t group, const struct octets *match,
+static int find_in_group(struct day *day, int64_t group, const struct day_search *search,
                          bool (*found)(void *context, journal_id id), void *context)
 {
     sqlite3_stmt *stmt = day->statements[GROUP_ROWS];
     int rc = sql_bind(stmt, "ii", group * GROUP, group * GROUP + GROUP - 1);
 
     while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (has_token(day, sqlite3_column_blob(stmt, 1),
-                      (size_t)sqlite3_column_bytes(stmt, 1), match) &&
+        if (is_wanted(day, sqlite3_column_blob(stmt, 1),
+                      (size_t)sqlite3_column_bytes(stmt, 1), search) &&
             !found(context, (journal_id)sqlite3_column_int64(stmt, 0)))
             break;
         rc = SQLITE_OK;
@@ -150,28 +160,28 @@ static int find_in_group(struct day *day, int64_t group, const struct octets *ma
 enum day_result day_find(struct day *day, const struct day_value *values, size_t count,
                          bool (*found)(void *context, journal_id id), void *context)
 {
-    struct octets match = {0};
+    struct day_search search = {0};
     sqlite3_stmt *stmt = day->statements[FIND];
     enum day_result result;
     int rc = SQLITE_OK;
 
     (void)has_masked(day);
     for (size_t i = 0; i < count; i++)
-        add_match(day, &values[i], &match);
-    if (match.failed)
+        want(day, &values[i], &search);
+    if (search.match.failed)
         rc = SQLITE_NOMEM;
-    if (rc == SQLITE_OK && match.used > 0)
-        rc = sqlite3_bind_text(stmt, 1, (const char *)match.bytes, (int)match.used,
-                               SQLITE_STATIC);
+    if (rc == SQLITE_OK && search.count > 0)
+        rc = sqlite3_bind_text(stmt, 1, (const char *)search.match.bytes,
+                               (int)search.match.used, SQLITE_STATIC);
     while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        rc = find_in_group(day, sqlite3_column_int64(stmt, 0), &match, found, context);
+        rc = find_in_group(day, sqlite3_column_int64(stmt, 0), &search, found, context);
         if (rc == SQLITE_DONE)
             rc = SQLITE_OK;
     }
     result = ended(day, rc);
     sqlite3_reset(stmt); /* what failed is reported already */
     sqlite3_clear_bindings(stmt);
-    free(match.bytes);
+    free(search.match.bytes);
     return result;
 }
 

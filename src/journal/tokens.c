@@ -7,8 +7,8 @@
 #include "base/domain.h"
 #include "base/text.h"
 
-#define HASH_LETTERS  (TOKEN_HASH_SIZE - 2)
-#define TOKEN_LETTERS (TOKEN_SIZE - 2)
+#define HASH_LETTERS (TOKEN_HASH_SIZE - 2)
+#define CMAC_LETTERS 6 /* a hit is compared with the record, so that few will do */
 
 static void base32(const uint8_t *in, int letters, char *out)
 {
@@ -93,21 +93,40 @@ void token_mask_entry(const uint8_t key[static TOKEN_KEY_SIZE], const char *entr
     text_sentence(out, TOKEN_MASKED_SIZE, "%s%s", is_login ? "user:" : "", masked);
 }
 
-/* AES, as it costs half of what SHA-256 does, and each decision has seven of them. */
-static void token_text(struct cmac_aes128_ctx *cmac, enum token token, const void *value,
-                       size_t size, char out[static TOKEN_SIZE])
+/* AES, as it costs half of what SHA-256 does, and each decision has five of them. Returns
+ * the length. */
+static size_t token_text(struct cmac_aes128_ctx *cmac, enum token token,
+                         const char *value, char out[static TOKEN_SIZE])
 {
     static const char letters[] = {
-        [TOKEN_CLIENT] = 'c', [TOKEN_NETWORK] = 'n',  [TOKEN_ADDRESS] = 'a',
-        [TOKEN_DOMAIN] = 'd', [TOKEN_QUEUE_ID] = 'q', [TOKEN_ENTRY] = 'b',
+        [TOKEN_ADDRESS] = 'a',
+        [TOKEN_DOMAIN] = 'd',
+        [TOKEN_QUEUE_ID] = 'q',
+        [TOKEN_ENTRY] = 'b',
     };
     uint8_t digest[CMAC128_DIGEST_SIZE];
 
     out[0] = letters[token];
     cmac_aes128_update(cmac, 1, (const uint8_t *)out);
-    cmac_aes128_update(cmac, size, value);
+    cmac_aes128_update(cmac, strlen(value), (const uint8_t *)value);
     cmac_aes128_digest(cmac, sizeof digest, digest); /* and begins again */
-    base32(digest, TOKEN_LETTERS, out + 1);
+    base32(digest, CMAC_LETTERS, out + 1);
+    return 1 + CMAC_LETTERS;
+}
+
+/* The digits of an address that all of a network have; of IPv6 at most 64 bits, which are one
+ * customer's. Returns the length. */
+static size_t client_text(const struct ipaddr *address, unsigned bits,
+                          char out[static TOKEN_SIZE])
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t used = 0;
+
+    out[used++] = 'c';
+    for (unsigned i = 0; i < bits / 4 && i < 16; i++)
+        out[used++] = digits[address->octets[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+    out[used] = '\0';
+    return used;
 }
 
 /* What an entry is found by: the address, login or domain that it names; else itself. */
@@ -125,15 +144,19 @@ static enum token token_of_entry(const char **entry)
 }
 
 static void add_token(struct cmac_aes128_ctx *cmac, struct octets *tokens,
-                      enum token token, const void *value, size_t size)
+                      enum token token, const char *value)
 {
-    char text[TOKEN_SIZE];
+    char text[1 + TOKEN_SIZE] = " ";
 
-    if (size == 0)
-        return;
-    token_text(cmac, token, value, size, text);
-    text[TOKEN_SIZE - 1] = ' ';
-    octets_add(tokens, text, TOKEN_SIZE);
+    if (value[0] != '\0')
+        octets_add(tokens, text, 1 + token_text(cmac, token, value, text + 1));
+}
+
+static void add_client(struct octets *tokens, const struct ipaddr *client)
+{
+    char text[1 + TOKEN_SIZE] = " ";
+
+    octets_add(tokens, text, 1 + client_text(client, ipaddr_bits(client), text + 1));
 }
 
 /* An address's own token and its domain's. A hashed one has its token as it is. */
@@ -146,24 +169,8 @@ static void add_address(struct cmac_aes128_ctx *cmac, struct octets *tokens,
     if (text[0] == '\0')
         return;
     token_address(text, address, &domain);
-    add_token(cmac, tokens, TOKEN_ADDRESS, address, strlen(address));
-    add_token(cmac, tokens, TOKEN_DOMAIN, domain, strlen(domain));
-}
-
-static size_t address_size(const struct ipaddr *address)
-{
-    return address->family == 4 ? 4 : 16;
-}
-
-static void add_client(struct cmac_aes128_ctx *cmac, struct octets *tokens,
-                       const struct ipaddr *client)
-{
-    struct network network;
-
-    add_token(cmac, tokens, TOKEN_CLIENT, client->octets, address_size(client));
-    network_of(client, client->family == 4 ? 24 : 48, &network);
-    add_token(cmac, tokens, TOKEN_NETWORK, network.base.octets,
-              address_size(&network.base));
+    add_token(cmac, tokens, TOKEN_ADDRESS, address);
+    add_token(cmac, tokens, TOKEN_DOMAIN, domain);
 }
 
 void tokens_add(struct cmac_aes128_ctx *cmac, const struct record *r,
@@ -173,27 +180,44 @@ void tokens_add(struct cmac_aes128_ctx *cmac, const struct record *r,
     enum token by_entry = token_of_entry(&entry);
 
     if (r->has_client)
-        add_client(cmac, tokens, &r->client);
+        add_client(tokens, &r->client);
     add_address(cmac, tokens, r->sender);
     for (size_t i = 0; i < r->recipient_count; i++)
         add_address(cmac, tokens, r->recipients[i].text);
     add_address(cmac, tokens, r->login);
-    add_token(cmac, tokens, TOKEN_QUEUE_ID, r->queue_id, strlen(r->queue_id));
-    add_token(cmac, tokens, by_entry, entry, strlen(entry));
+    add_token(cmac, tokens, TOKEN_QUEUE_ID, r->queue_id);
+    add_token(cmac, tokens, by_entry, entry);
+}
+
+bool tokens_have(const struct octets *tokens, const struct token_match *match)
+{
+    const uint8_t *at = tokens->bytes, *end = at + tokens->used;
+    char text[1 + TOKEN_SIZE];
+    size_t size;
+
+    text_sentence(text, sizeof text, " %s", match->text);
+    size = strlen(text);
+    for (; (at = memmem(at, (size_t)(end - at), text, size)) != NULL; at += size)
+        if (match->is_prefix || at + size == end || at[size] == ' ')
+            return true;
+    return false;
 }
 
 bool token_of(struct cmac_aes128_ctx *cmac, enum token token, const char *value,
-              char out[static TOKEN_SIZE])
+              struct token_match *out)
 {
     struct network network;
 
+    out->is_prefix = false;
     if (token == TOKEN_ENTRY)
         token = token_of_entry(&value);
-    if (token != TOKEN_CLIENT && token != TOKEN_NETWORK)
-        token_text(cmac, token, value, strlen(value), out);
-    else if (network_parse(value, &network) == 0)
-        token_text(cmac, token, network.base.octets, address_size(&network.base), out);
-    else
+    if (token != TOKEN_CLIENT) {
+        (void)token_text(cmac, token, value, out->text);
+        return true;
+    }
+    if (network_parse(value, &network) != 0)
         return false;
+    (void)client_text(&network.base, network.prefix, out->text);
+    out->is_prefix = network.prefix < ipaddr_bits(&network.base);
     return true;
 }

@@ -18,8 +18,7 @@
 /* What a decision can be found by. Whether an address is the sender's or a recipient's does
  * not matter: one look-up serves for all, and the record says which it was. */
 enum token {
-    TOKEN_CLIENT,  /* value: an address */
-    TOKEN_NETWORK, /* an address of that /24, or /48 */
+    TOKEN_CLIENT, /* value: an address, or a network of them */
     TOKEN_ADDRESS, /* of the sender or a recipient, or a login; canonical (token_address) */
     TOKEN_DOMAIN, /* of the sender or a recipient; canonical */
     TOKEN_QUEUE_ID,
@@ -45,15 +44,25 @@ void token_mask_entry(const uint8_t key[static TOKEN_KEY_SIZE], const char *entr
 void token_hash(const uint8_t key[static TOKEN_KEY_SIZE], const char *value,
                 char out[static TOKEN_HASH_SIZE]);
 
-/* The token of a value, with its end; cmac: AES-CMAC (RFC 4493) with the file's key, of one
- * thread at a time. Returns false for a client or network that is no
- * address: nothing has come from there. */
-#define TOKEN_SIZE 8
-bool token_of(struct cmac_aes128_ctx *cmac, enum token token, const char *value,
-              char out[static TOKEN_SIZE]);
+/* A token to be found: a letter for its kind, then a client's address as hexadecimal digits,
+ * or a few letters of AES-CMAC (RFC 4493) of the value. */
+#define TOKEN_SIZE 18
+struct token_match {
+    char text[TOKEN_SIZE];
+    bool is_prefix; /* of a network: its addresses begin so */
+};
 
-/* Adds the tokens of all that a decision can be found by, with a space behind each. */
+/* The token of a value; cmac has the file's key, and is of one thread at a time. A network
+ * may find a few addresses beside it. Returns false for a client that is no address:
+ * nothing has come from there. */
+bool token_of(struct cmac_aes128_ctx *cmac, enum token token, const char *value,
+              struct token_match *out);
+
+/* Adds the tokens of all that a decision can be found by, with a space before each. */
 void tokens_add(struct cmac_aes128_ctx *cmac, const struct record *record,
                 struct octets *tokens);
+
+/* Whether the token is one of those that were added. */
+bool tokens_have(const struct octets *tokens, const struct token_match *match);
 
 #endif

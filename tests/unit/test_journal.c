@@ -30,7 +30,12 @@ static const struct {
 } finds[] = {
     {"client", TOKEN_CLIENT, "192.0.2.1", true},
     {"another client", TOKEN_CLIENT, "192.0.2.2", false},
-    {"network", TOKEN_NETWORK, "192.0.2.0/24", true},
+    {"network", TOKEN_CLIENT, "192.0.2.0/24", true},
+    {"narrow network", TOKEN_CLIENT, "192.0.2.0/30", true},
+    {"another network", TOKEN_CLIENT, "192.0.3.0/24", false},
+    {"wide network", TOKEN_CLIENT, "192.0.0.0/16", true},
+    {"another wide network", TOKEN_CLIENT, "192.1.0.0/16", false},
+    {"IPv6", TOKEN_CLIENT, "2001:db8::1", false},
     {"sender", TOKEN_ADDRESS, "anna.a@domain.xyz", true},
     {"another address", TOKEN_ADDRESS, "anna.b@domain.xyz", false},
     {"sender's domain", TOKEN_DOMAIN, "domain.xyz", true},
@@ -73,6 +78,35 @@ static void test_found_by_all_that_is_known(void **state)
     box_restart(&box);
     check_finds(&box, id);
     box_end(&box);
+}
+
+static void test_clients_of_ipv6(void **state)
+{
+    static const struct {
+        const char *value;
+        bool found;
+    } rows[] = {
+        {"2001:db8:1:2::3", true},   {"2001:db8:1:2::/64", true},
+        {"2001:db8:1::/48", true},   {"2001:db8:1:3::3", false},
+        {"2001:db8:2::/48", false},  {"2001:d00::/24", true},
+        {"2001:db8:1:3::/63", true}, {"192.0.2.1", false},
+        {"no address", false},
+    };
+    struct record record = {
+        .has_client = true, .sender = "", .login = "", .queue_id = "", .entry = ""};
+    struct cmac_aes128_ctx cmac;
+    struct octets tokens = {0};
+    struct token_match match;
+
+    (void)state;
+    cmac_aes128_set_key(&cmac, (const uint8_t[AES128_KEY_SIZE]){1});
+    assert_int_equal(ipaddr_parse("2001:db8:1:2::3", &record.client), 0);
+    tokens_add(&cmac, &record, &tokens);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if ((token_of(&cmac, TOKEN_CLIENT, rows[i].value, &match) &&
+             tokens_have(&tokens, &match)) != rows[i].found)
+            fail_msg("%s", rows[i].value);
+    free(tokens.bytes);
 }
 
 static void test_limit(void **state)
@@ -494,6 +528,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_by_all_that_is_known),
+        cmocka_unit_test(test_clients_of_ipv6),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_parts_of_several_batches),
         cmocka_unit_test(test_another_verdict),
