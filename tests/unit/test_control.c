@@ -444,7 +444,7 @@ static void test_live_socket_stays(void **state)
     snprintf(name, sizeof name, "%s.lock", f->path);
     unlink(name);
     assert_null(start(f->path, error, sizeof error));
-    assert_non_null(strstr(error, "another program"));
+    assert_non_null(strstr(error, "another process"));
     other = dial(f->path);
     assert_int_not_equal(other, -1);
     close(other);
@@ -481,7 +481,7 @@ static void test_other_file_stays(void **state)
     fclose(file);
     f->control = start(f->path, error, sizeof error);
     assert_null(f->control);
-    assert_non_null(strstr(error, "no socket"));
+    assert_non_null(strstr(error, "not a socket"));
     assert_int_equal(unlink(f->path), 0);
 }
 
