@@ -93,6 +93,18 @@ bool text_copy(const char *in, char *out, size_t size)
     return true;
 }
 
+bool text_find_url(const char *text, char *out, size_t size)
+{
+    const char *start = strstr(text, "http");
+    size_t length = start != NULL ? strcspn(start, " \"'<>") : 0;
+
+    if (length == 0 || length >= size)
+        return false;
+    memcpy(out, start, length);
+    out[length] = '\0';
+    return true;
+}
+
 /* Reads the character at text. Returns its number of bytes, 0 where it is none (RFC 3629:
  * no overlong forms, no surrogates, nothing beyond U+10FFFF). */
 static size_t read_character(const unsigned char *text, unsigned long *out)

@@ -32,6 +32,10 @@ bool text_lower(const char *in, char *out, size_t size);
  * empty: a cut name would ask about someone else. */
 bool text_copy(const char *in, char *out, size_t size);
 
+/* Copies the first URL in text: most operators of lists put their delisting page into the
+ * reason. Returns false, with out untouched, where there is none or it would not fit. */
+bool text_find_url(const char *text, char *out, size_t size);
+
 /* Writes a sentence for people; what does not fit is cut off, at a whole character of
  * UTF-8. size is at least 1. */
 void text_sentence(char *out, size_t size, const char *format, ...)

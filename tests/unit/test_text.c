@@ -209,12 +209,37 @@ static void test_span_text(void **state)
     }
 }
 
+static const struct {
+    const char *text, *want; /* NULL: none */
+    size_t size;
+} urls[] = {
+    {"Listed, see https://bl.test/?ip=192.0.2.1 or http://b.test",
+     "https://bl.test/?ip=192.0.2.1", 64},
+    {"<a href='http://bl.test/'>", "http://bl.test/", 64},
+    {"http://bl.test", "http://bl.test", 15},
+    {"http://bl.test", NULL, 14},
+    {"listed", NULL, 64},
+    {"", NULL, 64},
+};
+
+static void test_find_url(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        char out[64] = "before";
+        bool found = text_find_url(urls[i].text, out, urls[i].size);
+
+        assert_int_equal(found, urls[i].want != NULL);
+        assert_string_equal(out, found ? urls[i].want : "before");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_convert),   cmocka_unit_test(test_cut),
         cmocka_unit_test(test_show),      cmocka_unit_test(test_span_parse),
-        cmocka_unit_test(test_span_text),
+        cmocka_unit_test(test_span_text), cmocka_unit_test(test_find_url),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
