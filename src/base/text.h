@@ -21,6 +21,10 @@ bool text_clean(const char *in, char *out, size_t size);
  * %NN. Returns false when it would not fit; out is then empty. */
 bool text_percent_encode(const char *in, char *out, size_t size);
 
+/* Writes the first letters of in as base32 (RFC 4648, in lower case, not padded): eight
+ * for five octets. A last letter that in has not all bits for has zeros in their place. */
+void text_base32(const uint8_t *in, size_t size, size_t letters, char *out);
+
 /* Whether text has no 8-bit characters. */
 bool text_is_ascii(const char *text);
 

@@ -209,6 +209,22 @@ static void test_span_text(void **state)
     }
 }
 
+/* RFC 4648, 10; and less than all of it. */
+static void test_base32(void **state)
+{
+    static const char *const want[] = {"",        "my",       "mzxq",      "mzxw6",
+                                       "mzxw6yq", "mzxw6ytb", "mzxw6ytboi"};
+    char out[32];
+
+    (void)state;
+    for (size_t size = 0; size < sizeof want / sizeof want[0]; size++) {
+        text_base32((const uint8_t *)"foobar", size, (8 * size + 4) / 5, out);
+        assert_string_equal(out, want[size]);
+    }
+    text_base32((const uint8_t *)"foobar", 6, 6, out);
+    assert_string_equal(out, "mzxw6y");
+}
+
 static const struct {
     const char *text, *want; /* NULL: none */
     size_t size;
@@ -240,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_convert),   cmocka_unit_test(test_cut),
         cmocka_unit_test(test_show),      cmocka_unit_test(test_span_parse),
         cmocka_unit_test(test_span_text), cmocka_unit_test(test_find_url),
+        cmocka_unit_test(test_base32),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
