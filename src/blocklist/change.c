@@ -37,7 +37,7 @@ static int end_old(struct blocklist *blocklist, const struct entry *entry,
     return rc;
 }
 
-/* Finds out what stands of the same text, once what has run out is gone. Returns SQLite's
+/* Finds out what exists of the same text, once what has run out is gone. Returns SQLite's
  * code. */
 static int look_beside(struct transaction *writer, const struct blocklist_row_in *row,
                        struct blocklist_beside *out)

@@ -61,7 +61,7 @@ static bool has_control(const char *text)
     return false;
 }
 
-/* Whether a local part can stand without quotes. A "!" or "#" at the start would read as
+/* Whether a local part needs no quotes. A "!" or "#" at the start would read as
  * an allow entry or a comment in a file. */
 static bool is_plain_local(const char *local)
 {

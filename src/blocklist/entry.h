@@ -3,7 +3,7 @@
 #define BLOCKLIST_ENTRY_H
 
 /* ENTRY texts, as the postmaster writes them and as they are kept: one canonical text
- * for each, so that none can stand twice. Plain values; any thread. */
+ * for each, so that none can exist twice. Plain values; any thread. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -104,7 +104,7 @@ void hits_count(struct hits *hits, uint64_t *pending, uint64_t *dropped);
 /* The time that ends are reckoned from. It is the wall clock, but a jump of that clock
  * beyond WALLTIME_JUMP_S (a dead battery, a wrong time server) does not move it: it then
  * counts on by the steady clock, so that nobody is unlisted by mistake, until the new
- * time has stood for WALLTIME_HOLD_S or walltime_trust says that it is right. Any thread
+ * time has held for WALLTIME_HOLD_S or walltime_trust says that it is right. Any thread
  * may read it. */
 
 #define WALLTIME_JUMP_S (10 * 60)
@@ -161,7 +161,7 @@ struct blocklist {
     char error[BLOCKLIST_ERROR_SIZE];
     bool damaged; /* error stays */
     bool counted, checked;
-    int64_t kinds[ENTRY_KIND_COUNT], allow; /* rows that stand */
+    int64_t kinds[ENTRY_KIND_COUNT], allow; /* rows in force */
     time_t last_backup;
 };
 

@@ -216,7 +216,7 @@ struct config {
         struct reply_template *blocklist,
             *blocklist_client;      /* entries of clients and hosts */
         struct reply_template *url; /* may use all but REPLY_URL */
-        bool id;                    /* the decision's stands at the end of each refusal */
+        bool id;                    /* the decision's ends each refusal */
     } reply;
     struct {
         char *database;

@@ -23,7 +23,7 @@
 #define KEY_SHOWN        "***"
 #define KEY_MIN          20 /* no zone of these providers has so long a label */
 #define KEY_FILE_MAX     65536
-/* An IPv6 address's nibbles, or a hash, stand before it (RFC 5782, 2.4). */
+/* An IPv6 address's nibbles, or a hash, precede it (RFC 5782, 2.4). */
 #define ZONE_MAX_LENGTH 180
 
 static unsigned bit(enum check check)
@@ -204,7 +204,7 @@ static void check_dead(struct build *b, const struct list *list, cfg_t *sec)
                        list->zone_text, dead->name, dead->died);
 }
 
-/* A key that stands in the zone, as Spamhaus's DQS and Abusix have it. */
+/* A key that is part of the zone, as Spamhaus's DQS and Abusix have it. */
 static bool is_zone_key(const char *zone)
 {
     static const char *const providers[] = {".dq.spamhaus.net", ".mail.abusix.zone"};
@@ -397,7 +397,7 @@ static void complete_list(struct build *b, cfg_t *sec, struct list *list)
                &list->test_unlisted);
 }
 
-/* after names other lists, wherever they stand: only when all are known. */
+/* after names other lists, wherever they are: only when all are known. */
 static void build_after(struct build *b, cfg_t *sec, struct list *list)
 {
     unsigned count = cfg_size(sec, "after");

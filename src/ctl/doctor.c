@@ -39,7 +39,7 @@ struct seen {
     char own_action[32];   /* of our own entry; "" none */
 };
 
-/* What of the socket stands in Postfix's text, too: ":PORT" of inet:PORT@HOST; of a path
+/* What of the socket is in Postfix's text, too: ":PORT" of inet:PORT@HOST; of a path
  * the last two names, as a chrooted smtpd has it from its queue directory on. */
 static bool needle_of(const char *socket, char *out, size_t size)
 {
@@ -235,7 +235,7 @@ static bool asks(const char *line, const char *name)
     return false;
 }
 
-/* The names stand before the filters that they name, so the file is read twice. */
+/* The names precede the filters that they name, so the file is read twice. */
 static bool read_conf(FILE *in, const char *core, struct filter *filter)
 {
     char *line = NULL;

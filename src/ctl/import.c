@@ -83,7 +83,7 @@ struct importing {
     const struct arguments *arguments;
     const char *name;                          /* of the file */
     json_t *rows;                              /* the batch */
-    unsigned long lines[PROTOCOL_IMPORT_ROWS]; /* where they stand in the file */
+    unsigned long lines[PROTOCOL_IMPORT_ROWS]; /* where they are in the file */
     size_t batch_bytes;                        /* what it may take as JSON at most */
     unsigned long good, bad;
     unsigned long hosts, domains; /* names, by what they were taken as */

@@ -250,7 +250,7 @@ static bool look_at(struct doctor *doctor, const char *path, struct stat *st)
     return false;
 }
 
-/* A list's key must not be read by everybody, wherever it stands. */
+/* A list's key must not be read by everybody, wherever it is. */
 static void look_at_key(struct doctor *doctor, const struct list *list)
 {
     const char *path = list->key_file != NULL ? list->key_file : doctor->daemon->path;
