@@ -17,7 +17,7 @@
 #include "ctl/output.h"
 #include "formats/format.h"
 
-/* Bad lines told one by one; the others are counted. */
+/* Bad lines reported one by one; the others are counted. */
 #define BAD_SHOWN_MAX 100
 
 #define FIRST_MS 500

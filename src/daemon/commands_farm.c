@@ -251,7 +251,7 @@ static void doctor_numbers(struct doctor *doctor, const struct farm_status *stat
                 status->hosts[i].number == status->hosts[k].number) {
                 doctor_say(doctor, LEVEL_OK, "",
                            "%s and %s both have node %d in the journal section: ids do "
-                           "not tell which of them they are of: advice, docs/farm.md",
+                           "not show which of them they are of: advice, docs/farm.md",
                            status->hosts[i].name, status->hosts[k].name,
                            status->hosts[i].number);
                 return; /* one is enough */

@@ -323,7 +323,7 @@ static bool farm_differs(const struct config *old, const struct config *new)
     return differs;
 }
 
-/* What can only be changed by a restart: told, so that nobody waits for it. */
+/* What can only be changed by a restart: reported, so that nobody waits for it. */
 static void report_unchangeable(const struct config *old, const struct config *new,
                                 config_report *report, void *context)
 {

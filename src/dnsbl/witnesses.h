@@ -61,8 +61,8 @@ void witnesses_of_network(struct witnesses *witnesses, const struct network *net
 void witnesses_named(struct witnesses *witnesses, const struct ipaddr *client,
                      uint64_t list_bit);
 
-/* A list is lying: whom it has named is no witness. WITNESS_ALL_LISTS: nobody is, as an
- * allow list is new, which has not been asked about them. */
+/* A list is lying: a client that it has listed is no witness. WITNESS_ALL_LISTS: nobody is,
+ * as an allow list is new, which has not been queried for them. */
 #define WITNESS_ALL_LISTS UINT64_MAX
 void witnesses_disown(struct witnesses *witnesses, uint64_t list_bits);
 

@@ -388,7 +388,7 @@ out:
 }
 
 /* Where nothing can be written, or nothing was yet, it is tried without a decision, too:
- * what is over has to go, and who asks has to be told. */
+ * what is over has to go, and status has to report it. */
 static void try_again(struct journal *journal, const struct journal_settings *settings)
 {
     char error[DAY_ERROR_SIZE] = "";

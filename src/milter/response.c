@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the MTA is told of a decision: the refusal's text, and headers. */
+/* What the MTA gets of a decision: the refusal's text, and headers. */
 
 #include <stdio.h>
 #include <string.h>

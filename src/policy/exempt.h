@@ -2,7 +2,7 @@
 #ifndef POLICY_EXEMPT_H
 #define POLICY_EXEMPT_H
 
-/* Whom the exempt section spares. Any thread; no state. */
+/* Who is exempt. Any thread; no state. */
 
 #include <stdbool.h>
 

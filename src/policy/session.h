@@ -3,7 +3,7 @@
 #define POLICY_SESSION_H
 
 /* One SMTP session as it is judged: its envelope, its lookups, and the decision about
- * the message at hand. Belongs to one thread at a time; knows nothing of libmilter. */
+ * the current message. Belongs to one thread at a time; knows nothing of libmilter. */
 
 #include <stdbool.h>
 
@@ -103,7 +103,7 @@ bool session_lists_are_due(const struct session *session, enum stage stage);
 void session_accepted(const struct session *session);
 
 /* At the end of a message: gives allow lists that could not change the verdict, and so
- * were not waited for, half a second more, so that the header can tell of them. */
+ * were not waited for, half a second more, so that the header can name them. */
 void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),
                                void *context);
 

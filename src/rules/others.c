@@ -15,8 +15,8 @@
 #define NOTED_MAX 1000
 #define HEARD_MAX 10000 /* rows */
 #define ACTIVE_S  60    /* who has seen the key within that may be the one to act */
-/* Others hear of a key, and tell what they have of it, before the sum counts: a share of
- * them that is not told yet would be missed. */
+/* Others hear of a key, and report what they have of it, before the sum counts: a share of
+ * them that is not reported yet would be missed. */
 #define SETTLE_MS 12000
 
 /* A key in one of the tables. */
@@ -31,7 +31,7 @@ struct other {
 
 struct others {
     pthread_mutex_t lock; /* held for moments only */
-    struct other *noted;  /* what is to be told */
+    struct other *noted;  /* what is to be reported */
     struct other *heard;
     int64_t heard_until_ms;
     char node[256];
@@ -139,9 +139,9 @@ void others_note(struct others *others, const struct config *config, enum rule_b
     pthread_mutex_unlock(&others->lock);
 }
 
-/* --- what is told --- */
+/* --- what is reported --- */
 
-/* What may be told. */
+/* What may be reported. */
 struct told {
     enum rule_by by;
     char key[COUNTER_KEY_SIZE];
