@@ -39,7 +39,7 @@ void witnesses_judged(struct witnesses *witnesses, bool accepted,
                       uint64_t lists, int today);
 
 /* A user who logged in has sent as that today. Such a domain is no witness: no list is
- * asked about it. */
+ * queried for it. */
 void witnesses_own_sender(struct witnesses *witnesses, const struct mail_address *sender,
                           int today);
 
