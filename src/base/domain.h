@@ -22,7 +22,7 @@
 int domain_canonical(const char *text, char out[static DOMAIN_SIZE]);
 
 /* Whether a canonical name looks like an IPv4 address (its last label is a number), for
- * names that lists must not be asked about. */
+ * names that lists must not be queried for. */
 bool domain_is_numeric(const char *domain);
 
 /* The name above: "a.b.c" -> "b.c"; NULL above a name without a dot. Points into it. */

@@ -90,7 +90,7 @@ static bool has_live_attempt(const struct dns_query *q)
     return false;
 }
 
-/* A server failed: the next one is asked, and when all have failed, they all are again.
+/* A server failed: the next one is tried, and when all have failed, they all are again.
  */
 static void try_next(struct dns_query *q, int server, bool unreachable, int64_t now_ms)
 {
