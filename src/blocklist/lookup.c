@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a message's way asks: is one of these subjects listed or allowed? */
+/* What a message looks up: is one of these subjects listed or allowed? */
 
 #include <stdio.h>
 #include <string.h>

@@ -282,7 +282,7 @@ static void build_zone(struct build *b, struct list *list, cfg_t *sec)
     take_key_out(b, list, sec);
     if (!check_key(b, list, sec))
         return;
-    /* off and without its key, it is never asked, but has a name to show */
+    /* off and without its key, it is never queried, but has a name to show */
     zone = replace_key(list->zone_text, list->key != NULL ? list->key : "key");
     list->zone_shown = replace_key(list->zone_text, KEY_SHOWN);
     if (zone == NULL || list->zone_shown == NULL) {

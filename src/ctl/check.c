@@ -230,7 +230,7 @@ static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first
     return outcome;
 }
 
-/* Asks about one subject. Returns the check, a new reference, or NULL with *outcome. */
+/* Requests one subject's. Returns the check, a new reference, or NULL with *outcome. */
 static json_t *ask(struct ctl *ctl, const char *subject,
                    const struct arguments *arguments, enum outcome *outcome)
 {

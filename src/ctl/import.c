@@ -60,7 +60,7 @@ static void progress_show(struct progress *progress, unsigned long rows)
     int64_t now, at;
     int done;
 
-    /* the clock is not asked for each row: there are millions of them */
+    /* the clock is not read for each row: there are millions of them */
     if (progress->in == NULL || rows % 256 != 0)
         return;
     now = clock_ms();

@@ -172,7 +172,7 @@ static void print_marks(const json_t *d)
     putchar('\n');
 }
 
-/* What the lists say of the same message now. NULL where it cannot be asked. */
+/* What the lists say of the same message now. NULL where it cannot be checked. */
 static json_t *check_now(struct ctl *ctl, const json_t *d)
 {
     const char *client = text_of(d, "client"), *sender = text_of(d, "sender");

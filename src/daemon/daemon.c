@@ -129,7 +129,7 @@ static int new_health_and_rules(struct daemon *daemon, struct config *config)
 }
 
 /* What needs no rights of root: the database, the resolver, the first policy. Nothing is
- * asked yet. */
+ * queried yet. */
 static int start_parts(struct daemon *daemon, struct config *config)
 {
     struct resolver_settings settings = resolver_settings_of(config);

@@ -15,7 +15,7 @@
 #include "known/zones.h"
 #include "milter/milter.h"
 
-/* After so many messages a list that was never asked has some reason for it. */
+/* After so many messages a list that was never queried has some reason for it. */
 #define MESSAGES_TELLING 50
 #define TWO_LOOKS_MS     1000 /* what lies between a first look and a second */
 
@@ -262,7 +262,7 @@ static void look_at_answer(struct doctor *doctor, const struct user_query *query
                address, query->name);
 }
 
-/* Asks the resolver and each list's own for names that do not exist. */
+/* Queries the resolver and each list's own for names that do not exist. */
 static void look_for_rewriting(struct doctor *doctor)
 {
     static const char *const ends[] = {"invalid", "com", "org"};

@@ -49,7 +49,7 @@ struct trial {
     int example_count;
 };
 
-/* Asks for the test points. */
+/* Queries the test points. */
 static void query_points(struct trial *t)
 {
     static const char *const points[] = {"127.0.0.2", "127.0.0.1", "::FFFF:7F00:2",
@@ -62,7 +62,7 @@ static void query_points(struct trial *t)
     for (int i = 0; i < 4; i++) {
         queries[i].upstream = t->upstream;
         (void)health_check_point_name(&t->list, points[i],
-                                      queries[i].name); /* "": not asked */
+                                      queries[i].name); /* "": not queried */
     }
     user_queries_all(t->daemon->resolver, queries, 4);
     for (int i = 0; i < 4; i++)

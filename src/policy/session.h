@@ -109,7 +109,7 @@ void session_await_allow_lists(struct session *session, int (*on_wait)(void *con
 
 /* --- the rules' counters: nothing waits; all do nothing where there are no rules --- */
 
-/* Whether rules count anything: what only they need is then asked of the MTA. */
+/* Whether rules count anything: what only they need is then requested from the MTA. */
 bool session_is_counted(const struct session *session);
 
 /* A recipient that we let pass: mailer is {rcpt_mailer}, NULL where the MTA does not say. */
