@@ -2,7 +2,7 @@
 #ifndef BLOCKLIST_ADMIN_H
 #define BLOCKLIST_ADMIN_H
 
-/* What the postmaster does with the blocklist: change, look, import, read the audit log.
+/* What the postmaster does with the blocklist: change, list, import, read the audit log.
  * All functions may be called by any thread but those of a message's way: they wait for
  * the disk, and changes wait for one another (at most BLOCKLIST_WAIT_S; an import of many
  * rows lets them go before it). None blocks blocklist_lookup.

@@ -38,7 +38,7 @@ struct entry {
  * are part of a domain's spelling. Returns 0, or -1 with a sentence in error that says what was expected. */
 int entry_parse(const char *text, struct entry *out, char error[static ENTRY_ERROR_SIZE]);
 
-/* As entry_parse, for asking and removing: takes characters that cannot be seen, too, as
+/* As entry_parse, for lookups and removing: takes characters that cannot be seen, too, as
  * a database may have them. */
 int entry_parse_kept(const char *text, struct entry *out,
                      char error[static ENTRY_ERROR_SIZE]);
@@ -70,7 +70,7 @@ struct entry_limits {
     const struct network *exempt;       /* one's own networks */
     size_t exempt_count;
     /* Whether mail from there is accepted day by day; a sentence in why then. NULL: nobody
-     * knows. Not asked about allow entries. */
+     * knows. Not called for allow entries. */
     bool (*is_in_use)(void *context, const struct entry *entry,
                       char why[static ENTRY_ERROR_SIZE]);
     void *context;

@@ -364,7 +364,7 @@ static int settle(struct merge *merge, const struct shared_row *row)
     return rc;
 }
 
-/* Most have nothing in them most of the time, and are asked for each row. */
+/* Most have nothing in them most of the time, and are looked up for each row. */
 static int look_what_waits(struct merge *merge)
 {
     sqlite3 *db = merge->blocklist->sharing.db;

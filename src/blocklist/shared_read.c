@@ -34,7 +34,7 @@ static struct shared_row row_of(sqlite3_stmt *stmt, int first)
     };
 }
 
-/* Runs a look on the connection for long ones; done is called for each row. */
+/* Runs a query on the connection for long ones; done is called for each row. */
 typedef bool each_result(void *context, sqlite3_stmt *stmt);
 
 static enum blocklist_result look(struct blocklist *blocklist, const char *sql,

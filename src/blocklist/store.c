@@ -266,7 +266,7 @@ void reader_close(struct reader *reader)
     reader->db = NULL;
 }
 
-/* A free connection, or else the one whose turn it is: each is held for one look. */
+/* A free connection, or else the one whose turn it is: each is held for one lookup. */
 struct reader *reader_take(struct blocklist *blocklist)
 {
     unsigned first = atomic_fetch_add(&blocklist->next_reader, 1);

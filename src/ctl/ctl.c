@@ -189,7 +189,7 @@ int arguments_number(const struct arguments *arguments, enum option_id option,
     return 0;
 }
 
-/* --- asking the daemon --- */
+/* --- requests to the daemon --- */
 
 /* Connects. Returns 0, or -1 with errno set. */
 static int connect_daemon(struct ctl *ctl)
@@ -322,7 +322,7 @@ static enum outcome not_reached(const struct ctl *ctl)
 }
 
 /* Takes the reference to request. An idle connection may have been closed by the daemon:
- * what changes nothing is then asked again. */
+ * what changes nothing is then sent again. */
 static json_t *ask(struct ctl *ctl, json_t *request, bool repeatable,
                    enum outcome *outcome)
 {

@@ -32,7 +32,7 @@ static bool has_farm(const struct config *config)
     return config->farm.database != NULL && config->farm.database[0] != '\0';
 }
 
-/* What the blocklist looks a sender up without. */
+/* What is stripped of a sender before it is looked up. */
 static unsigned strip_of(const struct config *config)
 {
     return (config->blocklist.strip_tags ? BLOCKLIST_STRIP_TAGS : 0) |

@@ -5,7 +5,7 @@
 /* Who may bear witness that a list lists too much: clients and sender domains that have
  * been accepted on three or more of the last 30 days, and that the list did not have when
  * they last came. For an allow list: clients that a block list has named lately. Any
- * thread; a lock is held for a look through one set of 8, or all of them for a draw. */
+ * thread; a lock is held for a search of one set of 8, or all of them for a draw. */
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -86,7 +86,7 @@ static void negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
      * An answer to DATA carries the ACK. */
     if (!milter.over_tcp)
         never |= SMFIP_NODATA;
-    /* to take out forged headers of our names, and where something looks at From: */
+    /* to take out forged headers of our names, and where something checks From: */
     if (!tags && !policy->judges_headers)
         never |= SMFIP_NOHDRS;
     if (tags)

@@ -22,7 +22,7 @@ struct policy {
     struct config *config;
     struct dnsbl_set lists;
     unsigned queries_at;         /* stages at which a lookup may start: 1u << STAGE_… */
-    bool judges_headers;         /* a list, or the blocklist, looks at them */
+    bool judges_headers;         /* a list, or the blocklist, checks them */
     struct resolver *resolver;   /* the daemon's */
     struct blocklist *blocklist; /* the daemon's; NULL: none */
     struct prober *prober;       /* the daemon's */

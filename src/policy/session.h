@@ -55,7 +55,7 @@ struct session {
     struct decision decision;
     journal_id id; /* of the current message's decision; 0: none yet, or no journal */
     struct kept kept;
-    uint64_t blocklist_changes; /* as of the last look at the blocklist */
+    uint64_t blocklist_changes; /* as of the last lookup in the blocklist */
     struct usage_message usage; /* what of the message is counted */
 };
 
@@ -72,7 +72,7 @@ int session_connect(struct session *session, const struct ipaddr *client,
 int session_helo(struct session *session, const char *helo);
 int session_mail(struct session *session, const char *sender, const char *login);
 
-/* A header of the message: From: and Reply-To: are kept where something looks at them, as
+/* A header of the message: From: and Reply-To: are kept where something checks them, as
  * many addresses as HEADER_ADDRESSES of each. */
 void session_header(struct session *session, const char *name, const char *value);
 
@@ -89,7 +89,7 @@ int session_headers_end(struct session *session);
 const struct decision *session_decide(struct session *session,
                                       int (*on_wait)(void *context), void *context);
 
-/* Looks at the blocklist again where it has changed since the last look, for a message with
+/* Looks the message up in the blocklist again where that has changed since, for a message with
  * many recipients. Returns whether an entry decides now that did not: the next decision is
  * another one then. */
 bool session_recheck(struct session *session);
