@@ -194,7 +194,7 @@ static enum blocklist_result end_what_is_over(struct blocklist_import *import,
 
 /* Whether --replace would take away so much that the file was rather cut, or is another:
  * REFUSED, with a sentence. */
-static enum blocklist_result look_at_replace(struct blocklist_import *import, char *error)
+static enum blocklist_result check_replace(struct blocklist_import *import, char *error)
 {
     static const char others[] =
         "SELECT count(*) FROM listing WHERE source = ? AND NOT EXISTS"
@@ -298,7 +298,7 @@ static enum blocklist_result move_many(struct blocklist_import *import, const ch
 static enum blocklist_result move(struct blocklist_import *import, const char *part,
                                   const char *path, char *error)
 {
-    enum blocklist_result result = look_at_replace(import, error);
+    enum blocklist_result result = check_replace(import, error);
     bool many = import->rows > AT_ONCE_ROWS || import->before > AT_ONCE_ROWS;
     int64_t took_ms;
 
