@@ -59,7 +59,7 @@ static const struct {
 };
 
 /* Waits where a list's first test is still under way. Returns whether it is well. */
-static bool look_at_health(struct doctor *doctor, const struct dnsbl *dnsbl)
+static bool check_health(struct doctor *doctor, const struct dnsbl *dnsbl)
 {
     struct list_state *state = dnsbl->state;
     const struct list_half *half = &state->halves[0];
@@ -116,7 +116,7 @@ static void look_for_ipv6(struct doctor *doctor)
 }
 
 /* A list that changed its codes counts for nothing, and nobody notices. */
-static void look_for_unnamed(struct doctor *doctor, const struct dnsbl *dnsbl)
+static void check_unnamed(struct doctor *doctor, const struct dnsbl *dnsbl)
 {
     uint_fast64_t unnamed = atomic_load(&dnsbl->stats->unnamed);
     struct in_addr code = {(in_addr_t)atomic_load(&dnsbl->stats->unnamed_code)};
@@ -158,9 +158,9 @@ void doctor_lists(struct doctor *doctor)
                    "docs/lists.md",
                    "no DNS list is configured");
     for (size_t i = 0; i < lists->count; i++) {
-        well += look_at_health(doctor, &lists->items[i]);
+        well += check_health(doctor, &lists->items[i]);
         find_unqueried(doctor, &lists->items[i]);
-        look_for_unnamed(doctor, &lists->items[i]);
+        check_unnamed(doctor, &lists->items[i]);
     }
     if (well > 0)
         doctor_say(doctor, LEVEL_OK, "", "%zu of %zu DNS lists answer as they must", well,
@@ -207,7 +207,7 @@ static void read_resolv_conf(struct doctor *doctor, char *out, size_t size)
             RESOLV_CONF ": not used: %s", dropped);
 }
 
-static void look_for_public(struct doctor *doctor, const char *servers, const char *whose)
+static void check_public(struct doctor *doctor, const char *servers, const char *whose)
 {
     size_t index = 0;
 
@@ -219,23 +219,23 @@ static void look_for_public(struct doctor *doctor, const char *servers, const ch
                    whose, found);
 }
 
-static void look_at_servers(struct doctor *doctor)
+static void check_servers(struct doctor *doctor)
 {
     const struct config *config = doctor->policy->config;
     char servers[512] = "";
 
     if (config->resolver.servers == NULL) {
         read_resolv_conf(doctor, servers, sizeof servers);
-        look_for_public(doctor, servers, RESOLV_CONF);
+        check_public(doctor, servers, RESOLV_CONF);
         if (strstr(servers, "127.0.0.53:53") != NULL)
             doctor_say(doctor, LEVEL_WARNING, OWN_RESOLVER,
                        RESOLV_CONF ": systemd-resolved forwards to other resolvers: the "
                                    "lists see those, and may refuse them");
     }
-    look_for_public(doctor, config->resolver.servers, "resolver.servers");
+    check_public(doctor, config->resolver.servers, "resolver.servers");
     for (size_t i = 0; i < config->list_count; i++)
         if (config->lists[i].mode != LIST_OFF)
-            look_for_public(doctor, config->lists[i].servers, config->lists[i].name);
+            check_public(doctor, config->lists[i].servers, config->lists[i].name);
 }
 
 /* A name that nobody has, below an end that there is, or is not. */
@@ -249,7 +249,7 @@ static void random_name(const char *end, char out[static DOMAIN_SIZE])
              end);
 }
 
-static void look_at_answer(struct doctor *doctor, const struct user_query *query)
+static void check_answer(struct doctor *doctor, const struct user_query *query)
 {
     char address[INET_ADDRSTRLEN] = "";
 
@@ -263,7 +263,7 @@ static void look_at_answer(struct doctor *doctor, const struct user_query *query
 }
 
 /* Queries the resolver and each list's own for names that do not exist. */
-static void look_for_rewriting(struct doctor *doctor)
+static void check_rewriting(struct doctor *doctor)
 {
     static const char *const ends[] = {"invalid", "com", "org"};
     const size_t end_count = sizeof ends / sizeof ends[0];
@@ -287,7 +287,7 @@ static void look_for_rewriting(struct doctor *doctor)
     user_queries_all(resolver, queries, count);
     for (size_t i = 0; i < count; i++) {
         if (queries[i].answer != NULL)
-            look_at_answer(doctor, &queries[i]);
+            check_answer(doctor, &queries[i]);
         if (i < end_count)
             answered |= queries[i].answer->status == DNS_FOUND ||
                         queries[i].answer->status == DNS_NONE;
@@ -307,7 +307,7 @@ out:
 
 /* Too many lookups; and others may send packets in the name of the servers, or the servers
  * send rubbish. */
-static void look_at_counters(struct doctor *doctor)
+static void check_counters(struct doctor *doctor)
 {
     struct resolver_stats stats;
 
@@ -350,8 +350,8 @@ void doctor_resolver(struct doctor *doctor)
     char text[512];
     struct buffer servers = buffer_over(text, sizeof text);
 
-    look_at_servers(doctor);
-    look_for_rewriting(doctor);
+    check_servers(doctor);
+    check_rewriting(doctor);
     resolver_servers(doctor->daemon->resolver, add_server, &servers);
     if (doctor_wrong(doctor) == before)
         doctor_say(
@@ -359,5 +359,5 @@ void doctor_resolver(struct doctor *doctor)
             "the resolver answers, and invents no names that do not exist; servers "
             "in use: %s",
             text);
-    look_at_counters(doctor);
+    check_counters(doctor);
 }
