@@ -303,8 +303,8 @@ static void print_nothing(const char *what, const json_t *answer)
         putchar('\n');
 }
 
-static json_t *ask(struct ctl *ctl, const char *what, const struct arguments *arguments,
-                   enum outcome *outcome)
+static json_t *request_why(struct ctl *ctl, const char *what,
+                           const struct arguments *arguments, enum outcome *outcome)
 {
     int64_t since = -1, limit = -1;
     json_t *request;
@@ -362,7 +362,7 @@ enum outcome ctl_why(struct ctl *ctl, const struct arguments *arguments)
     bool found = false;
 
     for (int i = 0; i < arguments->word_count && outcome == OUTCOME_DONE; i++) {
-        json_t *answer = ask(ctl, arguments->words[i], arguments, &outcome);
+        json_t *answer = request_why(ctl, arguments->words[i], arguments, &outcome);
 
         if (answer == NULL)
             break;

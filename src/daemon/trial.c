@@ -134,7 +134,7 @@ static void query_round(struct trial *t, const struct recent_client *clients,
     user_queries_clear(queries, count);
 }
 
-static void ask_clients(struct trial *t)
+static void query_clients(struct trial *t)
 {
     size_t most_load = (size_t)t->policy->config->resolver.max_queries / 2;
     struct recent_client *clients = NULL;
@@ -330,7 +330,7 @@ json_t *cmd_dnsbl_try(struct control_session *session, const json_t *request)
     make_list(&t, zone);
     query_points(&t);
     if (t.health == HEALTH_HEALTHY || t.health == HEALTH_EMPTY)
-        ask_clients(&t);
+        query_clients(&t);
     answer = command_answer("trial", trial_report(&t));
 out:
     policy_unref(t.policy);

@@ -116,7 +116,7 @@ static void see_that_it_takes(struct pool_wakeup *n)
     }
 }
 
-static void *keep_looking(void *context)
+static void *watch_pool(void *context)
 {
     struct timespec pause = {.tv_nsec = WATCH_MS * 1000000};
 
@@ -293,7 +293,7 @@ static void start_beside(void *(*function)(void *context), struct pool_wakeup *w
 void pool_start(struct pool_wakeup *wakeup, bool over_tcp)
 {
     use_small_stacks();
-    start_beside(keep_looking, wakeup, "watches libmilter's pool");
+    start_beside(watch_pool, wakeup, "watches libmilter's pool");
     if (over_tcp)
         start_beside(keep_room, wakeup, "closes silent connections");
 }

@@ -352,8 +352,8 @@ static void note_own(struct rules *rules, const struct finding_row *row, const c
         note(rules, row->no, kind, row->rule, row->entry, row->because, who);
 }
 
-static void look_at(struct rules *rules, const struct config *config,
-                    const struct finding_row *row)
+static void update_finding(struct rules *rules, const struct config *config,
+                           const struct finding_row *row)
 {
     struct guard guard = guard_of(rules, config);
     char who[GUARD_WHY_SIZE] = "", error[BLOCKLIST_ERROR_SIZE];
@@ -396,7 +396,7 @@ void rules_look(struct rules *rules)
         (void)rule_state(rules, &config->rules[i], (int64_t)time(NULL), &state);
     for (size_t i = 0; i < seen.count; i++)
         if (!is_others(&seen.all[i], (int64_t)time(NULL)))
-            look_at(rules, config, &seen.all[i].row);
+            update_finding(rules, config, &seen.all[i].row);
     free(seen.all);
     config_unref(config);
 }
