@@ -87,9 +87,9 @@ static void check_mta(struct doctor *doctor)
     milter_stats(&stats);
     if (stats.connections == 0)
         doctor_say(doctor, LEVEL_WARNING,
-                   "after a start that is so for a while; else look whether the MTA has "
+                   "normal for a while after a start; else check that the MTA has "
                    "this milter (docs/postfix.md, docs/sendmail.md)",
-                   "no MTA has come since the start");
+                   "no MTA has connected since the start");
     else if (stats.unnamed * 2 > stats.connections)
         doctor_say(doctor, LEVEL_WARNING,
                    "Postfix: leave milter_connect_macros as it is, or add {client_name}; "
@@ -126,8 +126,8 @@ static void check_blocklist(struct doctor *doctor)
                    "blocklist: %s", status.error);
     if (status.clock[0] != '\0')
         doctor_say(doctor, LEVEL_WARNING,
-                   "look at the time (date, chronyc tracking); when it is right, rblctl "
-                   "reload makes it believed",
+                   "check the time (date, chronyc tracking); when it is right, rblctl "
+                   "reload accepts it",
                    "blocklist: %s", status.clock);
     if (doctor->policy->config->blocklist.backups > 0 &&
         (none || (status.last_backup > 0 && now - status.last_backup > BACKUP_MAX_S)))
@@ -172,7 +172,7 @@ static void check_rule(struct doctor *doctor, struct findings *findings,
         char advice[128];
 
         snprintf(advice, sizeof advice,
-                 "look at what it has listed, then rblctl rules resume %s", rule->name);
+                 "check what it has listed, then rblctl rules resume %s", rule->name);
         doctor_say(doctor, LEVEL_WARNING, advice,
                    "rule %s has tripped and only proposes: %s", rule->name, state.why);
     }
@@ -238,7 +238,7 @@ void doctor_state(struct doctor *doctor)
 
 #define OTHERS_MAY_DO_ANYTHING (S_IROTH | S_IWOTH | S_IXOTH)
 
-/* Looks at a file that must be there. Returns whether it is. */
+/* Whether a file exists that must. */
 static bool check_file(struct doctor *doctor, const char *path, struct stat *st)
 {
     if (stat(path, st) == 0)

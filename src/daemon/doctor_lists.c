@@ -31,7 +31,7 @@ static const struct {
                      "use a resolver or a mirror that is nearer, or do without the list",
                      NULL, NULL},
     [HEALTH_EMPTY] = {LEVEL_ERROR, " is empty: ",
-                      "look whether the zone is right and the list still runs "
+                      "check that the zone is right and the list still runs "
                       "(docs/lists.md); if it has no test point, set test-listed "
                       "= \"\"; where the list's server says NXDOMAIN to names with "
                       "entries below them (rbldnsd), switch the resolver's QNAME "
@@ -40,20 +40,20 @@ static const struct {
                       "compare the key with the one in your account there; some "
                       "lists answer a wrong key with \"not listed\""},
     [HEALTH_LYING] = {LEVEL_ERROR, " lists what it must not: ",
-                      "look whether the list still runs (docs/lists.md) and whether the "
-                      "resolver invents answers; take a dead one out",
+                      "check that the list still runs (docs/lists.md) and that the "
+                      "resolver invents no answers; remove a dead list",
                       NULL, NULL},
-    [HEALTH_BLOCKED] = {LEVEL_ERROR, " ",
-                        "lists refuse public and forwarding resolvers, and who queries "
-                        "too much: run a resolver of your own, or get a key",
-                        " ",
-                        "look into your account there: the key, the subscription, "
-                        "the number of queries"},
-    [HEALTH_DOWN] =
-        {LEVEL_ERROR, " does not answer: ",
-         "if all lists are, the resolver is; else look whether the list still "
-         "runs (docs/lists.md)",
-         NULL, NULL},
+    [HEALTH_BLOCKED] =
+        {LEVEL_ERROR, " ",
+         "lists refuse public and forwarding resolvers, and whoever queries "
+         "too much: run a resolver of your own, or get a key",
+         " ",
+         "check your account there: the key, the subscription, "
+         "the number of queries"},
+    [HEALTH_DOWN] = {LEVEL_ERROR, " does not answer: ",
+                     "if all lists are, the resolver is; else check that the list still "
+                     "runs (docs/lists.md)",
+                     NULL, NULL},
     [HEALTH_SUSPENDED] = {LEVEL_WARNING, " is ", "rblctl dnsbl resume NAME takes it back",
                           NULL, NULL},
 };
@@ -141,7 +141,7 @@ static void find_unqueried(struct doctor *doctor, const struct dnsbl *dnsbl)
         atomic_load(&dnsbl->stats->skipped) == 0)
         doctor_say(
             doctor, LEVEL_WARNING,
-            "look at its check (are names confirmed, do clients have IPv6?) and at "
+            "see its check option (are names confirmed, do clients have IPv6?) and at "
             "the exempt section; rblctl check shows what is queried",
             "list %s was never queried in %llu messages since the start", list->name,
             (unsigned long long)stats.messages);
@@ -328,12 +328,13 @@ static void check_counters(struct doctor *doctor)
                    "may be forging answers",
                    (unsigned long long)stats.strays[STRAY_WRONG_ID]);
     if (stats.strays[STRAY_GARBAGE] >= STRAYS_MANY)
-        doctor_say(doctor, LEVEL_WARNING,
-                   "look what answers there (tcpdump -n port 53): a firewall or a proxy "
-                   "may be between",
-                   "%llu packets since the start came from the resolver's address and "
-                   "were no answers at all",
-                   (unsigned long long)stats.strays[STRAY_GARBAGE]);
+        doctor_say(
+            doctor, LEVEL_WARNING,
+            "find out what answers there (tcpdump -n port 53): a firewall or a proxy "
+            "may be between",
+            "%llu packets since the start came from the resolver's address and "
+            "were no answers at all",
+            (unsigned long long)stats.strays[STRAY_GARBAGE]);
 }
 
 static void add_server(void *context, const char *address, int64_t away_ms)

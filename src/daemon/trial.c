@@ -260,7 +260,7 @@ static void judge_answers(const struct trial *t, struct buffer *out)
     else
         buffer_add(out,
                    "it lists %zu of the clients that were let through (%d%% of all "
-                   "clients): look at those, and begin with mode = \"monitor\"",
+                   "clients): check those, and begin with mode = \"monitor\"",
                    ours, percent(ours, t->asked));
     if (t->asked > 0 && latency_percentile(&t->latency, 95) > SLOW_P95_MS)
         buffer_add(out, "; it is slow");
