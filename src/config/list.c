@@ -63,7 +63,7 @@ static void build_rule(struct build *b, cfg_t *sec, const struct list *list,
 }
 
 /* The only line of the file that is neither empty nor a comment. Returns what was
- * expected instead, or NULL when all is well. */
+ * expected instead, or NULL where nothing is wrong. */
 static const char *one_line(char *text, char **line)
 {
     char *rest = text, *next;

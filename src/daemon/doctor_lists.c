@@ -58,7 +58,7 @@ static const struct {
                           NULL, NULL},
 };
 
-/* Waits where a list's first test is still under way. Returns whether it is well. */
+/* Waits where a list's first test is still under way. Returns whether it is healthy. */
 static bool check_health(struct doctor *doctor, const struct dnsbl *dnsbl)
 {
     struct list_state *state = dnsbl->state;

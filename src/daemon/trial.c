@@ -17,8 +17,8 @@
 
 #define HOUR_MS    3600000
 #define LONGEST_MS 60000
-#define ROUND      50  /* questions at once */
-#define ROUND_MS   250 /* at least: so 200 questions a second at most */
+#define ROUND      50  /* queries at once */
+#define ROUND_MS   250 /* at least: so 200 queries a second at most */
 
 #define TRIAL_CODES    16
 #define TRIAL_EXAMPLES 5

@@ -114,17 +114,17 @@ struct stray_watch {
     uint16_t ids[STRAY_IDS_MAX]; /* the latest ones that were sent, in a ring */
     unsigned sent;
     unsigned fitting; /* of this reading: packets that c-ares should take */
-    unsigned taken;   /* and questions that ended */
+    unsigned taken;   /* and queries that ended */
 };
 
-/* A question leaves over UDP, for the first time or again. */
+/* A query leaves over UDP, for the first time or again. */
 void stray_sent(struct stray_watch *watch, const uint8_t *packet, size_t size);
 
 /* A reading from a socket begins, and ends. */
 void stray_reading(struct stray_watch *watch);
 void stray_read(struct stray_watch *watch, struct stray_counters *counters);
 
-/* Within it: a packet came over UDP; c-ares ended a question. */
+/* Within it: a packet came over UDP; c-ares ended a query. */
 void stray_came(struct stray_watch *watch, const uint8_t *packet, size_t size,
                 struct stray_counters *counters);
 void stray_taken(struct stray_watch *watch);

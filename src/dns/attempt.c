@@ -115,7 +115,7 @@ static void try_next(struct dns_query *q, int server, bool unreachable, int64_t 
     }
 }
 
-/* An error from the usual server is kept; from one that stands in for it, it is that
+/* An error from the usual server is kept; from one that is used in its place, it is that
  * server's own. */
 static void take_error(struct dns_query *q, int server, struct dns_answer *error,
                        int64_t now_ms)

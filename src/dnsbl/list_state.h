@@ -98,7 +98,7 @@ struct list_half *list_state_half(struct list_state *state, bool ipv6);
 void list_state_suspect(struct list_state *state, bool ipv6, enum list_event event);
 
 /* What a health check found of a half, with a sentence why. The first that is not well
- * only holds the list; the second one in a row disables it. Returns whether all is well. */
+ * only holds the list; the second one in a row disables it. Returns whether the check succeeded. */
 bool list_state_checked(struct list_state *state, bool ipv6, enum health found,
                         const char *why);
 

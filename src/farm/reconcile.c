@@ -319,7 +319,7 @@ out:
     return differing;
 }
 
-/* Where this is cut, what was taken by then stands behind no cursor: a server that is set
+/* Where this is cut, what was taken by then is behind no cursor: a server that is set
  * back meanwhile would not be noticed by it. So it is no place that is there. */
 static int doubt_cursor(struct farm *farm)
 {
