@@ -94,16 +94,14 @@ static void test_clients_of_ipv6(void **state)
     };
     struct record record = {
         .has_client = true, .sender = "", .login = "", .queue_id = "", .entry = ""};
-    struct cmac_aes128_ctx cmac;
     struct octets tokens = {0};
     struct token_match match;
 
     (void)state;
-    cmac_aes128_set_key(&cmac, (const uint8_t[AES128_KEY_SIZE]){1});
     assert_int_equal(ipaddr_parse("2001:db8:1:2::3", &record.client), 0);
-    tokens_add(&cmac, &record, &tokens);
+    tokens_add(1, &record, &tokens);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if ((token_of(&cmac, TOKEN_CLIENT, rows[i].value, &match) &&
+        if ((token_of(1, TOKEN_CLIENT, rows[i].value, &match) &&
              tokens_have(&tokens, &match)) != rows[i].found)
             fail_msg("%s", rows[i].value);
     free(tokens.bytes);
