@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 const char *milter_port_owner(const char *port)
 {
@@ -65,16 +64,6 @@ const char *public_resolver_next(const char *servers, size_t *index)
             return server;
     }
     return NULL;
-}
-
-bool role_is_everybodys(const char *local)
-{
-    static const char *const roles[] = {"postmaster", "abuse", "mailer-daemon"};
-
-    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-        if (strcasecmp(local, roles[i]) == 0)
-            return true;
-    return false;
 }
 
 /* clang-format off */

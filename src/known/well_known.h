@@ -10,10 +10,6 @@
 /* The name of the milter, "OpenDKIM", or NULL where the port is nobody's. */
 const char *milter_port_owner(const char *port);
 
-/* Whether a local part is a role that everybody has and must have (RFC 2142, RFC 5321, 4.5.1):
- * postmaster, abuse, mailer-daemon; any case. Any thread. */
-bool role_is_everybodys(const char *local);
-
 /* Resolvers that the world shares: nearly every free list blocks them, or answers them
  * with an error code. Any thread. */
 
