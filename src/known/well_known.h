@@ -2,13 +2,8 @@
 #ifndef KNOWN_WELL_KNOWN_H
 #define KNOWN_WELL_KNOWN_H
 
-/* Ports that other milters have by default or by the usual guides. Any thread. */
-
 #include <stdbool.h>
 #include <stddef.h>
-
-/* The name of the milter, "OpenDKIM", or NULL where the port is nobody's. */
-const char *milter_port_owner(const char *port);
 
 /* Resolvers that the world shares: nearly every free list blocks them, or answers them
  * with an error code. Any thread. */
