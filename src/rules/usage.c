@@ -8,7 +8,7 @@
 #include "base/domain.h"
 #include "base/text.h"
 #include "blocklist/entry.h"
-#include "known/well_known.h"
+#include "known/providers.h"
 
 /* So many sender domains within a day: a client of many users. */
 #define SHARED_DOMAINS 10
