@@ -2,7 +2,7 @@
 #ifndef KNOWN_ZONES_H
 #define KNOWN_ZONES_H
 
-/* DNS lists that are gone: what a conf file must not ask any more. Any thread. */
+/* DNS lists that are gone: what a conf file must not query any more. Any thread. */
 
 #include <stdbool.h>
 #include <stddef.h>

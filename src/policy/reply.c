@@ -12,6 +12,20 @@
 #define VALUE_SIZE 256 /* a subject longer than that is cut in replies, not in logs */
 #define URL_SIZE   400
 
+struct reply_code reply_code_of(enum verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_TEMPFAIL:
+        return (struct reply_code){"451", "4.7.1"};
+    case VERDICT_REJECT:
+        return (struct reply_code){"554", "5.7.1"};
+    case VERDICT_ACCEPT:
+    case VERDICT_TAG:
+        break;
+    }
+    abort();
+}
+
 /* All that templates may name, cleaned; the pointers go to reply_template_expand. */
 struct values {
     char text[REPLY_VARIABLE_COUNT][VALUE_SIZE];
