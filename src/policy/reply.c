@@ -14,16 +14,8 @@
 
 struct reply_code reply_code_of(enum verdict verdict)
 {
-    switch (verdict) {
-    case VERDICT_TEMPFAIL:
-        return (struct reply_code){"451", "4.7.1"};
-    case VERDICT_REJECT:
-        return (struct reply_code){"554", "5.7.1"};
-    case VERDICT_ACCEPT:
-    case VERDICT_TAG:
-        break;
-    }
-    abort();
+    return verdict == VERDICT_REJECT ? (struct reply_code){"554", "5.7.1"}
+                                     : (struct reply_code){"451", "4.7.1"};
 }
 
 /* All that templates may name, cleaned; the pointers go to reply_template_expand. */

@@ -13,8 +13,7 @@ struct reply_code {
     const char *enhanced; /* enhanced status code (RFC 3463) */
 };
 
-/* The codes for mail that is refused (VERDICT_REJECT) or deferred (VERDICT_TEMPFAIL); for
- * any other verdict it aborts. */
+/* The codes for mail that is refused (VERDICT_REJECT), else those that defer it. */
 struct reply_code reply_code_of(enum verdict verdict);
 
 /* The text for what the lists decided: session->decision.deciding. */
