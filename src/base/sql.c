@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/sql.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 void sql_start(void)
@@ -32,6 +35,25 @@ int sql_harden(sqlite3 *db)
 bool sql_is_damage(int rc)
 {
     return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+}
+
+int sql_rename(const char *from, const char *to)
+{
+    static const char *const parts[] = {"", "-wal", "-shm"};
+    char old[PATH_MAX], new[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        int length = snprintf(old, sizeof old, "%s%s", from, parts[i]);
+        int new_length = snprintf(new, sizeof new, "%s%s", to, parts[i]);
+
+        if (length >= PATH_MAX || new_length >= PATH_MAX) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        if (rename(old, new) != 0 && errno != ENOENT)
+            return -1;
+    }
+    return 0;
 }
 
 int sql_exec(sqlite3 *db, const char *sql)

@@ -20,6 +20,10 @@ int sql_harden(sqlite3 *db);
 /* Whether a result code says that the file is broken. */
 bool sql_is_damage(int rc);
 
+/* Renames a database that nobody has open, with its -wal and -shm where there are some.
+ * Returns 0, or -1 (errno). */
+int sql_rename(const char *from, const char *to);
+
 /* Runs statements that give no rows. */
 int sql_exec(sqlite3 *db, const char *sql);
 

@@ -15,6 +15,16 @@
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
+/* Writes \xNN, without an end. Returns its length. */
+static size_t put_hex(unsigned char c, char *out)
+{
+    out[0] = '\\';
+    out[1] = 'x';
+    out[2] = hex_digits[c >> 4];
+    out[3] = hex_digits[c & 15];
+    return 4;
+}
+
 bool text_clean(const char *in, char *out, size_t size)
 {
     size_t used = 0;
@@ -25,14 +35,10 @@ bool text_clean(const char *in, char *out, size_t size)
 
         if (used + (plain ? 1 : 4) >= size)
             break;
-        if (plain) {
+        if (plain)
             out[used++] = *in;
-            continue;
-        }
-        out[used++] = '\\';
-        out[used++] = 'x';
-        out[used++] = hex_digits[c >> 4];
-        out[used++] = hex_digits[c & 15];
+        else
+            used += put_hex(c, out + used);
     }
     out[used] = '\0';
     return *in == '\0';
@@ -63,6 +69,19 @@ bool text_percent_encode(const char *in, char *out, size_t size)
     return true;
 }
 
+void text_base32(const uint8_t *in, size_t size, size_t letters, char *out)
+{
+    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+
+    for (size_t i = 0; i < letters; i++) {
+        size_t at = 5 * i / 8;
+        unsigned pair = (unsigned)in[at] << 8 | (at + 1 < size ? in[at + 1] : 0);
+
+        out[i] = digits[pair >> (11 - 5 * i % 8) & 31];
+    }
+    out[letters] = '\0';
+}
+
 bool text_is_ascii(const char *text)
 {
     for (; *text != '\0'; text++)
@@ -90,6 +109,18 @@ bool text_copy(const char *in, char *out, size_t size)
         return false;
     }
     memcpy(out, in, length + 1);
+    return true;
+}
+
+bool text_find_url(const char *text, char *out, size_t size)
+{
+    const char *start = strstr(text, "http");
+    size_t length = start != NULL ? strcspn(start, " \"'<>") : 0;
+
+    if (length == 0 || length >= size)
+        return false;
+    memcpy(out, start, length);
+    out[length] = '\0';
     return true;
 }
 
@@ -293,14 +324,8 @@ bool utf8_show(const char *in, char *out, size_t size)
             used += length;
             continue;
         }
-        for (size_t i = 0; i < length; i++) {
-            unsigned char c = (unsigned char)in[i];
-
-            out[used++] = '\\';
-            out[used++] = 'x';
-            out[used++] = hex_digits[c >> 4];
-            out[used++] = hex_digits[c & 15];
-        }
+        for (size_t i = 0; i < length; i++)
+            used += put_hex((unsigned char)in[i], out + used);
     }
     out[used] = '\0';
     return *in == '\0';

@@ -21,6 +21,10 @@ bool text_clean(const char *in, char *out, size_t size);
  * %NN. Returns false when it would not fit; out is then empty. */
 bool text_percent_encode(const char *in, char *out, size_t size);
 
+/* Writes the first letters of in as base32 (RFC 4648, in lower case, not padded): eight
+ * for five octets. A last letter that in has not all bits for has zeros in their place. */
+void text_base32(const uint8_t *in, size_t size, size_t letters, char *out);
+
 /* Whether text has no 8-bit characters. */
 bool text_is_ascii(const char *text);
 
@@ -31,6 +35,10 @@ bool text_lower(const char *in, char *out, size_t size);
 /* Copies a text that must fit whole. Returns false when it does not; out is then
  * empty: a cut name would ask about someone else. */
 bool text_copy(const char *in, char *out, size_t size);
+
+/* Copies the first URL in text: most operators of lists put their delisting page into the
+ * reason. Returns false, with out untouched, where there is none or it would not fit. */
+bool text_find_url(const char *text, char *out, size_t size);
 
 /* Writes a sentence for people; what does not fit is cut off, at a whole character of
  * UTF-8. size is at least 1. */

@@ -217,24 +217,14 @@ void backup_prune(const char *database, int keep)
 int backup_set_aside(const char *database, char *kept, size_t kept_size, char *error,
                      size_t error_size)
 {
-    static const char *const parts[] = {"", "-wal", "-shm"};
-    char suffix[40], from[PATH_MAX], to[PATH_MAX];
+    char suffix[40];
     time_t now = time(NULL);
     struct tm tm;
 
-    if (localtime_r(&now, &tm) == NULL ||
-        strftime(suffix, sizeof suffix, ".damaged-%Y%m%dT%H%M%S", &tm) == 0 ||
-        !join(kept, kept_size, database, suffix))
-        goto failed;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (!join(from, sizeof from, database, parts[i]) ||
-            !join(to, sizeof to, kept, parts[i]))
-            goto failed;
-        if (rename(from, to) != 0 && errno != ENOENT)
-            goto failed;
-    }
-    return backup_sync_folder(database);
-failed:
+    if (localtime_r(&now, &tm) != NULL &&
+        strftime(suffix, sizeof suffix, ".damaged-%Y%m%dT%H%M%S", &tm) != 0 &&
+        join(kept, kept_size, database, suffix) && sql_rename(database, kept) == 0)
+        return backup_sync_folder(database);
     text_sentence(error, error_size, "%s cannot be moved out of the way: %s", database,
                   strerror(errno));
     return -1;

@@ -19,29 +19,6 @@ static const char *or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
-/* Returns false, with a sentence, when the row may not be listed. */
-static bool row_is_fine(struct blocklist *blocklist, const struct blocklist_row_in *row,
-                        const struct entry_limits *limits,
-                        char error[static BLOCKLIST_ERROR_SIZE])
-{
-    char why[ENTRY_ERROR_SIZE];
-
-    if (!transaction_texts_are_fine(or_default(row->source), or_empty(row->reason),
-                                    error))
-        return false;
-    if (row->expires != 0 && row->expires <= blocklist_ended(blocklist)) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its expiry is in the past",
-                      row->entry->text);
-        return false;
-    }
-    if (limits != NULL && entry_too_wide(row->entry, row->allow, limits, why)) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s (--force does it all the same)",
-                      why);
-        return false;
-    }
-    return true;
-}
-
 /* A row that has run out but was not taken yet is no part of what is listed now. The
  * actor that follows is set again. Returns SQLite's code. */
 static int end_old(struct blocklist *blocklist, const struct entry *entry,
@@ -121,7 +98,8 @@ enum blocklist_result blocklist_add(struct blocklist *blocklist,
 
     error[0] = '\0';
     for (size_t i = 0; i < count; i++)
-        if (!row_is_fine(blocklist, &rows[i], limits, error))
+        if (!transaction_row_is_fine(blocklist, &rows[i], or_default(rows[i].source),
+                                     or_empty(rows[i].reason), limits, error))
             return BLOCKLIST_REFUSED;
     result = transaction_begin(blocklist, TRANSACTION_DURABLE, "add", actor, "",
                                BLOCKLIST_WAIT_S * 1000, error);

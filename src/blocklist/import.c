@@ -101,25 +101,13 @@ static bool row_is_fine(struct blocklist_import *import,
                         const struct blocklist_row_in *row, const char *source,
                         const char *reason, char *error)
 {
-    char why[ENTRY_ERROR_SIZE];
-
-    if (!transaction_texts_are_fine(source, reason, error))
+    if (!transaction_row_is_fine(import->blocklist, row, source, reason, import->limits,
+                                 error))
         return false;
     if (import->replace && strcmp(source, import->source) != 0) {
         text_sentence(error, BLOCKLIST_ERROR_SIZE,
                       "the row is of source %s: --replace takes rows of %s only", source,
                       import->source);
-        return false;
-    }
-    if (import->limits != NULL &&
-        entry_too_wide(row->entry, row->allow, import->limits, why)) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s (--force does it all the same)",
-                      why);
-        return false;
-    }
-    if (row->expires != 0 && row->expires <= blocklist_ended(import->blocklist)) {
-        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its expiry is in the past",
-                      row->entry->text);
         return false;
     }
     if (row->since < 0) {

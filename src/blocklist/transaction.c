@@ -262,3 +262,25 @@ bool transaction_texts_are_fine(const char *source, const char *reason,
             utf8_find_hidden(reason));
     return error[0] == '\0';
 }
+
+bool transaction_row_is_fine(struct blocklist *blocklist,
+                             const struct blocklist_row_in *row, const char *source,
+                             const char *reason, const struct entry_limits *limits,
+                             char error[static BLOCKLIST_ERROR_SIZE])
+{
+    char why[ENTRY_ERROR_SIZE];
+
+    if (!transaction_texts_are_fine(source, reason, error))
+        return false;
+    if (row->expires != 0 && row->expires <= blocklist_ended(blocklist)) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s: its expiry is in the past",
+                      row->entry->text);
+        return false;
+    }
+    if (limits != NULL && entry_too_wide(row->entry, row->allow, limits, why)) {
+        text_sentence(error, BLOCKLIST_ERROR_SIZE, "%s (--force does it all the same)",
+                      why);
+        return false;
+    }
+    return true;
+}

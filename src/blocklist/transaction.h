@@ -55,4 +55,11 @@ void transaction_unlock(struct blocklist *blocklist);
 bool transaction_texts_are_fine(const char *source, const char *reason,
                                 char error[static BLOCKLIST_ERROR_SIZE]);
 
+/* Whether a row of that source and reason may be listed. Returns false with a sentence.
+ * limits NULL: however many it matches. */
+bool transaction_row_is_fine(struct blocklist *blocklist,
+                             const struct blocklist_row_in *row, const char *source,
+                             const char *reason, const struct entry_limits *limits,
+                             char error[static BLOCKLIST_ERROR_SIZE]);
+
 #endif

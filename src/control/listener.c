@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "base/endpoint.h"
 
 #define SOCKET_MODE 0660
 
@@ -43,51 +42,10 @@ static int lock_path(struct listener *listener, uid_t owner, gid_t group, char *
     return rc;
 }
 
-/* Whether someone listens there. Only "connection refused" says that nobody does. */
-static bool is_live(const struct sockaddr_un *address)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool live = true;
-
-    if (fd == -1)
-        return true;
-    if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
-        live = errno != ECONNREFUSED && errno != ENOENT;
-    close(fd);
-    return live;
-}
-
-/* Clears the place for the socket. */
-static int make_room(const struct sockaddr_un *address, char *error, size_t error_size)
-{
-    const char *path = address->sun_path;
-    struct stat st;
-
-    if (lstat(path, &st) != 0) {
-        if (errno == ENOENT)
-            return 0;
-        snprintf(error, error_size, "%s: %s", path, strerror(errno));
-        return -1;
-    }
-    if (!S_ISSOCK(st.st_mode)) {
-        snprintf(error, error_size, "%s: exists and is no socket", path);
-        return -1;
-    }
-    if (is_live(address)) {
-        snprintf(error, error_size, "%s: another program answers there", path);
-        return -1;
-    }
-    if (unlink(path) != 0) {
-        snprintf(error, error_size, "%s: %s", path, strerror(errno));
-        return -1;
-    }
-    return 0;
-}
-
 /* Nobody can connect until the listen: the kernel refuses. The mode is
  * given by the umask and no link is followed: the directory may be the daemon's own
  * user's, who is not to be handed another file by root. */
-static int bind_socket(struct listener *listener, const struct sockaddr_un *address,
+static int bind_socket(struct listener *listener, const struct endpoint *endpoint,
                        uid_t owner, gid_t group)
 {
     mode_t mask;
@@ -97,11 +55,11 @@ static int bind_socket(struct listener *listener, const struct sockaddr_un *addr
     if (listener->fd == -1)
         return -1;
     mask = umask(~SOCKET_MODE & 0777);
-    rc = bind(listener->fd, (const struct sockaddr *)address, sizeof *address);
+    rc = bind(listener->fd, (const struct sockaddr *)&endpoint->addr, endpoint->length);
     umask(mask);
     if (rc != 0)
         return -1;
-    if (geteuid() == 0 && lchown(address->sun_path, owner, group) != 0)
+    if (geteuid() == 0 && lchown(listener->path, owner, group) != 0)
         return -1;
     return 0;
 }
@@ -109,12 +67,12 @@ static int bind_socket(struct listener *listener, const struct sockaddr_un *addr
 int listener_open(struct listener *listener, const char *path, uid_t owner, gid_t group,
                   char *error, size_t error_size)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct endpoint endpoint;
 
     *listener = (struct listener){.fd = -1, .lock_fd = -1};
-    if (!text_copy(path, address.sun_path, sizeof address.sun_path)) {
+    if (endpoint_of_path(path, &endpoint) != 0) {
         snprintf(error, error_size, "%s: a socket's path has at most %zu characters",
-                 path, sizeof address.sun_path - 1);
+                 path, sizeof((struct sockaddr_un *)0)->sun_path - 1);
         return -1;
     }
     listener->path = strdup(path);
@@ -124,15 +82,15 @@ int listener_open(struct listener *listener, const char *path, uid_t owner, gid_
     }
     if (lock_path(listener, owner, group, error, error_size) != 0)
         goto failed;
-    if (make_room(&address, error, error_size) != 0)
+    if (unix_socket_check(&endpoint, true, error, error_size) != 0)
         goto failed;
-    if (bind_socket(listener, &address, owner, group) != 0) {
+    if (bind_socket(listener, &endpoint, owner, group) != 0) {
         snprintf(error, error_size, "%s: %s", path, strerror(errno));
         goto failed;
     }
     return 0;
 failed:
-    /* What stands at the path may be another's: it is not ours to remove. */
+    /* What is at the path may be another's: it is not ours to remove. */
     if (listener->fd != -1)
         close(listener->fd);
     listener->fd = -1;

@@ -162,18 +162,6 @@ void decision_print_entry(const json_t *object, const char *action, const char *
 
 /* --- where to be taken off --- */
 
-static bool copy_url(const char *reason, char *out, size_t size)
-{
-    const char *start = strstr(reason, "http");
-    size_t length = start != NULL ? strcspn(start, " \"'<>") : 0;
-
-    if (length == 0 || length >= size)
-        return false;
-    memcpy(out, start, length);
-    out[length] = '\0';
-    return true;
-}
-
 void decision_delisting(const json_t *decision, const json_t *now, char *out, size_t size)
 {
     const json_t *rows = json_object_get(now, "rows"), *row;
@@ -181,12 +169,12 @@ void decision_delisting(const json_t *decision, const json_t *now, char *out, si
     size_t i;
 
     out[0] = '\0';
-    if (copy_url(text_of(decision, "reason"), out, size))
+    if (text_find_url(text_of(decision, "reason"), out, size))
         return;
     json_array_foreach (rows, i, row) {
         long long weight = number_of(row, "weight");
 
-        if (weight > heaviest && copy_url(text_of(row, "reason"), out, size))
+        if (weight > heaviest && text_find_url(text_of(row, "reason"), out, size))
             heaviest = weight;
     }
 }

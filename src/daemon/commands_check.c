@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "control/protocol.h"
 #include "daemon/decisions.h"
 #include "policy/reply.h"
@@ -24,21 +25,6 @@ struct message {
     const char *sender; /* "<>" for the null sender */
     const char *login;
 };
-
-/* The first URL in a reason: most operators put their delisting page there. */
-static void find_url(const char *reason, char *out, size_t size)
-{
-    const char *start = strstr(reason, "http");
-
-    out[0] = '\0';
-    if (start == NULL)
-        return;
-    size_t length = strcspn(start, " \"'<>");
-    if (length < size) {
-        memcpy(out, start, length);
-        out[length] = '\0';
-    }
-}
 
 /* What the list says now; behind it the state for which it does not count. */
 static const char *state_of(const struct dnsbl_lookup *l)
@@ -69,7 +55,7 @@ static json_t *row_of(struct session *session, const struct dnsbl_lookup *l,
         lookups_fetch_reason(session->lookups, l, wait);
         lookups_reason(session->lookups, reason, sizeof reason);
         lookups_forget(session->lookups, STAGE_EOM);
-        find_url(reason, url, sizeof url);
+        (void)text_find_url(reason, url, sizeof url);
     }
     return json_pack(
         "{s:s, s:o, s:o, s:s, s:s, s:o, s:i, s:o, s:o, s:i, s:b, s:s, s:i, s:o}",

@@ -192,15 +192,7 @@ static json_t *report_counts(void *context)
 static void hear_counts(void *context, const char *own_node, unsigned hosts,
                         const struct farm_count *rows, size_t count)
 {
-    struct other_count *heard = calloc(count + 1, sizeof *heard);
-
-    for (size_t i = 0; heard != NULL && i < count; i++)
-        heard[i] =
-            (struct other_count){rows[i].node, rows[i].kind, rows[i].key, rows[i].body};
-    if (heard != NULL)
-        rules_hear_counts(((struct daemon *)context)->rules, own_node, hosts, heard,
-                          count);
-    free(heard);
+    rules_hear_counts(((struct daemon *)context)->rules, own_node, hosts, rows, count);
 }
 
 static json_t *report_findings(void *context, size_t limit)

@@ -12,13 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/endpoint.h"
 #include "base/text.h"
 #include "blocklist/admin.h"
 #include "control/protocol.h"
 #include "daemon/commands.h"
 #include "daemon/doctor_parts.h"
 #include "milter/milter.h"
-#include "milter/socket.h"
 
 /* Of the DNS budget: it queries each list's test points. */
 #define DOCTOR_TOKENS 10

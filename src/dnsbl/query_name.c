@@ -73,20 +73,17 @@ static bool canonical_address(const struct mail_address *sender, char *out, size
 {
     bool gmail = strcmp(sender->domain, "gmail.com") == 0 ||
                  strcmp(sender->domain, "googlemail.com") == 0;
-    char local[LOCAL_PART_SIZE];
+    char local[LOCAL_PART_SIZE], address[ADDRESS_SIZE];
     size_t used = 0;
 
     for (const char *p = sender->local; *p != '\0' && *p != '+'; p++)
         if (*p != '.' || !gmail)
             local[used++] = *p;
     local[used] = '\0';
-    int n = snprintf(out, size, "%s@%s", local, gmail ? "gmail.com" : sender->domain);
-    if (used == 0 || n < 0 || (size_t)n >= size)
-        return false;
-    for (char *p = out; *p != '\0'; p++)
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p - 'A' + 'a');
-    return true;
+    int n = snprintf(address, sizeof address, "%s@%s", local,
+                     gmail ? "gmail.com" : sender->domain);
+    return used > 0 && n > 0 && (size_t)n < sizeof address &&
+           text_lower(address, out, size);
 }
 
 /* Hashes text; returns the digest's length, 0 for HASH_NONE. */
@@ -120,23 +117,6 @@ static size_t digest_of(enum hash_kind hash, const char *text,
     abort();
 }
 
-/* A SHA-256 in hex is a character longer than a label may be (63): the lists that take
- * it (Spamhaus HBL) want base32 (RFC 4648), without padding. */
-static void base32(const uint8_t *in, size_t length, char *out)
-{
-    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
-    unsigned bits = 0, value = 0;
-
-    for (size_t i = 0; i < length; i++) {
-        value = (value << 8 | in[i]) & 0xfff;
-        for (bits += 8; bits >= 5; bits -= 5)
-            *out++ = digits[value >> (bits - 5) & 31];
-    }
-    if (bits > 0)
-        *out++ = digits[value << (5 - bits) & 31];
-    *out = '\0';
-}
-
 static void hexadecimal(const uint8_t *in, size_t length, char *out)
 {
     for (size_t i = 0; i < length; i++) {
@@ -162,8 +142,10 @@ int query_name_sender(const struct mail_address *sender, enum hash_kind hash,
     length = digest_of(hash, address, digest);
     if (length == 0)
         return -1;
+    /* A SHA-256 in hex is a character longer than a label may be (63): the lists that take
+     * it (Spamhaus HBL) want base32. */
     if (hash == HASH_SHA256)
-        base32(digest, length, label);
+        text_base32(digest, length, (8 * length + 4) / 5, label);
     else
         hexadecimal(digest, length, label);
     return query_name_join(label, zone, out);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/sql.h"
 #include "base/text.h"
 #include "journal/journal_parts.h"
 
@@ -48,21 +49,11 @@ static struct open_day *place(struct journal *journal)
  * same. */
 static void put_aside(const char *path, const char *error)
 {
-    static const char *const endings[] = {"", "-wal", "-shm"};
-    char from[PATH_MAX], to[PATH_MAX];
-    long long now = (long long)time(NULL);
+    char kept[PATH_MAX];
 
-    for (int i = 0; i < 3; i++) {
-        int n = snprintf(from, sizeof from, "%s%s", path, endings[i]);
-        int m = snprintf(to, sizeof to, "%s.damaged-%lld%s", path, now, endings[i]);
-
-        if (n < 0 || n >= PATH_MAX || m < 0 || m >= PATH_MAX || rename(from, to) != 0) {
-            if (i == 0)
-                return; /* opening it fails again, and says why */
-        } else if (i == 0) {
-            log_error("journal: %s: kept as %s, a new file is begun", error, to);
-        }
-    }
+    text_sentence(kept, sizeof kept, "%s.damaged-%lld", path, (long long)time(NULL));
+    if (sql_rename(path, kept) == 0) /* else opening it fails again, and says why */
+        log_error("journal: %s: kept as %s, a new file is begun", error, kept);
 }
 
 struct open_day *open_day_get(struct journal *journal, int64_t number, enum day_kind kind,

@@ -10,23 +10,6 @@
 #define HASH_LETTERS  (TOKEN_HASH_SIZE - 2)
 #define TOKEN_LETTERS 6 /* a hit is compared with the record, so that few will do */
 
-static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
-
-static void base32(const uint8_t *in, int letters, char *out)
-{
-    unsigned bits = 0, have = 0;
-
-    for (int i = 0; i < letters; i++) {
-        if (have < 5) {
-            bits = bits << 8 | *in++;
-            have += 8;
-        }
-        have -= 5;
-        *out++ = digits[bits >> have & 31];
-    }
-    *out = '\0';
-}
-
 void token_hash(const uint8_t key[static TOKEN_KEY_SIZE], const char *value,
                 char out[static TOKEN_HASH_SIZE])
 {
@@ -39,7 +22,7 @@ void token_hash(const uint8_t key[static TOKEN_KEY_SIZE], const char *value,
     sha256_update(&sha256, strlen(value), (const uint8_t *)value);
     sha256_digest(&sha256, sizeof digest, digest);
     out[0] = '~';
-    base32(digest, HASH_LETTERS, out + 1);
+    text_base32(digest, sizeof digest, HASH_LETTERS, out + 1);
 }
 
 void token_address(const char *text, char out[static TOKEN_ADDRESS_SIZE],
@@ -108,7 +91,7 @@ static size_t token_text(uint64_t seed, enum token token, const char *value,
 
     out[0] = letters[token];
     for (int i = 0; i < TOKEN_LETTERS; i++, hash >>= 5)
-        out[1 + i] = digits[hash & 31];
+        out[1 + i] = "abcdefghijklmnopqrstuvwxyz234567"[hash & 31];
     out[1 + TOKEN_LETTERS] = '\0';
     return 1 + TOKEN_LETTERS;
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "milter/socket.h"
 #include "milter/state.h"
 
 #define BACKLOG        1024

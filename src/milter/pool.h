@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "milter/socket.h"
+#include "base/endpoint.h"
 
 /* The pool starts a new thread only when it believes that none is idle, and in a burst it
  * believes wrongly: commands are left in its queue behind workers that wait for DNS

@@ -117,16 +117,11 @@ static int open_file(const char *path, sqlite3 **db)
 /* Puts a file that cannot be read aside, with what belongs to it. */
 static void put_aside(const char *path)
 {
-    static const char *const tails[] = {"", "-wal", "-shm"};
-    char from[4096], to[4096];
+    char kept[4096];
 
-    for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
-        text_sentence(from, sizeof from, "%s%s", path, tails[i]);
-        text_sentence(to, sizeof to, "%s.damaged-%lld%s", path, (long long)time(NULL),
-                      tails[i]);
-        if (rename(from, to) != 0 && errno != ENOENT)
-            log_error("rules: cannot rename %s: %s", from, strerror(errno));
-    }
+    text_sentence(kept, sizeof kept, "%s.damaged-%lld", path, (long long)time(NULL));
+    if (sql_rename(path, kept) != 0)
+        log_error("rules: cannot rename %s: %s", path, strerror(errno));
     log_error("rules: %s is damaged, or of another version: it is put aside as "
               "%s.damaged-TIME, and proposals begin again",
               path, path);

@@ -247,7 +247,7 @@ static uint64_t turn_of(const char *node, const struct key_name *name)
 }
 
 /* Adds a row to a table that is being made; one that fails a check is left out. */
-static void hear_row(struct other **table, const struct other_count *row)
+static void hear_row(struct other **table, const struct farm_count *row)
 {
     struct key_name name;
     struct heard *heard;
@@ -273,7 +273,7 @@ static void hear_row(struct other **table, const struct other_count *row)
 }
 
 void others_hear(struct others *others, const char *own_node, unsigned hosts,
-                 const struct other_count *rows, size_t count)
+                 const struct farm_count *rows, size_t count)
 {
     struct other *table = NULL, *old, *one;
 

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "farm/farm.h"
 #include "rules/rule_set.h"
 
 struct others;
@@ -46,10 +47,7 @@ json_t *others_report(struct others *others, struct counters *counters,
 
 /* What was heard, in the place of what was heard before. It holds for OTHERS_HOLD_MS. */
 #define OTHERS_HOLD_MS 15000
-struct other_count {
-    const char *node, *kind, *key, *body;
-};
 void others_hear(struct others *others, const char *own_node, unsigned hosts,
-                 const struct other_count *rows, size_t count);
+                 const struct farm_count *rows, size_t count);
 
 #endif

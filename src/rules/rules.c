@@ -452,7 +452,7 @@ json_t *rules_report_counts(struct rules *rules)
 }
 
 void rules_hear_counts(struct rules *rules, const char *own_node, unsigned hosts,
-                       const struct other_count *rows, size_t count)
+                       const struct farm_count *rows, size_t count)
 {
     others_hear(rules->others, own_node, hosts, rows, count);
 }

@@ -76,7 +76,7 @@ enum blocklist_result rules_resume(struct rules *rules, const char *name,
 /* The counts that a farm's hosts share (others.h), for its thread. */
 json_t *rules_report_counts(struct rules *rules);
 void rules_hear_counts(struct rules *rules, const char *own_node, unsigned hosts,
-                       const struct other_count *rows, size_t count);
+                       const struct farm_count *rows, size_t count);
 
 /* What the hosts have counted of a key together: as others_add. */
 unsigned rules_sum(struct rules *rules, enum rule_by by, const char *key,

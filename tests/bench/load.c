@@ -247,65 +247,79 @@ static enum step step_parse(const char *text)
     die("--last %s: expected connect, helo, mail, rcpt or eom", text);
 }
 
+static const struct option options[] = {{"sessions", required_argument, NULL, 's'},
+                                        {"concurrent", required_argument, NULL, 'c'},
+                                        {"messages", required_argument, NULL, 'm'},
+                                        {"last", required_argument, NULL, 'l'},
+                                        {"hold", no_argument, NULL, 'H'},
+                                        {"clients", required_argument, NULL, 'a'},
+                                        {"clients-b", required_argument, NULL, 'b'},
+                                        {"sender", required_argument, NULL, 'S'},
+                                        {"senders", required_argument, NULL, 'n'},
+                                        {"headers", required_argument, NULL, 'h'},
+                                        {"body", required_argument, NULL, 'B'},
+                                        {0}};
+
+/* The number that an option sets, or NULL. */
+static unsigned *number_of(struct load *load, int option)
+{
+    switch (option) {
+    case 's':
+        return &load->sessions;
+    case 'c':
+        return &load->concurrent;
+    case 'm':
+        return &load->mta.messages;
+    case 'n':
+        return &load->senders;
+    case 'h':
+        return &load->mta.headers;
+    case 'B':
+        return &load->mta.body_bytes;
+    default:
+        return NULL;
+    }
+}
+
+/* Takes one that is no number. Returns false where there is none of that letter. */
+static bool option_take(struct load *load, int option)
+{
+    switch (option) {
+    case 'l':
+        load->mta.last = step_parse(optarg);
+        return true;
+    case 'H':
+        load->mta.hold = true;
+        return true;
+    case 'a':
+        range_parse(&load->groups[0].clients, optarg);
+        return true;
+    case 'b':
+        range_parse(&load->groups[1].clients, optarg);
+        load->group_count = 2;
+        return true;
+    case 'S':
+        load->sender = optarg;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void options_parse(struct load *load, int argc, char **argv)
 {
-    static const struct option options[] = {{"sessions", required_argument, NULL, 's'},
-                                            {"concurrent", required_argument, NULL, 'c'},
-                                            {"messages", required_argument, NULL, 'm'},
-                                            {"last", required_argument, NULL, 'l'},
-                                            {"hold", no_argument, NULL, 'H'},
-                                            {"clients", required_argument, NULL, 'a'},
-                                            {"clients-b", required_argument, NULL, 'b'},
-                                            {"sender", required_argument, NULL, 'S'},
-                                            {"senders", required_argument, NULL, 'n'},
-                                            {"headers", required_argument, NULL, 'h'},
-                                            {"body", required_argument, NULL, 'B'},
-                                            {0}};
     int option, index = 0;
+    bool good = true;
 
-    while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
-        const char *name = options[index].name;
-        switch (option) {
-        case 's':
-            load->sessions = number_parse(name, optarg);
-            break;
-        case 'c':
-            load->concurrent = number_parse(name, optarg);
-            break;
-        case 'm':
-            load->mta.messages = number_parse(name, optarg);
-            break;
-        case 'n':
-            load->senders = number_parse(name, optarg);
-            break;
-        case 'h':
-            load->mta.headers = number_parse(name, optarg);
-            break;
-        case 'B':
-            load->mta.body_bytes = number_parse(name, optarg);
-            break;
-        case 'l':
-            load->mta.last = step_parse(optarg);
-            break;
-        case 'H':
-            load->mta.hold = true;
-            break;
-        case 'a':
-            range_parse(&load->groups[0].clients, optarg);
-            break;
-        case 'b':
-            range_parse(&load->groups[1].clients, optarg);
-            load->group_count = 2;
-            break;
-        case 'S':
-            load->sender = optarg;
-            break;
-        default:
-            fputs(usage, stderr);
-            exit(2);
-        }
+    while (good && (option = getopt_long(argc, argv, "", options, &index)) != -1) {
+        unsigned *number = number_of(load, option);
+
+        if (number != NULL)
+            *number = number_parse(options[index].name, optarg);
+        else
+            good = option_take(load, option);
     }
-    if (optind + 1 != argc) {
+    if (!good || optind + 1 != argc) {
         fputs(usage, stderr);
         exit(2);
     }

@@ -42,11 +42,8 @@ static void hear_counts(void *context, const char *own_node, unsigned hosts,
                         const struct farm_count *rows, size_t count)
 {
     (void)context;
-    for (size_t i = 0; i < count; i++) {
-        struct other_count row = {rows[i].node, rows[i].kind, rows[i].key, rows[i].body};
-
-        others_hear(others, own_node, hosts, &row, 1);
-    }
+    for (size_t i = 0; i < count; i++)
+        others_hear(others, own_node, hosts, &rows[i], 1);
 }
 
 static json_t *report_findings(void *context, size_t limit)

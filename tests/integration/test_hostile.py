@@ -2,6 +2,7 @@
 """Milter clients that no MTA is: after each, the daemon is alive, has no sanitizer's
 report, and serves the next session."""
 
+import contextlib
 import random
 import signal
 import socket
@@ -168,20 +169,25 @@ def mutated_once(rng, data):
     return bytes(data)
 
 
+@contextlib.contextmanager
+def stranger(lab):
+    """A client that says what it likes; the daemon may end it at any moment, or at its end."""
+    client = lab.milter(negotiate=False)
+    client.sock.settimeout(0.5)
+    with contextlib.suppress(OSError):
+        yield client
+        client.sock.shutdown(socket.SHUT_WR)
+        client.closed_by_peer()
+    client.close()
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_mutated_sessions(world, seed):
     """Repeatable: the seed is in the test's name."""
     rng = random.Random(seed)
     for _ in range(100):
-        client = world.milter(negotiate=False)
-        client.sock.settimeout(0.5)
-        try:
+        with stranger(world) as client:
             client.send_raw(mutated(rng, NEGOTIATE + WHOLE))
-            client.sock.shutdown(socket.SHUT_WR)
-            client.closed_by_peer()
-        except OSError:
-            pass
-        client.close()
     still_serves(world)
 
 
@@ -190,9 +196,7 @@ def test_random_commands(world, seed):
     """Well-formed packets in any order, with any content."""
     rng = random.Random(1000 + seed)
     for _ in range(60):
-        client = world.milter(negotiate=False)
-        client.sock.settimeout(0.5)
-        try:
+        with stranger(world) as client:
             client.send_raw(NEGOTIATE)
             for _ in range(rng.randint(1, 30)):
                 value = rng.randbytes(rng.randint(0, 300)).replace(b"\0", b"")
@@ -201,11 +205,6 @@ def test_random_commands(world, seed):
                 command = rng.choice([b"A", b"B", b"C", b"E", b"H", b"K", b"L", b"M"]
                                      + [b"N", b"O", b"Q", b"R", b"T", b"U"])  # fmt: skip
                 client.send_raw(packet(command, rng.randbytes(rng.choice([0, 1, 5, 40, 300]))))
-            client.sock.shutdown(socket.SHUT_WR)
-            client.closed_by_peer()
-        except OSError:
-            pass
-        client.close()
     still_serves(world)
 
 

@@ -2,6 +2,7 @@
 """Files of other programs: what is imported answers as the program itself does, or the line
 was refused. Postfix is asked by postmap(1), rbldnsd by DNS."""
 
+import contextlib
 import ipaddress
 import os
 import pathlib
@@ -189,14 +190,36 @@ def found(listed, subject, prefix):
     return name_action(listed, subject.rpartition("@")[2], prefix)
 
 
-def a_record(port, name):
+@contextlib.contextmanager
+def rbldnsd(lab, kind):
+    """The real one, with t.zone."""
+    server = Rbldnsd(lab.dir, [("bl.test", kind, (lab.dir / "t.zone").read_text())])
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def records(server, name, number):
+    """How many records of that type there are, and the answer from the first one's data on."""
     labels = b"".join(bytes([len(x)]) + x.encode() for x in name.split("."))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.settimeout(5)
-        s.connect(("127.0.0.1", port))
-        s.send(b"\0\7\0\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1")
-        answer = s.recv(512)
-    return struct.unpack(">H", answer[6:8])[0] > 0
+        s.connect(("127.0.0.1", server.port))
+        s.send(b"\0\7\0\0\0\1\0\0\0\0\0\0" + labels + struct.pack(">xHH", number, 1))
+        answer = s.recv(1500)
+    at = 12 + len(labels) + 1 + 4 + 2 + 8 + 2  # header, question, name, type to TTL, length
+    return struct.unpack(">H", answer[6:8])[0], answer[at:]
+
+
+def is_listed(server, name):
+    return records(server, name, 1)[0] > 0
+
+
+def txt_record(server, name):
+    """The first TXT record's first string."""
+    count, data = records(server, name, 16)
+    return data[1 : 1 + data[0]].decode() if count > 0 else ""
 
 
 @pytest.mark.parametrize("kind", ["ip4set", "ip4trie"])
@@ -209,14 +232,11 @@ def test_rbldnsd_addresses(lab, rblctl, kind):
     (lab.dir / "t.zone").write_text(f"$DATASET {kind}:x @\n" + "\n".join(lines) + "\n")
     refused = imported(rblctl, "t.zone", "--format", "rbldnsd")
     table = entries(rblctl)
-    server = Rbldnsd(lab.dir, [("bl.test", "combined", (lab.dir / "t.zone").read_text())])
-    try:
+    with rbldnsd(lab, "combined") as server:
         for address in {random_address(rng) for _ in range(1000)}:
             name = ".".join(reversed(address.split("."))) + ".bl.test"
-            got, want = network_action(table, address), a_record(server.port, name)
+            got, want = network_action(table, address), is_listed(server, name)
             assert (got == "block") == want, (address, got, want, sorted(refused), outcome(lines))
-    finally:
-        server.stop()
     assert table
 
 
@@ -233,30 +253,13 @@ def test_rbldnsd_ipv6(lab, rblctl):
     (lab.dir / "t.zone").write_text("$DATASET ip6trie:x @\n" + "\n".join(lines) + "\n")
     refused = imported(rblctl, "t.zone", "--format", "rbldnsd")
     table = entries(rblctl)
-    server = Rbldnsd(lab.dir, [("bl.test", "combined", (lab.dir / "t.zone").read_text())])
-    try:
+    with rbldnsd(lab, "combined") as server:
         for address in {random_ipv6(rng) for _ in range(500)}:
             nibbles = socket.inet_pton(socket.AF_INET6, address).hex()
             name = ".".join(reversed(nibbles)) + ".bl.test"
-            got, want = network_action(table, address), a_record(server.port, name)
+            got, want = network_action(table, address), is_listed(server, name)
             assert (got == "block") == want, (address, got, want, sorted(refused), outcome(lines))
-    finally:
-        server.stop()
     assert table
-
-
-def txt_record(port, name):
-    """The first TXT record's first string."""
-    labels = b"".join(bytes([len(x)]) + x.encode() for x in name.split("."))
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(5)
-        s.connect(("127.0.0.1", port))
-        s.send(b"\0\7\0\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\x10\0\1")
-        answer = s.recv(1500)
-    if struct.unpack(">H", answer[6:8])[0] == 0:
-        return ""
-    at = 12 + len(labels) + 1 + 4 + 2 + 8 + 2  # header, question, name, type to TTL, length
-    return answer[at + 1 : at + 1 + answer[at]].decode()
 
 
 def test_rbldnsd_texts(lab, rblctl):
@@ -267,13 +270,10 @@ def test_rbldnsd_texts(lab, rblctl):
     (lab.dir / "t.zone").write_text("\n".join(lines) + "\n")
     assert imported(rblctl, "t.zone", "--format", "rbldnsd") == set()
     rows = {row["entry"]: row["reason"] for row in rblctl("list", "--json").json["entries"]}
-    server = Rbldnsd(lab.dir, [("bl.test", "ip4set", (lab.dir / "t.zone").read_text())])
-    try:
+    with rbldnsd(lab, "ip4set") as server:
         for n in range(1, 7):
-            want = txt_record(server.port, f"{n}.2.0.192.bl.test")
+            want = txt_record(server, f"{n}.2.0.192.bl.test")
             assert rows[f"192.0.2.{n}"] == want, n
-    finally:
-        server.stop()
 
 
 def test_rbldnsd_names(lab, rblctl):
@@ -282,15 +282,12 @@ def test_rbldnsd_names(lab, rblctl):
     (lab.dir / "t.zone").write_text("\n".join(lines) + "\n")
     assert imported(rblctl, "t.zone", "--format", "rbldnsd") == {3, 4, 7}
     table = entries(rblctl)
-    server = Rbldnsd(lab.dir, [("bl.test", "dnset", (lab.dir / "t.zone").read_text())])
-    try:
+    with rbldnsd(lab, "dnset") as server:
         for top in "abcde":
             for below in ("", "x.", "y.x.", "good.", "f.", "x.f."):
                 name = f"{below}{top}.example"
-                got, want = name_action(table, name, ""), a_record(server.port, f"{name}.bl.test")
+                got, want = name_action(table, name, ""), is_listed(server, f"{name}.bl.test")
                 assert (got == "block") == (want and top not in "bce"), (name, got, want)
-    finally:
-        server.stop()
 
 
 def test_clients_of_a_table(lab, rblctl):

@@ -110,7 +110,7 @@ def test_another_file_is_never_removed(lab):
     daemon.stopped = True
     daemon.log.wait_end()
     daemon.check_clean(status=1)
-    daemon.log.wait_for("is no socket")
+    daemon.log.wait_for("is not a socket")
     with open(path_of(where), encoding="ascii") as f:
         assert f.read() == "precious"
 

@@ -14,6 +14,10 @@ check_PROGRAMS += tests/unit/test_ipaddr
 tests_unit_test_ipaddr_SOURCES = tests/unit/test_ipaddr.c
 tests_unit_test_ipaddr_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_endpoint
+tests_unit_test_endpoint_SOURCES = tests/unit/test_endpoint.c
+tests_unit_test_endpoint_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_domain
 tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
 tests_unit_test_domain_LDADD = $(unit_libs)

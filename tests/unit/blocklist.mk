@@ -73,7 +73,8 @@ tests_unit_test_shared_SOURCES = tests/unit/test_shared.c $(blocklist_helper)
 tests_unit_test_shared_LDADD = $(unit_libs)
 
 check_PROGRAMS += tests/unit/test_farm_model
-tests_unit_test_farm_model_SOURCES = tests/unit/test_farm_model.c $(blocklist_helper)
+tests_unit_test_farm_model_SOURCES = tests/unit/test_farm_model.c \
+	tests/unit/farm_engine.c tests/unit/farm_engine.h $(blocklist_helper)
 tests_unit_test_farm_model_LDADD = $(unit_libs)
 
 if FARM

@@ -63,6 +63,21 @@ struct config *load_good(const char *text)
     return config;
 }
 
+static void fail_but_warnings(void *context, const char *text)
+{
+    (void)context;
+    if (strstr(text, "warning: ") == NULL)
+        fail_msg("%s", text);
+}
+
+struct config *config_of(const char *text)
+{
+    struct config *config = config_of_text("test", text, fail_but_warnings, NULL);
+
+    assert_non_null(config);
+    return config;
+}
+
 int set_up_folder(void **state)
 {
     (void)state;

@@ -33,4 +33,7 @@ struct config *load(const char *text, struct told *told);
 /* The same of what must be taken without a word. */
 struct config *load_good(const char *text);
 
+/* Reads a text that names no file, without a folder; warnings are no matter. */
+struct config *config_of(const char *text);
+
 #endif

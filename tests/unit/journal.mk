@@ -13,6 +13,10 @@ check_PROGRAMS += tests/unit/test_journal
 tests_unit_test_journal_SOURCES = tests/unit/test_journal.c $(journal_helper)
 tests_unit_test_journal_LDADD = $(unit_libs)
 
+check_PROGRAMS += tests/unit/test_open_days
+tests_unit_test_open_days_SOURCES = tests/unit/test_open_days.c $(journal_helper)
+tests_unit_test_open_days_LDADD = $(unit_libs)
+
 check_PROGRAMS += tests/unit/test_journal_trouble
 tests_unit_test_journal_trouble_SOURCES = tests/unit/test_journal_trouble.c $(journal_helper)
 tests_unit_test_journal_trouble_LDADD = $(unit_libs)

@@ -17,134 +17,11 @@
 
 #include "blocklist/shared.h"
 #include "blocklist_helper.h"
+#include "farm_engine.h"
 
 #define HOSTS    5
 #define STEPS    120
-#define CHANGES  4000
-#define KEYS     64
 #define PER_CALL 7
-
-static const char *const names[] = {"a.example", "b.example", "192.0.2.1"};
-static const char *const sources[] = {"feed", "manual"};
-#define NAME_COUNT 3
-
-/* --- a row, kept --- */
-
-struct kept {
-    int side;
-    char entry[24], source[16], action[16], who[40];
-    struct version version;
-    int64_t seq, stamp;
-};
-
-static struct shared_row row_of(const struct kept *kept)
-{
-    return (struct shared_row){.side = kept->side,
-                               .entry = kept->entry,
-                               .source = kept->source,
-                               .action = kept->action,
-                               .reason = "",
-                               .who = kept->who,
-                               .since = START_TIME,
-                               .version = kept->version};
-}
-
-static struct kept keep(const struct shared_row *row)
-{
-    struct kept kept = {.side = row->side, .version = row->version};
-
-    snprintf(kept.entry, sizeof kept.entry, "%s", row->entry);
-    snprintf(kept.source, sizeof kept.source, "%s", row->source);
-    snprintf(kept.action, sizeof kept.action, "%s", row->action);
-    snprintf(kept.who, sizeof kept.who, "%s", row->who);
-    return kept;
-}
-
-static bool same_key(const struct kept *a, const struct kept *b)
-{
-    return a->side == b->side && strcmp(a->entry, b->entry) == 0 &&
-           strcmp(a->source, b->source) == 0;
-}
-
-/* --- the newest of each row, with marks: of the engine, and of the oracle --- */
-
-struct table {
-    struct kept rows[KEYS];
-    int count;
-};
-
-/* Whether it counted. */
-static bool table_put(struct table *table, const struct kept *row)
-{
-    int at = table->count;
-
-    for (int i = 0; i < table->count; i++) {
-        const struct kept *old = &table->rows[i];
-
-        if (strcmp(old->entry, row->entry) == 0 &&
-            (same_key(old, row) || old->side == 0) &&
-            version_compare(row->version, old->version) <= 0)
-            return false;
-        if (same_key(old, row))
-            at = i;
-    }
-    table->rows[at] = *row;
-    table->count += at == table->count;
-    for (int i = 0; row->side == 0 && i < table->count;) {
-        const struct kept *old = &table->rows[i];
-
-        if (old->side != 0 && strcmp(old->entry, row->entry) == 0 &&
-            version_compare(old->version, row->version) < 0)
-            table->rows[i] = table->rows[--table->count];
-        else
-            i++;
-    }
-    return true;
-}
-
-/* What stands, sorted, as one text. */
-static void table_text(const struct table *table, char out[static 2000])
-{
-    size_t used = 0;
-
-    out[0] = '\0';
-    for (int n = 0; n < NAME_COUNT; n++)
-        for (int side = 1; side <= 2; side++)
-            for (int s = 0; s < 2; s++)
-                for (int i = 0; i < table->count; i++) {
-                    const struct kept *row = &table->rows[i];
-
-                    if (strcmp(row->entry, names[n]) == 0 && row->side == side &&
-                        strcmp(row->source, sources[s]) == 0 &&
-                        strcmp(row->action, "removed") != 0)
-                        used += (size_t)snprintf(out + used, 2000 - used, "%s/%s/%s ",
-                                                 row->entry, row->action, row->source);
-                }
-}
-
-/* --- the engine --- */
-
-struct engine {
-    struct table state;
-    struct kept changes[CHANGES];
-    int64_t seq, epoch;
-};
-
-static int64_t engine_publish(struct engine *engine, const struct kept *rows, int count)
-{
-    int64_t stamp = random();
-
-    for (int i = 0; i < count; i++) {
-        if (!table_put(&engine->state, &rows[i]))
-            continue;
-        assert_true(engine->seq + 1 < CHANGES);
-        engine->seq++;
-        engine->changes[engine->seq] = rows[i];
-        engine->changes[engine->seq].seq = engine->seq;
-        engine->changes[engine->seq].stamp = stamp;
-    }
-    return engine->seq;
-}
 
 /* --- a host --- */
 
@@ -193,7 +70,7 @@ static bool take_key(void *context, int64_t id, bool person, const struct shared
         call->empty[call->empty_count++] = id;
         return true;
     }
-    call->rows[call->count] = keep(row);
+    call->rows[call->count] = kept_of(row);
     call->ids[call->count++] = id;
     return true;
 }
@@ -229,10 +106,10 @@ struct compared {
 static bool compare_row(void *context, const struct shared_row *row)
 {
     struct compared *compared = context;
-    struct kept own = keep(row);
+    struct kept own = kept_of(row);
 
     for (int i = 0; i < compared->engine->state.count; i++)
-        if (same_key(&compared->engine->state.rows[i], &own) &&
+        if (kept_same_key(&compared->engine->state.rows[i], &own) &&
             version_compare(compared->engine->state.rows[i].version, own.version) >= 0)
             return true;
     compared->own[compared->own_count++] = own;
@@ -255,11 +132,11 @@ static void host_reconcile(struct world *world, struct host *host)
         BLOCKLIST_OK);
     assert_true(done);
     for (int i = 0; i < compared.own_count; i++)
-        rows[i] = row_of(&compared.own[i]);
+        rows[i] = kept_row(&compared.own[i]);
     assert_int_equal(shared_outbox_add(of(host), rows, (size_t)compared.own_count, error),
                      BLOCKLIST_OK);
     for (int i = 0; i < engine->state.count; i++)
-        rows[i] = row_of(&engine->state.rows[i]);
+        rows[i] = kept_row(&engine->state.rows[i]);
     assert_int_equal(shared_merge(of(host), rows, (size_t)engine->state.count, NULL,
                                   false, &counts, error),
                      BLOCKLIST_OK);
@@ -297,7 +174,7 @@ static bool host_read(struct world *world, struct host *host)
     while (count < PER_CALL && state.seq < engine->seq) {
         state.seq++;
         state.stamp = engine->changes[state.seq].stamp;
-        rows[count++] = row_of(&engine->changes[state.seq]);
+        rows[count++] = kept_row(&engine->changes[state.seq]);
     }
     assert_int_equal(shared_merge(of(host), rows, count, &state, false, &counts, error),
                      BLOCKLIST_OK);
@@ -315,7 +192,7 @@ static void host_hears_echoes(struct world *world, struct host *host)
     if (!is_there(world, host, &state))
         return;
     while (count < PER_CALL && state.seq > 0)
-        rows[count++] = row_of(&world->engine.changes[1 + random() % state.seq]);
+        rows[count++] = kept_row(&world->engine.changes[1 + random() % state.seq]);
     assert_int_equal(shared_merge(of(host), rows, count, NULL, false, &counts, error),
                      BLOCKLIST_OK);
 }
@@ -331,7 +208,7 @@ struct heard {
 static bool hear(void *context, const struct shared_row *row)
 {
     struct heard *heard = context;
-    struct kept kept = keep(row);
+    struct kept kept = kept_of(row);
 
     if (strcmp(row->entry, heard->entry) == 0 && row->version.at > heard->newer_than) {
         assert_true(heard->world->all_count < CHANGES);
@@ -348,7 +225,8 @@ static int64_t newest_at(struct host *host)
 
 static void host_change(struct world *world, struct host *host)
 {
-    const char *name = names[random() % NAME_COUNT], *source = sources[random() % 2];
+    const char *name = kept_names[random() % NAME_COUNT],
+               *source = kept_sources[random() % 2];
     struct heard heard = {world, name, newest_at(host)};
     struct shared_place place = {.entry = ""};
     enum blocklist_result result;
@@ -465,13 +343,13 @@ static bool add_standing(void *context, const struct shared_row *row)
 {
     struct table *table = context;
 
-    table->rows[table->count++] = keep(row);
+    table->rows[table->count++] = kept_of(row);
     return true;
 }
 
 static void check(struct world *world, unsigned seed)
 {
-    char want[2000], found[2000];
+    char want[TABLE_TEXT_SIZE], found[TABLE_TEXT_SIZE];
 
     table_text(&world->oracle, want);
     if (getenv("FARM_SEED") != NULL)

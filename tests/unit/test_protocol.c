@@ -138,72 +138,76 @@ static void test_peer_right(void **state)
 
 /* What each right may use, written down once more by hand: a new command is to be
  * thought about here. */
+static const struct {
+    const char *command;
+    enum right needed;
+} commands[] = {
+    {"add", RIGHT_WRITE},
+    {"allow", RIGHT_WRITE},
+    {"tempfail", RIGHT_WRITE},
+    {"remove", RIGHT_WRITE},
+    {"list", RIGHT_READ},
+    {"show", RIGHT_READ},
+    {"log", RIGHT_READ},
+    {"import-begin", RIGHT_WRITE},
+    {"import-rows", RIGHT_WRITE},
+    {"import-commit", RIGHT_WRITE},
+    {"check", RIGHT_READ},
+    {"status", RIGHT_READ},
+    {"stats", RIGHT_READ},
+    {"reload", RIGHT_WRITE},
+    {"flush-cache", RIGHT_WRITE},
+    {"doctor", RIGHT_READ},
+    {"dnsbl", RIGHT_READ},
+    {"dnsbl-change", RIGHT_WRITE},
+    {"dnsbl-try", RIGHT_WRITE},
+    {"why", RIGHT_READ},
+    {"false", RIGHT_WRITE},
+    {"whatif", RIGHT_READ},
+    {"whatif-rules", RIGHT_READ},
+    {"rules", RIGHT_READ},
+    {"rules-resume", RIGHT_WRITE},
+    {"proposals", RIGHT_READ},
+    {"proposals-decide", RIGHT_WRITE},
+    {"usage", RIGHT_READ},
+    {"usage-reset", RIGHT_WRITE},
+    {"event", RIGHT_WRITE},
+    {"watch", RIGHT_READ},
+    {"farm", RIGHT_READ},
+    {"farm-compare", RIGHT_WRITE},
+    {"farm-forget", RIGHT_WRITE},
+};
+
+/* Whether a session of that right may use it. */
+static bool may_use(const struct command_table *table, const char *command,
+                    enum right right)
+{
+    struct control_session session = {.table = table, .peer.right = right};
+    json_t *line = json_pack("{s:s}", "command", command), *request, *answer;
+    char *text = json_dumps(line, 0);
+    bool found = command_find(&session, text, strlen(text), &request, &answer) != NULL;
+
+    if (answer != NULL)
+        assert_string_equal(json_string_value(json_object_get(answer, "error")),
+                            "denied");
+    json_decref(request);
+    json_decref(answer);
+    json_decref(line);
+    free(text);
+    return found;
+}
+
 static void test_rights(void **state)
 {
-    static const struct {
-        const char *command;
-        enum right needed;
-    } cases[] = {
-        {"add", RIGHT_WRITE},
-        {"allow", RIGHT_WRITE},
-        {"tempfail", RIGHT_WRITE},
-        {"remove", RIGHT_WRITE},
-        {"list", RIGHT_READ},
-        {"show", RIGHT_READ},
-        {"log", RIGHT_READ},
-        {"import-begin", RIGHT_WRITE},
-        {"import-rows", RIGHT_WRITE},
-        {"import-commit", RIGHT_WRITE},
-        {"check", RIGHT_READ},
-        {"status", RIGHT_READ},
-        {"stats", RIGHT_READ},
-        {"reload", RIGHT_WRITE},
-        {"flush-cache", RIGHT_WRITE},
-        {"doctor", RIGHT_READ},
-        {"dnsbl", RIGHT_READ},
-        {"dnsbl-change", RIGHT_WRITE},
-        {"dnsbl-try", RIGHT_WRITE},
-        {"why", RIGHT_READ},
-        {"false", RIGHT_WRITE},
-        {"whatif", RIGHT_READ},
-        {"whatif-rules", RIGHT_READ},
-        {"rules", RIGHT_READ},
-        {"rules-resume", RIGHT_WRITE},
-        {"proposals", RIGHT_READ},
-        {"proposals-decide", RIGHT_WRITE},
-        {"usage", RIGHT_READ},
-        {"usage-reset", RIGHT_WRITE},
-        {"event", RIGHT_WRITE},
-        {"watch", RIGHT_READ},
-        {"farm", RIGHT_READ},
-        {"farm-compare", RIGHT_WRITE},
-        {"farm-forget", RIGHT_WRITE},
-    };
-
     struct command_table table = daemon_commands(NULL);
 
     (void)state;
-    assert_int_equal(table.count, sizeof cases / sizeof cases[0]);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        for (int right = RIGHT_NONE; right <= RIGHT_WRITE; right++) {
-            struct control_session session = {.table = &table,
-                                              .peer.right = (enum right)right};
-            json_t *request, *answer, *line;
-            char *text;
-
-            line = json_pack("{s:s}", "command", cases[i].command);
-            text = json_dumps(line, 0);
-            if ((command_find(&session, text, strlen(text), &request, &answer) != NULL) !=
-                (right >= (int)cases[i].needed))
-                fail_msg("%s with right %d", cases[i].command, right);
-            if (answer != NULL)
-                assert_string_equal(json_string_value(json_object_get(answer, "error")),
-                                    "denied");
-            json_decref(request);
-            json_decref(answer);
-            json_decref(line);
-            free(text);
-        }
+    assert_int_equal(table.count, sizeof commands / sizeof commands[0]);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        for (int right = RIGHT_NONE; right <= RIGHT_WRITE; right++)
+            if (may_use(&table, commands[i].command, (enum right)right) !=
+                (right >= (int)commands[i].needed))
+                fail_msg("%s with right %d", commands[i].command, right);
 }
 
 static void test_request_members(void **state)

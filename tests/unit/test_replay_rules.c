@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_helper.h"
 #include "policy/replay_rules.h"
 #include "policy/verdict.h"
 
@@ -27,13 +28,6 @@
 #define REPEAT                                                                           \
     "rule \"repeat\" { by = \"client\" mode = \"propose\""                               \
     " over = { \"20 refused in 1h\" } action = { \"block\" } for = { \"1h\" } }\n"
-
-static void on_report(void *context, const char *text)
-{
-    (void)context;
-    if (strstr(text, "warning: ") == NULL)
-        fail_msg("%s", text);
-}
 
 /* A mailbox, or a client, whose mail is played. */
 struct mail {
@@ -55,8 +49,7 @@ static unsigned serial;
 static void start(const char *text)
 {
     memset(&played, 0, sizeof played);
-    played.config = config_of_text("test", text, on_report, NULL);
-    assert_non_null(played.config);
+    played.config = config_of(text);
     assert_int_equal(replay_rules_begin(&played), 0);
 }
 

@@ -7,43 +7,21 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "config_helper.h"
 #include "policy/reply.h"
 
 #define X50  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X500 X50 X50 X50 X50 X50 X50 X50 X50 X50 X50
 
-static void report(void *context, const char *text)
-{
-    (void)context;
-    fprintf(stderr, "%s\n", text);
-}
-
-static struct config *load(const char *conf)
-{
-    char path[] = "/tmp/test_reply-XXXXXX";
-    int fd = mkstemp(path);
-    struct config *config;
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, conf, strlen(conf)), strlen(conf));
-    close(fd);
-    config = config_load(path, report, NULL);
-    unlink(path);
-    assert_non_null(config);
-    return config;
-}
-
 static void assert_reply(const char *conf, const char *sender, const char *reason,
                          char out[static REPLY_TEXT_SIZE])
 {
     static const struct ipaddr client = {.family = 4, .octets = {192, 0, 2, 1}};
-    struct policy policy = {.config = load(conf)};
+    struct policy policy = {.config = config_of(conf)};
     struct session session = {.policy = &policy};
 
     envelope_connect(&session.envelope, &client, NULL);

@@ -15,21 +15,15 @@
 
 static char error[BLOCKLIST_ERROR_SIZE];
 
-/* What follows each change of many: filter, counts and audit log, in the order of the rows. Of
- * e5 there are two versions, e7 is allowed too and goes by a mark, a07 comes out of order. */
-static void test_many_rows(void **state)
+#define MANY 40
+
+/* Rows of e00 to e39. Of e5 there are two versions, e7 is allowed too and goes by a mark, a07
+ * comes out of order. Returns how many. */
+static size_t fill_many(struct shared_row rows[static MANY + 4], char names[MANY][24])
 {
-    enum { COUNT = 40 };
-    char names[COUNT][24], subject[24], log[60];
-    struct shared_row rows[COUNT + 4];
-    struct shared_counts counts = {0};
-    struct blocklist_status status;
-    struct box box;
     size_t count = 0;
 
-    (void)state;
-    box_start_farm(&box);
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < MANY; i++) {
         snprintf(names[i], sizeof names[i], "e%02d.example", i);
         rows[count++] = (struct shared_row){.side = 1,
                                             .entry = names[i],
@@ -53,23 +47,46 @@ static void test_many_rows(void **state)
     rows[count++].version.at = 200;
     rows[count] = rows[0];
     rows[count++].entry = "a07.example";
-    assert_int_equal(
-        shared_merge(box.blocklist, rows, count, NULL, false, &counts, error),
-        BLOCKLIST_OK);
-    assert_int_equal(counts.applied, count);
-    for (int i = 0; i < COUNT; i++) {
+    return count;
+}
+
+/* What is looked up, and the audit log of each. */
+static void check_many(struct box *box, char names[MANY][24])
+{
+    char subject[24], log[60];
+
+    for (int i = 0; i < MANY; i++) {
         snprintf(subject, sizeof subject, "x@%.15s", names[i]);
-        assert_int_equal(box_ask(&box, subject, NULL), i == 7   ? BLOCKLIST_NONE
-                                                       : i == 5 ? BLOCKLIST_TEMPFAIL
-                                                                : BLOCKLIST_BLOCK);
-        box_audit(&box, names[i], log, sizeof log);
+        assert_int_equal(box_ask(box, subject, NULL), i == 7   ? BLOCKLIST_NONE
+                                                      : i == 5 ? BLOCKLIST_TEMPFAIL
+                                                               : BLOCKLIST_BLOCK);
+        box_audit(box, names[i], log, sizeof log);
         assert_string_equal(log, i == 5   ? "add change"
                                  : i == 7 ? "add add remove remove"
                                           : "add");
     }
-    assert_int_equal(box_ask(&box, "x@a07.example", NULL), BLOCKLIST_BLOCK);
+    assert_int_equal(box_ask(box, "x@a07.example", NULL), BLOCKLIST_BLOCK);
+}
+
+/* What follows each change of many: filter, counts and audit log, in the order of the rows. */
+static void test_many_rows(void **state)
+{
+    char names[MANY][24];
+    struct shared_row rows[MANY + 4];
+    struct shared_counts counts = {0};
+    struct blocklist_status status;
+    struct box box;
+    size_t count = fill_many(rows, names);
+
+    (void)state;
+    box_start_farm(&box);
+    assert_int_equal(
+        shared_merge(box.blocklist, rows, count, NULL, false, &counts, error),
+        BLOCKLIST_OK);
+    assert_int_equal(counts.applied, count);
+    check_many(&box, names);
     blocklist_status(box.blocklist, &status);
-    assert_int_equal(status.entries[ENTRY_DOMAIN], COUNT);
+    assert_int_equal(status.entries[ENTRY_DOMAIN], MANY);
     assert_int_equal(status.allow, 0);
     assert_int_equal(
         box_number(&box,

@@ -209,12 +209,54 @@ static void test_span_text(void **state)
     }
 }
 
+/* RFC 4648, 10; and less than all of it. */
+static void test_base32(void **state)
+{
+    static const char *const want[] = {"",        "my",       "mzxq",      "mzxw6",
+                                       "mzxw6yq", "mzxw6ytb", "mzxw6ytboi"};
+    char out[32];
+
+    (void)state;
+    for (size_t size = 0; size < sizeof want / sizeof want[0]; size++) {
+        text_base32((const uint8_t *)"foobar", size, (8 * size + 4) / 5, out);
+        assert_string_equal(out, want[size]);
+    }
+    text_base32((const uint8_t *)"foobar", 6, 6, out);
+    assert_string_equal(out, "mzxw6y");
+}
+
+static const struct {
+    const char *text, *want; /* NULL: none */
+    size_t size;
+} urls[] = {
+    {"Listed, see https://bl.test/?ip=192.0.2.1 or http://b.test",
+     "https://bl.test/?ip=192.0.2.1", 64},
+    {"<a href='http://bl.test/'>", "http://bl.test/", 64},
+    {"http://bl.test", "http://bl.test", 15},
+    {"http://bl.test", NULL, 14},
+    {"listed", NULL, 64},
+    {"", NULL, 64},
+};
+
+static void test_find_url(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        char out[64] = "before";
+        bool found = text_find_url(urls[i].text, out, urls[i].size);
+
+        assert_int_equal(found, urls[i].want != NULL);
+        assert_string_equal(out, found ? urls[i].want : "before");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_convert),   cmocka_unit_test(test_cut),
         cmocka_unit_test(test_show),      cmocka_unit_test(test_span_parse),
-        cmocka_unit_test(test_span_text),
+        cmocka_unit_test(test_span_text), cmocka_unit_test(test_find_url),
+        cmocka_unit_test(test_base32),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
