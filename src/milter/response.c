@@ -19,14 +19,19 @@ const char *const forged_names[2] = {"X-RBL-Score", "X-RBL-Lists"};
 #define FORGED_MAX 100
 
 /* Doubles every "%": Postfix takes one of a pair away, sendmail drops the whole text for
- * a single one. */
+ * a single one. Those that there is no room for are left out: the id is at the end. */
 static void double_percent(const char *text, char out[static SETREPLY_SIZE])
 {
-    size_t used = 0;
+    size_t room = SETREPLY_SIZE - 1 - strlen(text), used = 0;
 
-    for (; *text != '\0' && used + 2 < SETREPLY_SIZE; text++) {
-        if (*text == '%')
+    _Static_assert(REPLY_TEXT_SIZE <= SETREPLY_SIZE, "any text fits");
+    for (; *text != '\0'; text++) {
+        if (*text == '%') {
+            if (room == 0)
+                continue;
+            room--;
             out[used++] = '%';
+        }
         out[used++] = *text;
     }
     out[used] = '\0';
