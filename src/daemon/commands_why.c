@@ -91,15 +91,6 @@ static int read_filter(const json_t *request, struct filter *out, json_t **answe
     return 0;
 }
 
-bool command_shows_local_parts(const struct control_session *session)
-{
-    struct config *config = command_config(session);
-    bool all = config->control.local_parts == LOCAL_PARTS_ALL;
-
-    config_unref(config);
-    return all || session->peer.right == RIGHT_WRITE;
-}
-
 static void add_gap(void *context, int64_t began_ms, int64_t ended_ms, uint64_t dropped)
 {
     protocol_append(context,
@@ -191,7 +182,7 @@ static bool has_decisions(const json_t *answer)
 json_t *cmd_why(struct control_session *session, const json_t *request)
 {
     struct daemon *daemon = command_daemon(session);
-    struct why why = {.show_local = command_shows_local_parts(session)};
+    struct why why = {.show_local = decisions_show_local_parts(session)};
     int64_t since_s = 0, limit = LIMIT_DEFAULT;
     char error[512];
     const char *text;
