@@ -51,8 +51,8 @@ struct token_match {
     bool is_prefix; /* of a network: its addresses begin so */
 };
 
-/* The token of a value; seed is the file's own. A network may find a few addresses beside it. Returns false for a client that is no address:
- * nothing has come from there. */
+/* The token of a value; seed is the file's own. A network may find a few addresses beside
+ * it. Returns false for a client that is no address: nothing has come from there. */
 bool token_of(uint64_t seed, enum token token, const char *value,
               struct token_match *out);
 

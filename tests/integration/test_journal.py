@@ -275,11 +275,13 @@ def test_recipients_that_the_mta_refuses(lab):
 def test_false_marks_and_lets_in(refused):
     ctl = refused.ctl
     assert refused.send(addr=CLIENT).reply.code == 554
-    result = ctl("false", refused.refused, "--reason", "ticket 4713", "--allow", "7d")
+    result = ctl("false", refused.refused, "--reason", "ticket 4713", "--allow", "7d",
+                 env={"SUDO_USER": "anna"})  # fmt: skip
     assert result.status == 0 and "allowed: 192.0.2.1" in result.out
     assert refused.send(addr=CLIENT).accepted
     (decision,) = ctl("--json", "why", refused.refused).json["decisions"]
     assert decision["false"]["reason"] == "ticket 4713"
+    assert decision["false"]["login"] == "root (sudo: anna)"
     shown = ctl("--json", "show", CLIENT).json
     assert '"source": "false"' in ctl("--json", "show", CLIENT).out, shown
     assert ctl("false", refused.refused, "--undo").status == 0
