@@ -25,8 +25,8 @@ enum statement {
     STATEMENTS
 };
 
-#define GROUP                                                                            \
-    16 /* decisions that are added at once, and whose tokens are one row of the index */
+/* So many decisions are added at once, and their tokens are one row of the index. */
+#define GROUP 16
 
 /* A decision that is added with the others of its group. */
 struct added {
