@@ -220,7 +220,8 @@ static void print_advice(const json_t *d, const json_t *now)
         fputs("; rblctl remove ", stdout);
         print_text(entry);
     } else {
-        fputs(" [--allow 7d lets the client in]", stdout);
+        printf(" [--allow 7d lets the %s in]",
+               text_of(d, "login")[0] != '\0' ? "login" : "client");
     }
     putchar('\n');
     decision_delisting(d, now, url, sizeof url);

@@ -294,6 +294,10 @@ def test_false_refuses(refused):
     assert refused.ctl("false", accepted["id"]).status == 4
     assert refused.ctl("false", "7K3M-9QFT-2XWD").status != 0
     assert refused.ctl("false", "nonsense").status == 2
+    # one that cannot be marked leaves the others as they were
+    assert refused.ctl("false", refused.refused, "7K3M-9QFT-2XWD", "--allow", "7d").status != 0
+    (decision,) = refused.ctl("--json", "why", refused.refused).json["decisions"]
+    assert decision["false"] is None and '"source": "false"' not in refused.ctl("--json", "list").out
 
 
 def test_who_sees_local_parts(lab):
