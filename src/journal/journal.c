@@ -40,6 +40,8 @@ struct journal *journal_new(const struct journal_settings *settings)
     }
     journal->lock_fd = -1;
     journal->oldest_written = INT64_MAX;
+    journal->believed = (int64_t)time(NULL);
+    journal->believed_at = clock_ms() / 1000;
     journal->directory = strdup(settings->directory);
     journal->ids = journal_ids_new();
     journal->reader = journal_reader_new();

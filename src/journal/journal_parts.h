@@ -79,7 +79,7 @@ struct journal {
     struct open_day days[OPEN_DAYS];
     struct open_day *damaged; /* what writing has just found to be broken; NULL */
     bool full;                /* today's files alone pass max-size */
-    int64_t believed; /* unix time that ages are reckoned from, at believed_at; 0 */
+    int64_t believed;         /* unix time that ages are reckoned from, at believed_at */
     int64_t believed_at,
         jumped_at; /* seconds of CLOCK_MONOTONIC; jumped_at 0: it did not */
     struct fold *folds;

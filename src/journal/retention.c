@@ -195,7 +195,7 @@ static int64_t believed_now(struct journal *journal)
 {
     int64_t wall = (int64_t)time(NULL), steady = clock_ms() / 1000;
     int64_t expected = journal->believed + steady - journal->believed_at;
-    bool jumped = journal->believed != 0 && wall > expected + JUMP_S;
+    bool jumped = wall > expected + JUMP_S;
 
     if (jumped && journal->jumped_at == 0) {
         journal->jumped_at = steady > 0 ? steady : 1;

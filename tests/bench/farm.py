@@ -21,7 +21,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from harness.postgres import Farm, Host, wait_until  # noqa: E402
+from harness.postgres import Farm, Host  # noqa: E402
+from harness.waiting import wait_until  # noqa: E402
 
 
 def percentile(sorted_values, share):

@@ -11,6 +11,7 @@ import pytest
 from harness.conf import dnsbl
 from harness.dns import reversed_name
 from harness.rblctl import Rblctl
+from harness.waiting import wait_until
 from traffic import NAMES, POINTS, client_rules, send_all
 
 QUICK = {"timeout": "300ms", "deadline": "1s", "min_ttl": "0s"}
@@ -39,14 +40,6 @@ def deliver(lab, **mail):
     return reply
 
 
-def until(what, seconds=20):
-    """Waits for it; the bound is only for a test that fails."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 # what becomes of the list between connect and RCPT, how the log says it, what counts
 IN_HAND = [
     ("down", {"silent": True}, True),
@@ -64,7 +57,7 @@ def test_an_answer_in_hand_counts_unless_the_list_lied(lab, state, rule, counts)
     sessions = [lab.milter() for _ in range(10)]
     for n, session in enumerate(sessions):
         session.connect(listed(n))
-    until(lambda: len(dns.names("18.198.bl.test", "A")) >= 10)
+    wait_until(lambda: len(dns.names("18.198.bl.test", "A")) >= 10)
     deliver(lab, addr=clean(1))  # answered after them
     dns.rules([{"suffix": "bl.test", **rule}])
     send_all(lab, [({"addr": clean(n)}, False) for n in range(10, 16)])
@@ -88,7 +81,7 @@ def test_its_own_deadline_finds_the_stale_answer(lab):
     send_all(lab, [({"addr": clean(n)}, False) for n in range(100)])
     quiet = [{"name": reversed_name(addr, "bl.test"), "silent": True} for addr in (known, unknown)]
     dns.rules(quiet + client_rules("bl.test"))
-    until(lambda: time.monotonic() > came + 1.1)  # its TTL
+    wait_until(lambda: time.monotonic() > came + 1.1)  # its TTL
     asked = len(dns.names(reversed_name(known, "bl.test"), "A"))
     mails = send_all(lab, [({"addr": known}, True), ({"addr": unknown}, True)])
     assert len(dns.names(reversed_name(known, "bl.test"), "A")) > asked, "it was asked again"
@@ -105,7 +98,7 @@ def test_a_question_that_is_dead_is_sent_anew(lab):
     waiting = threading.Thread(target=lambda: first.append(deliver(lab, addr=listed(1))))
     began = time.monotonic()
     waiting.start()
-    until(lambda: dns.names(name, "A"))
+    wait_until(lambda: dns.names(name, "A"))
     sent, quiet_since = 0, time.monotonic()
     while time.monotonic() < quiet_since + 1:  # three attempts' time without another
         if len(dns.names(name, "A")) > sent:
@@ -153,7 +146,7 @@ def test_ipv6_that_begins_to_lie_and_is_mended(lab):
     mails += [({"addr": listed(n)}, True) for n in range(15)]
     assert [m.refused for m in send_all(lab, mails)] == [m[1] for m in mails]
     dns.rules(client_rules("bl.test"))
-    until(lambda: is_refused(deliver(lab, addr=six(3000, 1))))
+    wait_until(lambda: is_refused(deliver(lab, addr=six(3000, 1))))
     assert not is_refused(deliver(lab, addr=six(3001, 2)))
 
 
@@ -188,7 +181,7 @@ def test_a_list_that_changes_its_codes(lab):
     said = doctor(lab, "answers that no codes section names, such as 127.0.0.4")
     assert said and "list bl gave" in said[0]["what"]
     dns.rules(client_rules("bl.test"))
-    until(lambda: is_refused(deliver(lab, addr=listed(60))))
+    wait_until(lambda: is_refused(deliver(lab, addr=listed(60))))
 
 
 def test_a_code_more_is_no_change(lab):
@@ -199,7 +192,7 @@ def test_a_code_more_is_no_change(lab):
     mails = [({"addr": (listed if n % 2 else clean)(n)}, n % 2 == 1) for n in range(60)]
     checks = len(dns.names("2.0.0.127.bl.test"))
     assert [m.refused for m in send_all(lab, mails)] == [m[1] for m in mails]
-    until(lambda: len(dns.names("2.0.0.127.bl.test")) > checks)
+    wait_until(lambda: len(dns.names("2.0.0.127.bl.test")) > checks)
     assert not daemon.log.matching("list=bl state=(?!healthy)")
     assert "list bl gave 30 answers" in doctor(lab, "no codes section names")[0]["what"]
 

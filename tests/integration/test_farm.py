@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from harness.postgres import Farm, programs, wait_until
+from harness.postgres import Farm, programs
+from harness.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="there is no PostgreSQL")
 

@@ -16,8 +16,9 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from chaos_lib.wallclock import WallClock
-from harness.postgres import Farm, Postgres, programs, wait_until
+from harness.postgres import Farm, Postgres, programs
 from harness.proxy import BACK, FORWARD
+from harness.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="there is no PostgreSQL")
 

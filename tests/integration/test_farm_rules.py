@@ -13,7 +13,8 @@ from harness.conf import conf_text, dnsbl
 from harness.daemon import binary, environment
 from harness.dns import NameServer, listed
 from harness.milterclient import MilterClient
-from harness.postgres import Farm, programs, wait_until
+from harness.postgres import Farm, programs
+from harness.waiting import wait_until
 from test_rules import LOGINS, rule
 
 pytestmark = pytest.mark.skipif(programs() is None, reason="there is no PostgreSQL")

@@ -16,19 +16,13 @@ import pytest
 from harness.conf import dnsbl
 from harness.daemon import can_connect
 from harness.rblctl import Rblctl
+from harness.waiting import wait_until
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
 
 
 def socket_of(lab, kind):
     return f"unix:{lab.dir}/milter.sock" if kind == "unix" else lab.milter_socket
-
-
-def wait_for_file(path):
-    deadline = time.monotonic() + 10
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} is not made"
-        time.sleep(0.01)
 
 
 def fails(daemon, message):
@@ -47,7 +41,7 @@ def test_a_slow_start_lets_nobody_in(lab, kind):
     other = sqlite3.connect(database, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     daemon = lab.daemon(socket=where, wait=False, milter={"socket_group": ""})
-    wait_for_file(lab.dir / "blocklist.db.lock")
+    wait_until((lab.dir / "blocklist.db.lock").exists)
     until = time.monotonic() + 0.5
     while time.monotonic() < until:
         assert not can_connect(where)

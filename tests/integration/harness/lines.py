@@ -53,7 +53,7 @@ class Lines:
         with self.changed:
             return [line for line in self.lines[since:] if re.search(pattern, line)]
 
-    def wait_for(self, pattern, since=0, timeout=10):
+    def wait_for(self, pattern, since=0, timeout=60):
         """The first line that matches, from line number `since` on."""
         deadline = time.monotonic() + timeout
         with self.changed:
@@ -95,7 +95,7 @@ class LogFile:
         except FileNotFoundError:
             return 0
 
-    def wait_for(self, pattern, since=0, timeout=10):
+    def wait_for(self, pattern, since=0, timeout=60):
         deadline = time.monotonic() + timeout
         while True:
             text = self._read(since)

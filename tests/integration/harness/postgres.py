@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
 from .conf import conf_text
 from .daemon import Daemon, binary, environment
@@ -19,21 +18,13 @@ from .milterclient import MilterClient
 from .ports import free_port
 from .proxy import Proxy
 from .rblctl import Rblctl
+from .waiting import wait_until
 
 
 def programs():
     """The folder of initdb and pg_ctl; None where there is none."""
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
     return pathlib.Path(found[-1]).parent if found else None
-
-
-def wait_until(what, why, timeout=30):
-    """Until what() is true; why is what is missing, or says so."""
-    deadline = time.monotonic() + timeout
-    while not what():
-        if time.monotonic() > deadline:
-            raise AssertionError(why() if callable(why) else why)
-        time.sleep(0.05)
 
 
 class Postgres:
