@@ -1,4 +1,4 @@
-# Installed as they stand here, so that README.md's links hold.
+# Installed as they are here, so that README.md's links hold.
 docsdir = $(docdir)/docs
 dist_doc_DATA = README.md
 dist_docs_DATA = \

@@ -163,7 +163,7 @@ CREATE FUNCTION tell_counts(p_node text, p_counts jsonb) RETURNS void LANGUAGE s
   ON CONFLICT (node, kind, key) DO UPDATE SET stored = excluded.stored, body = excluded.body $$;
 
 -- Takes findings. Of an entry and a rule one is open: the first. Of two states of one the further
--- counts (an entry that was made stands against a word that it is not to be), then the later.
+-- counts (an entry that was made outranks a decision against it), then the later.
 CREATE FUNCTION tell_findings(p_node text, p_findings jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = farm, pg_temp AS $$
 DECLARE r finding; was finding; s bigint; states text[] := '{open,expired,dismissed,listed,ended,removed}';

@@ -1,4 +1,4 @@
-# What stands in /etc and what systemd needs. The administrator's changes to files below
+# What belongs in /etc and what systemd needs. The administrator's changes to files below
 # $(confdir) are never overwritten: a file that is there stays, and uninstall removes
 # only those that are as they were shipped.
 confdir = $(sysconfdir)/rblmilter

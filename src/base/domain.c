@@ -91,7 +91,7 @@ static const char *find_at(const char *text)
     return at;
 }
 
-/* What may stand in quotes only (RFC 5322, 3.2.3), the "@" but for. */
+/* What may be in quotes only (RFC 5322, 3.2.3), the "@" but for. */
 static const bool only_quoted[UCHAR_MAX + 1] = {
     ['('] = true, [')'] = true, ['<'] = true,  ['>'] = true,  [','] = true,  [';'] = true,
     [':'] = true, [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true,

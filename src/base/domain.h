@@ -22,7 +22,7 @@
 int domain_canonical(const char *text, char out[static DOMAIN_SIZE]);
 
 /* Whether a canonical name looks like an IPv4 address (its last label is a number), for
- * names that lists must not be asked about. */
+ * names that lists must not be queried for. */
 bool domain_is_numeric(const char *domain);
 
 /* The name above: "a.b.c" -> "b.c"; NULL above a name without a dot. Points into it. */
@@ -42,7 +42,7 @@ struct mail_address {
 
 /* Takes an address apart: with or without <>, quoted local parts ("a b"@c), a source
  * route (@a,@b:c@d) left out, SMTPUTF8. Returns 0 (the null sender "<>" too), or -1 if
- * it cannot be read: neither local part nor domain, or what may stand only in quotes
+ * it cannot be read: neither local part nor domain, or what may be only in quotes
  * before the "@" (spaces, comments), which MTAs read in their own ways; *out is then all
  * empty. */
 int mail_address_parse(const char *text, struct mail_address *out);
@@ -61,7 +61,7 @@ struct suffix_list;
 struct suffix_list *suffix_list_new(void);
 void suffix_list_free(struct suffix_list *list); /* NULL is fine */
 
-/* Whether a canonical name stands on the list itself, as "org" and "co.uk" do. */
+/* Whether a canonical name is on the list itself, as "org" and "co.uk" do. */
 bool suffix_list_has(const struct suffix_list *list, const char *domain);
 
 /* The registered domain of a canonical name: "a.b.example.co.uk" -> "example.co.uk".

@@ -142,7 +142,7 @@ static size_t deviation_length(const char *text)
     return 0;
 }
 
-/* Maps what stands between deviations by UTS 46. libidn2 does so for what IDNA2008
+/* Maps what is between deviations by UTS 46. libidn2 does so for what IDNA2008
  * forbids in transitional mode only, which would change the deviations; and gives it as
  * an A-label. */
 static bool map_piece(const char *piece, char *out, size_t size)

@@ -45,8 +45,8 @@ bool ipaddr_equal(const struct ipaddr *a, const struct ipaddr *b);
 
 /* Whether the address says nothing to the outside: this host, private (RFC 1918,
  * RFC 4193), loopback, link-local, CGNAT (RFC 6598), multicast, reserved,
- * unspecified. Documentation ranges are not among them: DNS lists are never asked
- * about these, but are about those. */
+ * unspecified. Documentation ranges are not among them: DNS lists are never queried
+ * for these, but are for those. */
 bool ipaddr_is_local(const struct ipaddr *ip);
 
 /* Reads an address (a network of one) or "address/prefix", the address perhaps in [], as

@@ -10,7 +10,7 @@
 
 struct reply_template;
 
-/* Compiles text. names is the NULL-terminated table of what may stand in braces; it is
+/* Compiles text. names is the NULL-terminated table of what may be in braces; it is
  * borrowed and must outlive the template. Returns the template, or NULL with a sentence
  * in error that says what was wrong and what was expected. */
 struct reply_template *reply_template_new(const char *text, const char *const *names,

@@ -33,7 +33,7 @@ bool text_is_ascii(const char *text);
 bool text_lower(const char *in, char *out, size_t size);
 
 /* Copies a text that must fit whole. Returns false when it does not; out is then
- * empty: a cut name would ask about someone else. */
+ * empty: a cut name would be someone else's. */
 bool text_copy(const char *in, char *out, size_t size);
 
 /* Copies the first URL in text: most operators of lists put their delisting page into the
@@ -70,7 +70,7 @@ uint64_t octets_hash(const void *octets, size_t size, uint64_t start);
 
 /* Copies in to out in one form: lower case and normalised, so that two spellings of a
  * text that look the same are the same bytes. What it wrote it leaves as it is when
- * asked again. Returns false, with out empty, when in is no UTF-8 or would not fit. */
+ * applied again. Returns false, with out empty, when in is no UTF-8 or would not fit. */
 bool utf8_canonical(const char *in, char *out, size_t size);
 
 /* Whether text is UTF-8 without control characters. */

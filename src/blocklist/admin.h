@@ -2,7 +2,7 @@
 #ifndef BLOCKLIST_ADMIN_H
 #define BLOCKLIST_ADMIN_H
 
-/* What the postmaster does with the blocklist: change, look, import, read the audit log.
+/* What the postmaster does with the blocklist: change, list, import, read the audit log.
  * All functions may be called by any thread but those of a message's way: they wait for
  * the disk, and changes wait for one another (at most BLOCKLIST_WAIT_S; an import of many
  * rows lets them go before it). None blocks blocklist_lookup.
@@ -57,7 +57,7 @@ struct blocklist_row_in {
 time_t blocklist_now(const struct blocklist *blocklist);
 time_t blocklist_ended(const struct blocklist *blocklist);
 
-/* What stood beside a row that was just written. */
+/* What existed beside a row that was just written. */
 struct blocklist_beside {
     bool allow;    /* an allow entry of the same text: the sender is still let pass */
     bool block;    /* a block of another source, of a tempfail entry: it still refuses */
@@ -96,7 +96,7 @@ enum blocklist_result blocklist_remove_since(struct blocklist *blocklist,
                                              size_t *removed,
                                              char error[static BLOCKLIST_ERROR_SIZE]);
 
-/* A row as it stands. Texts live for the callback. */
+/* A row as it is. Texts live for the callback. */
 struct blocklist_row {
     int64_t id;
     enum entry_kind kind;
@@ -152,8 +152,8 @@ enum blocklist_result blocklist_list(struct blocklist *blocklist,
                                      blocklist_each_row *each, void *context,
                                      char error[static BLOCKLIST_ERROR_SIZE]);
 
-/* The rows of one entry that stand now (for show; its history: blocklist_log with its
- * text). NO_SUCH_ENTRY when none stands. */
+/* The rows of one entry that exist now (for show; its history: blocklist_log with its
+ * text). NO_SUCH_ENTRY when there is none. */
 enum blocklist_result blocklist_show(struct blocklist *blocklist,
                                      const struct entry *entry, blocklist_each_row *each,
                                      void *context,

@@ -45,7 +45,7 @@ static bool join(char *out, size_t size, const char *a, const char *b)
     return n >= 0 && (size_t)n < size;
 }
 
-/* Copies step by step. Returns SQLite's code; SQLITE_ABORT when told to end. */
+/* Copies step by step. Returns SQLite's code; SQLITE_ABORT when go_on ended it. */
 static int copy_pages(sqlite3 *from, sqlite3 *to, backup_go_on *go_on, void *context)
 {
     sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");

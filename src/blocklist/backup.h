@@ -14,7 +14,7 @@
 /* Makes a rename in path's folder last. Returns 0, or -1 with errno set. */
 int backup_sync_folder(const char *path);
 
-/* Asked between the steps of a long copy: false ends it. NULL: it is not asked. */
+/* Called between the steps of a long copy: false ends it. NULL: it is not called. */
 typedef bool backup_go_on(void *context);
 
 /* Copies the whole database behind db to a file at path, in steps with rests between

@@ -48,7 +48,7 @@ struct blocklist_options {
 struct blocklist *blocklist_open(const struct blocklist_options *options,
                                  char error[static BLOCKLIST_OPEN_ERROR_SIZE]);
 
-/* Writes what is pending and stops the threads. What asks and hits may go on meanwhile
+/* Writes what is pending and stops the threads. Lookups and hits may go on meanwhile
  * and after it, for a daemon that ends while they do; new hits are not written any more.
  * NULL is fine. */
 void blocklist_stop(struct blocklist *blocklist);
@@ -100,7 +100,7 @@ struct blocklist_match {
     time_t since;
 };
 
-/* Asks about all subjects at once. Within the sender, the client, each name and the login
+/* Looks up all subjects at once. Within the sender, the client, each name and the login
  * the most specific entry decides (of one text allow wins, then block); over them an
  * allow wins, then a block. Returns the verdict, with the deciding entry in *match unless
  * NONE. An error of the database is logged and counts as NONE. Any thread; waits for no

@@ -6,7 +6,7 @@
  * front of the database. 16 bits per key, eight of them set, all within one cache line
  * ("Cache-, Hash- and Space-Efficient Bloom Filters", Putze and others, 2007). It never
  * denies what was added; to about one in a thousand others it says yes. Beside it,
- * which lengths of network prefixes occur. Any thread may add and ask at once. */
+ * which lengths of network prefixes occur. Any thread may add and look up at once. */
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -39,7 +39,7 @@ size_t bloom_filter_bytes(const struct bloom_filter *filter);
 
 /* The filter in use and, while one is being built, its successor. Whoever lists
  * something adds it before the commit is acknowledged, to both, so that no filter ever
- * denies what is there. Any thread; the lock is held for a look or a swap only. */
+ * denies what is there. Any thread; the lock is held for a lookup or a swap only. */
 struct bloom {
     pthread_rwlock_t lock;
     struct bloom_filter *current, *next; /* current NULL: everything may be listed */

@@ -128,7 +128,7 @@ static const char *const path_sql[] = {
                 " ORDER BY hits DESC, hit.entry DESC, listing.id DESC",
 };
 
-/* The one kind that is asked for, or -1. */
+/* The one kind that is wanted, or -1. */
 static int only_kind(const struct search *search)
 {
     unsigned kinds = search->criteria->kinds;

@@ -37,9 +37,9 @@ static int end_old(struct blocklist *blocklist, const struct entry *entry,
     return rc;
 }
 
-/* Finds out what stands of the same text, once what has run out is gone. Returns SQLite's
+/* Finds out what exists of the same text, once what has run out is gone. Returns SQLite's
  * code. */
-static int look_beside(struct transaction *writer, const struct blocklist_row_in *row,
+static int find_beside(struct transaction *writer, const struct blocklist_row_in *row,
                        struct blocklist_beside *out)
 {
     sqlite3_stmt *standing = writer->standing;
@@ -70,7 +70,7 @@ static int put(struct blocklist *blocklist, const struct blocklist_row_in *row,
     uint64_t changes;
 
     if (rc == SQLITE_OK)
-        rc = look_beside(writer, row, beside);
+        rc = find_beside(writer, row, beside);
     changes = writer->audit.added + writer->audit.changed;
     if (rc == SQLITE_OK)
         rc = sql_run_with(writer->put, "tiiitttiz", row->entry->text,

@@ -61,7 +61,7 @@ static bool has_control(const char *text)
     return false;
 }
 
-/* Whether a local part can stand without quotes. A "!" or "#" at the start would read as
+/* Whether a local part needs no quotes. A "!" or "#" at the start would read as
  * an allow entry or a comment in a file. */
 static bool is_plain_local(const char *local)
 {
@@ -372,7 +372,7 @@ int entry_network(const struct entry *entry, struct network *out)
     return entry->kind == ENTRY_NETWORK ? network_parse(entry->text, out) : -1;
 }
 
-/* Strangers can make texts that collide; all that wins them is a look into the database. */
+/* Strangers can make texts that collide; all that wins them is a lookup in the database. */
 uint64_t entry_hash_network(const struct network *network)
 {
     return octets_hash(network->base.octets, network->base.family == 4 ? 4 : 16,

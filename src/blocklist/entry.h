@@ -3,7 +3,7 @@
 #define BLOCKLIST_ENTRY_H
 
 /* ENTRY texts, as the postmaster writes them and as they are kept: one canonical text
- * for each, so that none can stand twice. Plain values; any thread. */
+ * for each, so that none can exist twice. Plain values; any thread. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,7 +39,7 @@ struct entry {
  * says what was expected. */
 int entry_parse(const char *text, struct entry *out, char error[static ENTRY_ERROR_SIZE]);
 
-/* As entry_parse, for asking and removing: takes characters that cannot be seen, too, as
+/* As entry_parse, for lookups and removing: takes characters that cannot be seen, too, as
  * a database may have them. */
 int entry_parse_kept(const char *text, struct entry *out,
                      char error[static ENTRY_ERROR_SIZE]);
@@ -71,7 +71,7 @@ struct entry_limits {
     const struct network *exempt;       /* one's own networks */
     size_t exempt_count;
     /* Whether mail from there is accepted day by day; a sentence in why then. NULL: nobody
-     * knows. Not asked about allow entries. */
+     * knows. Not called for allow entries. */
     bool (*is_in_use)(void *context, const struct entry *entry,
                       char why[static ENTRY_ERROR_SIZE]);
     void *context;

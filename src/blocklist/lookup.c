@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a message's way asks: is one of these subjects listed or allowed? */
+/* What a message looks up: is one of these subjects listed or allowed? */
 
 #include <stdio.h>
 #include <string.h>
@@ -66,8 +66,9 @@ static enum blocklist_verdict find(struct blocklist *blocklist, const struct ent
     return verdict;
 }
 
-static enum blocklist_verdict look(struct blocklist *blocklist, const struct entry *entry,
-                                   struct blocklist_match *match)
+static enum blocklist_verdict find_entry(struct blocklist *blocklist,
+                                         const struct entry *entry,
+                                         struct blocklist_match *match)
 {
     if (!bloom_may_contain(&blocklist->bloom, entry_hash(entry)))
         return BLOCKLIST_NONE;
@@ -76,7 +77,7 @@ static enum blocklist_verdict look(struct blocklist *blocklist, const struct ent
 
 /* A name and all above it; the nearest decides. For a claimed name (HELO) allow entries
  * do not count: anyone can write it. */
-static enum blocklist_verdict look_name(struct blocklist *blocklist, enum entry_kind kind,
+static enum blocklist_verdict find_name(struct blocklist *blocklist, enum entry_kind kind,
                                         const char *name, struct blocklist_match *match,
                                         bool claimed)
 {
@@ -89,28 +90,28 @@ static enum blocklist_verdict look_name(struct blocklist *blocklist, enum entry_
          name = domain_parent(name)) {
         if (!text_copy(name, entry.text + before, sizeof entry.text - before))
             continue; /* longer than any entry */
-        verdict = look(blocklist, &entry, match);
+        verdict = find_entry(blocklist, &entry, match);
         if (claimed && verdict == BLOCKLIST_ALLOW)
             verdict = BLOCKLIST_NONE;
     }
     return verdict;
 }
 
-static enum blocklist_verdict look_local(struct blocklist *blocklist,
+static enum blocklist_verdict find_local(struct blocklist *blocklist,
                                          const struct mail_address *sender,
                                          struct blocklist_match *match)
 {
     struct entry entry;
 
-    return entry_of_address(sender, &entry) == 0 ? look(blocklist, &entry, match)
+    return entry_of_address(sender, &entry) == 0 ? find_entry(blocklist, &entry, match)
                                                  : BLOCKLIST_NONE;
 }
 
-static enum blocklist_verdict look_address(struct blocklist *blocklist,
+static enum blocklist_verdict find_address(struct blocklist *blocklist,
                                            const struct mail_address *sender,
                                            struct blocklist_match *match)
 {
-    enum blocklist_verdict verdict = look_local(blocklist, sender, match);
+    enum blocklist_verdict verdict = find_local(blocklist, sender, match);
     unsigned strip = atomic_load(&blocklist->strip);
     struct mail_address stripped = *sender;
     char *plus = strchr(stripped.local, '+');
@@ -118,45 +119,45 @@ static enum blocklist_verdict look_address(struct blocklist *blocklist,
     for (int n = 0; verdict == BLOCKLIST_NONE && (strip & BLOCKLIST_STRIP_VERP) != 0 &&
                     rewritten_without_recipient(sender->local, n, stripped.local);
          n++)
-        verdict = look_local(blocklist, &stripped, match);
+        verdict = find_local(blocklist, &stripped, match);
     if (verdict != BLOCKLIST_NONE || (strip & BLOCKLIST_STRIP_TAGS) == 0)
         return verdict;
     stripped = *sender;
     if (plus == NULL || plus == stripped.local)
         return BLOCKLIST_NONE;
     *plus = '\0';
-    return look_local(blocklist, &stripped, match);
+    return find_local(blocklist, &stripped, match);
 }
 
 /* An address, and the domain that it is in. */
-static enum blocklist_verdict look_whole_address(struct blocklist *blocklist,
+static enum blocklist_verdict find_whole_address(struct blocklist *blocklist,
                                                  const struct mail_address *sender,
                                                  struct blocklist_match *match)
 {
-    enum blocklist_verdict verdict = look_address(blocklist, sender, match);
+    enum blocklist_verdict verdict = find_address(blocklist, sender, match);
 
     return verdict != BLOCKLIST_NONE
                ? verdict
-               : look_name(blocklist, ENTRY_DOMAIN, sender->domain, match, false);
+               : find_name(blocklist, ENTRY_DOMAIN, sender->domain, match, false);
 }
 
 /* As it is; and, where that is not listed, what BATV or SRS made it of. Anyone can write
  * such an address, and pass SPF with it: an allow entry of the address inside is none. */
-static enum blocklist_verdict look_sender(struct blocklist *blocklist,
+static enum blocklist_verdict find_sender(struct blocklist *blocklist,
                                           const struct mail_address *sender,
                                           struct blocklist_match *match)
 {
-    enum blocklist_verdict verdict = look_whole_address(blocklist, sender, match);
+    enum blocklist_verdict verdict = find_whole_address(blocklist, sender, match);
     struct mail_address inside;
 
     if (verdict != BLOCKLIST_NONE || !rewritten_inside(sender, &inside))
         return verdict;
-    verdict = look_whole_address(blocklist, &inside, match);
+    verdict = find_whole_address(blocklist, &inside, match);
     return verdict == BLOCKLIST_ALLOW ? BLOCKLIST_NONE : verdict;
 }
 
 /* The networks that the client is in, of the lengths that occur; the longest decides. */
-static enum blocklist_verdict look_client(struct blocklist *blocklist,
+static enum blocklist_verdict find_client(struct blocklist *blocklist,
                                           const struct ipaddr *client,
                                           struct blocklist_match *match)
 {
@@ -177,7 +178,7 @@ static enum blocklist_verdict look_client(struct blocklist *blocklist,
     return verdict;
 }
 
-static enum blocklist_verdict look_family(struct blocklist *blocklist,
+static enum blocklist_verdict find_family(struct blocklist *blocklist,
                                           const struct blocklist_subjects *subjects,
                                           struct blocklist_match *match)
 {
@@ -185,19 +186,19 @@ static enum blocklist_verdict look_family(struct blocklist *blocklist,
 
     switch (match->subject) {
     case BLOCKLIST_BY_SENDER:
-        return subjects->sender != NULL ? look_sender(blocklist, subjects->sender, match)
+        return subjects->sender != NULL ? find_sender(blocklist, subjects->sender, match)
                                         : BLOCKLIST_NONE;
     case BLOCKLIST_BY_LOGIN:
         return subjects->login != NULL && entry_of_user(subjects->login, &entry) == 0
-                   ? look(blocklist, &entry, match)
+                   ? find_entry(blocklist, &entry, match)
                    : BLOCKLIST_NONE;
     case BLOCKLIST_BY_CLIENT:
-        return subjects->client != NULL ? look_client(blocklist, subjects->client, match)
+        return subjects->client != NULL ? find_client(blocklist, subjects->client, match)
                                         : BLOCKLIST_NONE;
     case BLOCKLIST_BY_CLIENT_NAME:
-        return look_name(blocklist, ENTRY_HOST, subjects->client_name, match, false);
+        return find_name(blocklist, ENTRY_HOST, subjects->client_name, match, false);
     case BLOCKLIST_BY_HELO:
-        return look_name(blocklist, ENTRY_HOST, subjects->helo, match, true);
+        return find_name(blocklist, ENTRY_HOST, subjects->helo, match, true);
     case BLOCKLIST_BY_FROM:
         break; /* the caller asks for it as a sender */
     }
@@ -221,7 +222,7 @@ enum blocklist_verdict blocklist_lookup(struct blocklist *blocklist,
 
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         found.subject = families[i];
-        one = look_family(blocklist, subjects, &found);
+        one = find_family(blocklist, subjects, &found);
 
         if (strength[one] > strength[verdict]) {
             verdict = one;

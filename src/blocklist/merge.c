@@ -364,8 +364,8 @@ static int settle(struct merge *merge, const struct shared_row *row)
     return rc;
 }
 
-/* Most have nothing in them most of the time, and are asked for each row. */
-static int look_what_waits(struct merge *merge)
+/* Most have nothing in them most of the time, and are looked up for each row. */
+static int find_waiting(struct merge *merge)
 {
     sqlite3 *db = merge->blocklist->sharing.db;
     int64_t outbox = 0, gone = 0;
@@ -445,7 +445,7 @@ enum blocklist_result shared_merge(struct blocklist *blocklist,
     if (rc == SQLITE_OK)
         rc = prepare(&blocklist->sharing);
     if (rc == SQLITE_OK)
-        rc = look_what_waits(&merge);
+        rc = find_waiting(&merge);
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++)
         rc = merge_row(&merge, &rows[i], counts);
     if (rc == SQLITE_OK)

@@ -339,7 +339,7 @@ enum schema_result schema_prepare(sqlite3 *db, char *error, size_t error_size)
     if (result == SCHEMA_OK && sql_exec(db, "COMMIT") != SQLITE_OK)
         result = failed(db, path, error, error_size);
     if (!sqlite3_get_autocommit(db))
-        (void)sql_exec(db, "ROLLBACK"); /* what failed is told already */
+        (void)sql_exec(db, "ROLLBACK"); /* what failed is reported already */
     return result;
 }
 

@@ -20,7 +20,7 @@ struct shared_row {
 };
 #define SHARED_WHO_MAX 320
 
-/* Where this host stands. */
+/* How far this host is. */
 struct shared_state {
     bool joined;                       /* all rows have versions */
     char epoch[40];                    /* "" never of a farm */

@@ -34,13 +34,14 @@ static struct shared_row row_of(sqlite3_stmt *stmt, int first)
     };
 }
 
-/* Runs a look on the connection for long ones; done is called for each row. */
+/* Runs a query on the connection for long ones; done is called for each row. */
 typedef bool each_result(void *context, sqlite3_stmt *stmt);
 
-static enum blocklist_result look(struct blocklist *blocklist, const char *sql,
-                                  each_result *each, void *context, char *error,
-                                  const char *types, const struct shared_place *after,
-                                  int64_t number, int64_t limit)
+static enum blocklist_result run_query(struct blocklist *blocklist, const char *sql,
+                                       each_result *each, void *context, char *error,
+                                       const char *types,
+                                       const struct shared_place *after, int64_t number,
+                                       int64_t limit)
 {
     struct reader *reader = &blocklist->looker;
     enum blocklist_result result = BLOCKLIST_OK;
@@ -84,7 +85,7 @@ enum blocklist_result shared_state(struct blocklist *blocklist, struct shared_st
                                    char error[static BLOCKLIST_ERROR_SIZE])
 {
     memset(out, 0, sizeof *out);
-    return look(
+    return run_query(
         blocklist,
         "SELECT joined, epoch, seq, stamp, read_at, keep_local, program FROM farm",
         take_state, out, error, "", NULL, 0, 0);
@@ -129,7 +130,8 @@ enum blocklist_result shared_outbox(struct blocklist *blocklist, size_t limit,
                  " ORDER BY k.person DESC, k.id";
     struct keys keys = {each, context};
 
-    return look(blocklist, sql, give_key, &keys, error, "ii", NULL, 0, (int64_t)limit);
+    return run_query(blocklist, sql, give_key, &keys, error, "ii", NULL, 0,
+                     (int64_t)limit);
 }
 
 static bool take_number(void *context, sqlite3_stmt *stmt)
@@ -142,8 +144,8 @@ enum blocklist_result shared_waiting(struct blocklist *blocklist, int64_t *all,
                                      char error[static BLOCKLIST_ERROR_SIZE])
 {
     *all = 0;
-    return look(blocklist, "SELECT count(*) FROM outbox", take_number, all, error, "",
-                NULL, 0, 0);
+    return run_query(blocklist, "SELECT count(*) FROM outbox", take_number, all, error,
+                     "", NULL, 0, 0);
 }
 
 /* --- rows --- */
@@ -184,8 +186,8 @@ enum blocklist_result shared_rows(struct blocklist *blocklist, struct shared_pla
         " AND until >= ?4 ORDER BY 1, 2, 3 LIMIT ?5";
     const struct shared_place from = *place; /* as bound */
     struct rows rows = {&blocklist->versions, each, context, place, 0, false};
-    enum blocklist_result result = look(blocklist, sql, give_row, &rows, error, "titii",
-                                        &from, floor_ms, (int64_t)limit);
+    enum blocklist_result result = run_query(blocklist, sql, give_row, &rows, error,
+                                             "titii", &from, floor_ms, (int64_t)limit);
 
     *done = !rows.stopped && rows.seen < limit;
     return result;
@@ -222,8 +224,8 @@ enum blocklist_result shared_digest(struct blocklist *blocklist, int64_t floor_m
     struct digesting digesting = {&blocklist->versions, out};
 
     memset(out, 0, sizeof *out);
-    return look(blocklist, sql, add_to_digest, &digesting, error, "ii", NULL, floor_ms,
-                -1);
+    return run_query(blocklist, sql, add_to_digest, &digesting, error, "ii", NULL,
+                     floor_ms, -1);
 }
 
 /* --- hits --- */
@@ -256,10 +258,10 @@ static int give_hits(struct giving *giving, sqlite3_stmt *stmt)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static enum blocklist_result look_at_hits(struct blocklist *blocklist, const char *sql,
-                                          const char *text, int64_t number,
-                                          struct giving *giving,
-                                          char error[static BLOCKLIST_ERROR_SIZE])
+static enum blocklist_result read_hits(struct blocklist *blocklist, const char *sql,
+                                       const char *text, int64_t number,
+                                       struct giving *giving,
+                                       char error[static BLOCKLIST_ERROR_SIZE])
 {
     struct reader *reader = &blocklist->looker;
     enum blocklist_result result = BLOCKLIST_OK;
@@ -314,7 +316,7 @@ enum blocklist_result shared_hits_lately(struct blocklist *blocklist, size_t lim
     atomic_store(&blocklist->gives_hits, true);
     entries = take_entries(&blocklist->farm_hits, limit, more);
     if (entries != NULL && strcmp(entries, "[]") != 0)
-        result = look_at_hits(blocklist, sql, entries, (int64_t)limit, &giving, error);
+        result = read_hits(blocklist, sql, entries, (int64_t)limit, &giving, error);
     free(entries);
     return result;
 }
@@ -331,7 +333,7 @@ enum blocklist_result shared_hits_all(struct blocklist *blocklist,
     enum blocklist_result result;
 
     (void)text_copy(after, giving.last, sizeof giving.last);
-    result = look_at_hits(blocklist, sql, after, (int64_t)limit, &giving, error);
+    result = read_hits(blocklist, sql, after, (int64_t)limit, &giving, error);
     *more = strcmp(giving.last, after) != 0;
     (void)text_copy(giving.last, after, ENTRY_TEXT_SIZE);
     return result;

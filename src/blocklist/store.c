@@ -22,7 +22,7 @@
 #include "blocklist/schema.h"
 
 /* So that on-damage is followed at the next start. */
-static void ask_for_check(const struct blocklist *blocklist)
+static void request_check(const struct blocklist *blocklist)
 {
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s" STORE_CHECK_SUFFIX, blocklist->path);
@@ -52,7 +52,7 @@ void store_trouble(struct blocklist *blocklist, const char *error, bool damage)
     }
     pthread_mutex_unlock(&blocklist->state_lock);
     if (first)
-        ask_for_check(blocklist);
+        request_check(blocklist);
     if (news)
         log_error("blocklist: %s", error);
 }
@@ -266,7 +266,7 @@ void reader_close(struct reader *reader)
     reader->db = NULL;
 }
 
-/* A free connection, or else the one whose turn it is: each is held for one look. */
+/* A free connection, or else the one whose turn it is: each is held for one lookup. */
 struct reader *reader_take(struct blocklist *blocklist)
 {
     unsigned first = atomic_fetch_add(&blocklist->next_reader, 1);

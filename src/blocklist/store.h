@@ -104,7 +104,7 @@ void hits_count(struct hits *hits, uint64_t *pending, uint64_t *dropped);
 /* The time that ends are reckoned from. It is the wall clock, but a jump of that clock
  * beyond WALLTIME_JUMP_S (a dead battery, a wrong time server) does not move it: it then
  * counts on by the steady clock, so that nobody is unlisted by mistake, until the new
- * time has stood for WALLTIME_HOLD_S or walltime_trust says that it is right. Any thread
+ * time has held for WALLTIME_HOLD_S or walltime_trust says that it is right. Any thread
  * may read it. */
 
 #define WALLTIME_JUMP_S (10 * 60)
@@ -161,7 +161,7 @@ struct blocklist {
     char error[BLOCKLIST_ERROR_SIZE];
     bool damaged; /* error stays */
     bool counted, checked;
-    int64_t kinds[ENTRY_KIND_COUNT], allow; /* rows that stand */
+    int64_t kinds[ENTRY_KIND_COUNT], allow; /* rows in force */
     time_t last_backup;
 };
 
@@ -173,7 +173,7 @@ void store_trouble(struct blocklist *blocklist, const char *error, bool damage);
 #define STORE_PAGE_MS       100
 #define STORE_ROWS_PER_LOOK 64
 
-/* Notes that a look failed with rc: what SQLite said, or SQLITE_MISMATCH of a row that
+/* Notes that a lookup failed with rc: what SQLite said, or SQLITE_MISMATCH of a row that
  * cannot be, which is damage. Returns BLOCKLIST_FAILED with a sentence in error
  * (BLOCKLIST_ERROR_SIZE). */
 enum blocklist_result store_look_failed(struct blocklist *blocklist, sqlite3 *db, int rc,
@@ -183,7 +183,7 @@ enum blocklist_result store_look_failed(struct blocklist *blocklist, sqlite3 *db
  * is time to stop: returns false then. */
 bool store_wait(struct blocklist *blocklist, int timeout_ms, bool for_rebuild);
 bool store_is_stopping(struct blocklist *blocklist);
-void store_rebuild(struct blocklist *blocklist); /* asks for a new filter */
+void store_rebuild(struct blocklist *blocklist); /* requests a new filter */
 
 /* last_seen: wall clock of the last use, 0 unknown. clock NULL: the system's. */
 void walltime_init(struct walltime *walltime, const struct blocklist_clock *clock,
@@ -220,7 +220,7 @@ void shared_close(struct blocklist *blocklist);
 int reader_open(struct reader *reader, const char *path, char *error, size_t size);
 void reader_close(struct reader *reader);
 
-/* A connection of the pool, for one short look. */
+/* A connection of the pool, for one short lookup. */
 struct reader *reader_take(struct blocklist *blocklist);
 void reader_release(struct reader *reader);
 

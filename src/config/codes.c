@@ -19,7 +19,7 @@ struct octet {
     size_t count;
 };
 
-/* Where the reading of one expression stands. */
+/* How far the reading of one expression is. */
 struct reader {
     struct codes *out;
     char *error;

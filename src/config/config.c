@@ -50,7 +50,7 @@ static struct config *load(const char *path, const char *text, struct report *re
         build_lists(&b);
         build_rules(&b);
     }
-    if (parse.complete) { /* else what seems to be missing may only stand behind */
+    if (parse.complete) { /* else what seems to be missing may only come later */
         complete_lists(&b);
         build_suffixes(&b);
         check_config(&b);

@@ -19,7 +19,7 @@
 #include "base/reply_template.h"
 #include "config/codes.h"
 
-/* What a list is asked about, in the order in which a session has it. */
+/* What a list is queried for, in the order in which a session has it. */
 enum check {
     CHECK_CLIENT,
     CHECK_CLIENT_NAME,
@@ -145,7 +145,7 @@ struct code_rule {
 /* A list section. */
 struct list {
     char *name;
-    char *zone;       /* with the key in it: what is asked */
+    char *zone;       /* with the key in it: what is queried */
     char *zone_shown; /* with "***" in its place: for logs and replies */
     char *zone_text;  /* as the file writes it, with %{key} */
     char *key;        /* NULL without one; to be cut out of any text shown, whatever its
@@ -216,7 +216,7 @@ struct config {
         struct reply_template *blocklist,
             *blocklist_client;      /* entries of clients and hosts */
         struct reply_template *url; /* may use all but REPLY_URL */
-        bool id;                    /* the decision's stands at the end of each refusal */
+        bool id;                    /* the decision's ends each refusal */
     } reply;
     struct {
         char *database;

@@ -21,7 +21,7 @@
 #define KEY_VARIABLE     "%{key}"
 #define KEY_SHOWN        "***"
 #define KEY_MIN          20 /* no zone of these providers has so long a label */
-/* An IPv6 address's nibbles, or a hash, stand before it (RFC 5782, 2.4). */
+/* An IPv6 address's nibbles, or a hash, precede it (RFC 5782, 2.4). */
 #define ZONE_MAX_LENGTH 180
 
 static unsigned bit(enum check check)
@@ -159,7 +159,7 @@ static void check_dead(struct build *b, const struct list *list, cfg_t *sec)
                        list->zone_text, dead->name, dead->died);
 }
 
-/* A key that stands in the zone, as Spamhaus's DQS and Abusix have it. */
+/* A key that is part of the zone, as Spamhaus's DQS and Abusix have it. */
 static bool is_zone_key(const char *zone)
 {
     static const char *const providers[] = {".dq.spamhaus.net", ".mail.abusix.zone"};
@@ -237,7 +237,7 @@ static void build_zone(struct build *b, struct list *list, cfg_t *sec)
     take_key_out(b, list, sec);
     if (!check_key(b, list, sec))
         return;
-    /* off and without its key, it is never asked, but has a name to show */
+    /* off and without its key, it is never queried, but has a name to show */
     zone = replace_key(list->zone_text, list->key != NULL ? list->key : "key");
     list->zone_shown = replace_key(list->zone_text, KEY_SHOWN);
     if (zone == NULL || list->zone_shown == NULL) {
@@ -352,7 +352,7 @@ static void complete_list(struct build *b, cfg_t *sec, struct list *list)
                &list->test_unlisted);
 }
 
-/* after names other lists, wherever they stand: only when all are known. */
+/* after names other lists, wherever they are: only when all are known. */
 static void build_after(struct build *b, cfg_t *sec, struct list *list)
 {
     unsigned count = cfg_size(sec, "after");

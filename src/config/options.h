@@ -28,7 +28,7 @@ enum kind {
     KIND_MODE,     /* mode_t, octal */
     KIND_TEMPLATE, /* struct reply_template *; min characters; choices are the variables
                     */
-    KIND_OWN_TEMPLATE, /* the same, but NULL for "": another one stands in */
+    KIND_OWN_TEMPLATE, /* the same, but NULL for "": another one is used */
     /* lists, one value after another: */
     KIND_CHOICES,    /* unsigned: a bit for each of choices */
     KIND_SERVERS,    /* char *: joined by commas, NULL without one */
@@ -44,7 +44,7 @@ enum kind {
 
 struct option {
     const char *name;
-    /* the default as the file would write it; of a list, what stands between the braces.
+    /* the default as the file would write it; of a list, what is between the braces.
      * NULL: depends on other options */
     const char *value;
     enum kind kind;

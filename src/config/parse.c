@@ -14,7 +14,7 @@
  * is none of that name. libconfuse itself takes a file that ends there. */
 #define END "end-of-file"
 
-/* Where a value stands, and where its section begins. */
+/* Where a value is, and where its section begins. */
 struct mark {
     const cfg_t *section;
     const cfg_opt_t *option;
@@ -26,7 +26,7 @@ struct mark {
 /* libconfuse hands no pointer of ours to its callbacks. */
 static struct parse *current;
 
-/* The section around a section: codes stand in the list that is being read. libconfuse
+/* The section around a section: codes are in the list that is being read. libconfuse
  * leaves its line where the inner one began. */
 static cfg_t *parent_of(const struct parse *p, const cfg_t *section)
 {
@@ -36,7 +36,7 @@ static cfg_t *parent_of(const struct parse *p, const cfg_t *section)
                        cfg_size(p->cfg, list_section.name) - 1);
 }
 
-/* Notes where a value stands; without memory its location will be the file. */
+/* Notes where a value is; without memory its location will be the file. */
 static void add_mark(struct parse *p, cfg_t *section, const cfg_opt_t *option)
 {
     if (p->mark_count == p->mark_room) {
@@ -143,7 +143,7 @@ static const struct {
     {"bad escape sequence", "\"\\\\\" for a backslash"},
 };
 
-/* libconfuse's error callback. A section that may stand only once has no file name in
+/* libconfuse's error callback. A section that may occur only once has no file name in
  * libconfuse, so that it comes from our own books. */
 static void take_error(cfg_t *section, const char *format, va_list args)
 {

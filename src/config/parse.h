@@ -12,12 +12,12 @@
 #include "config/config.h"
 #include "config/options.h"
 
-struct mark; /* where a value stands */
+struct mark; /* where a value is */
 
 struct parse {
     cfg_t *cfg;    /* NULL: there was no memory */
     bool closed;   /* a text of config_print: nothing outside of it is read */
-    bool complete; /* false: a syntax error ended it, cfg has what stands before that */
+    bool complete; /* false: a syntax error ended it, cfg has what precedes it */
     struct report *report;
     const char *path; /* of the main file; borrowed */
     char **files;     /* names of all files; locations point to them */
@@ -38,7 +38,7 @@ void parse_file(struct parse *parse, const char *path, const char *text,
 
 void parse_free(struct parse *parse);
 
-/* Where the value number index of a section's option stands in the files; if it does not,
+/* Where the value number index of a section's option is in the files; if it does not,
  * where the section begins, as far as known, or else the file. option NULL: the section.
  */
 struct location parse_location(const struct parse *parse, cfg_t *section,

@@ -277,7 +277,7 @@ static int check_meaning(const char *text, const char *local,
     const char *at = strrchr(text, '@');
 
     if (text[0] == '"')
-        return 0; /* in quotes it is meant as it stands */
+        return 0; /* in quotes it is meant literally */
     if (strncmp(text, "*@", 2) == 0 || strncmp(text, "@*.", 3) == 0) {
         text_sentence(expected, EXPECTED_SIZE,
                       "a domain without a pattern, such as \"@%.100s\"",

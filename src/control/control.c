@@ -27,7 +27,7 @@
 #define STOP_MS 15000
 /* What a client gets of it to read its answer. */
 #define STOP_ANSWER_MS 1000
-/* A client that has been quiet for so long gives way when all places are taken. */
+/* A client that has been quiet for so long is closed when all places are taken. */
 #define QUIET_MS 200
 /* How soon to try again where there is no place, no descriptor, no thread. */
 #define RETRY_MS 100

@@ -93,7 +93,7 @@ int control_listen(struct control *control);
  * set. */
 int control_start(struct control *control, const struct command_table *table);
 
-/* Ends them: running commands, which are to be told before, are waited for, those that
+/* Ends them: running commands, which are to be notified before, are waited for, those that
  * wait for their turn are refused; removes the socket. May be called without a start, and
  * twice. Returns false where commands still ran after the settings' stop_ms: they go on,
  * and use the table. */

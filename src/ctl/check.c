@@ -230,9 +230,9 @@ static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first
     return outcome;
 }
 
-/* Asks about one subject. Returns the check, a new reference, or NULL with *outcome. */
-static json_t *ask(struct ctl *ctl, const char *subject,
-                   const struct arguments *arguments, enum outcome *outcome)
+/* Requests one subject's. Returns the check, a new reference, or NULL with *outcome. */
+static json_t *request_check(struct ctl *ctl, const char *subject,
+                             const struct arguments *arguments, enum outcome *outcome)
 {
     json_t *request = ctl_request("check");
     json_t *answer, *check;
@@ -256,7 +256,7 @@ enum outcome ctl_check(struct ctl *ctl, const struct arguments *arguments)
     enum outcome outcome = OUTCOME_DONE, found = OUTCOME_DONE;
 
     for (int i = 0; i < arguments->word_count && outcome == OUTCOME_DONE; i++) {
-        json_t *check = ask(ctl, arguments->words[i], arguments, &outcome);
+        json_t *check = request_check(ctl, arguments->words[i], arguments, &outcome);
 
         if (check == NULL)
             break;

@@ -189,7 +189,7 @@ int arguments_number(const struct arguments *arguments, enum option_id option,
     return 0;
 }
 
-/* --- asking the daemon --- */
+/* --- requests to the daemon --- */
 
 /* Connects. Returns 0, or -1 with errno set. */
 static int connect_daemon(struct ctl *ctl)
@@ -322,9 +322,9 @@ static enum outcome not_reached(const struct ctl *ctl)
 }
 
 /* Takes the reference to request. An idle connection may have been closed by the daemon:
- * what changes nothing is then asked again. */
-static json_t *ask(struct ctl *ctl, json_t *request, bool repeatable,
-                   enum outcome *outcome)
+ * what changes nothing is then sent again. */
+static json_t *exchange(struct ctl *ctl, json_t *request, bool repeatable,
+                        enum outcome *outcome)
 {
     bool again = ctl->connection != NULL && repeatable;
     json_t *answer;
@@ -355,17 +355,17 @@ static json_t *only_ok(json_t *answer, enum outcome *outcome)
 
 json_t *ctl_send_any(struct ctl *ctl, json_t *request, enum outcome *outcome)
 {
-    return ask(ctl, request, false, outcome);
+    return exchange(ctl, request, false, outcome);
 }
 
 json_t *ctl_send(struct ctl *ctl, json_t *request, enum outcome *outcome)
 {
-    return only_ok(ask(ctl, request, false, outcome), outcome);
+    return only_ok(exchange(ctl, request, false, outcome), outcome);
 }
 
 json_t *ctl_send_page(struct ctl *ctl, json_t *request, enum outcome *outcome)
 {
-    return only_ok(ask(ctl, request, true, outcome), outcome);
+    return only_ok(exchange(ctl, request, true, outcome), outcome);
 }
 
 enum outcome ctl_show_member(struct ctl *ctl, json_t *request, const char *name)

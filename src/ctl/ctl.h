@@ -79,7 +79,7 @@ int arguments_span(const struct arguments *arguments, enum option_id option,
 int arguments_number(const struct arguments *arguments, enum option_id option,
                      int64_t *number);
 
-/* --- asking the daemon --- */
+/* --- requests to the daemon --- */
 
 /* Exit status (rblctl(8)). */
 enum outcome {
@@ -108,7 +108,7 @@ json_t *ctl_send(struct ctl *ctl, json_t *request, enum outcome *outcome);
 /* As above, but hands out answers of "ok":false too, for errors that are an outcome. */
 json_t *ctl_send_any(struct ctl *ctl, json_t *request, enum outcome *outcome);
 
-/* As ctl_send, for requests that change nothing: asks again where the daemon has closed
+/* As ctl_send, for requests that change nothing: sends it again where the daemon has closed
  * the connection meanwhile (it does after a minute without a request). */
 json_t *ctl_send_page(struct ctl *ctl, json_t *request, enum outcome *outcome);
 
@@ -150,7 +150,7 @@ void ctl_end(struct ctl *ctl);
 /* What is done with a page. Returns DONE to go on. */
 typedef enum outcome pages_each(void *context, const json_t *rows);
 
-/* Asks with request (whose reference it takes) until there is no more or limit rows were
+/* Sends request (whose reference it takes) until there is no more or limit rows were
  * given (-1: no limit): rows is the name of the answer's array, cursor that of the member
  * that is handed back to get the next page. */
 enum outcome ctl_send_pages(struct ctl *ctl, json_t *request, const char *rows,

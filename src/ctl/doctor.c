@@ -39,7 +39,7 @@ struct seen {
     char own_action[32];   /* of our own entry; "" none */
 };
 
-/* What of the socket stands in Postfix's text, too: ":PORT" of inet:PORT@HOST; of a path
+/* What of the socket is in Postfix's text, too: ":PORT" of inet:PORT@HOST; of a path
  * the last two names, as a chrooted smtpd has it from its queue directory on. */
 static bool needle_of(const char *socket, char *out, size_t size)
 {
@@ -217,7 +217,7 @@ static void read_filter(const char *line, const char *core, struct filter *out)
 }
 
 /* Whether the line is one of InputMailFilters, of all ports or of one, and names ours. */
-static bool asks(const char *line, const char *name)
+static bool names_filter(const char *line, const char *name)
 {
     const char *list = strstr(line, "InputMailFilters=");
     size_t length = strlen(name);
@@ -235,21 +235,21 @@ static bool asks(const char *line, const char *name)
     return false;
 }
 
-/* The names stand before the filters that they name, so the file is read twice. */
+/* The names precede the filters that they name, so the file is read twice. */
 static bool read_conf(FILE *in, const char *core, struct filter *filter)
 {
     char *line = NULL;
     size_t size = 0;
-    bool asked = false;
+    bool named = false;
 
     while (getline(&line, &size, in) > 0)
         if (line[0] == 'X')
             read_filter(line, core, filter);
     rewind(in);
-    while (filter->name[0] != '\0' && !asked && getline(&line, &size, in) > 0)
-        asked = asks(line, filter->name);
+    while (filter->name[0] != '\0' && !named && getline(&line, &size, in) > 0)
+        named = names_filter(line, filter->name);
     free(line);
-    return asked;
+    return named;
 }
 
 static void say_sendmail_action(json_t *findings, char action)
@@ -278,19 +278,19 @@ static void sendmail_findings(const char *socket, json_t *findings)
     FILE *in = fopen(CONF, "re");
     struct filter filter = {0};
     char core[256] = "";
-    bool asked;
+    bool named;
 
     if (in == NULL)
         return;
     socket_core(socket, core);
-    asked = read_conf(in, core, &filter);
+    named = read_conf(in, core, &filter);
     fclose(in);
     if (filter.name[0] == '\0')
         add_finding(findings, "warning",
                     "sendmail does not use this milter: no filter in " CONF
                     " has its socket",
                     ADVICE_LINE);
-    else if (!asked)
+    else if (!named)
         add_finding(findings, "warning",
                     "sendmail does not use this milter: it is in " CONF
                     ", but not among the InputMailFilters",

@@ -82,7 +82,7 @@ static void hint_ipv6(const json_t *answer)
     }
 }
 
-/* Asks, and prints what became of each entry; before: what an addition replaced, NULL of
+/* Sends request, and prints what became of each entry; before: what an addition replaced, NULL of
  * a removal. */
 static enum outcome change(struct ctl *ctl, json_t *request, const char *what,
                            const char *before)

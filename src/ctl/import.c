@@ -17,7 +17,7 @@
 #include "ctl/output.h"
 #include "formats/format.h"
 
-/* Bad lines told one by one; the others are counted. */
+/* Bad lines reported one by one; the others are counted. */
 #define BAD_SHOWN_MAX 100
 
 #define FIRST_MS 500
@@ -60,7 +60,7 @@ static void progress_show(struct progress *progress, unsigned long rows)
     int64_t now, at;
     int done;
 
-    /* the clock is not asked for each row: there are millions of them */
+    /* the clock is not read for each row: there are millions of them */
     if (progress->in == NULL || rows % 256 != 0)
         return;
     now = clock_ms();
@@ -83,7 +83,7 @@ struct importing {
     const struct arguments *arguments;
     const char *name;                          /* of the file */
     json_t *rows;                              /* the batch */
-    unsigned long lines[PROTOCOL_IMPORT_ROWS]; /* where they stand in the file */
+    unsigned long lines[PROTOCOL_IMPORT_ROWS]; /* where they are in the file */
     size_t batch_bytes;                        /* what it may take as JSON at most */
     unsigned long good, bad;
     unsigned long hosts, domains; /* names, by what they were taken as */

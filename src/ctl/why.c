@@ -173,7 +173,7 @@ static void print_marks(const json_t *d)
     putchar('\n');
 }
 
-/* What the lists say of the same message now. NULL where it cannot be asked. */
+/* What the lists say of the same message now. NULL where it cannot be checked. */
 static json_t *check_now(struct ctl *ctl, const json_t *d)
 {
     const char *client = text_of(d, "client"), *sender = text_of(d, "sender");
@@ -291,7 +291,7 @@ static void print_nothing(const char *what, const json_t *answer)
             fputs(i > 0 ? " or " : "", stdout);
             print_text(json_string_value(id));
         }
-        puts(": ask there");
+        puts(": query it there");
     } else if (node != NULL)
         printf(": not here; it is a decision of node %lld: run rblctl why there\n",
                (long long)json_integer_value(node));
@@ -305,8 +305,8 @@ static void print_nothing(const char *what, const json_t *answer)
         putchar('\n');
 }
 
-static json_t *ask(struct ctl *ctl, const char *what, const struct arguments *arguments,
-                   enum outcome *outcome)
+static json_t *request_why(struct ctl *ctl, const char *what,
+                           const struct arguments *arguments, enum outcome *outcome)
 {
     int64_t since = -1, limit = -1;
     json_t *request;
@@ -364,7 +364,7 @@ enum outcome ctl_why(struct ctl *ctl, const struct arguments *arguments)
     bool found = false;
 
     for (int i = 0; i < arguments->word_count && outcome == OUTCOME_DONE; i++) {
-        json_t *answer = ask(ctl, arguments->words[i], arguments, &outcome);
+        json_t *answer = request_why(ctl, arguments->words[i], arguments, &outcome);
 
         if (answer == NULL)
             break;

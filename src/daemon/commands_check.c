@@ -109,7 +109,7 @@ static json_t *rows_of(struct session *session, const atomic_bool *stopping)
     return rows;
 }
 
-/* What lists ask about, but nobody has named: a real message may meet more. */
+/* What lists check, but nobody has named: a real message may meet more. */
 static json_t *not_given(const struct policy *policy, const struct message *message)
 {
     const void *const given[CHECK_COUNT] = {[CHECK_CLIENT] = message->client,
@@ -199,7 +199,7 @@ static json_t *check_message(struct daemon *daemon, const struct message *messag
     struct session *session = session_new(policy, true);
     json_t *rows, *out = NULL;
 
-    /* what cannot be asked for want of memory shows as missing rows */
+    /* what cannot be queried for lack of memory shows as missing rows */
     if (session == NULL || hand_over(session, message) != 0)
         goto out;
     rows = rows_of(session, &daemon->stopping);
@@ -272,7 +272,7 @@ static int add_subject(struct message *message, const char *text, struct subject
  *             "ms":12,"cached":false}, …],
  *    "blocklist":[{"subject":"sender","entry":"domain.xyz","action":"block",
  *                  "reason":"…","since":1732430000}, …],
- *    "not_given":["helo", …]}}: what lists ask about, but is not known here */
+ *    "not_given":["helo", …]}}: what lists check, but is not known here */
 json_t *cmd_check(struct control_session *session, const json_t *request)
 {
     struct daemon *daemon = command_daemon(session);

@@ -287,7 +287,7 @@ json_t *cmd_dnsbl(struct control_session *session, const json_t *request)
     return command_answer("lists", rows);
 }
 
-/* What a suspended list leaves to others: those that were asked only after it. */
+/* What a suspended list leaves to others: those that were queried only after it. */
 static json_t *burdened_by(const struct policy *policy, const struct dnsbl *suspended)
 {
     json_t *names = json_array();

@@ -51,7 +51,7 @@ static json_t *entries_answer(const struct entry *entries, size_t count)
     return command_answer("entries", texts);
 }
 
-/* The entries as they are kept, and what stood beside them. */
+/* The entries as they are kept, and what existed beside them. */
 static json_t *added_answer(const struct entry *entries,
                             const struct blocklist_beside *beside, size_t count)
 {

@@ -233,10 +233,10 @@ static void doctor_hosts(struct doctor *doctor, const struct farm_status *status
                        "two hosts of the farm have the name %s", host->name);
         else if (is_away(host))
             doctor_say(doctor, LEVEL_WARNING,
-                       "look at it; \"rblctl farm forget\" where it is no more",
+                       "check it; \"rblctl farm forget\" if it no longer exists",
                        "%s is away from the farm", host->name);
         else if (host->lag_ms > BEHIND_MS)
-            doctor_say(doctor, LEVEL_WARNING, "look at its load and its disk",
+            doctor_say(doctor, LEVEL_WARNING, "check its load and its disk",
                        "%s is behind the farm by %lld s", host->name,
                        (long long)(host->lag_ms / 1000));
     }
@@ -251,7 +251,7 @@ static void doctor_numbers(struct doctor *doctor, const struct farm_status *stat
                 status->hosts[i].number == status->hosts[k].number) {
                 doctor_say(doctor, LEVEL_OK, "",
                            "%s and %s both have node %d in the journal section: ids do "
-                           "not tell which of them they are of: advice, docs/farm.md",
+                           "not show which of them they are of: advice, docs/farm.md",
                            status->hosts[i].name, status->hosts[k].name,
                            status->hosts[i].number);
                 return; /* one is enough */
@@ -286,7 +286,7 @@ void doctor_farm(struct doctor *doctor)
     farm_status(farm, &status);
     if (!status.connected)
         doctor_say(doctor, LEVEL_ERROR,
-                   "look at the database; this host goes on alone meanwhile",
+                   "check the database; this host goes on alone meanwhile",
                    "the farm cannot be reached: %s", status.error);
     else
         doctor_reached(doctor, &status);

@@ -17,7 +17,7 @@
 #include "journal/search.h"
 #include "policy/replay_change.h"
 
-#define SINCE_S   INT64_C(604800) /* 7 days, unless told otherwise */
+#define SINCE_S   INT64_C(604800) /* 7 days, unless the request says otherwise */
 #define NICE      10              /* mail goes first */
 #define WALK_MS   300000
 #define EXAMPLES  3

@@ -32,7 +32,7 @@ static bool has_farm(const struct config *config)
     return config->farm.database != NULL && config->farm.database[0] != '\0';
 }
 
-/* What the blocklist looks a sender up without. */
+/* What is stripped of a sender before it is looked up. */
 static unsigned strip_of(const struct config *config)
 {
     return (config->blocklist.strip_tags ? BLOCKLIST_STRIP_TAGS : 0) |
@@ -129,7 +129,7 @@ static int new_health_and_rules(struct daemon *daemon, struct config *config)
 }
 
 /* What needs no rights of root: the database, the resolver, the first policy. Nothing is
- * asked yet. */
+ * queried yet. */
 static int start_parts(struct daemon *daemon, struct config *config)
 {
     struct resolver_settings settings = resolver_settings_of(config);
@@ -323,7 +323,7 @@ static bool farm_differs(const struct config *old, const struct config *new)
     return differs;
 }
 
-/* What can only be changed by a restart: told, so that nobody waits for it. */
+/* What can only be changed by a restart: reported, so that nobody waits for it. */
 static void report_unchangeable(const struct config *old, const struct config *new,
                                 config_report *report, void *context)
 {

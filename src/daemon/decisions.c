@@ -172,7 +172,7 @@ const char *decision_entry(const char *entry, bool with_local_parts,
                  out);
 }
 
-/* What the list was asked about. */
+/* What the list was queried for. */
 static const char *what(const struct record *r, const struct record_answer *a,
                         const char *client, bool with_local_parts,
                         char out[static DECISION_SHOWN_SIZE])

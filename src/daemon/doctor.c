@@ -83,16 +83,16 @@ json_t *cmd_doctor(struct control_session *session, const json_t *request)
 #define FEW_FILES      4096 /* two a session */
 #define DEFAULT_DOMAIN "example.org"
 
-static void look_at_mta(struct doctor *doctor)
+static void check_mta(struct doctor *doctor)
 {
     struct milter_stats stats;
 
     milter_stats(&stats);
     if (stats.connections == 0)
         doctor_say(doctor, LEVEL_WARNING,
-                   "after a start that is so for a while; else look whether the MTA has "
+                   "normal for a while after a start; else check that the MTA has "
                    "this milter (docs/postfix.md, docs/sendmail.md)",
-                   "no MTA has come since the start");
+                   "no MTA has connected since the start");
     else if (stats.unnamed * 2 > stats.connections)
         doctor_say(doctor, LEVEL_WARNING,
                    "Postfix: leave milter_connect_macros as it is, or add {client_name}; "
@@ -113,7 +113,7 @@ static void look_at_mta(struct doctor *doctor)
                    (unsigned long long)stats.turned_away);
 }
 
-static void look_at_blocklist(struct doctor *doctor)
+static void check_blocklist(struct doctor *doctor)
 {
     size_t before = doctor_wrong(doctor);
     time_t now = time(NULL), started_at = doctor->daemon->started_at;
@@ -129,8 +129,8 @@ static void look_at_blocklist(struct doctor *doctor)
                    "blocklist: %s", status.error);
     if (status.clock[0] != '\0')
         doctor_say(doctor, LEVEL_WARNING,
-                   "look at the time (date, chronyc tracking); when it is right, rblctl "
-                   "reload makes it believed",
+                   "check the time (date, chronyc tracking); when it is right, rblctl "
+                   "reload accepts it",
                    "blocklist: %s", status.clock);
     if (doctor->policy->config->blocklist.backups > 0 &&
         (none || (status.last_backup > 0 && now - status.last_backup > BACKUP_MAX_S)))
@@ -144,7 +144,7 @@ static void look_at_blocklist(struct doctor *doctor)
                    "the blocklist can be changed, its clock is right");
 }
 
-static void look_at_journal(struct doctor *doctor)
+static void check_journal(struct doctor *doctor)
 {
     struct journal_stats stats;
 
@@ -161,8 +161,8 @@ static void look_at_journal(struct doctor *doctor)
         doctor_say(doctor, LEVEL_OK, "", "decisions are kept");
 }
 
-static void look_at_rule(struct doctor *doctor, struct findings *findings,
-                         const struct rule *rule)
+static void check_rule(struct doctor *doctor, struct findings *findings,
+                       const struct rule *rule)
 {
     int64_t accepted = 0, counts[FINDING_REMOVED + 1],
             since = (int64_t)time(NULL) - 30 * 86400;
@@ -175,7 +175,7 @@ static void look_at_rule(struct doctor *doctor, struct findings *findings,
         char advice[128];
 
         snprintf(advice, sizeof advice,
-                 "look at what it has listed, then rblctl rules resume %s", rule->name);
+                 "check what it has listed, then rblctl rules resume %s", rule->name);
         doctor_say(doctor, LEVEL_WARNING, advice,
                    "rule %s has tripped and only proposes: %s", rule->name, state.why);
     }
@@ -198,7 +198,7 @@ static void look_at_rule(struct doctor *doctor, struct findings *findings,
             (long long)counts[FINDING_DISMISSED]);
 }
 
-static void look_at_rules(struct doctor *doctor)
+static void check_rules(struct doctor *doctor)
 {
     const struct config *config = doctor->policy->config;
     struct findings *findings = rules_findings(doctor->daemon->rules);
@@ -214,7 +214,7 @@ static void look_at_rules(struct doctor *doctor)
             "proposed or listed by rules",
             "what rules find cannot be kept: %s", stats.error);
     for (size_t i = 0; findings != NULL && i < config->rule_count; i++)
-        look_at_rule(doctor, findings, &config->rules[i]);
+        check_rule(doctor, findings, &config->rules[i]);
 }
 
 void doctor_state(struct doctor *doctor)
@@ -222,8 +222,8 @@ void doctor_state(struct doctor *doctor)
     const struct reply_template *url = doctor->policy->config->reply.url;
     struct rlimit limit;
 
-    look_at_rules(doctor);
-    look_at_mta(doctor);
+    check_rules(doctor);
+    check_mta(doctor);
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FEW_FILES)
         doctor_say(doctor, LEVEL_WARNING,
                    "set LimitNOFILE=65536 in the unit, or ulimit -n before the start",
@@ -235,14 +235,14 @@ void doctor_state(struct doctor *doctor)
                    "set reply { url = \"https://…\" } to a page that says how to reach "
                    "you",
                    "refusals send people to %s", reply_template_source(url));
-    look_at_blocklist(doctor);
-    look_at_journal(doctor);
+    check_blocklist(doctor);
+    check_journal(doctor);
 }
 
 #define OTHERS_MAY_DO_ANYTHING (S_IROTH | S_IWOTH | S_IXOTH)
 
-/* Looks at a file that must be there. Returns whether it is. */
-static bool look_at(struct doctor *doctor, const char *path, struct stat *st)
+/* Whether a file exists that must. */
+static bool check_file(struct doctor *doctor, const char *path, struct stat *st)
 {
     if (stat(path, st) == 0)
         return true;
@@ -253,8 +253,8 @@ static bool look_at(struct doctor *doctor, const char *path, struct stat *st)
     return false;
 }
 
-/* A list's key must not be read by everybody, wherever it stands. */
-static void look_at_key(struct doctor *doctor, const struct list *list)
+/* A list's key must not be read by everybody, wherever it is. */
+static void check_key(struct doctor *doctor, const struct list *list)
 {
     const char *path = list->key_file != NULL ? list->key_file : doctor->daemon->path;
     struct stat st;
@@ -268,7 +268,7 @@ static void look_at_key(struct doctor *doctor, const struct list *list)
                    "%s: everybody can read the key of list %s", path, list->name);
 }
 
-static void look_at_database(struct doctor *doctor)
+static void check_database(struct doctor *doctor)
 {
     struct blocklist_status status;
     char folder[PATH_MAX];
@@ -292,7 +292,7 @@ static void look_at_database(struct doctor *doctor)
 }
 
 /* Whether the MTA can connect: also as others than the daemon's own user and group. */
-static void look_at_milter(struct doctor *doctor)
+static void check_milter(struct doctor *doctor)
 {
     const struct config *config = doctor->policy->config;
     const char *path = endpoint_path(config->milter.socket);
@@ -300,7 +300,7 @@ static void look_at_milter(struct doctor *doctor)
     char folder[PATH_MAX];
     struct stat st, above;
 
-    if (path != NULL && look_at(doctor, path, &st)) {
+    if (path != NULL && check_file(doctor, path, &st)) {
         if ((st.st_mode & S_IWOTH) == 0 && config->milter.socket_group[0] == '\0')
             doctor_say(doctor, LEVEL_WARNING,
                        "set milter { socket-group = \"postfix\" socket-mode = \"0660\" }",
@@ -326,16 +326,16 @@ void doctor_files(struct doctor *doctor)
     size_t before = doctor_wrong(doctor);
     struct stat st;
 
-    if (look_at(doctor, conf, &st) && (st.st_mode & S_IWOTH) != 0)
+    if (check_file(doctor, conf, &st) && (st.st_mode & S_IWOTH) != 0)
         doctor_say(doctor, LEVEL_ERROR, "chmod o-w, and read it through",
                    "%s can be written by everybody", conf);
     for (size_t i = 0; i < config->list_count; i++)
-        look_at_key(doctor, &config->lists[i]);
-    if (look_at(doctor, control, &st) && (st.st_mode & OTHERS_MAY_DO_ANYTHING) != 0)
+        check_key(doctor, &config->lists[i]);
+    if (check_file(doctor, control, &st) && (st.st_mode & OTHERS_MAY_DO_ANYTHING) != 0)
         doctor_say(doctor, LEVEL_WARNING, "chmod 660, and find out who changed it",
                    "%s: users outside of the daemon's group can connect", control);
-    look_at_database(doctor);
-    look_at_milter(doctor);
+    check_database(doctor);
+    check_milter(doctor);
     if (doctor_wrong(doctor) == before)
         doctor_say(doctor, LEVEL_OK, "", "files and sockets have the rights they need");
 }

@@ -15,7 +15,7 @@
 #include "known/zones.h"
 #include "milter/milter.h"
 
-/* After so many messages a list that was never asked has some reason for it. */
+/* After so many messages a list that was never queried has some reason for it. */
 #define MESSAGES_TELLING 50
 #define TWO_LOOKS_MS     1000 /* what lies between a first look and a second */
 
@@ -31,7 +31,7 @@ static const struct {
                      "use a resolver or a mirror that is nearer, or do without the list",
                      NULL, NULL},
     [HEALTH_EMPTY] = {LEVEL_ERROR, " is empty: ",
-                      "look whether the zone is right and the list still runs "
+                      "check that the zone is right and the list still runs "
                       "(docs/lists.md); if it has no test point, set test-listed "
                       "= \"\"; where the list's server says NXDOMAIN to names with "
                       "entries below them (rbldnsd), switch the resolver's QNAME "
@@ -40,26 +40,26 @@ static const struct {
                       "compare the key with the one in your account there; some "
                       "lists answer a wrong key with \"not listed\""},
     [HEALTH_LYING] = {LEVEL_ERROR, " lists what it must not: ",
-                      "look whether the list still runs (docs/lists.md) and whether the "
-                      "resolver invents answers; take a dead one out",
+                      "check that the list still runs (docs/lists.md) and that the "
+                      "resolver invents no answers; remove a dead list",
                       NULL, NULL},
-    [HEALTH_BLOCKED] = {LEVEL_ERROR, " ",
-                        "lists refuse public and forwarding resolvers, and who queries "
-                        "too much: run a resolver of your own, or get a key",
-                        " ",
-                        "look into your account there: the key, the subscription, "
-                        "the number of queries"},
-    [HEALTH_DOWN] =
-        {LEVEL_ERROR, " does not answer: ",
-         "if all lists are, the resolver is; else look whether the list still "
-         "runs (docs/lists.md)",
-         NULL, NULL},
+    [HEALTH_BLOCKED] =
+        {LEVEL_ERROR, " ",
+         "lists refuse public and forwarding resolvers, and whoever queries "
+         "too much: run a resolver of your own, or get a key",
+         " ",
+         "check your account there: the key, the subscription, "
+         "the number of queries"},
+    [HEALTH_DOWN] = {LEVEL_ERROR, " does not answer: ",
+                     "if all lists are, the resolver is; else check that the list still "
+                     "runs (docs/lists.md)",
+                     NULL, NULL},
     [HEALTH_SUSPENDED] = {LEVEL_WARNING, " is ", "rblctl dnsbl resume NAME takes it back",
                           NULL, NULL},
 };
 
-/* Waits where a list's first test is still under way. Returns whether it is well. */
-static bool look_at_health(struct doctor *doctor, const struct dnsbl *dnsbl)
+/* Waits where a list's first test is still under way. Returns whether it is healthy. */
+static bool check_health(struct doctor *doctor, const struct dnsbl *dnsbl)
 {
     struct list_state *state = dnsbl->state;
     const struct list_half *half = &state->halves[0];
@@ -116,7 +116,7 @@ static void look_for_ipv6(struct doctor *doctor)
 }
 
 /* A list that changed its codes counts for nothing, and nobody notices. */
-static void look_for_unnamed(struct doctor *doctor, const struct dnsbl *dnsbl)
+static void check_unnamed(struct doctor *doctor, const struct dnsbl *dnsbl)
 {
     uint_fast64_t unnamed = atomic_load(&dnsbl->stats->unnamed);
     struct in_addr code = {(in_addr_t)atomic_load(&dnsbl->stats->unnamed_code)};
@@ -141,7 +141,7 @@ static void find_unqueried(struct doctor *doctor, const struct dnsbl *dnsbl)
         atomic_load(&dnsbl->stats->skipped) == 0)
         doctor_say(
             doctor, LEVEL_WARNING,
-            "look at its check (are names confirmed, do clients have IPv6?) and at "
+            "see its check option (are names confirmed, do clients have IPv6?) and at "
             "the exempt section; rblctl check shows what is queried",
             "list %s was never queried in %llu messages since the start", list->name,
             (unsigned long long)stats.messages);
@@ -158,9 +158,9 @@ void doctor_lists(struct doctor *doctor)
                    "docs/lists.md",
                    "no DNS list is configured");
     for (size_t i = 0; i < lists->count; i++) {
-        well += look_at_health(doctor, &lists->items[i]);
+        well += check_health(doctor, &lists->items[i]);
         find_unqueried(doctor, &lists->items[i]);
-        look_for_unnamed(doctor, &lists->items[i]);
+        check_unnamed(doctor, &lists->items[i]);
     }
     if (well > 0)
         doctor_say(doctor, LEVEL_OK, "", "%zu of %zu DNS lists answer as they must", well,
@@ -207,7 +207,7 @@ static void read_resolv_conf(struct doctor *doctor, char *out, size_t size)
             RESOLV_CONF ": not used: %s", dropped);
 }
 
-static void look_for_public(struct doctor *doctor, const char *servers, const char *whose)
+static void check_public(struct doctor *doctor, const char *servers, const char *whose)
 {
     size_t index = 0;
 
@@ -219,23 +219,23 @@ static void look_for_public(struct doctor *doctor, const char *servers, const ch
                    whose, found);
 }
 
-static void look_at_servers(struct doctor *doctor)
+static void check_servers(struct doctor *doctor)
 {
     const struct config *config = doctor->policy->config;
     char servers[512] = "";
 
     if (config->resolver.servers == NULL) {
         read_resolv_conf(doctor, servers, sizeof servers);
-        look_for_public(doctor, servers, RESOLV_CONF);
+        check_public(doctor, servers, RESOLV_CONF);
         if (strstr(servers, "127.0.0.53:53") != NULL)
             doctor_say(doctor, LEVEL_WARNING, OWN_RESOLVER,
                        RESOLV_CONF ": systemd-resolved forwards to other resolvers: the "
                                    "lists see those, and may refuse them");
     }
-    look_for_public(doctor, config->resolver.servers, "resolver.servers");
+    check_public(doctor, config->resolver.servers, "resolver.servers");
     for (size_t i = 0; i < config->list_count; i++)
         if (config->lists[i].mode != LIST_OFF)
-            look_for_public(doctor, config->lists[i].servers, config->lists[i].name);
+            check_public(doctor, config->lists[i].servers, config->lists[i].name);
 }
 
 /* A name that nobody has, below an end that there is, or is not. */
@@ -249,7 +249,7 @@ static void random_name(const char *end, char out[static DOMAIN_SIZE])
              end);
 }
 
-static void look_at_answer(struct doctor *doctor, const struct user_query *query)
+static void check_answer(struct doctor *doctor, const struct user_query *query)
 {
     char address[INET_ADDRSTRLEN] = "";
 
@@ -262,8 +262,8 @@ static void look_at_answer(struct doctor *doctor, const struct user_query *query
                address, query->name);
 }
 
-/* Asks the resolver and each list's own for names that do not exist. */
-static void look_for_rewriting(struct doctor *doctor)
+/* Queries the resolver and each list's own for names that do not exist. */
+static void check_rewriting(struct doctor *doctor)
 {
     static const char *const ends[] = {"invalid", "com", "org"};
     const size_t end_count = sizeof ends / sizeof ends[0];
@@ -287,7 +287,7 @@ static void look_for_rewriting(struct doctor *doctor)
     user_queries_all(resolver, queries, count);
     for (size_t i = 0; i < count; i++) {
         if (queries[i].answer != NULL)
-            look_at_answer(doctor, &queries[i]);
+            check_answer(doctor, &queries[i]);
         if (i < end_count)
             answered |= queries[i].answer->status == DNS_FOUND ||
                         queries[i].answer->status == DNS_NONE;
@@ -307,7 +307,7 @@ out:
 
 /* Too many lookups; and others may send packets in the name of the servers, or the servers
  * send rubbish. */
-static void look_at_counters(struct doctor *doctor)
+static void check_counters(struct doctor *doctor)
 {
     struct resolver_stats stats;
 
@@ -328,12 +328,13 @@ static void look_at_counters(struct doctor *doctor)
                    "may be forging answers",
                    (unsigned long long)stats.strays[STRAY_WRONG_ID]);
     if (stats.strays[STRAY_GARBAGE] >= STRAYS_MANY)
-        doctor_say(doctor, LEVEL_WARNING,
-                   "look what answers there (tcpdump -n port 53): a firewall or a proxy "
-                   "may be between",
-                   "%llu packets since the start came from the resolver's address and "
-                   "were no answers at all",
-                   (unsigned long long)stats.strays[STRAY_GARBAGE]);
+        doctor_say(
+            doctor, LEVEL_WARNING,
+            "find out what answers there (tcpdump -n port 53): a firewall or a proxy "
+            "may be between",
+            "%llu packets since the start came from the resolver's address and "
+            "were no answers at all",
+            (unsigned long long)stats.strays[STRAY_GARBAGE]);
 }
 
 static void add_server(void *context, const char *address, int64_t away_ms)
@@ -350,8 +351,8 @@ void doctor_resolver(struct doctor *doctor)
     char text[512];
     struct buffer servers = buffer_over(text, sizeof text);
 
-    look_at_servers(doctor);
-    look_for_rewriting(doctor);
+    check_servers(doctor);
+    check_rewriting(doctor);
     resolver_servers(doctor->daemon->resolver, add_server, &servers);
     if (doctor_wrong(doctor) == before)
         doctor_say(
@@ -359,5 +360,5 @@ void doctor_resolver(struct doctor *doctor)
             "the resolver answers, and invents no names that do not exist; servers "
             "in use: %s",
             text);
-    look_at_counters(doctor);
+    check_counters(doctor);
 }

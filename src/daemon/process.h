@@ -27,7 +27,7 @@ int signals_wait(int64_t timeout_ms);
 /* Puts a number in line as if it were a signal. Any thread. */
 void signals_put(int number);
 
-/* What systemd is told (sd_notify); nothing where it did not start us, or in a build
+/* What systemd is notified of (sd_notify); nothing where it did not start us, or in a build
  * without it. */
 
 /* state as sd_notify takes it: "READY=1", "RELOADING=1", "STOPPING=1", "WATCHDOG=1". */
@@ -42,7 +42,7 @@ int64_t notify_watchdog_ms(void);
  * Returns in the child the descriptor for detach_ready, or -1 when it cannot fork. */
 int detach(void);
 
-/* Tells the waiting parent that all is well, and lets go of the terminal. */
+/* Lets the waiting parent know that the start succeeded, and lets go of the terminal. */
 void detach_ready(int fd);
 
 /* Writes our pid into the file and locks it for our life, so that no second daemon starts

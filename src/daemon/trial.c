@@ -17,8 +17,8 @@
 
 #define HOUR_MS    3600000
 #define LONGEST_MS 60000
-#define ROUND      50  /* questions at once */
-#define ROUND_MS   250 /* at least: so 200 questions a second at most */
+#define ROUND      50  /* queries at once */
+#define ROUND_MS   250 /* at least: so 200 queries a second at most */
 
 #define TRIAL_CODES    16
 #define TRIAL_EXAMPLES 5
@@ -49,7 +49,7 @@ struct trial {
     int example_count;
 };
 
-/* Asks for the test points. */
+/* Queries the test points. */
 static void query_points(struct trial *t)
 {
     static const char *const points[] = {"127.0.0.2", "127.0.0.1", "::FFFF:7F00:2",
@@ -62,7 +62,7 @@ static void query_points(struct trial *t)
     for (int i = 0; i < 4; i++) {
         queries[i].upstream = t->upstream;
         (void)health_check_point_name(&t->list, points[i],
-                                      queries[i].name); /* "": not asked */
+                                      queries[i].name); /* "": not queried */
     }
     user_queries_all(t->daemon->resolver, queries, 4);
     for (int i = 0; i < 4; i++)
@@ -134,7 +134,7 @@ static void query_round(struct trial *t, const struct recent_client *clients,
     user_queries_clear(queries, count);
 }
 
-static void ask_clients(struct trial *t)
+static void query_clients(struct trial *t)
 {
     size_t most_load = (size_t)t->policy->config->resolver.max_queries / 2;
     struct recent_client *clients = NULL;
@@ -260,7 +260,7 @@ static void judge_answers(const struct trial *t, struct buffer *out)
     else
         buffer_add(out,
                    "it lists %zu of the clients that were let through (%d%% of all "
-                   "clients): look at those, and begin with mode = \"monitor\"",
+                   "clients): check those, and begin with mode = \"monitor\"",
                    ours, percent(ours, t->asked));
     if (t->asked > 0 && latency_percentile(&t->latency, 95) > SLOW_P95_MS)
         buffer_add(out, "; it is slow");
@@ -330,7 +330,7 @@ json_t *cmd_dnsbl_try(struct control_session *session, const json_t *request)
     make_list(&t, zone);
     query_points(&t);
     if (t.health == HEALTH_HEALTHY || t.health == HEALTH_EMPTY)
-        ask_clients(&t);
+        query_clients(&t);
     answer = command_answer("trial", trial_report(&t));
 out:
     policy_unref(t.policy);

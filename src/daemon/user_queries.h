@@ -35,15 +35,15 @@ struct dns_budget {
 int64_t dns_budget_take(struct dns_budget *budget, uid_t uid, int tokens, int64_t now_ms);
 
 struct user_query {
-    char name[DOMAIN_SIZE];    /* canonical; "": nothing is asked */
+    char name[DOMAIN_SIZE];    /* canonical; "": nothing is queried */
     struct upstream *upstream; /* borrowed */
     /* what came: */
-    struct dns_answer *answer; /* a reference; NULL where nothing was asked */
+    struct dns_answer *answer; /* a reference; NULL where nothing was queried */
     int took_ms;
 };
 
-/* Asks all for addresses (A), at once, and waits for all: a resolver's deadline at the
- * longest. What cannot be asked for want of memory is DNS_NOT_ASKED. Any thread but the
+/* Queries all for addresses (A), at once, and waits for all: a resolver's deadline at the
+ * longest. What cannot be queried for lack of memory is DNS_NOT_ASKED. Any thread but the
  * resolver's. */
 void user_queries_all(struct resolver *resolver, struct user_query *queries,
                       size_t count);

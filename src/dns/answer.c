@@ -284,7 +284,7 @@ static enum dns_status read_packet(struct reading *r, const char *name)
     if (ns_msg_getflag(r->msg, ns_f_qr) && rcode != ns_r_noerror &&
         rcode != ns_r_nxdomain)
         return error_status(rcode);
-    /* Still cut short: c-ares has already asked over TCP. */
+    /* Still cut short: c-ares has already queried over TCP. */
     if (!question_fits(r, name) || ns_msg_getflag(r->msg, ns_f_tc))
         return DNS_INVALID;
     status = rcode == ns_r_nxdomain ? DNS_NONE : read_answers(r);
@@ -394,7 +394,7 @@ void stray_came(struct stray_watch *watch, const uint8_t *packet, size_t size,
         count_stray(counters, STRAY_WRONG_ID, 1);
         return;
     }
-    /* Cut short: c-ares asks over TCP. Another rcode: it may ask the next server, silently.
+    /* Cut short: c-ares queries over TCP. Another rcode: it may try the next server.
      */
     rcode = packet[3] & RCODE_MASK;
     watch->fitting += !(packet[2] & FLAG_TRUNCATED) &&

@@ -3,8 +3,8 @@
 #define DNS_ANSWER_H
 
 /* What name servers send: their packets, read; and what the DNS said to one query:
- * immutable, counted by reference, shared by the cache and all who asked. Any thread,
- * except where said. */
+ * immutable, counted by reference, shared by the cache and all who queried. Any thread, except
+ * where said. */
 
 #include <netinet/in.h>
 #include <stdatomic.h>
@@ -15,7 +15,7 @@
 enum dns_type { DNS_A, DNS_TXT };
 
 enum dns_status {
-    DNS_FOUND,       /* records of the type asked for */
+    DNS_FOUND,       /* records of the type queried */
     DNS_NONE,        /* NXDOMAIN, or no record of that type */
     DNS_TIMEOUT,     /* no answer within the time, from servers that answer others */
     DNS_SERVFAIL,    /* the server could not */
@@ -86,7 +86,7 @@ struct reply {
 void reply_parse(const uint8_t *packet, size_t size, enum dns_type type, const char *name,
                  struct reply *out);
 
-/* Packets that came over UDP and answer nothing that we asked. c-ares drops them without
+/* Packets that came over UDP and answer no query of ours. c-ares drops them without
  * a word, and all that is left to see is a query that waits; so a channel looks at each
  * packet before c-ares does, and counts. */
 enum stray {
@@ -114,17 +114,17 @@ struct stray_watch {
     uint16_t ids[STRAY_IDS_MAX]; /* the latest ones that were sent, in a ring */
     unsigned sent;
     unsigned fitting; /* of this reading: packets that c-ares should take */
-    unsigned taken;   /* and questions that ended */
+    unsigned taken;   /* and queries that ended */
 };
 
-/* A question leaves over UDP, for the first time or again. */
+/* A query leaves over UDP, for the first time or again. */
 void stray_sent(struct stray_watch *watch, const uint8_t *packet, size_t size);
 
 /* A reading from a socket begins, and ends. */
 void stray_reading(struct stray_watch *watch);
 void stray_read(struct stray_watch *watch, struct stray_counters *counters);
 
-/* Within it: a packet came over UDP; c-ares ended a question. */
+/* Within it: a packet came over UDP; c-ares ended a query. */
 void stray_came(struct stray_watch *watch, const uint8_t *packet, size_t size,
                 struct stray_counters *counters);
 void stray_taken(struct stray_watch *watch);

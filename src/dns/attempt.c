@@ -90,7 +90,7 @@ static bool has_live_attempt(const struct dns_query *q)
     return false;
 }
 
-/* A server failed: the next one is asked, and when all have failed, they all are again.
+/* A server failed: the next one is tried, and when all have failed, they all are again.
  */
 static void try_next(struct dns_query *q, int server, bool unreachable, int64_t now_ms)
 {
@@ -115,7 +115,7 @@ static void try_next(struct dns_query *q, int server, bool unreachable, int64_t 
     }
 }
 
-/* An error from the usual server is kept; from one that stands in for it, it is that
+/* An error from the usual server is kept; from one that is used in its place, it is that
  * server's own. */
 static void take_error(struct dns_query *q, int server, struct dns_answer *error,
                        int64_t now_ms)

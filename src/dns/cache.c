@@ -55,7 +55,7 @@ static const uint8_t label_octets[256] = {
     ['-'] = '-',      ['_'] = '_',
 };
 
-/* Copies a name that may be asked. Returns its length, or 0. */
+/* Copies a name that may be queried. Returns its length, or 0. */
 static size_t copy_name(const char *name, uint8_t out[static DNS_NAME_MAX + 1])
 {
     const uint8_t *in = (const uint8_t *)name;

@@ -27,7 +27,7 @@ struct dns_key {
 };
 
 /* Makes the key. secret goes into the hash, so that no stranger can choose names that
- * all fall together. Returns false for a name that must not be asked: anything but
+ * all fall together. Returns false for a name that must not be queried: anything but
  * letters, digits, "-" and "_" in labels of 1 to 63, or too long (a backslash would be
  * an escape to c-ares, no name at all the root). */
 bool dns_key_make(struct dns_key *key, uint64_t secret, uint32_t upstream,

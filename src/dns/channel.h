@@ -62,7 +62,7 @@ void channel_retire(struct channel *channel);
 /* How many queries it has sent. */
 unsigned channel_sent(const struct channel *channel);
 
-/* A query's part in it; embed it in what asks. */
+/* A query's part in it; embed it in what waits. */
 struct channel_query {
     /* Called once, also from within channel_send and the channel's end. packet is
      * borrowed, or NULL where there is none: then failure says why: DNS_UNREACHABLE,

@@ -20,7 +20,7 @@
 #define TICK_MS   25   /* how often deadlines, retries and probes are seen to */
 /* Queries that leave in one go, and after how long so many more do. A UDP socket's usual
  * buffer holds some 270. A near server answers by itself and may be kept from reading for
- * some milliseconds, by us among others; a far one is read by what stands between. */
+ * some milliseconds, by us among others; a far one is read by what is between. */
 #define BURST_NEAR 64
 #define BURST_FAR  256
 #define BURST_MS   10

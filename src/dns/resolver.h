@@ -8,7 +8,7 @@
  * thread.
  *
  * A query goes to the first server that answers at all. A refused connection or an error
- * is no answer: the other servers are asked, and the same ones again, until the lookup's
+ * is no answer: the other servers are queried, and the same ones again, until the lookup's
  * deadline. Whether a server answers is known apart from what it says of single names:
  * one that does not is probed each half second, and where none does, lookups end with
  * DNS_UNREACHABLE. */
@@ -22,7 +22,7 @@
 
 struct resolver;
 
-/* A set of name servers that is asked in the same way: the resolver section's, or a
+/* A set of name servers that is queried in the same way: the resolver section's, or a
  * list's own. Lives as long as the resolver. */
 struct upstream;
 
@@ -41,7 +41,7 @@ enum {
     DNS_AGAIN = 1,   /* not from the cache: for answers that are not believed any more */
     DNS_PRIVATE = 2, /* neither reads nor writes the cache, joins nothing, waits for no
                         place: for health checks and for what an admin wants to see */
-    DNS_ONCE = 4,    /* an error is final once all servers were asked */
+    DNS_ONCE = 4,    /* an error is final once all servers were queried */
     DNS_CACHE_ONLY = 8, /* sends nothing: what is cached, or stale, or DNS_NOT_ASKED */
 };
 
@@ -54,7 +54,7 @@ struct dns_lookup {
      * held; it must not block. answer is borrowed: ref it to keep it. */
     void (*done)(struct dns_lookup *lookup, struct dns_answer *answer);
     /* Whether an answer is the server's refusal to answer, an error as REFUSED is: never
-     * cached, and the other servers are asked. On the resolver's thread. NULL: none is.
+     * cached, and the other servers are queried. On the resolver's thread. NULL: none is.
      */
     bool (*is_refusal)(const struct dns_lookup *lookup, const struct dns_answer *answer);
     const void *context;         /* for is_refusal; borrowed until done */
@@ -62,7 +62,7 @@ struct dns_lookup {
                                     none does. Borrowed from what outlives the resolver;
                                     NULL: no bound */
     int timeout_ms;              /* its longest life; 0: the resolver's deadline */
-    int retry_ms; /* when a silent server is asked again first; 0: one attempt's time */
+    int retry_ms; /* when a silent server is queried again first; 0: one attempt's time */
     uint8_t priority;
     /* Set when done is called: whether a server failed meanwhile, so that the time taken
      * and a failure say nothing of the name. */

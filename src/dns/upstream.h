@@ -19,7 +19,7 @@
 #include "dns/resolver.h"
 
 /* How many channels to a server, so source ports, are in use at once, and after how many
- * queries or what time a channel gives way to a new one, with a new port. So often are
+ * queries or what time a channel is replaced by a new one, with a new port. So often are
  * resolv.conf's servers read again, too. */
 #define UPSTREAM_CHANNELS       4
 #define UPSTREAM_CHANNEL_ASKS   100

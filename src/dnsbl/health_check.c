@@ -28,8 +28,8 @@ int health_check_point_name(const struct list *list, const char *point,
     out[0] = '\0';
     if (point[0] == '\0')
         return -1;
-    /* ::FFFF:7F00:2 is an IPv6 test point: the one IPv4-mapped address that is asked as
-     * it stands, where ipaddr_parse would make 127.0.0.2 of it. */
+    /* ::FFFF:7F00:2 is an IPv6 test point: the one IPv4-mapped address that is queried
+     * as it is, where ipaddr_parse would make 127.0.0.2 of it. */
     if (inet_pton(AF_INET6, point, ip.octets) == 1 || ipaddr_parse(point, &ip) == 0)
         return query_name_address(&ip, list->zone, out);
     return query_name_join(point, list->zone, out); /* "test" has no dot */
@@ -100,7 +100,7 @@ enum health health_check_judge_points(const struct list *list,
     return HEALTH_EMPTY;
 }
 
-/* --- asking --- */
+/* --- queries --- */
 
 static void on_answer(struct dns_lookup *lookup, struct dns_answer *answer)
 {
@@ -131,9 +131,9 @@ static int name_of_domain(const struct list *list, const char *domain,
     return query_name_sender(&address, list->hash, list->zone, out);
 }
 
-/* Sends one query, if the subject can be asked about. */
-static void ask(struct health_check *check, enum probe_kind kind, const char *subject,
-                bool reserved)
+/* Sends one query, if the subject has a name to query. */
+static void send_probe(struct health_check *check, enum probe_kind kind,
+                       const char *subject, bool reserved)
 {
     const struct list *list = check->list;
     struct probe *probe = &check->probes[kind < PROBE_WITNESS ? kind : check->count];
@@ -210,7 +210,7 @@ static size_t draw_exempt(const struct config *config, int family,
     return count;
 }
 
-/* Asks about witnesses, of clients of the family or (0) of domains. */
+/* Queries witnesses, of clients of the family or (0) of domains. */
 static void query_witnesses(struct health_check *check, int family, size_t most)
 {
     enum probe_kind kind = family == 6 ? PROBE_WITNESS6 : PROBE_WITNESS;
@@ -229,7 +229,7 @@ static void query_witnesses(struct health_check *check, int family, size_t most)
     for (; count < HEALTH_CHECK_LEAST && check->list->test_reserved; count++)
         reserved_name(family, drawn[count]);
     for (size_t i = 0; i < count; i++)
-        ask(check, kind, drawn[i], i >= real);
+        send_probe(check, kind, drawn[i], i >= real);
 }
 
 void health_check_begin(struct health_check *check)
@@ -246,11 +246,11 @@ void health_check_begin(struct health_check *check)
         check->reserved = is_allow_list(list) && list->test_reserved && !check->reserved;
     if (check->any_name && !health_check_has_points(list))
         listed = clients ? "127.0.0.2" : "test"; /* any says whether it answers at all */
-    ask(check, PROBE_LISTED, listed, false);
-    ask(check, PROBE_UNLISTED, list->test_unlisted, false);
+    send_probe(check, PROBE_LISTED, listed, false);
+    send_probe(check, PROBE_UNLISTED, list->test_unlisted, false);
     if (ipv6) {
-        ask(check, PROBE_LISTED6, LISTED6, false);
-        ask(check, PROBE_UNLISTED6, UNLISTED6, false);
+        send_probe(check, PROBE_LISTED6, LISTED6, false);
+        send_probe(check, PROBE_UNLISTED6, UNLISTED6, false);
     }
     if (check->too_much)
         query_witnesses(check, clients ? 4 : 0,

@@ -15,8 +15,8 @@
 
 /* --- test points: no state; any thread --- */
 
-/* Writes the name of a test point: point is an address for lists that are asked about
- * clients (an IPv6 one as it stands, also ::FFFF:7F00:2), else a name, or the label
+/* Writes the name of a test point: point is an address for lists that are queried for
+ * clients (an IPv6 one as it is, also ::FFFF:7F00:2), else a name, or the label
  * itself for hashes. Returns 0; -1 without one ("") or where it would not fit. */
 int health_check_point_name(const struct list *list, const char *point,
                             char out[static DOMAIN_SIZE]);
@@ -38,7 +38,7 @@ enum health health_check_judge_points(const struct list *list,
 
 /* --- one health check --- */
 
-#define HEALTH_CHECK_WITNESSES 16 /* half of them IPv6 where the list is asked about it */
+#define HEALTH_CHECK_WITNESSES 16 /* half of them IPv6 where the list is queried for it */
 #define HEALTH_CHECK_LEAST     8  /* fewer witnesses say nothing */
 #define HEALTH_CHECK_QUERIES   (PROBE_WITNESS + HEALTH_CHECK_WITNESSES)
 
@@ -72,7 +72,7 @@ struct health_check {
                               witnesses */
     const struct list *list;
     struct upstream *upstream;
-    bool too_much; /* whether witnesses are asked */
+    bool too_much; /* whether witnesses are queried */
     bool lying[2]; /* the half was found to ([1]: IPv6): an eighth is too much */
     bool again;    /* it repeats a health check that was not well */
     bool any_name; /* a list without test points has to answer something */
@@ -97,7 +97,7 @@ bool health_check_judge(const struct health_check *check, bool ipv6, enum health
 /* Gives up the answers, and the configuration. */
 void health_check_clear(struct health_check *check);
 
-/* Whether the list is asked about IPv6 clients and has IPv4 test points, so that it may
+/* Whether the list is queried for IPv6 clients and has IPv4 test points, so that it may
  * have LISTED6 and UNLISTED6, too (RFC 5782, 5). */
 #define LISTED6   "::FFFF:7F00:2"
 #define UNLISTED6 "::FFFF:7F00:1"

@@ -74,7 +74,7 @@ struct list_state {
     struct list_half halves[2]; /* [1]: IPv6, in use when ipv6_known */
     atomic_bool ipv6_known;     /* it has IPv6 test points, or lists what it must not */
     atomic_bool configured;     /* in the configuration in force */
-    atomic_bool lied;   /* and no check has asked witnesses since: over a start, too */
+    atomic_bool lied;   /* and no check has queried witnesses since: over a start, too */
     atomic_uint events; /* 1u << EVENT_…, since the last health check began */
     /* a health check just found that it lists no more than it should */
     atomic_int_fast64_t quiet_until_ms;
@@ -98,7 +98,7 @@ struct list_half *list_state_half(struct list_state *state, bool ipv6);
 void list_state_suspect(struct list_state *state, bool ipv6, enum list_event event);
 
 /* What a health check found of a half, with a sentence why. The first that is not well
- * only holds the list; the second one in a row disables it. Returns whether all is well. */
+ * only holds the list; the second one in a row disables it. Returns whether the check succeeded. */
 bool list_state_checked(struct list_state *state, bool ipv6, enum health found,
                         const char *why);
 

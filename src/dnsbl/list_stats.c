@@ -56,7 +56,7 @@ bool share_note(struct share *share, bool listed, int factor)
         double weight;
 
         jumps = window_jumps(share, factor);
-        /* what may be lies is learned slowly, so that it goes on to be asked about */
+        /* what may be lies is learned slowly, so that checks for it go on */
         weight = jumps || share->count > MEMORY ? MEMORY : (double)share->count;
         share->history =
             (share->history * weight + share->window_listed) / (weight + WINDOW);

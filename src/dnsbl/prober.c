@@ -144,7 +144,7 @@ static struct watched *find(struct prober *prober, const char *name)
     return w;
 }
 
-/* Whether the other one is asked the same names of the same servers. */
+/* Whether the other one is queried for the same names at the same servers. */
 static bool is_same(const struct list *a, const struct upstream *a_servers,
                     const struct list *b, const struct upstream *b_servers)
 {

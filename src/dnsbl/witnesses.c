@@ -71,7 +71,7 @@ static bool is_regular(const struct regular *r, int today)
     return days_of(r, today) >= DAYS_REGULAR;
 }
 
-/* Whether a gives way before b: who came on fewer days, then who came earlier. */
+/* Whether a is evicted before b: who came on fewer days, then who came earlier. */
 static bool is_less(const struct regular *a, const struct regular *b)
 {
     int days_a = __builtin_popcount(a->days), days_b = __builtin_popcount(b->days);

@@ -5,7 +5,7 @@
 /* Who may bear witness that a list lists too much: clients and sender domains that have
  * been accepted on three or more of the last 30 days, and that the list did not have when
  * they last came. For an allow list: clients that a block list has named lately. Any
- * thread; a lock is held for a look through one set of 8, or all of them for a draw. */
+ * thread; a lock is held for a search of one set of 8, or all of them for a draw. */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -39,7 +39,7 @@ void witnesses_judged(struct witnesses *witnesses, bool accepted,
                       uint64_t lists, int today);
 
 /* A user who logged in has sent as that today. Such a domain is no witness: no list is
- * asked about it. */
+ * queried for it. */
 void witnesses_own_sender(struct witnesses *witnesses, const struct mail_address *sender,
                           int today);
 
@@ -61,8 +61,8 @@ void witnesses_of_network(struct witnesses *witnesses, const struct network *net
 void witnesses_named(struct witnesses *witnesses, const struct ipaddr *client,
                      uint64_t list_bit);
 
-/* A list is lying: whom it has named is no witness. WITNESS_ALL_LISTS: nobody is, as an
- * allow list is new, which has not been asked about them. */
+/* A list is lying: a client that it has listed is no witness. WITNESS_ALL_LISTS: nobody is,
+ * as an allow list is new, which has not been queried for them. */
 #define WITNESS_ALL_LISTS UINT64_MAX
 void witnesses_disown(struct witnesses *witnesses, uint64_t list_bits);
 

@@ -73,7 +73,7 @@ static bool is_readable(const char *text)
 
 int connection_open(struct connection *connection, const char *text, const char *name)
 {
-    /* what stands before dbname can be given otherwise in the text; what stands behind
+    /* what precedes dbname can be given otherwise in the text; what follows
      * cannot */
     const char *const words[] = {"connect_timeout",  "tcp_user_timeout",
                                  "keepalives_idle",  "keepalives_interval",

@@ -117,7 +117,7 @@ static int join_blocklist(struct farm *farm)
 }
 
 /* What differs from the last time so that the cursor alone says nothing. */
-static int look_at_head(struct farm *farm)
+static int check_head(struct farm *farm)
 {
     struct shared_state head;
     char error[BLOCKLIST_ERROR_SIZE];
@@ -146,7 +146,7 @@ static int begin_session(struct farm *farm)
     if (connection_open(&farm->connection, farm->database, name) != 0)
         return farm_failed(farm, NULL);
     set_server(farm);
-    if (join_blocklist(farm) != 0 || look_at_head(farm) != 0)
+    if (join_blocklist(farm) != 0 || check_head(farm) != 0)
         return -1;
     if (connection_do(&farm->connection, "LISTEN rblmilter_farm") != 0)
         return farm_failed(farm, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* In the place of all the others where ./configure was told --without-farm. */
+/* In the place of all the others where ./configure was given --without-farm. */
 
 #include <stdlib.h>
 #include <string.h>

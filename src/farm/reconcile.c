@@ -123,7 +123,7 @@ static void only_there(struct walk *walk, const struct shared_row *row)
 }
 
 /* One row of this host, beside the farm's up to it. */
-static bool look_at_own(void *context, const struct shared_row *ours)
+static bool compare_own(void *context, const struct shared_row *ours)
 {
     struct walk *walk = context;
     int order = 1;
@@ -217,7 +217,7 @@ static void go_behind_batch(struct walk *walk)
 }
 
 /* This host's rows beside a batch of the farm's. */
-static int look_at_batch(struct walk *walk)
+static int compare_batch(struct walk *walk)
 {
     struct farm *farm = walk->farm;
     char error[BLOCKLIST_ERROR_SIZE];
@@ -227,7 +227,7 @@ static int look_at_batch(struct walk *walk)
     do {
 
         if (shared_rows(farm->blocklist, &walk->place, walk->floor_ms, BATCH_ROWS,
-                        look_at_own, walk, &done, error) != BLOCKLIST_OK)
+                        compare_own, walk, &done, error) != BLOCKLIST_OK)
             return farm_failed(farm, error);
         full = walk->own.count == BATCH_ROWS || walk->dropped.count == BATCH_ROWS;
         if (repair_here(walk) != 0)
@@ -275,7 +275,7 @@ static int walk_all(struct walk *walk)
         walk->count = PQntuples(result);
         walk->last = walk->count < BATCH_ROWS;
         /* the server reads while this host writes */
-        rc = walk->last || fetch(walk->farm) == 0 ? look_at_batch(walk) : -1;
+        rc = walk->last || fetch(walk->farm) == 0 ? compare_batch(walk) : -1;
         PQclear(result);
         if (rc != 0)
             return -1;
@@ -319,7 +319,7 @@ out:
     return differing;
 }
 
-/* Where this is cut, what was taken by then stands behind no cursor: a server that is set
+/* Where this is cut, what was taken by then is behind no cursor: a server that is set
  * back meanwhile would not be noticed by it. So it is no place that is there. */
 static int doubt_cursor(struct farm *farm)
 {

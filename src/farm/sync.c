@@ -16,7 +16,7 @@
 #include "farm/parts.h"
 
 #define SENT_ROWS   500
-#define READ_ROWS   10000 /* one more is asked for: the last one known */
+#define READ_ROWS   10000 /* one more is requested: the last one known */
 #define SORTED_ROWS 500   /* so many are merged by their keys, whose pages lie together */
 
 /* --- push --- */
@@ -271,8 +271,8 @@ int read_note(struct farm *farm, int64_t now_ms)
     return 0;
 }
 
-/* Asks for the changes from that number on. */
-static int ask(struct farm *farm, int64_t seq)
+/* Requests the changes from that number on. */
+static int request_changes(struct farm *farm, int64_t seq)
 {
     static const char sql[] =
         "SELECT seq, stamp, (SELECT (extract(epoch FROM clock_timestamp()) * "
@@ -291,7 +291,7 @@ int pull_changes(struct farm *farm)
 {
     bool more;
 
-    if (ask(farm, farm->state.seq) != 0)
+    if (request_changes(farm, farm->state.seq) != 0)
         return -1;
     do {
         PGresult *result = connection_receive(&farm->connection);
@@ -306,7 +306,7 @@ int pull_changes(struct farm *farm)
         else if (!is_where_we_were(farm, result))
             farm->compare_now = true;
         else if (more) /* the server reads while this host writes */
-            rc = ask(farm, result_number(result, found - 1, 0));
+            rc = request_changes(farm, result_number(result, found - 1, 0));
         if (rc == 0 && !farm->compare_now && found > (farm->state.seq != 0))
             rc = merge(farm, result);
         PQclear(result);

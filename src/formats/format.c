@@ -278,7 +278,7 @@ struct format_writer *format_writer_new(const struct format *format, FILE *out)
     writer->format = format;
     writer->out = out;
     if (format->write_start != NULL && format->write_start(writer) != 0) {
-        (void)format_writer_end(writer); /* what failed is told already */
+        (void)format_writer_end(writer); /* what failed is reported already */
         return NULL;
     }
     return writer;

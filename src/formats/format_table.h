@@ -84,8 +84,8 @@ void reader_keep(struct format_reader *reader, char *line);
 void reader_entry(struct format_reader *reader, const char *text, bool allow,
                   bool tempfail);
 
-/* What a row that does not say it is good, or that blocks or defers, is told where the
- * file is one of good senders. */
+/* Why a row that does not say it is good, or that blocks or defers, is refused where the file
+ * is one of good senders. */
 #define READER_NOT_GOOD "it blocks, but the file is one of good senders (--allow)"
 #define READER_NOT_GOOD_TEMPFAIL                                                         \
     "it defers mail, but the file is one of good senders (--allow)"

@@ -8,7 +8,7 @@
 #include "formats/format_table.h"
 #include "formats/lookup_table.h"
 
-/* A comment behind the entry needs a space before it, and cannot stand where the space
+/* A comment behind the entry needs a space before it, and cannot be where the space
  * may be part of the entry: in quotes and in logins. */
 static void cut_comment(char *line)
 {

@@ -316,7 +316,7 @@ static bool take_rule(struct format_reader *reader, const struct logical_line *l
     return false;
 }
 
-/* What stands between if and endif depends on an expression here. */
+/* What is between if and endif depends on an expression here. */
 static bool skip_condition(struct format_reader *reader, const struct logical_line *line,
                            unsigned *depth)
 {

@@ -296,7 +296,7 @@ static int rbldnsd_row(struct format_writer *writer, const struct format_row *ro
     const char *dot = ".";
 
     if (row->tempfail)
-        return 1; /* it would be refused by whoever asks */
+        return 1; /* it would be refused by whoever queries it */
     if (entry_network(&row->entry, &network) == 0) {
         out = network.base.family == 4 ? writer->out : writer->parts[0];
         dot = "";

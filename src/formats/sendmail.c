@@ -67,7 +67,7 @@ static char *unquote(char *text)
     return text;
 }
 
-/* Moves over a "5.7.1" that end stands behind. Returns its class, or 0: there is none. */
+/* Moves over a "5.7.1" that one of ends follows. Returns its class, or 0: there is none. */
 static char cut_status(char **text, const char *ends)
 {
     size_t length = strspn(*text, "0123456789.");
@@ -278,7 +278,7 @@ static void sendmail_end(struct format_reader *reader)
 {
     const struct lookup_rules rules = {.holes_first = false};
 
-    /* Of the same key the one with a tag counts, wherever it stands. */
+    /* Of the same key the one with a tag counts, wherever it is. */
     for (int untagged = 0; untagged < 2; untagged++) {
         for (size_t i = 0; i < reader->line_count && !reader->stopped; i++) {
             char *key = reader->lines[i].text, *value = key + strcspn(key, " \t");

@@ -149,7 +149,7 @@ struct reader_file {
     int64_t number;
     enum day_kind kind;
     struct day *day;
-    bool seen; /* in the directory, at the last look */
+    bool seen; /* in the directory, when it was last read */
 };
 
 struct journal_reader {

@@ -373,7 +373,7 @@ void journal_each_gap(struct journal *journal, int64_t since,
 struct walked {
     struct day *day;
     struct day_cursor *cursor;
-    journal_id id; /* of the step at hand; 0: at its end */
+    journal_id id; /* of the current step; 0: at its end */
     const uint8_t *bytes;
     size_t size;
 };

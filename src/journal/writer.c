@@ -54,7 +54,7 @@ static void mask_part(const uint8_t *key, const uint8_t *bytes, size_t size,
         record.login = login;
         record.entry = entry;
         if (strpbrk(record.reason, "@%") != NULL)
-            record.reason = ""; /* some lists repeat in it what they were asked for */
+            record.reason = ""; /* some lists repeat in it what they were queried for */
         record_add_head(out, &record);
     } else if (record.recipient_count > 0) {
         token_mask(key, record.recipients[0].text, sender);
@@ -297,7 +297,7 @@ static void fail(struct journal *journal, const char *error, uint64_t decisions)
               (unsigned long long)dropped);
 }
 
-/* It works again, if how long it did not can be kept for those who ask. */
+/* It works again, if how long it did not can be kept, to be reported. */
 static void recover(struct journal *journal)
 {
     struct journal_gap gap;
@@ -388,7 +388,7 @@ out:
 }
 
 /* Where nothing can be written, or nothing was yet, it is tried without a decision, too:
- * what is over has to go, and who asks has to be told. */
+ * what is over has to go, and status has to report it. */
 static void try_again(struct journal *journal, const struct journal_settings *settings)
 {
     char error[DAY_ERROR_SIZE] = "";

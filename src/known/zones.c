@@ -162,7 +162,7 @@ const struct risky_zone *risky_zone_next(const char *zone, size_t *index)
 
 /* docs/lists.md */
 static const struct {
-    const char *whole, *part; /* suffixes: a key may stand before them */
+    const char *whole, *part; /* suffixes: a key may precede them */
 } contained[] = {
     {"zen.spamhaus.org", "zen.dq.spamhaus.net"},
     {"zen.spamhaus.org", "sbl.spamhaus.org"},

@@ -96,7 +96,7 @@ static sfsistat turn_away(struct connection *c, const char *why)
     return on_error == ON_ERROR_ACCEPT ? SMFIS_ACCEPT : SMFIS_TEMPFAIL;
 }
 
-/* What is told at RCPT and at the end of the message after that. */
+/* What is answered at RCPT and at the end of the message after that. */
 static sfsistat turned_away_reply(const struct connection *c, unsigned long silent_flag)
 {
     bool accept = c->session->policy->config->milter.on_error == ON_ERROR_ACCEPT;
@@ -128,7 +128,7 @@ static const struct decision *decide(struct connection *c)
     return d;
 }
 
-/* Counts a message's verdict, however many recipients it is told for. */
+/* Counts a message's verdict, however many recipients it is given for. */
 static void account(struct connection *c, const struct decision *d)
 {
     const struct envelope *envelope = &c->session->envelope;
@@ -287,7 +287,7 @@ static void log_accept(struct connection *c, const char *recipient)
     verdict_log_write(c->session, recipient, false);
 }
 
-/* Whether the MTA has refused the recipient itself: it is told for the journal, and what
+/* Whether the MTA has refused the recipient itself: it says so for the journal, and what
  * we answer counts for nothing. */
 static bool is_refused_by_mta(SMFICTX *ctx, const struct connection *c)
 {

@@ -41,7 +41,7 @@ bool milter_is_stuck(int64_t bound_ms);
 
 struct milter_stats {
     uint64_t connections, messages;
-    uint64_t unnamed; /* of the connections: the MTA told no macro about the name */
+    uint64_t unnamed; /* of the connections: the MTA sent no macro with the name */
     uint64_t verdicts[VERDICT_REJECT + 1];
     uint64_t blocklisted;   /* of the rejects: by the sender blocklist */
     uint64_t turned_away;   /* sessions not judged: no descriptors, no memory */

@@ -32,7 +32,7 @@ static unsigned long silent_stages(const struct policy *policy)
 }
 
 /* Only what is read. Postfix replaces its main.cf's list of macros for these stages. */
-static void ask_for_macros(SMFICTX *ctx)
+static void request_macros(SMFICTX *ctx)
 {
     static const struct {
         int stage;
@@ -86,7 +86,7 @@ static void negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
      * An answer to DATA carries the ACK. */
     if (!milter.over_tcp)
         never |= SMFIP_NODATA;
-    /* to take out forged headers of our names, and where something looks at From: */
+    /* to take out forged headers of our names, and where something checks From: */
     if (!tags && !policy->judges_headers)
         never |= SMFIP_NOHDRS;
     if (tags)
@@ -104,7 +104,7 @@ static void negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
             milter_close(ctx);
         smfi_setpriv(ctx, c);
         if (*pf0 & SMFIF_SETSYMLIST) {
-            ask_for_macros(ctx);
+            request_macros(ctx);
             /* the macros tell them apart */
             c->hears_refused = (f1 & SMFIP_RCPT_REJ) != 0 && wants_refused(policy);
             *pf1 |= c->hears_refused ? SMFIP_RCPT_REJ : 0;

@@ -19,7 +19,7 @@
 /* The wakeup. */
 #define PATIENCE_MS   1    /* most answers of a near resolver are there by then */
 #define LOST_MS       1000 /* a wakeup not answered by then was lost */
-#define WATCH_MS      250  /* between two looks whether the pool takes what comes */
+#define WATCH_MS      250  /* between two checks whether the pool takes what comes */
 #define WATCH_WAIT_MS 50   /* in which a healthy pool answers */
 #define WATCH_NUDGES  8    /* at a time, each for one stranded session */
 #define WATCH_MOST    4096
@@ -116,7 +116,7 @@ static void see_that_it_takes(struct pool_wakeup *n)
     }
 }
 
-static void *keep_looking(void *context)
+static void *watch_pool(void *context)
 {
     struct timespec pause = {.tv_nsec = WATCH_MS * 1000000};
 
@@ -132,7 +132,7 @@ static void *keep_looking(void *context)
 struct silent {
     const struct endpoint *endpoint;
     DIR *own; /* our descriptors */
-    int held; /* a descriptor kept for holding another's file while it is looked at */
+    int held; /* a descriptor kept for holding another's file while it is checked */
 };
 
 static in_port_t port_of(const struct sockaddr_storage *addr)
@@ -163,7 +163,7 @@ static bool is_silent(const struct silent *silent, int fd, uint64_t bytes,
 }
 
 /* libmilter may close a descriptor at any moment, and open another of its number: what is
- * looked at is held by one of our own until it is shut down. */
+ * checked is held by one of our own until it is shut down. */
 static unsigned shut_down(const struct silent *silent, uint64_t bytes, uint32_t idle_ms)
 {
     unsigned count = 0;
@@ -195,7 +195,7 @@ static void report(unsigned count, const char *which)
                     count, which, held_back);
 }
 
-/* Closes what it must. Returns the milliseconds to the next look. */
+/* Closes what it must. Returns the milliseconds to the next check. */
 static int make_room(const struct silent *silent)
 {
     struct rlimit limit;
@@ -293,7 +293,7 @@ static void start_beside(void *(*function)(void *context), struct pool_wakeup *w
 void pool_start(struct pool_wakeup *wakeup, bool over_tcp)
 {
     use_small_stacks();
-    start_beside(keep_looking, wakeup, "watches libmilter's pool");
+    start_beside(watch_pool, wakeup, "watches libmilter's pool");
     if (over_tcp)
         start_beside(keep_room, wakeup, "closes silent connections");
 }

@@ -16,7 +16,7 @@
  * believes wrongly: commands are left in its queue behind workers that wait for DNS
  * (docs/design.md, "Threads"). A connection to our own socket that is closed at once makes
  * it look again. The queue is first in, first out: when a wakeup has come through,
- * everything that stood before it has too. */
+ * everything queued before it has too. */
 struct pool_wakeup {
     pthread_mutex_t lock;
     struct endpoint endpoint;
@@ -39,7 +39,7 @@ int pool_wakeup_init(struct pool_wakeup *wakeup, const struct endpoint *endpoint
 int pool_wakeup_on_wait(void *context);
 
 /* A connection closed without having said anything: most likely a wakeup. in_turn: by a
- * thread that took it from the queue, so that nothing stands before it any more;
+ * thread that took it from the queue, so that nothing is queued before it any more;
  * libmilter may also start one for it, which jumps the queue. Any thread. */
 void pool_wakeup_arrived(struct pool_wakeup *wakeup, bool in_turn);
 

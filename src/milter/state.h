@@ -34,7 +34,7 @@ struct connection {
     unsigned forged[2];    /* headers of our names that the message came with */
     bool hears_refused;    /* RCPT comes for what the MTA itself has refused, too */
     bool recipient_exempt; /* one of the message's is */
-    bool accept_logged;    /* of the message at hand */
+    bool accept_logged;    /* of the current message */
     bool verdict_counted;  /* its verdict was counted */
     bool turned_away;      /* not judged: see on-error */
     bool open_counted;     /* counted in milter.open */

@@ -56,7 +56,7 @@ void envelope_mail(struct envelope *envelope, const char *sender, const char *lo
 {
     forget_message(envelope);
     envelope_address_text(sender, envelope->sender_text);
-    /* unreadable: nothing is asked about it, but the message goes on */
+    /* unreadable: nothing is looked up for it, but the message goes on */
     envelope->has_sender = mail_address_parse(sender, &envelope->sender) == 0;
     if (!text_copy(login != NULL ? login : "", envelope->login, sizeof envelope->login))
         text_copy("?", envelope->login,

@@ -45,7 +45,7 @@ struct envelope {
 void envelope_connect(struct envelope *envelope, const struct ipaddr *client,
                       const char *name);
 
-/* Ends the message at hand, too (RFC 5321, 4.1.4). */
+/* Ends the current message, too (RFC 5321, 4.1.4). */
 void envelope_helo(struct envelope *envelope, const char *helo);
 
 /* Begins a message: sender as in MAIL FROM, with or without <>; login NULL when none. */

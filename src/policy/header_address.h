@@ -9,7 +9,7 @@
 
 #include "base/domain.h"
 
-#define HEADER_ADDRESSES 8 /* of one field name in a message; more are not looked at */
+#define HEADER_ADDRESSES 8 /* of one field name in a message; more are not checked */
 #define HEADER_VALUE_MAX (16 << 10) /* octets of one field; what is beyond is not read */
 #define HEADER_TEXT_SIZE 321
 

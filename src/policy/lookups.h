@@ -48,7 +48,7 @@ struct lookups *lookups_new(struct policy *policy, bool is_dry_run);
 /* Forgets all; open lookups end by themselves. NULL is fine. */
 void lookups_free(struct lookups *lookups);
 
-/* Queries every list that looks at a subject of this stage. Returns 0, or -1 without
+/* Queries every list that checks a subject of this stage. Returns 0, or -1 without
  * memory (nothing of this stage is queried then). STAGE_RCPT queries the lists that wait
  * for others (after) whose turn has come. */
 int lookups_start(struct lookups *lookups, enum stage stage,

@@ -28,7 +28,7 @@ struct list_sum {
     int weight;
     bool open;     /* an answer worth waiting for */
     bool held;     /* a health check decides whether what it lists counts */
-    bool unheard;  /* it was to be asked, and has not said anything that counts */
+    bool unheard;  /* it was to be queried, and has not said anything that counts */
     bool absent;   /* nothing of it counts: it is lying, or suspended */
     bool had_turn; /* it waits for others (after), and was queried or had nothing to be */
     unsigned turn; /* the checks to be looked up now: 1u << CHECK_… */

@@ -3,7 +3,7 @@
 #define POLICY_POLICY_H
 
 /* What a session needs to be judged: one configuration with its lists made ready, and the
- * parts of the daemon that it asks. Counted by reference: a session keeps the policy that
+ * parts of the daemon that it uses. Counted by reference: a session keeps the policy that
  * it began with, whatever is reloaded meanwhile. Immutable; any thread. */
 
 #include <pthread.h>
@@ -22,7 +22,7 @@ struct policy {
     struct config *config;
     struct dnsbl_set lists;
     unsigned queries_at;         /* stages at which a lookup may start: 1u << STAGE_… */
-    bool judges_headers;         /* a list, or the blocklist, looks at them */
+    bool judges_headers;         /* a list, or the blocklist, checks them */
     struct resolver *resolver;   /* the daemon's */
     struct blocklist *blocklist; /* the daemon's; NULL: none */
     struct prober *prober;       /* the daemon's */
@@ -71,7 +71,7 @@ struct recent_client {
 struct recent *recent_new(void);         /* NULL: no memory */
 void recent_free(struct recent *recent); /* NULL is fine */
 
-/* Notes a verdict. Addresses that lists are never asked about are left out. */
+/* Notes a verdict. Addresses that lists are never queried for are left out. */
 void recent_note(struct recent *recent, const struct ipaddr *client, enum verdict verdict,
                  int64_t now_ms);
 

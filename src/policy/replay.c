@@ -314,7 +314,7 @@ static bool is_refused_by_entry(const struct record *r)
 }
 
 /* Whether the lists' verdict may be given before MAIL; not sure where only the allow
- * entries of then could tell (session_lists_are_due). */
+ * entries of then could decide it (session_lists_are_due). */
 static bool is_due(const struct config *config, const struct record *r, enum stage stage)
 {
     return stage >= STAGE_MAIL || is_refused_by_entry(r) ||

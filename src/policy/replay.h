@@ -3,8 +3,8 @@
 #define POLICY_REPLAY_H
 
 /* A decision that the journal kept, judged by another configuration: what the lists
- * answered then is weighed again. What they were not asked then, or had not answered, is
- * not guessed: the verdict lies between two bounds. Lists of the two configurations are
+ * answered then is weighed again. What they were not queried for then, or had not answered,
+ * is not guessed: the verdict lies between two bounds. Lists of the two configurations are
  * the same where their names are, and their answers where the zone and the form of the
  * query are, too. One thread for each struct. */
 
@@ -21,7 +21,7 @@ enum replay_unknown {
     UNKNOWN_NOT_QUERIED, /* the list was not queried about the subject */
     UNKNOWN_NO_ANSWER,   /* the list had not answered when the verdict was given */
     UNKNOWN_OTHER_QUERY, /* the list was queried under another zone, or in another form */
-    UNKNOWN_BLOCKLIST,   /* the sender blocklist would be asked about more than it was */
+    UNKNOWN_BLOCKLIST,   /* more would be looked up in the sender blocklist */
     UNKNOWN_NOT_JUDGED,  /* all its recipients were exempt */
     UNKNOWN_LATER_FACTS, /* it was refused before its sender or recipients were known */
     UNKNOWN_LOCAL_PART,  /* only hashes are kept */
@@ -54,7 +54,7 @@ struct replay_case {
     size_t answer_room;
     struct envelope envelope;
     bool helo_known, sender_known; /* read into envelope */
-    bool asked_all;                /* nothing kept the lists from being asked */
+    bool asked_all;                /* nothing kept the lists from being queried */
 };
 
 /* record and then, the configuration that it was decided by, are borrowed until the next

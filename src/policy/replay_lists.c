@@ -16,7 +16,7 @@ struct sum {
     enum replay_unknown unknown;
 };
 
-/* Whether the list looks at that subject at all, by what costs nothing to see. */
+/* Whether the list checks that subject at all, by what costs nothing to see. */
 static bool wants(const struct list *list, enum check check, const struct replay_case *c)
 {
     const struct envelope *e = &c->envelope;
@@ -46,7 +46,7 @@ static bool is_looked_up(const struct replay_list *l, enum check check,
 {
     char name[DOMAIN_SIZE];
 
-    /* it was asked under the same conditions then, and found nothing to ask about */
+    /* it was queried under the same conditions then, and found nothing to query */
     if (c->asked_all && l->then != NULL && l->same_query && l->then->after_count == 0 &&
         wants(l->then, check, c))
         return false;

@@ -37,7 +37,7 @@ uint64_t replay_mix(uint64_t hash, uint64_t value);
 /* replay.c: makes the range have that verdict. */
 void replay_widen(struct replayed *out, enum verdict verdict);
 
-/* replay_lists.c: the verdict of the score, with the lists that look at what is known at that
+/* replay_lists.c: the verdict of the score, with the lists that check what is known at that
  * stage. */
 void replay_judge_score(const struct replay *replay, struct replay_case *c,
                         enum stage upto, struct replayed *out);

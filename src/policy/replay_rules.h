@@ -49,7 +49,7 @@ struct replay_rules {
     struct counters *counters;
     struct usage_message message;
     struct replay_held *by_rule, *by_entry; /* the last finding; of by_entry: listed */
-    journal_id id;                          /* at hand */
+    journal_id id;                          /* the current one */
     struct replay_waiting *waiting; /* those of a second, whose ids have no order */
     size_t waiting_count, waiting_room;
     int64_t now_s;

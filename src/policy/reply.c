@@ -111,7 +111,7 @@ void reply_for_list(struct session *session, char out[static REPLY_TEXT_SIZE])
     expand(&v, template, config->reply.id, out);
 }
 
-/* What of the envelope the entry is about, as lists are asked about it. */
+/* What of the envelope the entry is about, as lists are queried for it. */
 static enum check blocked_check(enum blocklist_subject subject)
 {
     switch (subject) {

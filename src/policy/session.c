@@ -41,7 +41,7 @@ void session_free(struct session *session)
     free(session);
 }
 
-/* Asks the sender blocklist about all that is known. */
+/* Looks all that is known up in the sender blocklist. */
 static void query_blocklist(struct session *session)
 {
     const struct envelope *e = &session->envelope;
@@ -135,7 +135,7 @@ void session_header(struct session *session, const char *name, const char *value
             value, h->reply_to + h->reply_to_count, HEADER_ADDRESSES - h->reply_to_count);
 }
 
-/* Asks the sender blocklist about From:, where no other entry has decided. */
+/* Looks From: up in the sender blocklist, where no other entry has decided. */
 static void query_blocklist_about_from(struct session *session)
 {
     const struct message_headers *h = session->headers;

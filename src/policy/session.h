@@ -3,7 +3,7 @@
 #define POLICY_SESSION_H
 
 /* One SMTP session as it is judged: its envelope, its lookups, and the decision about
- * the message at hand. Belongs to one thread at a time; knows nothing of libmilter. */
+ * the current message. Belongs to one thread at a time; knows nothing of libmilter. */
 
 #include <stdbool.h>
 
@@ -55,7 +55,7 @@ struct session {
     struct decision decision;
     journal_id id; /* of the current message's decision; 0: none yet, or no journal */
     struct kept kept;
-    uint64_t blocklist_changes; /* as of the last look at the blocklist */
+    uint64_t blocklist_changes; /* as of the last lookup in the blocklist */
     struct usage_message usage; /* what of the message is counted */
 };
 
@@ -72,7 +72,7 @@ int session_connect(struct session *session, const struct ipaddr *client,
 int session_helo(struct session *session, const char *helo);
 int session_mail(struct session *session, const char *sender, const char *login);
 
-/* A header of the message: From: and Reply-To: are kept where something looks at them, as
+/* A header of the message: From: and Reply-To: are kept where something checks them, as
  * many addresses as HEADER_ADDRESSES of each. */
 void session_header(struct session *session, const char *name, const char *value);
 
@@ -89,7 +89,7 @@ int session_headers_end(struct session *session);
 const struct decision *session_decide(struct session *session,
                                       int (*on_wait)(void *context), void *context);
 
-/* Looks at the blocklist again where it has changed since the last look, for a message with
+/* Looks the message up in the blocklist again where that has changed since, for a message with
  * many recipients. Returns whether an entry decides now that did not: the next decision is
  * another one then. */
 bool session_recheck(struct session *session);
@@ -103,13 +103,13 @@ bool session_lists_are_due(const struct session *session, enum stage stage);
 void session_accepted(const struct session *session);
 
 /* At the end of a message: gives allow lists that could not change the verdict, and so
- * were not waited for, half a second more, so that the header can tell of them. */
+ * were not waited for, half a second more, so that the header can name them. */
 void session_await_allow_lists(struct session *session, int (*on_wait)(void *context),
                                void *context);
 
 /* --- the rules' counters: nothing waits; all do nothing where there are no rules --- */
 
-/* Whether rules count anything: what only they need is then asked of the MTA. */
+/* Whether rules count anything: what only they need is then requested from the MTA. */
 bool session_is_counted(const struct session *session);
 
 /* A recipient that we let pass: mailer is {rcpt_mailer}, NULL where the MTA does not say. */

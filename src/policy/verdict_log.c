@@ -126,7 +126,7 @@ void verdict_log_write(const struct session *session, const char *recipient,
     log_line(level, "%s", text);
 }
 
-/* Of an allow list that is well and counts (in monitor it changes no message); it may
+/* Of an allow list that is healthy and counts (in monitor it changes no message); it may
  * have answered after the verdict. */
 static bool is_listed_well(const struct dnsbl_lookup *l)
 {

@@ -302,24 +302,24 @@ static struct seen_all see(struct rules *rules, unsigned states)
     return seen;
 }
 
-struct stands {
+struct source_search {
     const char *source;
     bool found;
 };
 
 static bool is_of_source(void *context, const struct blocklist_row *row)
 {
-    struct stands *stands = context;
+    struct source_search *search = context;
 
-    stands->found = stands->found || strcmp(row->source, stands->source) == 0;
-    return !stands->found;
+    search->found = search->found || strcmp(row->source, search->source) == 0;
+    return !search->found;
 }
 
 /* Whether the entry that a rule made exists. */
 static bool is_listed(struct rules *rules, const struct finding_row *row)
 {
     char source[BLOCKLIST_SOURCE_SIZE], error[BLOCKLIST_ERROR_SIZE];
-    struct stands stands = {source, false};
+    struct source_search search = {source, false};
     struct entry entry;
     enum blocklist_result result;
 
@@ -327,8 +327,8 @@ static bool is_listed(struct rules *rules, const struct finding_row *row)
     if (entry_parse_kept(row->entry, &entry, error) != 0)
         return false;
     result =
-        blocklist_show(rules->options.blocklist, &entry, is_of_source, &stands, error);
-    return stands.found || (result != BLOCKLIST_OK && result != BLOCKLIST_NO_SUCH_ENTRY);
+        blocklist_show(rules->options.blocklist, &entry, is_of_source, &search, error);
+    return search.found || (result != BLOCKLIST_OK && result != BLOCKLIST_NO_SUCH_ENTRY);
 }
 
 /* What is another host's is left to that, as long as it is there; and the entry of what was
@@ -352,8 +352,8 @@ static void note_own(struct rules *rules, const struct finding_row *row, const c
         note(rules, row->no, kind, row->rule, row->entry, row->because, who);
 }
 
-static void look_at(struct rules *rules, const struct config *config,
-                    const struct finding_row *row)
+static void update_finding(struct rules *rules, const struct config *config,
+                           const struct finding_row *row)
 {
     struct guard guard = guard_of(rules, config);
     char who[GUARD_WHY_SIZE] = "", error[BLOCKLIST_ERROR_SIZE];
@@ -396,7 +396,7 @@ void rules_look(struct rules *rules)
         (void)rule_state(rules, &config->rules[i], (int64_t)time(NULL), &state);
     for (size_t i = 0; i < seen.count; i++)
         if (!is_others(&seen.all[i], (int64_t)time(NULL)))
-            look_at(rules, config, &seen.all[i].row);
+            update_finding(rules, config, &seen.all[i].row);
     free(seen.all);
     config_unref(config);
 }

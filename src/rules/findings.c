@@ -34,7 +34,7 @@ static const char schema[] =
     " text TEXT NOT NULL, who TEXT NOT NULL) STRICT;";
 
 /* 2: findings are shared by the hosts of a farm. id: on all of them; node: whose it is,
- * '' ours; told: the farm has it as it is. */
+ * '' ours; told: reported, the farm has it as it is. */
 #define NEW_ID "random() & 9223372036854775807"
 static const char second_schema[] =
     "ALTER TABLE finding ADD COLUMN id INTEGER NOT NULL DEFAULT 0;"

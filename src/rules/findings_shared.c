@@ -34,7 +34,7 @@ int findings_forget_reported(struct findings *f, int64_t now)
                                         "i", now - SHARED_S));
 }
 
-/* --- what is told --- */
+/* --- what is reported --- */
 
 static json_t *row_value(const struct finding_row *row)
 {

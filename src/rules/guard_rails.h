@@ -48,7 +48,7 @@ enum guard_word guard_entry(const struct config *config,
 bool guard_is_shared(const struct entry *entry, const struct usage_subject *subject,
                      char why[static GUARD_WHY_SIZE]);
 
-/* What rules have listed within an hour, a day, and of logins but the one at hand; and the
+/* What rules have listed within an hour, a day, and of logins but the current one; and the
  * logins that were active within a day. */
 struct guard_made {
     int64_t hour, day, logins, active;

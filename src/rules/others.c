@@ -15,8 +15,8 @@
 #define NOTED_MAX 1000
 #define HEARD_MAX 10000 /* rows */
 #define ACTIVE_S  60    /* who has seen the key within that may be the one to act */
-/* Others hear of a key, and tell what they have of it, before the sum counts: a share of
- * them that is not told yet would be missed. */
+/* Others hear of a key, and report what they have of it, before the sum counts: a share of
+ * them that is not reported yet would be missed. */
 #define SETTLE_MS 12000
 
 /* A key in one of the tables. */
@@ -31,7 +31,7 @@ struct other {
 
 struct others {
     pthread_mutex_t lock; /* held for moments only */
-    struct other *noted;  /* what is to be told */
+    struct other *noted;  /* what is to be reported */
     struct other *heard;
     int64_t heard_until_ms;
     char node[256];
@@ -139,10 +139,10 @@ void others_note(struct others *others, const struct config *config, enum rule_b
     pthread_mutex_unlock(&others->lock);
 }
 
-/* --- what is told --- */
+/* --- what is reported --- */
 
-/* What may be told. */
-struct told {
+/* What may be reported. */
+struct reportable {
     enum rule_by by;
     char key[COUNTER_KEY_SIZE];
     int64_t nearness;
@@ -150,13 +150,13 @@ struct told {
 
 static int nearer(const void *a, const void *b)
 {
-    const struct told *x = a, *y = b;
+    const struct reportable *x = a, *y = b;
 
     return (x->nearness < y->nearness) - (x->nearness > y->nearness);
 }
 
 /* Keys that were noted here, and those that others have noted. */
-static size_t copy_keys(struct others *others, struct told **out)
+static size_t copy_keys(struct others *others, struct reportable **out)
 {
     size_t count = 0, room;
 
@@ -176,12 +176,12 @@ static size_t copy_keys(struct others *others, struct told **out)
 }
 
 /* It is not near any more. */
-static void forget(struct others *others, const struct told *told)
+static void forget(struct others *others, const struct reportable *key)
 {
     struct key_name name;
     struct other *one;
 
-    if (!key_name_make(&name, told->by, told->key))
+    if (!key_name_make(&name, key->by, key->key))
         return;
     pthread_mutex_lock(&others->lock);
     one = table_find(others->noted, &name);
@@ -196,36 +196,36 @@ json_t *others_report(struct others *others, struct counters *counters,
                       const struct config *config, int64_t now_s)
 {
     struct counter_reading reading;
-    struct told *told;
+    struct reportable *keys;
     size_t count;
     json_t *rows = json_array();
 
     atomic_store(&others->active, true);
-    count = copy_keys(others, &told);
+    count = copy_keys(others, &keys);
     for (size_t i = 0; i < count; i++) {
-        told[i].nearness =
-            counters_read(counters, told[i].by, told[i].key, now_s, &reading)
-                ? nearness(config, told[i].by, &reading, now_s)
+        keys[i].nearness =
+            counters_read(counters, keys[i].by, keys[i].key, now_s, &reading)
+                ? nearness(config, keys[i].by, &reading, now_s)
                 : -1;
-        if (told[i].nearness * atomic_load(&others->near) < 1000)
-            forget(others, &told[i]);
+        if (keys[i].nearness * atomic_load(&others->near) < 1000)
+            forget(others, &keys[i]);
     }
     if (count > 0)
-        qsort(told, count, sizeof *told, nearer);
+        qsort(keys, count, sizeof *keys, nearer);
     for (size_t i = 0; i < count && json_array_size(rows) < OTHERS_KEYS_MAX; i++) {
         char *body;
 
-        if (told[i].nearness < 0 ||
-            !counters_read(counters, told[i].by, told[i].key, now_s, &reading))
+        if (keys[i].nearness < 0 ||
+            !counters_read(counters, keys[i].by, keys[i].key, now_s, &reading))
             continue;
-        body = heard_write(counters, told[i].by, told[i].key, &reading, now_s);
+        body = heard_write(counters, keys[i].by, keys[i].key, &reading, now_s);
         if (body != NULL && strlen(body) <= HEARD_TEXT_MAX)
             (void)json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "kind",
-                                                        rule_by_name(told[i].by), "key",
-                                                        told[i].key, "body", body));
+                                                        rule_by_name(keys[i].by), "key",
+                                                        keys[i].key, "body", body));
         free(body);
     }
-    free(told);
+    free(keys);
     return rows;
 }
 

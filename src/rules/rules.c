@@ -182,7 +182,7 @@ static int64_t wall_offset(void)
 }
 
 /* What was counted by another clock says nothing about the last hour. */
-static void look_at_clock(struct rules *rules, int64_t *offset)
+static void check_clock(struct rules *rules, int64_t *offset)
 {
     int64_t now = wall_offset(), jump = now - *offset;
 
@@ -271,7 +271,7 @@ static void *run(void *context)
             rules_decide(rules, q);
         if (configured)
             look_ms = 0;
-        look_at_clock(rules, &offset);
+        check_clock(rules, &offset);
         try_to_open(rules);
         if (rules->findings != NULL) {
             every(&look_ms, LOOK_MS, rules_look, rules);

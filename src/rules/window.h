@@ -85,7 +85,7 @@ struct habits {
     struct habit_network {
         uint16_t hash, first_day, last_day; /* days since 1970; last_day 0: none */
     } networks[HABIT_NETWORKS];
-    /* Whom it has written to: 100 to 200 different ones, the latest. */
+    /* Its recipients: 100 to 200 different ones, the latest. */
     uint8_t contacts[2][HABIT_CONTACTS_BITS / 8];
     uint8_t filling, filled; /* which of them is being filled, with how many */
 };

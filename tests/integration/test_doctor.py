@@ -385,7 +385,7 @@ def test_macros_that_do_not_arrive(doctor, dns):
 
 def test_no_mta(doctor, dns):
     doctor.daemon(dns, messages=0)
-    doctor.examine().only("warning", "no MTA has come")
+    doctor.examine().only("warning", "no MTA has connected")
 
 
 def test_reply_url_of_the_example(doctor, dns):
