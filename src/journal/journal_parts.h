@@ -52,6 +52,7 @@ struct journal {
     char *directory;
     pthread_t thread;
     bool has_thread;
+    time_t started; /* unix time */
     atomic_bool on, keeps_accepted;
     /* under lock: */
     pthread_mutex_t lock;

@@ -78,6 +78,26 @@ static void test_found_by_all_that_is_known(void **state)
     box_end(&box);
 }
 
+/* Killed and started again within a second, no id is given twice. */
+static void test_ids_of_the_second_of_the_start(void **state)
+{
+    time_t started, drawn;
+
+    (void)state;
+    do {
+        struct box box;
+        journal_id id;
+
+        started = time(NULL);
+        box_start(&box);
+        id = journal_draw(box.journal);
+        drawn = time(NULL);
+        if (drawn == started)
+            assert_int_equal(journal_id_time(id), started + 1);
+        box_end(&box);
+    } while (drawn != started);
+}
+
 static void test_clients_of_ipv6(void **state)
 {
     static const struct {
@@ -430,6 +450,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_by_all_that_is_known),
+        cmocka_unit_test(test_ids_of_the_second_of_the_start),
         cmocka_unit_test(test_clients_of_ipv6),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_parts_of_several_batches),
