@@ -184,6 +184,16 @@ bool mail_address_is_null(const struct mail_address *a)
     return a->local[0] == '\0' && a->domain[0] == '\0' && !a->literal;
 }
 
+bool mail_address_is_role(const struct mail_address *a)
+{
+    static const char *const roles[] = {"postmaster", "abuse", "mailer-daemon"};
+
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
+        if (strcasecmp(a->local, roles[i]) == 0)
+            return true;
+    return false;
+}
+
 struct suffix_list *suffix_list_new(void)
 {
     /* libpsl's own type, opaque here so that no other folder needs the library */

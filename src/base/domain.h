@@ -50,6 +50,10 @@ int mail_address_parse(const char *text, struct mail_address *out);
 /* Whether it is the null sender, <>. */
 bool mail_address_is_null(const struct mail_address *a);
 
+/* Whether its local part, in any case, is a role that mail systems have to have:
+ * postmaster (RFC 5321, 4.5.1), abuse (RFC 2142), mailer-daemon (which sends bounces). */
+bool mail_address_is_role(const struct mail_address *a);
+
 /* The list of public suffixes (publicsuffix.org, as Debian keeps it). */
 struct suffix_list;
 

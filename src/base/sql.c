@@ -39,7 +39,8 @@ bool sql_is_damage(int rc)
 
 int sql_rename(const char *from, const char *to)
 {
-    static const char *const parts[] = {"", "-wal", "-shm"};
+    /* the database last: who is stopped before that finds it as it was, and begins again */
+    static const char *const parts[] = {"-shm", "-wal", ""};
     char old[PATH_MAX], new[PATH_MAX];
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

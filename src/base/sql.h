@@ -9,9 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Once, before anything else of SQLite and before there are threads: else it does nothing. What
- * one statement would have to take back is kept in memory up to 128 KB: SQLite keeps it for each
- * row with a trigger that calls a function, and writes it to a file beyond 64 KB. */
+/* Once, before anything else of SQLite and before there are threads: else it does
+ * nothing. What one statement would have to take back is kept in memory up to 128 KB:
+ * SQLite keeps it for each row with a trigger that calls a function, and writes it to a
+ * file beyond 64 KB. */
 void sql_start(void);
 
 /* What a file from elsewhere may do to us is switched off: for every connection to one. */

@@ -190,10 +190,10 @@ enum blocklist_result blocklist_log(struct blocklist *blocklist, const char *pat
                                     blocklist_each_event *each, void *context,
                                     char error[static BLOCKLIST_ERROR_SIZE]);
 
-/* An import: one change, there or not, also over a kill. rblctl reads the file (formats/format.h, so that
- * errors carry its line numbers) and sends rows; they are staged in a file of their
- * own until the commit, so a slow sender holds up nobody. Used by one thread at a time.
- */
+/* An import: one change, there or not, also over a kill. rblctl reads the file
+ * (formats/format.h, so that errors carry its line numbers) and sends rows; they are
+ * staged in a file of their own until the commit, so a slow sender holds up nobody. Used
+ * by one thread at a time. */
 struct blocklist_import;
 
 struct blocklist_import_options {
@@ -221,9 +221,10 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
 
 /* Makes it so (or with dry_run only counts). REFUSED, with nothing changed, where limits
  * are given and replace would remove more than a third of a source of 100 rows or more:
- * the file was cut, or is another; or where all rows together list more than a 64th of IPv4. Of many rows some are in force before the others; after
- * FAILED or BUSY they may be, and then the rest follows as soon as it can: error says so. It
- * frees the import, whatever it returns. */
+ * the file was cut, or is another; or where all rows together list more than a 64th of
+ * IPv4. Of many rows some are in force before the others; after FAILED or BUSY they may
+ * be, and then the rest follows as soon as it can: error says so. It frees the import,
+ * whatever it returns. */
 enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
                                               bool dry_run,
                                               struct blocklist_import_counts *counts,

@@ -4,7 +4,8 @@
 
 /* What follows each change of a listing by itself, on any connection that writes: the
  * audit log, the filter and the counts. It is done by temporary triggers, so that no
- * statement can forget it; but where rows of the farm are merged (merge.c). A connection and its audit belong to one thread at a time. */
+ * statement can forget it; but where rows of the farm are merged (merge.c). A connection
+ * and its audit belong to one thread at a time. */
 
 #include <sqlite3.h>
 #include <stdint.h>
@@ -21,7 +22,8 @@ struct audit {
     int64_t kinds[ENTRY_KIND_COUNT], allow;
 };
 
-/* For statements that write the audit log themselves: where to, and a row of listing as JSON. */
+/* For statements that write the audit log themselves: where to, and a row of listing as
+ * JSON. */
 #define AUDIT_COLUMNS                                                                    \
     "audit (at, login, uid, action, entry, source, allow, tempfail, reason, before, "    \
     "after)"

@@ -9,7 +9,7 @@
 
 #include "base/ipaddr.h"
 #include "base/text.h"
-#include "known/well_known.h"
+#include "known/providers.h"
 
 #define HOST_PREFIX "host:"
 #define USER_PREFIX "user:"

@@ -30,12 +30,13 @@ struct entry {
 };
 
 /* Reads one ENTRY and brings it to the one form: surrounding spaces and <>, upper case
- * (of local parts and logins too: no mail system in use tells Anna@ from anna@), a dot
- * at the end, IDN (A-labels), SMTPUTF8 (NFC, lower case), IPv6 spelling, host bits.
+ * (of local parts and logins too: no mail system in use tells Anna@ from anna@), a dot at
+ * the end, IDN (A-labels), SMTPUTF8 (NFC, lower case), IPv6 spelling, host bits.
  * "@domain.xyz" and ".domain.xyz" are the domain. What entry_parse wrote into text reads
  * back as the same. A range, a netmask, a pattern or the like is refused, never taken for
- * a name; so is a character that cannot be seen (utf8_is_hidden), but for the joiners that
- * are part of a domain's spelling. Returns 0, or -1 with a sentence in error that says what was expected. */
+ * a name; so is a character that cannot be seen (utf8_is_hidden), but for the joiners
+ * that are part of a domain's spelling. Returns 0, or -1 with a sentence in error that
+ * says what was expected. */
 int entry_parse(const char *text, struct entry *out, char error[static ENTRY_ERROR_SIZE]);
 
 /* As entry_parse, for lookups and removing: takes characters that cannot be seen, too, as
@@ -83,8 +84,9 @@ unsigned entry_widest(int family);
 /* Whether the entry would hit far more than one sender: a public suffix, an IPv4 network
  * wider than /8 or IPv6 wider than /19, the null sender, a large provider's domain, one
  * that overlaps an exempt network; or whether a local part or login has a "*" or "?" in
- * it, which was most likely meant as a pattern; or whether mail from there is in use. Of an
- * allow entry provider, exempt network and use do not count. Returns true with the reason, a sentence, in why. */
+ * it, which was most likely meant as a pattern; or whether mail from there is in use. Of
+ * an allow entry provider, exempt network and use do not count. Returns true with the
+ * reason, a sentence, in why. */
 bool entry_too_wide(const struct entry *entry, bool allow,
                     const struct entry_limits *limits, char why[static ENTRY_ERROR_SIZE]);
 

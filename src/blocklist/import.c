@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The staging of an import: its rows wait in a temporary table of a connection of its own.
- * import_move.c moves them into the listing. */
+/* An import: its rows wait in a temporary table of a connection of its own; at the commit it is
+ * refused where the file looks wrong, else import_move.c moves them into the listing. */
 
 #include "blocklist/import_parts.h"
 
@@ -11,6 +11,12 @@
 #include "base/text.h"
 #include "blocklist/schema.h"
 #include "blocklist/transaction.h"
+
+/* A source of so many rows does not lose a third of them from one file to the next. */
+#define REPLACE_GUARD_ROWS 100
+
+/* Four /8, a 64th of all: feeds of stolen networks list less than two. */
+#define MOST_IPV4 (UINT64_C(4) << 24)
 
 void import_free(struct blocklist_import *import)
 {
@@ -142,4 +148,62 @@ enum blocklist_result blocklist_import_row(struct blocklist_import *import,
         network.base.family == 4)
         import->ipv4 += UINT64_C(1) << (32 - network.prefix);
     return BLOCKLIST_OK;
+}
+
+enum blocklist_result import_check_replace(struct blocklist_import *import, char *error)
+{
+    static const char others[] =
+        "SELECT count(*) FROM listing WHERE source = ? AND NOT EXISTS"
+        " (SELECT 1 FROM sorted.row s WHERE s.entry = listing.entry AND"
+        "  s.allow = listing.allow)";
+    int64_t removed = 0;
+
+    if (!import->replace)
+        return BLOCKLIST_OK;
+    if (sql_number(import->db, &import->before,
+                   "SELECT count(*) FROM listing WHERE source = ?", "t",
+                   import->source) != SQLITE_OK ||
+        sql_number(import->db, &removed, others, "t", import->source) != SQLITE_OK)
+        return transaction_failed(import->blocklist, import->db, error);
+    if (import->limits == NULL || import->before < REPLACE_GUARD_ROWS ||
+        removed * 3 <= import->before)
+        return BLOCKLIST_OK;
+    text_sentence(
+        error, BLOCKLIST_ERROR_SIZE,
+        "%lld of the %lld rows of %s would be removed, more than a third: is the "
+        "file whole? Nothing was changed (--force does it all the same)",
+        (long long)removed, (long long)import->before, import->source);
+    return BLOCKLIST_REFUSED;
+}
+
+enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
+                                              bool dry_run,
+                                              struct blocklist_import_counts *counts,
+                                              char error[static BLOCKLIST_ERROR_SIZE])
+{
+    enum blocklist_result result;
+
+    error[0] = '\0';
+    memset(counts, 0, sizeof *counts);
+    import->dry_run = dry_run;
+    sqlite3_finalize(import->stage);
+    import->stage = NULL;
+    if (import->limits != NULL && import->ipv4 > MOST_IPV4) {
+        text_sentence(
+            error, BLOCKLIST_ERROR_SIZE,
+            "the file lists %llu million IPv4 addresses in all, more than 67 million, a "
+            "64th of the world: nothing was changed (--force does it all the same)",
+            (unsigned long long)(import->ipv4 / 1000000));
+        result = BLOCKLIST_REFUSED;
+    } else if (sql_exec(import->db, "COMMIT") != SQLITE_OK)
+        result = transaction_failed(import->blocklist, import->db, error);
+    else
+        result = import_sort_and_move(import, error);
+    counts->rows = import->rows;
+    counts->added = import->added;
+    counts->changed = import->changed;
+    counts->removed = import->removed;
+    counts->unchanged = import->rows - import->added - import->changed;
+    import_free(import);
+    return result;
 }

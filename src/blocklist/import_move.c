@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The commit of an import: its rows are sorted, which is what makes it fast, and moved into
- * the listing. A few are moved in one transaction. Many are moved in chunks, so that nobody's
- * change waits for them all: first they are put into a file beside the database, NAME.import,
- * and from that moment on the import is there. After a kill, or when the disk was full, the
- * maintenance thread moves what is missing. */
+/* The rows of an import are sorted, which is what makes it fast, and moved into the listing.
+ * A few are moved in one transaction. Many are moved in chunks, so that nobody's change waits
+ * for them all: first they are put into a file beside the database, NAME.import, and from that
+ * moment on the import is there. After a kill, or when the disk was full, the maintenance
+ * thread moves what is missing. */
 
 #include "blocklist/import_parts.h"
 
@@ -28,12 +28,6 @@
 #define CHUNK_MS     50   /* and of more so many at a time that it takes this long */
 #define CHUNK_LEAST  100
 #define LOCK_LOOK_MS 50
-
-/* A source of so many rows does not lose a third of them from one file to the next. */
-#define REPLACE_GUARD_ROWS 100
-
-/* Four /8, a 64th of all: feeds of stolen networks list less than two. */
-#define MOST_IPV4 (UINT64_C(4) << 24)
 
 /* Rows of the source that the file does not have, of those with an id in (from, to]. */
 static int remove_others(struct blocklist_import *import, int64_t from, int64_t to)
@@ -192,34 +186,6 @@ static enum blocklist_result end_what_is_over(struct blocklist_import *import,
     return result;
 }
 
-/* Whether --replace would take away so much that the file was rather cut, or is another:
- * REFUSED, with a sentence. */
-static enum blocklist_result check_replace(struct blocklist_import *import, char *error)
-{
-    static const char others[] =
-        "SELECT count(*) FROM listing WHERE source = ? AND NOT EXISTS"
-        " (SELECT 1 FROM sorted.row s WHERE s.entry = listing.entry AND"
-        "  s.allow = listing.allow)";
-    int64_t removed = 0;
-
-    if (!import->replace)
-        return BLOCKLIST_OK;
-    if (sql_number(import->db, &import->before,
-                   "SELECT count(*) FROM listing WHERE source = ?", "t",
-                   import->source) != SQLITE_OK ||
-        sql_number(import->db, &removed, others, "t", import->source) != SQLITE_OK)
-        return transaction_failed(import->blocklist, import->db, error);
-    if (import->limits == NULL || import->before < REPLACE_GUARD_ROWS ||
-        removed * 3 <= import->before)
-        return BLOCKLIST_OK;
-    text_sentence(
-        error, BLOCKLIST_ERROR_SIZE,
-        "%lld of the %lld rows of %s would be removed, more than a third: is the "
-        "file whole? Nothing was changed (--force does it all the same)",
-        (long long)removed, (long long)import->before, import->source);
-    return BLOCKLIST_REFUSED;
-}
-
 /* Puts the staged rows into a file in their order. */
 static int sort_rows(struct blocklist_import *import, const char *path)
 {
@@ -298,7 +264,7 @@ static enum blocklist_result move_many(struct blocklist_import *import, const ch
 static enum blocklist_result move(struct blocklist_import *import, const char *part,
                                   const char *path, char *error)
 {
-    enum blocklist_result result = check_replace(import, error);
+    enum blocklist_result result = import_check_replace(import, error);
     bool many = import->rows > AT_ONCE_ROWS || import->before > AT_ONCE_ROWS;
     int64_t took_ms;
 
@@ -390,7 +356,7 @@ void import_finish_left(struct blocklist *blocklist)
     pthread_mutex_unlock(&blocklist->import_lock);
 }
 
-static enum blocklist_result sort_and_move(struct blocklist_import *import, char *error)
+enum blocklist_result import_sort_and_move(struct blocklist_import *import, char *error)
 {
     char part[PATH_MAX], path[PATH_MAX];
     enum blocklist_result result;
@@ -414,37 +380,5 @@ static enum blocklist_result sort_and_move(struct blocklist_import *import, char
         result = move(import, part, path, error);
     (void)unlink(part); /* it may have become the other */
     pthread_mutex_unlock(&import->blocklist->import_lock);
-    return result;
-}
-
-enum blocklist_result blocklist_import_commit(struct blocklist_import *import,
-                                              bool dry_run,
-                                              struct blocklist_import_counts *counts,
-                                              char error[static BLOCKLIST_ERROR_SIZE])
-{
-    enum blocklist_result result;
-
-    error[0] = '\0';
-    memset(counts, 0, sizeof *counts);
-    import->dry_run = dry_run;
-    sqlite3_finalize(import->stage);
-    import->stage = NULL;
-    if (import->limits != NULL && import->ipv4 > MOST_IPV4) {
-        text_sentence(
-            error, BLOCKLIST_ERROR_SIZE,
-            "the file lists %llu million IPv4 addresses in all, more than 67 million, a "
-            "64th of the world: nothing was changed (--force does it all the same)",
-            (unsigned long long)(import->ipv4 / 1000000));
-        result = BLOCKLIST_REFUSED;
-    } else if (sql_exec(import->db, "COMMIT") != SQLITE_OK)
-        result = transaction_failed(import->blocklist, import->db, error);
-    else
-        result = sort_and_move(import, error);
-    counts->rows = import->rows;
-    counts->added = import->added;
-    counts->changed = import->changed;
-    counts->removed = import->removed;
-    counts->unchanged = import->rows - import->added - import->changed;
-    import_free(import);
     return result;
 }

@@ -29,4 +29,12 @@ struct blocklist_import {
 int import_connect(struct blocklist_import *import, char *error);
 void import_free(struct blocklist_import *import); /* NULL is fine */
 
+/* import.c: whether --replace would take away so much that the file was rather cut, or is
+ * another: REFUSED, with a sentence. Notes how many rows the source has. */
+enum blocklist_result import_check_replace(struct blocklist_import *import, char *error);
+
+/* import_move.c: moves the staged rows into the listing; all of them, or none. Returns what
+ * blocklist_import_commit does. */
+enum blocklist_result import_sort_and_move(struct blocklist_import *import, char *error);
+
 #endif

@@ -251,7 +251,8 @@ enum blocklist_result shared_outbox_again(struct blocklist *blocklist,
 enum blocklist_result shared_outbox_redate(struct blocklist *blocklist, int64_t now_ms,
                                            char error[static BLOCKLIST_ERROR_SIZE])
 {
-    /* in their order, one after the other: a removal stays older than what was added after it */
+    /* in their order, one after the other: a removal stays older than what was added
+     * after it */
     static const char sql[] =
         "CREATE TEMP TABLE redated AS SELECT at AS old, row_number() OVER (ORDER BY at) "
         "AS"

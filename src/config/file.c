@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+/* --- text --- */
+
 /* Returns what was read, up to size, or -1. */
 static ssize_t read_whole(int fd, char *out, size_t size)
 {
@@ -73,6 +75,60 @@ out:
         close(fd);
     return text;
 }
+
+/* --- keys --- */
+
+#define KEY_FILE_MAX 65536
+
+/* The only line of the file that is neither empty nor a comment. Returns what was
+ * expected instead, or NULL when all is well. */
+static const char *one_line(char *text, char **line)
+{
+    char *rest = text, *next;
+
+    *line = NULL;
+    while ((next = strsep(&rest, "\r\n")) != NULL) {
+        next += strspn(next, " \t");
+        next[strcspn(next, " \t")] = '\0';
+        if (*next == '\0' || *next == '#')
+            continue;
+        if (*line != NULL)
+            return "one line with the key, and no other";
+        *line = next;
+    }
+    return *line != NULL ? NULL : "one line with the key, but it is empty";
+}
+
+char *file_read_key(const char *path, struct report *report, struct location location)
+{
+    char error[FILE_ERROR_SIZE], *line, *key = NULL;
+    struct stat st;
+    char *text = file_text(path, KEY_FILE_MAX, &st, error);
+    const char *expected;
+
+    if (text == NULL) {
+        report_error(report, location, "key-file = \"%s\" %s", path, error);
+        return NULL;
+    }
+    if ((st.st_mode & (S_IRWXO | S_IWGRP)) != 0)
+        report_error(report, location,
+                     "key-file = \"%s\" has mode %04o: others can read or change it, "
+                     "expected 0640 or 0600",
+                     path, (unsigned)st.st_mode & 07777);
+    expected = one_line(text, &line);
+    if (expected != NULL) {
+        report_error(report, location, "key-file = \"%s\": expected %s", path, expected);
+        goto out;
+    }
+    key = strdup(line);
+    if (key == NULL)
+        report_error(report, location, "out of memory");
+out:
+    free(text);
+    return key;
+}
+
+/* --- comments --- */
 
 /* What ends a word without quotes. */
 #define WORD_ENDS " \t\n\r#\"'={}()+,"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* List sections. */
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -22,7 +21,6 @@
 #define KEY_VARIABLE     "%{key}"
 #define KEY_SHOWN        "***"
 #define KEY_MIN          20 /* no zone of these providers has so long a label */
-#define KEY_FILE_MAX     65536
 /* An IPv6 address's nibbles, or a hash, precede it (RFC 5782, 2.4). */
 #define ZONE_MAX_LENGTH 180
 
@@ -62,58 +60,15 @@ static void build_rule(struct build *b, cfg_t *sec, const struct list *list,
         rule->where = where_is_weight(b, sec);
 }
 
-/* The only line of the file that is neither empty nor a comment. Returns what was
- * expected instead, or NULL where nothing is wrong. */
-static const char *one_line(char *text, char **line)
+/* A list that is off may still wait for its key. */
+static void read_key(struct build *b, struct list *list, cfg_t *sec)
 {
-    char *rest = text, *next;
+    char *path = parse_relative(b->parse, list->key_file);
 
-    *line = NULL;
-    while ((next = strsep(&rest, "\r\n")) != NULL) {
-        next += strspn(next, " \t");
-        next[strcspn(next, " \t")] = '\0';
-        if (*next == '\0' || *next == '#')
-            continue;
-        if (*line != NULL)
-            return "one line with the key, and no other";
-        *line = next;
-    }
-    return *line != NULL ? NULL : "one line with the key, but it is empty";
-}
-
-/* Reads the key, and reports what is wrong with it. A list that is off may still wait for
- * its key. */
-static void read_key_file(struct build *b, struct list *list, cfg_t *sec)
-{
-    char *file = parse_relative(b->parse, list->key_file), *text = NULL, *line;
-    char error[FILE_ERROR_SIZE];
-    const char *expected;
-    struct stat st;
-
-    if (file == NULL || (list->mode == LIST_OFF && access(file, F_OK) != 0))
-        goto out;
-    text = file_text(file, KEY_FILE_MAX, &st, error);
-    if (text == NULL) {
-        option_error(b, sec, "key-file", "key-file = \"%s\" %s", file, error);
-        goto out;
-    }
-    if ((st.st_mode & (S_IRWXO | S_IWGRP)) != 0)
-        option_error(b, sec, "key-file",
-                     "key-file = \"%s\" has mode %04o: others can read or change it, "
-                     "expected 0640 or 0600",
-                     file, (unsigned)st.st_mode & 07777);
-    expected = one_line(text, &line);
-    if (expected != NULL) {
-        option_error(b, sec, "key-file", "key-file = \"%s\": expected %s", file,
-                     expected);
-        goto out;
-    }
-    list->key = strdup(line);
-    if (list->key == NULL)
-        option_error(b, sec, "key-file", "out of memory");
-out:
-    free(text);
-    free(file);
+    if (path != NULL && (list->mode != LIST_OFF || access(path, F_OK) == 0))
+        list->key =
+            file_read_key(path, b->report, parse_location(b->parse, sec, "key-file", 0));
+    free(path);
 }
 
 static void drop_if_empty(char **text)
@@ -133,7 +88,7 @@ static void build_key(struct build *b, struct list *list, cfg_t *sec)
                      "list \"%s\" has both key and key-file, expected one of them",
                      list->name);
     else if (list->key_file != NULL && !b->parse->closed)
-        read_key_file(b, list, sec);
+        read_key(b, list, sec);
     if (!b->parse->closed || (list->key == NULL && list->key_file == NULL))
         return;
     /* keys are masked in this text, and key files not to be read */

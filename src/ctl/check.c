@@ -230,7 +230,7 @@ static enum outcome print_check(struct ctl *ctl, const json_t *check, bool first
     return outcome;
 }
 
-/* Requests one subject's. Returns the check, a new reference, or NULL with *outcome. */
+/* Requests the check of one subject. Returns it, a new reference, or NULL with *outcome. */
 static json_t *request_check(struct ctl *ctl, const char *subject,
                              const struct arguments *arguments, enum outcome *outcome)
 {

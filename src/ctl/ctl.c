@@ -241,9 +241,9 @@ static int send_all(int fd, const char *data, size_t length)
     return 0;
 }
 
-/* Sends a request and waits for the answer; connects first. Returns a new reference; or NULL with errno
- * set: ECONNRESET where the daemon closed before it took the request or answered, EPROTO
- * where what came is no answer. */
+/* Sends a request and waits for the answer; connects first. Returns a new reference; or
+ * NULL with errno set: ECONNRESET where the daemon closed before it took the request or
+ * answered, EPROTO where what came is no answer. */
 static json_t *send_once(struct ctl *ctl, const json_t *request)
 {
     char error[256];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* doctor: what is wrong around the daemon, by itself and by the MTA's configuration. The
- * milter cannot see that one: it is read as whoever runs rblctl may, Postfix's with
- * postconf(1), else sendmail.cf. What is left of a sendmail beside a Postfix is not looked
- * at. */
+/* doctor: prints what the daemon found (daemon/doctor.c), with what the MTA's own settings
+ * say. The daemon cannot see those: they are read here, with the rights of whoever runs
+ * rblctl, Postfix's from postconf(1), or else sendmail's from sendmail.cf. Beside a Postfix,
+ * what is left of a sendmail does not count. */
 
 #include "ctl/commands.h"
 

@@ -4,6 +4,7 @@
 #include "ctl/commands.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -219,7 +220,8 @@ static void print_advice(const json_t *d, const json_t *now)
         fputs("; rblctl remove ", stdout);
         print_text(entry);
     } else {
-        fputs(" [--allow 7d lets the client in]", stdout);
+        printf(" [--allow 7d lets the %s in]",
+               text_of(d, "login")[0] != '\0' ? "login" : "client");
     }
     putchar('\n');
     decision_delisting(d, now, url, sizeof url);
@@ -393,6 +395,7 @@ enum outcome ctl_false(struct ctl *ctl, const struct arguments *arguments)
         return OUTCOME_USAGE;
     }
     json_object_set_new(request, "ids", ids);
+    ctl_set_text(&request, "sudo", getenv("SUDO_USER"));
     ctl_set_text(&request, "reason", arguments->option[OPTION_REASON]);
     ctl_set_number(&request, "allow_s", allow);
     ctl_set_flag(&request, "undo", arguments, OPTION_UNDO);

@@ -141,9 +141,6 @@ json_t *command_walk(struct daemon *daemon, int64_t since,
                      bool (*each)(void *context, const struct journal_found *found),
                      void *context, bool *stopped);
 
-/* Whether who asks is shown local parts of decisions (control.local-parts). */
-bool command_shows_local_parts(const struct control_session *session);
-
 #define ACTOR_LOGIN_SIZE 200
 
 /* Kept decisions that what (as of why) finds, the newest first, within since_s seconds (0: all)

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "control/protocol.h"
 #include "daemon/decisions.h"
+#include "policy/reply.h"
 #include "policy/session.h"
 #include "policy/tally.h"
 
@@ -145,9 +146,11 @@ static json_t *answer_of(struct session *session, json_t *rows)
                                                     d->listed == BLOCKLIST_TEMPFAIL),
                                   "reason", protocol_text(d->match.reason), "since",
                                   (json_int_t)d->match.since));
-    if (d->verdict >= VERDICT_TEMPFAIL)
-        snprintf(reply, sizeof reply, "%s %s",
-                 d->verdict == VERDICT_REJECT ? "554 5.7.1" : "451 4.7.1", d->reply);
+    if (d->verdict >= VERDICT_TEMPFAIL) {
+        struct reply_code code = reply_code_of(d->verdict);
+
+        snprintf(reply, sizeof reply, "%s %s %s", code.code, code.enhanced, d->reply);
+    }
     return json_pack("{s:s, s:i, s:i, s:s, s:o, s:o, s:o}", "verdict",
                      verdict_name(d->verdict), "score", d->score, "threshold",
                      config->verdict.reject, "exempt", d->exempt != NULL ? d->exempt : "",

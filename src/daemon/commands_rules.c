@@ -122,8 +122,8 @@ static json_t *rule_value_of(struct findings *findings, const struct config *con
 
 /* {"command":"rules"} -> {"ok":true,"mode":the most that a rule may do,"rules":[{"rule",
  *  "mode","by","over":[…],"now":keys that are over it now,"findings","open","listed",
- *  "accepted" (of those listed, by a person),"dismissed","removed" of the last 30 days,"since":unchanged,"tripped_at","tripped_why"},
- *  …]} */
+ *  "accepted" (of those listed, by a person),"dismissed","removed" of the last 30 days,
+ *  "since":unchanged,"tripped_at","tripped_why"}, …]} */
 json_t *cmd_rules(struct control_session *session, const json_t *request)
 {
     struct rules *rules = command_daemon(session)->rules;
@@ -261,7 +261,8 @@ json_t *command_findings(struct daemon *daemon, const char *entry)
 /* {"command":"proposals","all":bool} -> {"ok":true,"proposals":[{"no","at","rule","entry",
  *  "state","action","for_s" (0: forever),"expires","because","held":why it was only
  *  proposed,"by_rule","who","reason","decided_at","evidence":{"first_seen","counts":[…],
- *  "decisions":[…]},"host":who found it, in a farm}, …]}, the newest first; all: decided ones, too. */
+ *  "decisions":[…]},"host":who found it, in a farm}, …]}, the newest first; all: decided
+ *  ones, too. */
 json_t *cmd_proposals(struct control_session *session, const json_t *request)
 {
     json_t *answer, *rows;

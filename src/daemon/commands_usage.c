@@ -149,7 +149,8 @@ static void add_sum(struct rules *rules, enum rule_by by, const char *key,
 /* {"command":"usage","entry" or "top":N}
  * -> {"ok":true,"usage":[{"key","by","first_seen","last_seen","counts":[{"count","span_s",
  *     "value","limit" (0: none),"rule","whole":the window was wholly observed,
- *     "farm":on all "hosts"}, …]}, …]}; what farms add is there for an entry that others have reported */
+ *     "farm":on all "hosts"}, …]}, …]}; what farms add is there for an entry that others
+ *     have reported */
 json_t *cmd_usage(struct control_session *session, const json_t *request)
 {
     struct rules *rules = command_daemon(session)->rules;

@@ -243,7 +243,7 @@ json_t *cmd_whatif_rules(struct control_session *session, const json_t *request)
 {
     struct daemon *daemon = command_daemon(session);
     struct whatif w = {.daemon = daemon,
-                       .show_local = command_shows_local_parts(session)};
+                       .show_local = decisions_show_local_parts(session)};
     struct config *now;
     json_t *answer = NULL;
 

@@ -91,15 +91,6 @@ static int read_filter(const json_t *request, struct filter *out, json_t **answe
     return 0;
 }
 
-bool command_shows_local_parts(const struct control_session *session)
-{
-    struct config *config = command_config(session);
-    bool all = config->control.local_parts == LOCAL_PARTS_ALL;
-
-    config_unref(config);
-    return all || session->peer.right == RIGHT_WRITE;
-}
-
 static void add_gap(void *context, int64_t began_ms, int64_t ended_ms, uint64_t dropped)
 {
     protocol_append(context,
@@ -191,7 +182,7 @@ static bool has_decisions(const json_t *answer)
 json_t *cmd_why(struct control_session *session, const json_t *request)
 {
     struct daemon *daemon = command_daemon(session);
-    struct why why = {.show_local = command_shows_local_parts(session)};
+    struct why why = {.show_local = decisions_show_local_parts(session)};
     int64_t since_s = 0, limit = LIMIT_DEFAULT;
     char error[512];
     const char *text;
@@ -244,6 +235,7 @@ json_t *command_decisions(struct daemon *daemon, const char *what, int64_t since
 
 /* What a decision that is to be marked says of itself. */
 struct marked {
+    journal_id id;
     bool refused;
     char alone[DECISION_LIST_SIZE];
     char entry[ENTRY_TEXT_SIZE]; /* what lets the client, or the login, in; "" nothing */
@@ -266,21 +258,21 @@ static void take_marked(void *context, const struct journal_found *one)
         ipaddr_text(&r->client, marked->entry);
 }
 
-/* Marks one, or takes its mark back. Returns 0, or -1 with the answer. */
-static int mark(struct daemon *daemon, const char *text, const char *login,
-                const char *reason, struct marked *marked, json_t **answer)
+/* Finds one that can be marked. Returns 0, or -1 with the answer. */
+static int find_refusal(struct daemon *daemon, const char *text, struct marked *marked,
+                        json_t **answer)
 {
-    char error[DAY_ERROR_SIZE], hosts[512];
-    journal_id id;
+    char hosts[512];
 
     *marked = (struct marked){0};
-    if (journal_id_parse(text, &id) != 0) {
+    if (journal_id_parse(text, &marked->id) != 0) {
         *answer = protocol_error_answer(PROTOCOL_USAGE,
                                         "%s: expected the id of a decision", text);
         return -1;
     }
-    if (!journal_find_id(daemon->journal, id, take_marked, marked)) {
-        json_decref(farm_hosts_of(daemon, journal_id_node(id), hosts, sizeof hosts));
+    if (!journal_find_id(daemon->journal, marked->id, take_marked, marked)) {
+        json_decref(
+            farm_hosts_of(daemon, journal_id_node(marked->id), hosts, sizeof hosts));
         *answer = hosts[0] == '\0'
                       ? protocol_error_answer(PROTOCOL_NO_ENTRY,
                                               "%s: there is no such decision", text)
@@ -289,11 +281,19 @@ static int mark(struct daemon *daemon, const char *text, const char *login,
                                               hosts);
         return -1;
     }
-    if (!marked->refused) {
+    if (!marked->refused)
         *answer = protocol_error_answer(PROTOCOL_REFUSED, "%s: it was not refused", text);
-        return -1;
-    }
-    if (journal_mark(daemon->journal, id, login, reason, marked->alone, error) == 0)
+    return marked->refused ? 0 : -1;
+}
+
+/* Marks it, or (reason NULL) takes its mark back. Returns 0, or -1 with the answer. */
+static int mark(struct daemon *daemon, const char *text, const char *login,
+                const char *reason, const struct marked *marked, json_t **answer)
+{
+    char error[DAY_ERROR_SIZE];
+
+    if (journal_mark(daemon->journal, marked->id, login, reason, marked->alone, error) ==
+        0)
         return 0;
     *answer = protocol_error_answer(PROTOCOL_FAILED, "%s: %s", text, error);
     return -1;
@@ -334,6 +334,7 @@ json_t *cmd_false(struct control_session *session, const json_t *request)
     const char *reason = "";
     const json_t *ids, *id;
     struct command_actor actor;
+    struct marked marked;
     int64_t allow_s = 0;
     bool undo = false;
     json_t *answer, *entries;
@@ -346,22 +347,29 @@ json_t *cmd_false(struct control_session *session, const json_t *request)
         command_actor_of(&actor, session, request, &answer) != 0 ||
         !journal_is_on(daemon->journal, &answer))
         return answer;
+    json_array_foreach (ids, i, id) /* none is marked where one cannot be */
+        if (find_refusal(daemon, json_string_value(id), &marked, &answer) != 0)
+            return answer;
+    answer = NULL;
     entries = json_array();
     json_array_foreach (ids, i, id) {
-        struct marked marked;
+        const char *text = json_string_value(id);
 
-        if (mark(daemon, json_string_value(id), actor.login, undo ? NULL : reason,
-                 &marked, &answer) != 0 ||
-            (allow_s > 0 && !undo &&
-             let_in(session, &actor, marked.entry, allow_s, &answer) != 0)) {
-            json_decref(entries);
-            return answer;
-        }
-        if (allow_s > 0 && !undo)
-            protocol_append(&entries, protocol_text(marked.entry));
+        if (find_refusal(daemon, text, &marked, &answer) != 0 ||
+            mark(daemon, text, actor.login, undo ? NULL : reason, &marked, &answer) != 0)
+            break;
+        if (allow_s == 0 || undo)
+            continue;
+        if (let_in(session, &actor, marked.entry, allow_s, &answer) != 0)
+            break;
+        protocol_append(&entries, protocol_text(marked.entry));
     }
     if (daemon->farm != NULL)
         farm_alone_changed(daemon->farm);
+    if (answer != NULL) {
+        json_decref(entries);
+        return answer;
+    }
     return json_pack("{s:b, s:I, s:o}", "ok", 1, "marked",
                      (json_int_t)json_array_size(ids), "entries", entries);
 }

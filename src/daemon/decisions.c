@@ -10,6 +10,7 @@
 #include "blocklist/blocklist.h"
 #include "config/config.h"
 #include "control/protocol.h"
+#include "daemon/commands.h"
 #include "dnsbl/result.h"
 #include "policy/verdict.h"
 
@@ -138,6 +139,15 @@ bool decision_list_name(const char *lists, unsigned index,
     memcpy(out, lists, length);
     out[length] = '\0';
     return true;
+}
+
+bool decisions_show_local_parts(const struct control_session *session)
+{
+    struct config *config = command_config(session);
+    bool all = config->control.local_parts == LOCAL_PARTS_ALL;
+
+    config_unref(config);
+    return all || session->peer.right == RIGHT_WRITE;
 }
 
 /* An address or login as this reader may see it. */

@@ -41,6 +41,10 @@ bool wanted_finds(const struct wanted *wanted, const struct record *r,
 bool record_has_recipient(const struct record *r, const char *address,
                           const uint8_t *key);
 
+/* Whether this client is shown local parts and logins (control.local-parts). */
+struct control_session;
+bool decisions_show_local_parts(const struct control_session *session);
+
 /* {"id","at_ms","node","verdict","stage","score","threshold","missing","took_ms",
  *  "client","client_name","helo","sender","login","queue_id","end","exempt",
  *  "entry","entry_action","entry_subject","entry_reason","entry_since",

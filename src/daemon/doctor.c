@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* doctor: what the daemon itself can find out about its setup. The settings of Postfix and
+ * sendmail are read by rblctl, which may run as root: ctl/doctor.c. */
+
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>

@@ -12,8 +12,8 @@
 
 #include "dns/answer.h"
 
-/* What distinguishes one query from another, for the cache and for the queries under way: upstream,
- * type and name in one row of octets, with their hash. */
+/* What distinguishes one query from another, for the cache and for the queries under way:
+ * upstream, type and name in one row of octets, with their hash. */
 
 #define DNS_NAME_MAX   253 /* RFC 1035: 255 octets on the wire */
 #define DNS_LABEL_MAX  63

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the hosts count adds up, and what their rules find: each reports its own, and hears the
- * others'. Counts are in tables that the server may lose at any time: a host reports all of it
- * again in each session. Findings are numbered in the order in which the server took them: in each
- * session all are read again; then what the server does not have is reported. */
+/* What the hosts count adds up, and what their rules find: each reports its own, and
+ * hears the others'. Counts are in tables that the server may lose at any time: a host
+ * reports all of it again in each session. Findings are numbered in the order in which
+ * the server took them: in each session all are read again; then what the server does not
+ * have is reported. */
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -39,8 +40,8 @@ static int not_taken(struct farm *farm, const char *what)
     return 0;
 }
 
-/* Calls a function of this node and rows. Returns 1: taken, 0: not, but the connection is there;
- * -1. */
+/* Calls a function of this node and rows. Returns 1: taken, 0: not, but the connection is
+ * there; -1. */
 static int report(struct farm *farm, const char *sql, const json_t *rows,
                   const char *what)
 {

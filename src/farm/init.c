@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The farm's tables are made: by rblctl, as whoever may do that. A file of its own, so that rblctl
- * is linked with this and connection.c only, and has no SQLite in it. */
+/* The farm's tables are made: by rblctl, as whoever may do that. A file of its own, so
+ * that rblctl is linked with this and connection.c only, and has no SQLite in it. */
 
 #include <inttypes.h>
 #include <string.h>

@@ -79,9 +79,10 @@ int merge_rows(struct farm *farm, const struct shared_row *rows, size_t count,
 int read_note(struct farm *farm, int64_t now_ms); /* keeps the cursor, read now */
 int reconcile(struct farm *farm, bool full, struct farm_comparison *out);
 int database_head(struct farm *farm, struct shared_state *head, int64_t *now_ms);
-/* Before a comparison: an empty database is filled by one host; the others look from time to
- * time, and compare when that is done. They go on without it where it makes no progress for 30 s,
- * or is not done after 5 minutes: it saves work only. 1: wait; 0: go on, perhaps with the lock. */
+/* Before a comparison: an empty database is filled by one host; the others look from time
+ * to time, and compare when that is done. They go on without it where it makes no
+ * progress for 30 s, or is not done after 5 minutes: it saves work only. 1: wait; 0: go
+ * on, perhaps with the lock. */
 int database_fill_wait(struct farm *farm);
 /* Of shared_digest, the farm's. */
 int database_digest(struct farm *farm, int64_t floor_ms, struct shared_digest *out);

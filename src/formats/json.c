@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* json: objects {"entry":…,"action":…,"allow":…,"source":…,"reason":…,"since":…,
- * "expires":…}, in an array or one after the other. Only one object is held at a time, however long the array
- * is: its end is found by counting braces, and jansson reads what is between. */
+ * "expires":…}, in an array or one after the other. Only one object is held at a time,
+ * however long the array is: its end is found by counting braces, and jansson reads what
+ * is between. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -217,7 +217,7 @@ static enum day_result open_file(struct day *day, const char *path, const uint8_
         rc = make(day, key);
     if (rc == SQLITE_OK)
         rc = read_key(day);
-    cmac_aes128_set_key(&day->cmac, day->key);
+    memcpy(&day->seed, day->key, sizeof day->seed);
     for (int i = 0; i < STATEMENTS && rc == SQLITE_OK; i++)
         rc = sql_prepare(day->db, &day->statements[i], sql[i]);
     if (rc != SQLITE_NOTFOUND)
@@ -364,7 +364,7 @@ enum day_result day_add(struct day *day, journal_id id, const uint8_t *bytes, si
     day->added[day->count++] =
         (struct added){.id = id, .begin = day->parts.used, .size = size};
     octets_add(&day->parts, bytes, size);
-    tokens_add(&day->cmac, record, &day->tokens);
+    tokens_add(day->seed, record, &day->tokens);
     if (day->count == GROUP)
         rc = add_group(day);
     return day_result_of(day, rc, error);

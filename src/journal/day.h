@@ -4,7 +4,7 @@
 
 /* One file of the journal: what was decided on one day (UTC), DIR/2026-11-25.refused.db
  * or DIR/2026-11-25.accepted.db. SQLite, WAL. A decision is found by its id, and by tokens
- * (FTS5): a letter for the kind and a few digits of a keyed hash of the value, so that a
+ * (FTS5): a letter for the kind and a few digits of a hash of the value, so that a
  * hit has to be compared with the record. One thread at a time for a handle. */
 
 #include <limits.h>

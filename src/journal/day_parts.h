@@ -25,8 +25,8 @@ enum statement {
     STATEMENTS
 };
 
-#define GROUP                                                                            \
-    16 /* decisions that are added at once, and whose tokens are one row of the index */
+/* So many decisions are added at once, and their tokens are one row of the index. */
+#define GROUP 16
 
 /* A decision that is added with the others of its group. */
 struct added {
@@ -38,9 +38,9 @@ struct day {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     uint8_t key[TOKEN_KEY_SIZE];
-    struct cmac_aes128_ctx cmac; /* with the key */
-    int64_t configuration;       /* the last one that was added; 0 none */
-    bool has_masked;             /* some of its local parts are hashes */
+    uint64_t seed;         /* of tokens: what the key begins with */
+    int64_t configuration; /* the last one that was added; 0 none */
+    bool has_masked;       /* some of its local parts are hashes */
     dev_t device;
     ino_t inode;
     /* the group that is being added: */

@@ -92,7 +92,7 @@ static void want_token(struct day *day, enum token token, const char *value,
     struct token_match *match = &search->tokens[search->count];
     struct octets *text = &search->match;
 
-    if (!token_of(&day->cmac, token, value, match))
+    if (!token_of(day->seed, token, value, match))
         return;
     for (size_t i = 0; i < search->count; i++) /* an entry is often the address itself */
         if (strcmp(search->tokens[i].text, match->text) == 0)
@@ -132,7 +132,7 @@ static bool is_wanted(struct day *day, const void *parts, size_t size,
     tokens->failed = false;
     if (record_decode_envelope(parts, size, &record) != 0)
         return false;
-    tokens_add(&day->cmac, &record, tokens);
+    tokens_add(day->seed, &record, tokens);
     record_clear(&record);
     for (size_t i = 0; i < search->count && !found; i++)
         found = tokens_have(tokens, &search->tokens[i]);

@@ -40,7 +40,8 @@ struct journal *journal_new(const struct journal_settings *settings)
     }
     journal->lock_fd = -1;
     journal->oldest_written = INT64_MAX;
-    journal->believed = (int64_t)time(NULL);
+    journal->started = time(NULL);
+    journal->believed = (int64_t)journal->started;
     journal->believed_at = clock_ms() / 1000;
     journal->directory = strdup(settings->directory);
     journal->ids = journal_ids_new();
@@ -212,12 +213,16 @@ int64_t journal_configuration_number(const struct journal_configuration *configu
 
 journal_id journal_draw(struct journal *journal)
 {
+    time_t now = time(NULL);
     journal_id id;
 
     if (!atomic_load_explicit(&journal->on, memory_order_relaxed))
         return 0;
+    /* the daemon before this one may have drawn ids in the second in which it was killed */
+    if (now == journal->started)
+        now++;
     pthread_mutex_lock(&journal->lock);
-    id = journal_ids_draw(journal->ids, time(NULL), journal->settings.node);
+    id = journal_ids_draw(journal->ids, now, journal->settings.node);
     pthread_mutex_unlock(&journal->lock);
     return id;
 }

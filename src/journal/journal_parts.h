@@ -3,8 +3,8 @@
 #define JOURNAL_JOURNAL_PARTS_H
 
 /* What the files of the journal share: journal.c (its life, and the queue), writer.c (the
- * thread that writes), open_days.c (the files it writes to), floods.c, retention.c (what goes, and what has to stay free). Private to
- * them. */
+ * thread that writes), open_days.c (the files it writes to), floods.c, retention.c (what
+ * goes, and what has to stay free). Private to them. */
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -52,6 +52,7 @@ struct journal {
     char *directory;
     pthread_t thread;
     bool has_thread;
+    time_t started; /* unix time */
     atomic_bool on, keeps_accepted;
     /* under lock: */
     pthread_mutex_t lock;

@@ -7,8 +7,8 @@
 #include "base/domain.h"
 #include "base/text.h"
 
-#define HASH_LETTERS (TOKEN_HASH_SIZE - 2)
-#define CMAC_LETTERS 6 /* a hit is compared with the record, so that few will do */
+#define HASH_LETTERS  (TOKEN_HASH_SIZE - 2)
+#define TOKEN_LETTERS 6 /* a hit is compared with the record, so that few will do */
 
 void token_hash(const uint8_t key[static TOKEN_KEY_SIZE], const char *value,
                 char out[static TOKEN_HASH_SIZE])
@@ -77,10 +77,9 @@ void token_mask_entry(const uint8_t key[static TOKEN_KEY_SIZE], const char *entr
     text_sentence(out, TOKEN_MASKED_SIZE, "%s%s", is_login ? "user:" : "", masked);
 }
 
-/* AES, as it costs half of what SHA-256 does, and each decision has five of them. Returns
- * the length. */
-static size_t token_text(struct cmac_aes128_ctx *cmac, enum token token,
-                         const char *value, char out[static TOKEN_SIZE])
+/* Returns the length. */
+static size_t token_text(uint64_t seed, enum token token, const char *value,
+                         char out[static TOKEN_SIZE])
 {
     static const char letters[] = {
         [TOKEN_ADDRESS] = 'a',
@@ -88,14 +87,13 @@ static size_t token_text(struct cmac_aes128_ctx *cmac, enum token token,
         [TOKEN_QUEUE_ID] = 'q',
         [TOKEN_ENTRY] = 'b',
     };
-    uint8_t digest[CMAC128_DIGEST_SIZE];
+    uint64_t hash = octets_hash(value, strlen(value), seed);
 
     out[0] = letters[token];
-    cmac_aes128_update(cmac, 1, (const uint8_t *)out);
-    cmac_aes128_update(cmac, strlen(value), (const uint8_t *)value);
-    cmac_aes128_digest(cmac, sizeof digest, digest); /* and begins again */
-    text_base32(digest, sizeof digest, CMAC_LETTERS, out + 1);
-    return 1 + CMAC_LETTERS;
+    for (int i = 0; i < TOKEN_LETTERS; i++, hash >>= 5)
+        out[1 + i] = "abcdefghijklmnopqrstuvwxyz234567"[hash & 31];
+    out[1 + TOKEN_LETTERS] = '\0';
+    return 1 + TOKEN_LETTERS;
 }
 
 /* The digits of an address that all of a network have; of IPv6 at most 64 bits, which are one
@@ -103,12 +101,12 @@ static size_t token_text(struct cmac_aes128_ctx *cmac, enum token token,
 static size_t client_text(const struct ipaddr *address, unsigned bits,
                           char out[static TOKEN_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
+    static const char hex[] = "0123456789abcdef";
     size_t used = 0;
 
     out[used++] = 'c';
     for (unsigned i = 0; i < bits / 4 && i < 16; i++)
-        out[used++] = digits[address->octets[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+        out[used++] = hex[address->octets[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
     out[used] = '\0';
     return used;
 }
@@ -127,13 +125,13 @@ static enum token token_of_entry(const char **entry)
     return network_parse(*entry, &network) == 0 ? TOKEN_ENTRY : TOKEN_DOMAIN;
 }
 
-static void add_token(struct cmac_aes128_ctx *cmac, struct octets *tokens,
-                      enum token token, const char *value)
+static void add_token(uint64_t seed, struct octets *tokens, enum token token,
+                      const char *value)
 {
     char text[1 + TOKEN_SIZE] = " ";
 
     if (value[0] != '\0')
-        octets_add(tokens, text, 1 + token_text(cmac, token, value, text + 1));
+        octets_add(tokens, text, 1 + token_text(seed, token, value, text + 1));
 }
 
 static void add_client(struct octets *tokens, const struct ipaddr *client)
@@ -144,8 +142,7 @@ static void add_client(struct octets *tokens, const struct ipaddr *client)
 }
 
 /* An address's own token and its domain's. A hashed one has its token as it is. */
-static void add_address(struct cmac_aes128_ctx *cmac, struct octets *tokens,
-                        const char *text)
+static void add_address(uint64_t seed, struct octets *tokens, const char *text)
 {
     char address[TOKEN_ADDRESS_SIZE];
     const char *domain;
@@ -153,24 +150,23 @@ static void add_address(struct cmac_aes128_ctx *cmac, struct octets *tokens,
     if (text[0] == '\0')
         return;
     token_address(text, address, &domain);
-    add_token(cmac, tokens, TOKEN_ADDRESS, address);
-    add_token(cmac, tokens, TOKEN_DOMAIN, domain);
+    add_token(seed, tokens, TOKEN_ADDRESS, address);
+    add_token(seed, tokens, TOKEN_DOMAIN, domain);
 }
 
-void tokens_add(struct cmac_aes128_ctx *cmac, const struct record *r,
-                struct octets *tokens)
+void tokens_add(uint64_t seed, const struct record *r, struct octets *tokens)
 {
     const char *entry = r->entry;
     enum token by_entry = token_of_entry(&entry);
 
     if (r->has_client)
         add_client(tokens, &r->client);
-    add_address(cmac, tokens, r->sender);
+    add_address(seed, tokens, r->sender);
     for (size_t i = 0; i < r->recipient_count; i++)
-        add_address(cmac, tokens, r->recipients[i].text);
-    add_address(cmac, tokens, r->login);
-    add_token(cmac, tokens, TOKEN_QUEUE_ID, r->queue_id);
-    add_token(cmac, tokens, by_entry, entry);
+        add_address(seed, tokens, r->recipients[i].text);
+    add_address(seed, tokens, r->login);
+    add_token(seed, tokens, TOKEN_QUEUE_ID, r->queue_id);
+    add_token(seed, tokens, by_entry, entry);
 }
 
 bool tokens_have(const struct octets *tokens, const struct token_match *match)
@@ -187,8 +183,7 @@ bool tokens_have(const struct octets *tokens, const struct token_match *match)
     return false;
 }
 
-bool token_of(struct cmac_aes128_ctx *cmac, enum token token, const char *value,
-              struct token_match *out)
+bool token_of(uint64_t seed, enum token token, const char *value, struct token_match *out)
 {
     struct network network;
 
@@ -196,7 +191,7 @@ bool token_of(struct cmac_aes128_ctx *cmac, enum token token, const char *value,
     if (token == TOKEN_ENTRY)
         token = token_of_entry(&value);
     if (token != TOKEN_CLIENT) {
-        (void)token_text(cmac, token, value, out->text);
+        (void)token_text(seed, token, value, out->text);
         return true;
     }
     if (network_parse(value, &network) != 0)

@@ -2,18 +2,17 @@
 #ifndef JOURNAL_TOKENS_H
 #define JOURNAL_TOKENS_H
 
-/* How a decision is found without its values being in an index: by tokens, a letter for the
- * kind and a few digits of a keyed hash of the value; and what stands for local parts where
- * they are not kept. All of it is of any thread. */
+/* How a decision is found without its texts being in an index: by tokens, a letter for the
+ * kind and a client's address, or a few letters of a hash of the value; and what is kept in
+ * place of local parts where they are not. All of it is of any thread. */
 
-#include <nettle/cmac.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "journal/record.h"
 
-#define TOKEN_KEY_SIZE AES128_KEY_SIZE
+#define TOKEN_KEY_SIZE 16
 
 /* What a decision can be found by. Whether an address is the sender's or a recipient's does
  * not matter: one look-up serves for all, and the record says which it was. */
@@ -45,22 +44,20 @@ void token_hash(const uint8_t key[static TOKEN_KEY_SIZE], const char *value,
                 char out[static TOKEN_HASH_SIZE]);
 
 /* A token to be found: a letter for its kind, then a client's address as hexadecimal digits,
- * or a few letters of AES-CMAC (RFC 4493) of the value. */
+ * or a few letters of a hash of the value. */
 #define TOKEN_SIZE 18
 struct token_match {
     char text[TOKEN_SIZE];
     bool is_prefix; /* of a network: its addresses begin so */
 };
 
-/* The token of a value; cmac has the file's key, and is of one thread at a time. A network
- * may find a few addresses beside it. Returns false for a client that is no address:
- * nothing has come from there. */
-bool token_of(struct cmac_aes128_ctx *cmac, enum token token, const char *value,
+/* The token of a value; seed is the file's own. A network may find a few addresses beside
+ * it. Returns false for a client that is no address: nothing has come from there. */
+bool token_of(uint64_t seed, enum token token, const char *value,
               struct token_match *out);
 
 /* Adds the tokens of all that a decision can be found by, with a space before each. */
-void tokens_add(struct cmac_aes128_ctx *cmac, const struct record *record,
-                struct octets *tokens);
+void tokens_add(uint64_t seed, const struct record *record, struct octets *tokens);
 
 /* Whether the token is one of those that were added. */
 bool tokens_have(const struct octets *tokens, const struct token_match *match);

@@ -1,3 +1,4 @@
 librblmilter_a_SOURCES += \
-	src/known/well_known.c src/known/well_known.h \
+	src/known/providers.c src/known/providers.h \
+	src/known/public_resolvers.c src/known/public_resolvers.h \
 	src/known/zones.c src/known/zones.h

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "milter/state.h"
 #include "policy/decision_record.h"
-#include "policy/exempt.h"
+#include "policy/verdict.h"
 #include "policy/verdict_log.h"
 
 /* The session, which leave is to be called for; NULL where there is none, and during a

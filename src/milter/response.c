@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the MTA gets of a decision: the refusal's text, and headers. */
+/* Hands a decision to libmilter: the codes and the text of a refusal, and headers. */
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "milter/state.h"
+#include "policy/reply.h"
 #include "policy/verdict_log.h"
 
 const char *const forged_names[2] = {"X-RBL-Score", "X-RBL-Lists"};
@@ -18,14 +19,19 @@ const char *const forged_names[2] = {"X-RBL-Score", "X-RBL-Lists"};
 #define FORGED_MAX 100
 
 /* Doubles every "%": Postfix takes one of a pair away, sendmail drops the whole text for
- * a single one. */
+ * a single one. Those that there is no room for are left out: the id is at the end. */
 static void double_percent(const char *text, char out[static SETREPLY_SIZE])
 {
-    size_t used = 0;
+    size_t room = SETREPLY_SIZE - 1 - strlen(text), used = 0;
 
-    for (; *text != '\0' && used + 2 < SETREPLY_SIZE; text++) {
-        if (*text == '%')
+    _Static_assert(REPLY_TEXT_SIZE <= SETREPLY_SIZE, "any text fits");
+    for (; *text != '\0'; text++) {
+        if (*text == '%') {
+            if (room == 0)
+                continue;
+            room--;
             out[used++] = '%';
+        }
         out[used++] = *text;
     }
     out[used] = '\0';
@@ -33,14 +39,14 @@ static void double_percent(const char *text, char out[static SETREPLY_SIZE])
 
 sfsistat response_refuse(SMFICTX *ctx, const struct decision *decision)
 {
-    bool for_good = decision->verdict == VERDICT_REJECT;
+    struct reply_code reply = reply_code_of(decision->verdict);
     char text[SETREPLY_SIZE];
 
     double_percent(decision->reply, text);
-    if (smfi_setreply(ctx, for_good ? "554" : "451", for_good ? "5.7.1" : "4.7.1",
-                      text) != MI_SUCCESS)
+    if (smfi_setreply(ctx, (char *)reply.code, (char *)reply.enhanced, text) !=
+        MI_SUCCESS)
         log_warning("milter: the reply's text was not taken: %s", decision->reply);
-    return for_good ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+    return decision->verdict == VERDICT_REJECT ? SMFIS_REJECT : SMFIS_TEMPFAIL;
 }
 
 static void add_header(SMFICTX *ctx, const char *name, const char *value, bool first)

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "known/well_known.h"
 
 /* Whether one could listen on an inet socket: binds it, but does not listen, and closes
  * again. Returns 0, or -1 with errno set. */
@@ -31,6 +30,27 @@ static int try_bind(const struct endpoint *endpoint)
     return rc;
 }
 
+/* The milter that listens on this port by default or in the usual guides; NULL: none is
+ * known to. */
+static const char *usual_owner(const char *port)
+{
+    static const struct {
+        const char *port, *owner;
+    } rows[] = {
+        {"7357", "clamav-milter"}, {"8890", "OpenDKIM or OpenDMARC"},
+        {"8891", "OpenDKIM"},      {"8892", "OpenDKIM or OpenARC"},
+        {"8893", "OpenDMARC"},     {"8895", "another rblmilter"},
+        {"9900", "rmilter"},       {"11332", "rspamd"},
+        {"12301", "OpenDKIM"},     {"12345", "SpamAssassin's milter"},
+        {"54321", "OpenDMARC"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].port, port) == 0)
+            return rows[i].owner;
+    return NULL;
+}
+
 static int cannot_listen(const struct config *config)
 {
     const char *colon = strchr(config->milter.socket, ':'), *owner = NULL;
@@ -39,7 +59,7 @@ static int cannot_listen(const struct config *config)
 
     if (error == EADDRINUSE && colon != NULL) {
         snprintf(port, sizeof port, "%.*s", (int)strcspn(colon + 1, "@"), colon + 1);
-        owner = milter_port_owner(port);
+        owner = usual_owner(port);
     }
     log_error("milter: cannot listen on %s: %s%s%s%s", config->milter.socket,
               strerror(error), owner != NULL ? "; the port is often that of " : "",

@@ -63,7 +63,8 @@ sfsistat milter_eom(SMFICTX *ctx);
 sfsistat milter_abort(SMFICTX *ctx);
 sfsistat milter_close(SMFICTX *ctx);
 
-/* Refuses with the decision's text; the MTA's code for it. */
+/* Refuses or defers with the codes of the decision's verdict (policy/reply.h) and its text.
+ * Returns what the callback is to return. */
 sfsistat response_refuse(SMFICTX *ctx, const struct decision *decision);
 
 /* At the end of a message: takes forged headers out, puts ours in. */

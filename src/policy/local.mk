@@ -1,7 +1,6 @@
 librblmilter_a_SOURCES += \
 	src/policy/decision_record.c src/policy/decision_record.h \
 	src/policy/envelope.c src/policy/envelope.h \
-	src/policy/exempt.c src/policy/exempt.h \
 	src/policy/header_address.c src/policy/header_address.h \
 	src/policy/lookups.c src/policy/lookups.h src/policy/lookups_parts.h \
 	src/policy/policy.c src/policy/policy.h \

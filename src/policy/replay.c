@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "blocklist/blocklist.h"
 #include "dnsbl/result.h"
-#include "policy/exempt.h"
+#include "policy/verdict.h"
 
 static bool texts_equal(const char *a, const char *b)
 {

@@ -12,6 +12,12 @@
 #define VALUE_SIZE 256 /* a subject longer than that is cut in replies, not in logs */
 #define URL_SIZE   400
 
+struct reply_code reply_code_of(enum verdict verdict)
+{
+    return verdict == VERDICT_REJECT ? (struct reply_code){"554", "5.7.1"}
+                                     : (struct reply_code){"451", "4.7.1"};
+}
+
 /* All that templates may name, cleaned; the pointers go to reply_template_expand. */
 struct values {
     char text[REPLY_VARIABLE_COUNT][VALUE_SIZE];

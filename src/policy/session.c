@@ -6,9 +6,9 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "policy/exempt.h"
 #include "policy/reply.h"
 #include "policy/tally.h"
+#include "policy/verdict.h"
 
 #define ALLOW_LISTS_MS 500
 #define DAY_S          86400

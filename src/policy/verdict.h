@@ -2,11 +2,12 @@
 #ifndef POLICY_VERDICT_H
 #define POLICY_VERDICT_H
 
-/* From a score to a verdict. Any thread; no state. */
+/* From a score to a verdict, and who is exempt from it. Any thread; no state. */
 
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "policy/envelope.h"
 
 /* In the order of their severity. */
 enum verdict { VERDICT_ACCEPT, VERDICT_TAG, VERDICT_TEMPFAIL, VERDICT_REJECT };
@@ -27,5 +28,12 @@ enum verdict verdict_of_tally(const struct config *config, int score, int missin
 
 /* "accept", "tag", "tempfail", "reject". */
 const char *verdict_name(enum verdict verdict);
+
+/* Whether the recipient, as in RCPT TO, is one that is never refused. */
+bool exempt_recipient(const struct config *config, const char *recipient);
+
+/* Why the DNS lists do not count for this session: "network", "authenticated", "sender";
+ * NULL if they do. What is not known yet is no reason. */
+const char *exempt_reason(const struct config *config, const struct envelope *envelope);
 
 #endif

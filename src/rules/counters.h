@@ -79,8 +79,8 @@ struct counter_reading {
 };
 
 /* Adds events to a key and reads it. by_stranger: the key is one that strangers can
- * invent: it begins to be counted only with its third event within an hour. Returns whether the key is
- * counted; *out (may be NULL) is filled then. */
+ * invent: it begins to be counted only with its third event within an hour. Returns
+ * whether the key is counted; *out (may be NULL) is filled then. */
 bool counters_add(struct counters *counters, enum rule_by by, const char *key,
                   bool by_stranger, const struct counter_event *events, size_t count,
                   int64_t now_s, struct counter_reading *out);
@@ -94,8 +94,8 @@ bool counters_read(struct counters *counters, enum rule_by by, const char *key,
 bool counters_bits(struct counters *counters, enum rule_by by, const char *key,
                    enum rule_count count, int span_s, int64_t now_s, uint64_t *bits);
 
-/* Begins again with a key: its windows are empty, its first_seen and habits stay. Returns whether it
- * was there. */
+/* Begins again with a key: its windows are empty, its first_seen and habits stay. Returns
+ * whether it was there. */
 bool counters_reset(struct counters *counters, enum rule_by by, const char *key);
 
 /* All keys of a kind, in no order, under one lock of 64 after the other: each must not call

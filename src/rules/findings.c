@@ -33,8 +33,8 @@ static const char schema[] =
     " no INTEGER NOT NULL, kind TEXT NOT NULL, rule TEXT NOT NULL, entry TEXT NOT NULL,"
     " text TEXT NOT NULL, who TEXT NOT NULL) STRICT;";
 
-/* 2: findings are shared by the hosts of a farm. id: on all of them; node: whose it is, '' ours;
- * told: reported, the farm has it as it is. */
+/* 2: findings are shared by the hosts of a farm. id: on all of them; node: whose it is,
+ * '' ours; told: reported, the farm has it as it is. */
 #define NEW_ID "random() & 9223372036854775807"
 static const char second_schema[] =
     "ALTER TABLE finding ADD COLUMN id INTEGER NOT NULL DEFAULT 0;"

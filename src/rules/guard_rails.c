@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "base/domain.h"
 #include "base/text.h"
-#include "known/well_known.h"
 
 #define DAY_S        86400
 #define QUIET_S      (7 * DAY_S) /* after a person has dismissed a proposal */
@@ -64,7 +64,7 @@ static bool is_exempt_address(const struct config *config, const char *text)
     struct mail_address address;
 
     return mail_address_parse(text, &address) == 0 &&
-           (mail_address_is_null(&address) || role_is_everybodys(address.local) ||
+           (mail_address_is_null(&address) || mail_address_is_role(&address) ||
             exempt_addresses_have(config->exempt.senders, config->exempt.sender_count,
                                   &address));
 }

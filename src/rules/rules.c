@@ -104,8 +104,8 @@ const struct rule *rules_find(const struct config *config, const char *name)
     return NULL;
 }
 
-/* Else what led to it would still be in the windows when the entry ends, and the next mail would
- * be taken for the second time. */
+/* Else what led to it would still be in the windows when the entry ends, and the next
+ * mail would be taken for the second time. */
 void rules_begin_again(struct rules *rules, const struct config *config, const char *name,
                        const char *key)
 {

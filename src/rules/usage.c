@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/domain.h"
 #include "base/text.h"
 #include "blocklist/entry.h"
-#include "known/well_known.h"
+#include "known/providers.h"
 
 /* So many sender domains within a day: a client of many users. */
 #define SHARED_DOMAINS 10
@@ -48,7 +49,7 @@ static void login_key(struct usage_message *m, const char *login)
     struct mail_address address;
     struct entry entry;
 
-    if (mail_address_parse(login, &address) == 0 && role_is_everybodys(address.local))
+    if (mail_address_parse(login, &address) == 0 && mail_address_is_role(&address))
         return;
     if (entry_of_user(login, &entry) == 0)
         set_key(m, RULE_BY_LOGIN, entry.text, NULL);
@@ -79,7 +80,7 @@ static void sender_keys(const struct usage *usage, struct usage_message *m,
 
     entry.text[0] = '\0';
     if (mail_address_is_null(sender) || sender->domain[0] == '\0' ||
-        role_is_everybodys(sender->local) ||
+        mail_address_is_role(sender) ||
         exempt_addresses_have(config->exempt.senders, config->exempt.sender_count,
                               sender) ||
         (needs_sender(usage, m) && entry_of_address(sender, &entry) != 0))

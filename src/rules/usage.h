@@ -25,9 +25,10 @@ struct usage {
 
 #define USAGE_TEXTS_SIZE 700
 
-/* A message whose recipients are counted. Owned by its session; all that is to be set before
- * usage_begin is begun: false. Not to be moved. Small, as each connection has one: a key that does
- * not fit, which only a sender of hundreds of characters is too long for, is not counted by. */
+/* A message whose recipients are counted. Owned by its session; all that is to be set
+ * before usage_begin is begun: false. Not to be moved. Small, as each connection has one:
+ * a key that does not fit, which only a sender of hundreds of characters is too long for,
+ * is not counted by. */
 struct usage_message {
     bool begun;                      /* the keys are of this message */
     bool is_own;                     /* logged in, or from a network of one's own */

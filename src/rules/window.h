@@ -67,8 +67,9 @@ bool sketch_is_ahead(const struct sketch *sketch, int span_s, int64_t now_s);
 /* --- habits --- */
 
 /* A login's habits: the networks that it is used from and the people it writes to; and
- * `strangers`, the count of what differs from them: recipients it never wrote to, from a network
- * it was never used from. That is what a hijacked mailbox does, and its owner does not. */
+ * `strangers`, the count of what differs from them: recipients it never wrote to, from a
+ * network it was never used from. That is what a hijacked mailbox does, and its owner
+ * does not. */
 
 #define HABIT_LEARN_DAYS  7  /* known for so long, habits mean something */
 #define HABIT_SETTLE_DAYS 3  /* a network is new for so long */

@@ -40,13 +40,13 @@ def run(bench):
     half = {"clients": f"20.0.0.1,{CLIENTS}", "clients_b": f"{LISTED},{CLIENTS}"}
     rows, data = [], {}
     for last, label, clients in (("eom", "whole message", clean), ("rcpt", "to RCPT", clean),
+                                 ("eom", "whole message, half listed", half),
                                  ("rcpt", "to RCPT, half listed", half)):
         fill(daemon, clients)
         for concurrent, sessions in SESSIONS.items():
             rate, cpu, cells = measure(bench, daemon, noop, last, concurrent, sessions, clients)
             rows.append([label, concurrent, *cells])
-            name = "half" if clients is half else last
-            data[f"{name}-{concurrent}"] = {"rate": rate, "cpu": cpu}
+            data[f"{label}, {concurrent}"] = {"rate": rate, "cpu": cpu}
     return benchlib.Result(
         "cached", "Cached answers of 8 lists, against a filter that does nothing",
         ["session", "at once", "rblmilter, sessions/s", "no-op, sessions/s", "ratio",

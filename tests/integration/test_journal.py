@@ -275,11 +275,13 @@ def test_recipients_that_the_mta_refuses(lab):
 def test_false_marks_and_lets_in(refused):
     ctl = refused.ctl
     assert refused.send(addr=CLIENT).reply.code == 554
-    result = ctl("false", refused.refused, "--reason", "ticket 4713", "--allow", "7d")
+    result = ctl("false", refused.refused, "--reason", "ticket 4713", "--allow", "7d",
+                 env={"SUDO_USER": "anna"})  # fmt: skip
     assert result.status == 0 and "allowed: 192.0.2.1" in result.out
     assert refused.send(addr=CLIENT).accepted
     (decision,) = ctl("--json", "why", refused.refused).json["decisions"]
     assert decision["false"]["reason"] == "ticket 4713"
+    assert decision["false"]["login"] == "root (sudo: anna)"
     shown = ctl("--json", "show", CLIENT).json
     assert '"source": "false"' in ctl("--json", "show", CLIENT).out, shown
     assert ctl("false", refused.refused, "--undo").status == 0
@@ -292,6 +294,10 @@ def test_false_refuses(refused):
     assert refused.ctl("false", accepted["id"]).status == 4
     assert refused.ctl("false", "7K3M-9QFT-2XWD").status != 0
     assert refused.ctl("false", "nonsense").status == 2
+    # one that cannot be marked leaves the others as they were
+    assert refused.ctl("false", refused.refused, "7K3M-9QFT-2XWD", "--allow", "7d").status != 0
+    (decision,) = refused.ctl("--json", "why", refused.refused).json["decisions"]
+    assert decision["false"] is None and '"source": "false"' not in refused.ctl("--json", "list").out
 
 
 def test_who_sees_local_parts(lab):

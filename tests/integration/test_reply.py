@@ -110,6 +110,13 @@ def test_reply_of_nothing_but_percent_signs(lab):
     assert re.fullmatch(r"554 5\.7\.1 %{480,}", lab.send(addr=CLIENT).reply)
 
 
+def test_percent_signs_do_not_push_the_id_out(lab):
+    dns = lab.dns([{"name": NAME, "type": "TXT", "txt": ["%" * 900]}] + listed(CLIENT, "bl.test"))
+    lab.daemon(dns, lists=[dnsbl("bl", "bl.test", reply="%{reason}")], reply={"id": True})
+    reply = lab.send(addr=CLIENT).reply
+    assert re.fullmatch(r"554 5\.7\.1 %{450,} \[\w{4}-\w{4}-\w{4}\]", reply), reply
+
+
 def test_huge_reason_of_percent_signs(lab):
     """They are doubled on their way to Postfix: the limit of libmilter must hold then."""
     dns = lab.dns([{"name": NAME, "type": "TXT", "txt": ["%" * 2000]}] + listed(CLIENT, "bl.test"))

@@ -324,6 +324,30 @@ static void test_without_recipient(void **state)
     }
 }
 
+static void test_roles(void **state)
+{
+    static const struct {
+        const char *address;
+        bool is_role;
+    } roles[] = {
+        {"<postmaster@example.org>", true},
+        {"<Abuse@example.org>", true},
+        {"<MAILER-DAEMON>", true},
+        {"<postmasters@example.org>", false},
+        {"<anna@postmaster.example>", false},
+        {"<>", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        struct mail_address a;
+
+        assert_int_equal(mail_address_parse(roles[i].address, &a), 0);
+        if (mail_address_is_role(&a) != roles[i].is_role)
+            fail_msg("%s", roles[i].address);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_tree),         cmocka_unit_test(test_mail_address),
         cmocka_unit_test(test_long_address), cmocka_unit_test(test_registered),
         cmocka_unit_test(test_inside),       cmocka_unit_test(test_without_recipient),
+        cmocka_unit_test(test_roles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The text of a refusal by the blocklist: one line of ASCII, whatever strangers wrote. */
+/* The codes of a refusal, and its text by the blocklist: one line of ASCII, whatever
+ * strangers wrote. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,9 +75,22 @@ static void test_too_long_is_cut(void **state)
     assert_true(strncmp(out, X50, 50) == 0);
 }
 
+static void test_codes(void **state)
+{
+    struct reply_code refused = reply_code_of(VERDICT_REJECT);
+    struct reply_code deferred = reply_code_of(VERDICT_TEMPFAIL);
+
+    (void)state;
+    assert_string_equal(refused.code, "554");
+    assert_string_equal(refused.enhanced, "5.7.1");
+    assert_string_equal(deferred.code, "451");
+    assert_string_equal(deferred.enhanced, "4.7.1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_codes),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_too_long_is_cut),
     };
