@@ -769,6 +769,7 @@ def test_events_are_mailed_to_postmaster_and_owner(lab):
         process = subprocess.Popen(command, env=env)
         try:
             wait_until(lambda: out.exists() and out.read_text().count("====") >= mails)
+            wait_until((lab.dir / "cursor").exists)  # else a kill mails the event again
         finally:
             process.kill()
             process.wait()
@@ -779,7 +780,6 @@ def test_events_are_mailed_to_postmaster_and_owner(lab):
     text = out.read_text()
     assert "To: postmaster" in text and "rblctl remove user:anna" in text
     assert "To: anna@e.f" in text and "2 recipients in 1h: 2" in text
-    wait_until(lambda: (lab.dir / "cursor").exists())
     host.rblctl("remove", "user:anna")
     for i in range(150):
         host.send(1, f"u{i}")
