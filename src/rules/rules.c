@@ -182,18 +182,19 @@ static int64_t wall_offset(void)
 }
 
 /* What was counted by another clock says nothing about the last hour. */
-static void check_clock(struct rules *rules, int64_t *offset)
+static void check_clock(struct rules *rules)
 {
-    int64_t now = wall_offset(), jump = now - *offset;
+    int64_t now = wall_offset(), jump = now - rules->wall_offset;
 
-    *offset = now;
+    rules->wall_offset = now;
     if (jump > -JUMP_S && jump < JUMP_S)
         return;
+    /* before it is logged: who reads it finds it so */
+    counters_unobserved(rules->counters, time(NULL), jump < 0);
     log_warning(
         "rules: the clock has jumped by %lld s: nothing is found until the windows "
         "are whole again",
         (long long)jump);
-    counters_unobserved(rules->counters, time(NULL), jump < 0);
 }
 
 static void try_to_open(struct rules *rules)
@@ -260,8 +261,7 @@ static void prune(struct rules *rules)
 static void *run(void *context)
 {
     struct rules *rules = context;
-    int64_t offset = wall_offset(), look_ms = 0, prune_ms = 0;
-    int64_t snapshot_ms = clock_ms() + SNAPSHOT_MS;
+    int64_t look_ms = 0, prune_ms = 0, snapshot_ms = clock_ms() + SNAPSHOT_MS;
     struct queued *q = malloc(sizeof *q);
     bool found, configured;
 
@@ -271,7 +271,7 @@ static void *run(void *context)
             rules_decide(rules, q);
         if (configured)
             look_ms = 0;
-        check_clock(rules, &offset);
+        check_clock(rules);
         try_to_open(rules);
         if (rules->findings != NULL) {
             every(&look_ms, LOOK_MS, rules_look, rules);
@@ -309,6 +309,7 @@ struct rules *rules_new(const struct rules_options *options)
     rules->options = *options;
     rules->config = config_ref(options->config);
     rules->opened_ms = -RETRY_MS;
+    rules->wall_offset = wall_offset();
     rule_set_layouts(options->config, layouts);
     atomic_init(&rules->counts, has_windows(layouts));
     rules->folder = strdup(options->folder);

@@ -43,7 +43,8 @@ struct rules {
     bool started, stopping;
     bool configured; /* since the last look */
     pthread_t thread;
-    int64_t opened_ms; /* the last attempt */
+    int64_t opened_ms;   /* the last attempt */
+    int64_t wall_offset; /* of the wall clock to the steady one, s: the thread's */
 };
 
 /* A reference to the configuration in force. Any thread. */
