@@ -30,8 +30,8 @@ struct entry {
 };
 
 /* Reads one ENTRY and brings it to the one form: surrounding spaces and <>, upper case
- * (of local parts and logins too: no mail system in use tells Anna@ from anna@), a dot at
- * the end, IDN (A-labels), SMTPUTF8 (NFC, lower case), IPv6 spelling, host bits.
+ * (of local parts and logins too: no mail system in use distinguishes Anna@ and anna@), a
+ * dot at the end, IDN (A-labels), SMTPUTF8 (NFC, lower case), IPv6 spelling, host bits.
  * "@domain.xyz" and ".domain.xyz" are the domain. What entry_parse wrote into text reads
  * back as the same. A range, a netmask, a pattern or the like is refused, never taken for
  * a name; so is a character that cannot be seen (utf8_is_hidden), but for the joiners

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "config/build.h"
-#include "known/public_resolvers.h"
+#include "known/providers.h"
 #include "known/zones.h"
 
 /* The most that a list can give: the largest weight, or the sum where bits add up. */

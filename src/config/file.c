@@ -81,7 +81,7 @@ out:
 #define KEY_FILE_MAX 65536
 
 /* The only line of the file that is neither empty nor a comment. Returns what was
- * expected instead, or NULL when all is well. */
+ * expected instead, or NULL. */
 static const char *one_line(char *text, char **line)
 {
     char *rest = text, *next;

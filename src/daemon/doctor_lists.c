@@ -11,7 +11,7 @@
 #include "daemon/user_queries.h"
 #include "dns/resolver.h"
 #include "dns/upstream.h"
-#include "known/public_resolvers.h"
+#include "known/providers.h"
 #include "known/zones.h"
 #include "milter/milter.h"
 
