@@ -291,7 +291,7 @@ static void print_nothing(const char *what, const json_t *answer)
             fputs(i > 0 ? " or " : "", stdout);
             print_text(json_string_value(id));
         }
-        puts(": query it there");
+        puts(": look it up there");
     } else if (node != NULL)
         printf(": not here; it is a decision of node %lld: run rblctl why there\n",
                (long long)json_integer_value(node));

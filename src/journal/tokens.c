@@ -104,7 +104,7 @@ static size_t client_text(const struct ipaddr *address, unsigned bits,
     static const char hex[] = "0123456789abcdef";
     size_t used = 0;
 
-    out[used++] = 'c';
+    out[used++] = address->family == 4 ? 'c' : 'e';
     for (unsigned i = 0; i < bits / 4 && i < 16; i++)
         out[used++] = hex[address->octets[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
     out[used] = '\0';
@@ -171,16 +171,12 @@ void tokens_add(uint64_t seed, const struct record *r, struct octets *tokens)
 
 bool tokens_have(const struct octets *tokens, const struct token_match *match)
 {
-    const uint8_t *at = tokens->bytes, *end = at + tokens->used;
     char text[1 + TOKEN_SIZE];
-    size_t size;
 
+    /* but for networks, those of one letter are of one length */
     text_sentence(text, sizeof text, " %s", match->text);
-    size = strlen(text);
-    for (; (at = memmem(at, (size_t)(end - at), text, size)) != NULL; at += size)
-        if (match->is_prefix || at + size == end || at[size] == ' ')
-            return true;
-    return false;
+    return tokens->used > 0 &&
+           memmem(tokens->bytes, tokens->used, text, strlen(text)) != NULL;
 }
 
 bool token_of(uint64_t seed, enum token token, const char *value, struct token_match *out)

@@ -50,14 +50,12 @@ def journal(bench):
             text = ids.read()
     else:
         os.mkdir(folder)
-        with open(bench.path("ids"), "w+", encoding="ascii") as ids:
-            fill = [subprocess.Popen([benchlib.program("journal_bench"), "fill", folder, str(a),
-                                      str(b), str(bench.scaled(A_DAY))], stdout=ids)
-                    for a, b in ((DAYS, DAYS // 2 + 1), (DAYS // 2, 1))]
-            if any(process.wait() for process in fill):
-                raise RuntimeError("the journal cannot be filled")
-            ids.seek(0)
-            text = ids.read()
+        fill = [subprocess.Popen([benchlib.program("journal_bench"), "fill", folder, str(a), str(b),
+                                  str(bench.scaled(A_DAY))], stdout=subprocess.PIPE, text=True)
+                for a, b in ((DAYS, DAYS // 2 + 1), (DAYS // 2, 1))]
+        text = "".join(process.communicate()[0] for process in fill)
+        if any(process.returncode for process in fill):
+            raise RuntimeError("the journal cannot be filled")
     return folder, [line.split() for line in text.splitlines()]
 
 

@@ -120,19 +120,19 @@ def test_why_names_the_host(folder):
         own, twos = refused_id(one), refused_id(two)
         assert done(one.rblctl("why", own)).out.count(own)
         asked = two.rblctl("why", own)
-        assert asked.status == 1 and f"{own}: this id is of mx1: query it there" in asked.out
+        assert asked.status == 1 and f"{own}: this id is of mx1: look it up there" in asked.out
         document = two.rblctl("why", own, "--json")
         assert document.status == 1
         assert (document.json["node"], document.json["hosts"]) == (4, ["mx1"])
         marked = two.rblctl("false", own)
         assert marked.status == 1 and "this id is of mx1: mark it there" in marked.err
         # two hosts of one number
-        assert "this id is of mx2 or mx3: query it there" in one.rblctl("why", twos).out
-        assert "not here; this id may be of mx2: query it there" in three.rblctl("why", twos).out
+        assert "this id is of mx2 or mx3: look it up there" in one.rblctl("why", twos).out
+        assert "not here; this id may be of mx2: look it up there" in three.rblctl("why", twos).out
         assert "mx2 and mx3 both have node 5" in one.rblctl("doctor").out
         # what the farm knew holds while it is away
         farm.postgres.stop()
-        assert "this id is of mx1: query it there" in two.rblctl("why", own).out
+        assert "this id is of mx1: look it up there" in two.rblctl("why", own).out
         farm.postgres.start()
         # another number, by a reload; nobody's
         one.more["journal"]["node"] = 9

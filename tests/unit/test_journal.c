@@ -107,7 +107,7 @@ static void test_clients_of_ipv6(void **state)
         {"2001:db8:1:2::3", true},   {"2001:db8:1:2::/64", true},
         {"2001:db8:1::/48", true},   {"2001:db8:1:3::3", false},
         {"2001:db8:2::/48", false},  {"2001:d00::/24", true},
-        {"2001:db8:1:3::/63", true}, {"192.0.2.1", false},
+        {"2001:db8:1:3::/63", true}, {"32.1.13.184", false},
         {"no address", false},
     };
     struct record record = {
